@@ -1,0 +1,157 @@
+"""
+The operations of Aspose.OCR Cloud v5.0 as one table.
+
+Invariant: everything that differs between two operations stands in this table and nowhere else, so that adding an
+operation is adding a row. Paths are spelled as in the vendor's OpenAPI document (24.11.0); the cloud itself
+ignores their case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+DEFAULT_BASE_URL = "https://api.aspose.cloud"
+API_PREFIX = "/v5.0/ocr"
+#: Not under the API prefix (vendor's OpenAPI document, securityScheme ``JWT``).
+TOKEN_PATH = "/connect/token"  # noqa: S105 - a path, not a secret
+#: The status of a task of any operation, without its results.
+STATUS_PATH = f"{API_PREFIX}/Utilities/GetTaskStatus"
+
+#: The cloud keeps results for 24 hours, counted from the submit (vendor's docs, "Recognition workflow").
+RETENTION_SECONDS = 24 * 60 * 60
+
+_FILTERS = frozenset(
+    {
+        "language",
+        "makeSkewCorrect",
+        "Rotate",
+        "makeBinarization",
+        "makeContrastCorrection",
+        "makeUpsampling",
+        "makeSpellCheck",
+        "dsrMode",
+        "dsrConfidence",
+    }
+)
+_COMMON = _FILTERS | {"resultType"}
+
+_RECOGNITION_RESULTS = (
+    "Text",
+    "Pdf",
+    "TextAndPdf",
+    "Hocr",
+    "TextAndHocr",
+    "PdfAndHocr",
+    "TextAndPdfAndHocr",
+    "JSON",
+)
+
+IMAGES = frozenset({"bmp", "gif", "jpeg", "png", "svg", "tiff"})
+
+
+@dataclass(frozen=True)
+class Operation:
+    """
+    One row of the table.
+
+    :param name: The operation's name, which is the last segment of its path too.
+    :param settings: Names of the settings that the vendor documents for the operation, in the server's spelling.
+    :param result_types: Values of ``resultType`` that make sense for the operation; empty where there is no choice.
+    :param input_types: Kinds of file that the operation reads (see :mod:`..filetypes`).
+    :param body_field: Name of the JSON field that carries the input.
+    :param has_settings: Whether the request body has a ``settings`` object at all.
+    :param required_settings: Settings without which the cloud refuses the request.
+    :param trial: Name of the operation that does the same without an account, if there is one.
+    :param needs_token: ``False`` for the trial operations, which are called without ``Authorization``.
+    :param result_suffix: Suffix for results whose type does not say what they are (``Other``, ``Text`` with JSON in it).
+    """
+
+    name: str
+    settings: frozenset[str] = frozenset()
+    result_types: tuple[str, ...] = ()
+    input_types: frozenset[str] = IMAGES
+    body_field: Literal["image", "text"] = "image"
+    has_settings: bool = True
+    required_settings: frozenset[str] = frozenset()
+    trial: str | None = None
+    needs_token: bool = True
+    result_suffix: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Path of the operation: POST submits, GET fetches, DELETE cancels."""
+        return f"{API_PREFIX}/{self.name}"
+
+
+def _image_to_image(name: str) -> Operation:
+    return Operation(name, has_settings=False)
+
+
+_TABLE = (
+    # The Go SDK's own test submits a PDF to RecognizeImage, hence "pdf".
+    Operation(
+        "RecognizeImage", _COMMON, _RECOGNITION_RESULTS, IMAGES | {"pdf"}, trial="RecognizeImageTrial"
+    ),
+    Operation("RecognizeImageTrial", _COMMON, _RECOGNITION_RESULTS, IMAGES | {"pdf"}, needs_token=False),
+    # The field is called "image" here too; the "pdf" of the docs' snippets exists in no SDK.
+    Operation("RecognizePdf", _COMMON, _RECOGNITION_RESULTS, frozenset({"pdf"})),
+    Operation("RecognizeReceipt", _COMMON, _RECOGNITION_RESULTS),
+    # The docs ask for tables as JSON by resultType and for all else by resultTypeTable.
+    Operation("RecognizeTable", _COMMON | {"resultTypeTable"}, ("JSON",)),
+    Operation("RecognizeRegions", _COMMON | {"regions"}, _RECOGNITION_RESULTS),
+    Operation(
+        "RecognizeLabel",
+        frozenset({"language", "makeSkewCorrect", "makeUpsampling", "resultType"}),
+        _RECOGNITION_RESULTS,
+    ),
+    Operation(
+        "RecognizeAndParseInvoice",
+        frozenset(
+            {"language", "makeSkewCorrect", "Rotate", "makeBinarization", "makeUpsampling", "makeSpellCheck"}
+        ),
+        result_suffix=".json",
+    ),
+    Operation("DetectRegions", _FILTERS - {"makeSpellCheck"}, result_suffix=".json"),
+    Operation(
+        "IdentifyFont",
+        frozenset(
+            {
+                "language",
+                "makeSkewCorrect",
+                "Rotate",
+                "makeBinarization",
+                "makeContrastCorrection",
+                "makeUpsampling",
+                "resultType",
+            }
+        ),
+        ("Text",),
+    ),
+    Operation("DjVu2PDF", frozenset({"language", "resultType"}), ("Pdf",), frozenset({"djvu"})),
+    _image_to_image("BinarizeImage"),
+    _image_to_image("DeskewImage"),
+    _image_to_image("DewarpImage"),
+    _image_to_image("UpscaleImage"),
+    Operation(
+        "ConvertTextToSpeech",
+        frozenset({"language", "resultType"}),
+        ("Wav",),
+        frozenset({"text"}),
+        body_field="text",
+        required_settings=frozenset({"language", "resultType"}),
+        trial="ConvertTextToSpeechTrial",
+    ),
+    Operation(
+        "ConvertTextToSpeechTrial",
+        frozenset({"language", "resultType"}),
+        ("Wav",),
+        frozenset({"text"}),
+        body_field="text",
+        required_settings=frozenset({"language", "resultType"}),
+        needs_token=False,
+    ),
+)
+
+#: The table, by the operation's name.
+OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _TABLE}
