@@ -1,1 +1,37 @@
+"""
+Apache Airflow provider for Aspose.OCR Cloud v5.
+
+Invariant: importing the package imports nothing else. Airflow loads its entry point in every component and with every
+command; names are looked up when they are used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
 __version__ = "0.1.0"
+
+_PUBLIC = {
+    "AsposeOcrBinarizeImageOperator": "operators",
+    "AsposeOcrDeskewImageOperator": "operators",
+    "AsposeOcrDetectRegionsOperator": "operators",
+    "AsposeOcrFetchResultOperator": "operators",
+    "AsposeOcrHook": "hooks.aspose_ocr",
+    "AsposeOcrRecognizeImageOperator": "operators",
+    "AsposeOcrRecognizePdfOperator": "operators",
+    "AsposeOcrRecognizeRegionsOperator": "operators",
+    "AsposeOcrSubmitOperator": "operators",
+    "AsposeOcrTaskSensor": "sensors.aspose_ocr",
+    "AsposeOcrTaskTrigger": "triggers.aspose_ocr",
+    "AsposeOcrUpscaleImageOperator": "operators",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    module = _PUBLIC.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), name)

@@ -90,9 +90,7 @@ def _image_to_image(name: str) -> Operation:
 
 _TABLE = (
     # The Go SDK's own test submits a PDF to RecognizeImage, hence "pdf".
-    Operation(
-        "RecognizeImage", _COMMON, _RECOGNITION_RESULTS, IMAGES | {"pdf"}, trial="RecognizeImageTrial"
-    ),
+    Operation("RecognizeImage", _COMMON, _RECOGNITION_RESULTS, IMAGES | {"pdf"}, trial="RecognizeImageTrial"),
     Operation("RecognizeImageTrial", _COMMON, _RECOGNITION_RESULTS, IMAGES | {"pdf"}, needs_token=False),
     # The field is called "image" here too; the "pdf" of the docs' snippets exists in no SDK.
     Operation("RecognizePdf", _COMMON, _RECOGNITION_RESULTS, frozenset({"pdf"})),

@@ -1,0 +1,27 @@
+"""Operators for Aspose.OCR Cloud."""
+
+from __future__ import annotations
+
+from airflow_provider_asposeocr.operators.fetch import AsposeOcrFetchResultOperator
+from airflow_provider_asposeocr.operators.submit import (
+    AsposeOcrBinarizeImageOperator,
+    AsposeOcrDeskewImageOperator,
+    AsposeOcrDetectRegionsOperator,
+    AsposeOcrRecognizeImageOperator,
+    AsposeOcrRecognizePdfOperator,
+    AsposeOcrRecognizeRegionsOperator,
+    AsposeOcrSubmitOperator,
+    AsposeOcrUpscaleImageOperator,
+)
+
+__all__ = [
+    "AsposeOcrBinarizeImageOperator",
+    "AsposeOcrDeskewImageOperator",
+    "AsposeOcrDetectRegionsOperator",
+    "AsposeOcrFetchResultOperator",
+    "AsposeOcrRecognizeImageOperator",
+    "AsposeOcrRecognizePdfOperator",
+    "AsposeOcrRecognizeRegionsOperator",
+    "AsposeOcrSubmitOperator",
+    "AsposeOcrUpscaleImageOperator",
+]

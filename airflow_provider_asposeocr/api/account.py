@@ -1,0 +1,94 @@
+"""
+Who talks to which cloud, and over which route.
+
+Invariant: the secret never shows in a ``repr``, and both transports get their proxy and their certificates from
+here, so that a setting works in the worker and in the triggerer or in neither.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from requests import utils as requests_utils
+
+from airflow_provider_asposeocr.api.errors import InputError
+from airflow_provider_asposeocr.api.operations import DEFAULT_BASE_URL, TOKEN_PATH
+
+
+@dataclass(frozen=True)
+class Account:
+    """
+    A cloud and the credentials for it.
+
+    :param client_id: Client id of the application in the vendor's dashboard; ``None`` in evaluation mode.
+    :param client_secret: Its secret.
+    :param base_url: Scheme, host and port of the API, without a path.
+    :param token_url: Where tokens are issued; by default ``/connect/token`` of the base URL.
+    :param trial: Evaluation mode: trial operations only, no token.
+    :param ca_bundle: File with trusted certificates; by default ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE``,
+        else the bundle of certifi.
+    :param proxy: URL of a proxy; by default what the proxy environment variables say.
+    :param connect_timeout_seconds: Longest wait for a connection.
+    :param request_timeout_seconds: Longest wait for the next bytes of an answer. The vendor's SDKs wait 60 to 100.
+    :param max_requests_per_second: Most status requests per second of one process; the vendor publishes no limit.
+    :raises InputError: if the base URL is no http(s) URL.
+    """
+
+    client_id: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    base_url: str = DEFAULT_BASE_URL
+    token_url: str | None = None
+    trial: bool = False
+    ca_bundle: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    connect_timeout_seconds: float = 10.0
+    request_timeout_seconds: float = 60.0
+    max_requests_per_second: float = 20.0
+
+    def __post_init__(self) -> None:
+        for url in filter(None, (self.base_url, self.token_url)):
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise InputError(f"{url!r} is not an http or https URL.")
+        if not self.trial and not (self.client_id and self.client_secret):
+            raise InputError("The connection has no client id or no client secret.")
+
+    def url(self, path: str) -> str:
+        """
+        Return the URL of a path of the API.
+
+        :param path: Path that starts with a slash.
+        """
+        return self.base_url.rstrip("/") + path
+
+    @property
+    def issuer_url(self) -> str:
+        """URL of the token endpoint."""
+        return self.token_url or self.url(TOKEN_PATH)
+
+    @property
+    def fingerprint(self) -> str:
+        """Name of the pair of credentials at this issuer that does not give the pair away; 64 hex digits."""
+        pair = "\0".join((self.issuer_url, self.client_id or "", self.client_secret or ""))
+        return hashlib.scrypt(pair.encode(), salt=b"aspose-ocr", n=2**12, r=8, p=1, dklen=32).hex()
+
+    @property
+    def certificates(self) -> str:
+        """File or folder with the trusted certificates."""
+        environment = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+        return self.ca_bundle or environment or requests_utils.DEFAULT_CA_BUNDLE_PATH
+
+    def proxy_for(self, url: str) -> str | None:
+        """
+        Choose the proxy for a request.
+
+        :param url: Where the request goes.
+        :return: URL of the proxy, or ``None`` for a direct connection.
+        """
+        if self.proxy:
+            return self.proxy
+        environment = requests_utils.get_environ_proxies(url)
+        return requests_utils.select_proxy(url, environment) if environment else None

@@ -1,0 +1,181 @@
+"""
+Status and cancel in an event loop, for the triggerer.
+
+Invariant: like :mod:`.client`, nothing is decided here. There is no submit and no fetch: documents and results
+never pass through the triggerer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_provider_asposeocr.api import protocol
+from airflow_provider_asposeocr.api.client import Surroundings, find_operation
+from airflow_provider_asposeocr.api.errors import AccessDeniedError, AsposeOcrError, UnexpectedResponseError
+from airflow_provider_asposeocr.api.pacing import Pacer
+from airflow_provider_asposeocr.api.responses import TaskState
+from airflow_provider_asposeocr.api.retrying import (
+    Accept,
+    Again,
+    GiveUp,
+    RenewToken,
+    RequestRetry,
+    next_step,
+)
+from airflow_provider_asposeocr.api.tokens import TokenSlot, parse_token
+from airflow_provider_asposeocr.api.transports import AiohttpTransport, Take
+from airflow_provider_asposeocr.api.wire import ResponseReader
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable
+
+    from airflow_provider_asposeocr.api.account import Account
+    from airflow_provider_asposeocr.api.protocol import Answer, Request
+
+log = logging.getLogger(__name__)
+
+
+class AsyncCloudClient:
+    """
+    Talk to the cloud from an event loop. Made and used inside one loop; its tasks share it.
+
+    :param account: Whose account.
+    :param certificates: TLS context of the account, see :func:`.transports.tls_context`.
+    :param surroundings: Clock, jitter, memory and the like.
+    :param sleep: Waits between attempts, in seconds.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        certificates: ssl.SSLContext,
+        surroundings: Surroundings | None = None,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self.account = account
+        self._around = surroundings or Surroundings()
+        self._sleep = sleep
+        self._transport = AiohttpTransport(account, self._around.user_agent, certificates)
+        self._tokens = TokenSlot()
+        self._renewal = asyncio.Lock()
+        self._pacer = Pacer(account.max_requests_per_second)
+        self._status_refused = False
+
+    async def status(self, operation: str, id: str, retry: RequestRetry | None = None) -> TaskState:
+        """
+        Read the status of a task as :meth:`.client.CloudClient.status` does, at most so many times per second.
+
+        :param operation: Name of the operation that submitted it.
+        :param id: The task's id.
+        :param retry: How the request is repeated.
+        :return: The state; ``NotExist`` is a state too.
+        """
+        await self._sleep(self._pacer.reserve(self._around.clock()))
+        row = find_operation(operation)
+        if not self._status_refused or row.needs_token:
+            try:
+                return await self._read(protocol.status_request(self.account, row, id), retry)
+            except AccessDeniedError:
+                if row.needs_token:
+                    raise
+                self._status_refused = True
+        return await self._read(
+            protocol.fetch_request(self.account, row, id, "status"), retry, status_is_enough=True
+        )
+
+    async def cancel(self, operation: str, id: str, retry: RequestRetry | None = None) -> None:
+        """
+        Remove a task from the cloud's queue, ahead of all waiting status requests.
+
+        :param operation: Name of the operation that submitted it.
+        :param id: The task's id.
+        :param retry: How the request is repeated.
+        """
+        await self._call(protocol.cancel_request(self.account, find_operation(operation), id), retry=retry)
+
+    async def close(self) -> None:
+        """Close kept connections."""
+        await self._transport.close()
+
+    async def _read(
+        self, request: Request, retry: RequestRetry | None, status_is_enough: bool = False
+    ) -> TaskState:
+        readers: list[ResponseReader] = []
+
+        def begin() -> Take:
+            reader = ResponseReader()
+            readers.append(reader)
+
+            def take(chunk: bytes) -> bool:
+                reader.feed(chunk)
+                return not (status_is_enough and reader.status_word)
+
+            return take
+
+        await self._call(request, begin, retry)
+        word = readers[-1].status_word
+        return TaskState(taskStatus=word) if status_is_enough and word else readers[-1].close()
+
+    async def _call(
+        self, request: Request, begin: Callable[[], Take] | None = None, retry: RequestRetry | None = None
+    ) -> Answer:
+        around = self._around
+        attempt, renewed = 1, False
+        token = await self._token() if request.authorized else None
+        while True:
+            outcome = await self._transport.exchange(request, token, begin() if begin else None)
+            step = next_step(
+                request,
+                outcome,
+                attempt=attempt,
+                renewed=renewed,
+                now=around.clock(),
+                random=around.random,
+                retry=retry or around.retry,
+            )
+            match step:
+                case Accept(answer):
+                    return answer
+                case GiveUp(error):
+                    if error.http_status == 429:
+                        self._pacer.pause(around.clock(), error.retry_after_seconds)
+                    raise error
+                case RenewToken():
+                    token, renewed = await self._token(refused=token), True
+                case Again(seconds, error):
+                    log.warning("%s Next attempt in %.1f s.", error.message, seconds)
+                    await self._sleep(seconds)
+                    attempt += 1
+
+    async def _token(self, refused: str | None = None) -> str:
+        async with self._renewal:
+            token = self._tokens.usable(self._around.clock(), refused)
+            if token is None:
+                await self._obtain()
+                token = self._tokens.usable(self._around.clock())
+            if token is None:
+                raise UnexpectedResponseError("The token endpoint's token is used up on arrival.")
+            return token.value
+
+    async def _obtain(self) -> None:
+        around = self._around
+        # The hash is slow on purpose, and files may be on a slow disk: not on the loop.
+        pair = await asyncio.to_thread(lambda: self.account.fingerprint)
+        turn = await asyncio.to_thread(around.memory.turn, pair)
+        try:
+            while not turn.comes():
+                await self._sleep(turn.pause_seconds)
+            if refusal := await asyncio.to_thread(around.memory.recall, pair, around.clock()):
+                raise refusal
+            answer = await self._call(protocol.token_request(self.account))
+            token = parse_token(answer.body, around.clock())
+            around.on_secret(token.value)
+            self._tokens.store(token)
+        except AsposeOcrError as error:
+            await asyncio.to_thread(around.memory.remember, pair, error, around.clock())
+            raise
+        finally:
+            turn.end()

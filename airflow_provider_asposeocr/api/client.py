@@ -1,0 +1,316 @@
+"""
+The cloud as a client, for a worker.
+
+Invariant: a method sends what :mod:`.protocol` says and does next what :mod:`.retrying` says; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import random
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.api import protocol
+from airflow_provider_asposeocr.api.credentials import CredentialMemory
+from airflow_provider_asposeocr.api.errors import (
+    AccessDeniedError,
+    AsposeOcrError,
+    InputError,
+    ResultCorruptError,
+    SubmitUnknownError,
+    TrialNotAvailableError,
+    UnexpectedResponseError,
+)
+from airflow_provider_asposeocr.api.operations import OPERATIONS, Operation
+from airflow_provider_asposeocr.api.responses import TaskState, parse_task_id
+from airflow_provider_asposeocr.api.retrying import (
+    Accept,
+    Again,
+    GiveUp,
+    Random,
+    RenewToken,
+    RequestRetry,
+    next_step,
+)
+from airflow_provider_asposeocr.api.settings import near_miss
+from airflow_provider_asposeocr.api.tokens import TokenSlot, parse_token
+from airflow_provider_asposeocr.api.transports import RequestsTransport, Take
+from airflow_provider_asposeocr.api.wire import FileBody, ResponseReader, ResultSink, TextBody
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from airflow_provider_asposeocr.api.account import Account
+    from airflow_provider_asposeocr.api.protocol import Answer, Failure, Request
+
+log = logging.getLogger(__name__)
+
+DEFAULT_USER_AGENT = "airflow-provider-asposeocr"
+
+
+def _nothing(_: str) -> None:
+    """Take a secret and keep quiet about it."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """
+    What a client needs from outside, so that tests can bring their own.
+
+    :param on_secret: Called with each token the moment it exists, so that it can be masked in logs.
+    :param memory: What this host knows about refused credentials.
+    :param retry: How single requests are repeated.
+    :param clock: Seconds since the epoch.
+    :param random: Source of jitter.
+    :param user_agent: Who we are.
+    """
+
+    on_secret: Callable[[str], object] = _nothing
+    memory: CredentialMemory = field(default_factory=CredentialMemory)
+    retry: RequestRetry = field(default_factory=RequestRetry)
+    clock: Callable[[], float] = time.time
+    random: Random = random
+    user_agent: str = DEFAULT_USER_AGENT
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """
+    An accepted task.
+
+    :param operation: Name of the operation that knows it; the trial variant in evaluation mode.
+    :param id: The cloud's id.
+    :param submitted_at: When it was sent, which is when the cloud's 24 hours begin at the earliest.
+    """
+
+    operation: str
+    id: str
+    submitted_at: datetime
+
+
+def find_operation(name: str, trial: bool = False) -> Operation:
+    """
+    Look an operation up.
+
+    :param name: Its name.
+    :param trial: Whether its trial variant is meant.
+    :raises InputError: if there is no such operation.
+    :raises TrialNotAvailableError: if it has no trial variant.
+    """
+    operation = OPERATIONS.get(name)
+    if operation is None:
+        raise InputError(f"{name!r} is no operation of the cloud.{near_miss(name, OPERATIONS)}")
+    if not trial or not operation.needs_token:
+        return operation
+    if operation.trial is None:
+        possible = ", ".join(sorted(row.name for row in OPERATIONS.values() if row.trial))
+        raise TrialNotAvailableError(f"{name} has no trial variant. These have one: {possible}.")
+    return OPERATIONS[operation.trial]
+
+
+class CloudClient:
+    """
+    Talk to the cloud from a worker. Threads may share it.
+
+    :param account: Whose account.
+    :param surroundings: Clock, jitter, memory and the like.
+    :param sleep: Waits between attempts, in seconds.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        surroundings: Surroundings | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self.account = account
+        self._around = surroundings or Surroundings()
+        self._sleep = sleep
+        self._transport = RequestsTransport(account, self._around.user_agent)
+        self._tokens = TokenSlot()
+        self._renewal = threading.Lock()
+        self._status_refused = False
+
+    def submit(self, operation: str, document: Path, settings: Mapping[str, Any]) -> Submitted:
+        """
+        Start a task, which is what the cloud bills.
+
+        :param operation: Name of the operation; in evaluation mode its trial variant is used.
+        :param document: Local file that goes in.
+        :param settings: Settings in the server's spelling, see :func:`.settings.validate_settings`.
+        :return: The accepted task.
+        :raises SubmitUnknownError: if it was sent and no usable answer came, so that nobody knows whether it was
+            accepted.
+        :raises AsposeOcrError: if it certainly was not accepted.
+        """
+        row = find_operation(operation, self.account.trial)
+        body: FileBody | TextBody
+        if row.body_field == "text":
+            body = TextBody(document, settings)
+        else:
+            body = FileBody(document, settings if row.has_settings else None)
+        submitted_at = datetime.fromtimestamp(self._around.clock(), UTC)
+        answer = self._call(protocol.submit_request(self.account, row, body))
+        try:
+            id = parse_task_id(answer.body)
+        except ValueError as error:
+            raise SubmitUnknownError(
+                f"The cloud answered {answer.status} to the submit of {row.name}, but {error}.",
+                operation=row.name,
+                http_status=answer.status,
+            ) from None
+        return Submitted(row.name, id, submitted_at)
+
+    def status(self, operation: str, id: str, retry: RequestRetry | None = None) -> TaskState:
+        """
+        Read the status of a task, without its results.
+
+        Trial tasks belong to nobody; where the cloud refuses to tell their status without a token, it is read off
+        their own path, whose results are skipped.
+
+        :param operation: Name of the operation that submitted it.
+        :param id: The task's id.
+        :param retry: How the request is repeated; by default as the client's others.
+        :return: The state; ``NotExist`` is a state too.
+        """
+        row = find_operation(operation)
+        if not self._status_refused or row.needs_token:
+            try:
+                return self._read(protocol.status_request(self.account, row, id), retry=retry)
+            except AccessDeniedError:
+                if row.needs_token:
+                    raise
+                self._status_refused = True
+        return self._read(
+            protocol.fetch_request(self.account, row, id, "status"), retry=retry, status_is_enough=True
+        )
+
+    def fetch(self, operation: str, id: str, make_sink: Callable[[], ResultSink]) -> TaskState:
+        """
+        Read a task's results.
+
+        :param operation: Name of the operation that submitted it.
+        :param id: The task's id.
+        :param make_sink: Makes what takes the decoded results; called again if the answer broke off and is read anew.
+        :return: The state; the ``data`` of each result is the number of the string that went into the sink.
+        :raises ResultCorruptError: if the answer is broken, twice.
+        :raises UnexpectedResponseError: if the answer is something else, twice.
+        """
+        request = protocol.fetch_request(self.account, find_operation(operation), id)
+        try:
+            return self._read(request, make_sink)
+        except (ResultCorruptError, UnexpectedResponseError) as error:
+            log.warning("Reading the result once more: %s", error.message)
+            self._sleep(self._around.retry.wait_seconds(1, self._around.random))
+        try:
+            return self._read(request, make_sink)
+        except (ResultCorruptError, UnexpectedResponseError) as error:
+            error.operation, error.task_id, error.billed = operation, id, "already"
+            raise
+
+    def cancel(self, operation: str, id: str, retry: RequestRetry | None = None) -> None:
+        """
+        Remove a task from the cloud's queue. Whether that refunds anything is not documented.
+
+        :param operation: Name of the operation that submitted it.
+        :param id: The task's id.
+        :param retry: How the request is repeated.
+        """
+        self._call(protocol.cancel_request(self.account, find_operation(operation), id), retry=retry)
+
+    def obtain_token(self) -> None:
+        """
+        Make sure that there is a token, which proves the credentials.
+
+        :raises AuthenticationError: if the cloud does not accept them.
+        """
+        self._token()
+
+    def close(self) -> None:
+        """Close kept connections."""
+        self._transport.close()
+
+    def _read(
+        self,
+        request: Request,
+        make_sink: Callable[[], ResultSink] | None = None,
+        retry: RequestRetry | None = None,
+        status_is_enough: bool = False,
+    ) -> TaskState:
+        readers: list[ResponseReader] = []
+
+        def begin() -> Take:
+            reader = ResponseReader(make_sink() if make_sink else None)
+            readers.append(reader)
+
+            def take(chunk: bytes) -> bool:
+                reader.feed(chunk)
+                return not (status_is_enough and reader.status_word)
+
+            return take
+
+        self._call(request, begin, retry)
+        word = readers[-1].status_word
+        return TaskState(taskStatus=word) if status_is_enough and word else readers[-1].close()
+
+    def _call(
+        self, request: Request, begin: Callable[[], Take] | None = None, retry: RequestRetry | None = None
+    ) -> Answer:
+        around = self._around
+        attempt, renewed = 1, False
+        token = self._token() if request.authorized else None
+        while True:
+            outcome: Answer | Failure = self._transport.exchange(request, token, begin() if begin else None)
+            step = next_step(
+                request,
+                outcome,
+                attempt=attempt,
+                renewed=renewed,
+                now=around.clock(),
+                random=around.random,
+                retry=retry or around.retry,
+            )
+            match step:
+                case Accept(answer):
+                    return answer
+                case GiveUp(error):
+                    raise error
+                case RenewToken():
+                    token, renewed = self._token(refused=token), True
+                case Again(seconds, error):
+                    log.warning("%s Next attempt in %.1f s.", error.message, seconds)
+                    self._sleep(seconds)
+                    attempt += 1
+
+    def _token(self, refused: str | None = None) -> str:
+        with self._renewal:
+            token = self._tokens.usable(self._around.clock(), refused)
+            if token is None:
+                self._obtain()
+                token = self._tokens.usable(self._around.clock())
+            if token is None:
+                raise UnexpectedResponseError("The token endpoint's token is used up on arrival.")
+            return token.value
+
+    def _obtain(self) -> None:
+        around, pair = self._around, self.account.fingerprint
+        turn = around.memory.turn(pair)
+        try:
+            while not turn.comes():
+                self._sleep(turn.pause_seconds)
+            if refusal := around.memory.recall(pair, around.clock()):
+                raise refusal
+            answer = self._call(protocol.token_request(self.account))
+            token = parse_token(answer.body, around.clock())
+            around.on_secret(token.value)
+            self._tokens.store(token)
+        except AsposeOcrError as error:
+            around.memory.remember(pair, error, around.clock())
+            raise
+        finally:
+            turn.end()

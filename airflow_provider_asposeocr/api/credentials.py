@@ -1,0 +1,174 @@
+"""
+What this host knows about a pair of credentials.
+
+Invariant: a pair that the cloud has refused is not offered again from this host for ten minutes, and never by two
+processes at once. The cloud locks a pair for ten minutes after five failures (vendor's platform docs, rate limits),
+and each Airflow task is a new process that knows nothing of the others. Files hold no secret; they are named after a
+salted hash of the pair, so that changed credentials are tried at once. Across hosts nothing is promised.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import tempfile
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from airflow_provider_asposeocr.api.errors import (
+    AsposeOcrError,
+    CredentialsLockedError,
+    CredentialsRejectedError,
+)
+
+log = logging.getLogger(__name__)
+
+#: As long as the vendor's lock-out, so that this host alone makes at most one failed request in that time.
+REMEMBERED_SECONDS = 600.0
+
+
+def default_folder() -> Path:
+    """Return the folder that all processes of this user on this host share."""
+    return Path(tempfile.gettempdir()) / f"airflow-provider-asposeocr-{os.geteuid()}"
+
+
+def _clock(epoch: float) -> str:
+    return datetime.fromtimestamp(epoch, UTC).strftime("%H:%M:%S UTC")
+
+
+def describe_refusal(error: AsposeOcrError, now: float) -> dict[str, object] | None:
+    """
+    Say what to remember of a failed token request.
+
+    :param error: The failure.
+    :param now: Seconds since the epoch.
+    :return: A record in JSON, or ``None`` where the failure says nothing about the credentials.
+    """
+    if isinstance(error, CredentialsRejectedError):
+        return {"verdict": "rejected", "at": now, "until": now + REMEMBERED_SECONDS}
+    if isinstance(error, CredentialsLockedError):
+        wait = REMEMBERED_SECONDS if error.retry_after_seconds is None else error.retry_after_seconds
+        return {"verdict": "locked", "at": now, "until": now + wait}
+    return None
+
+
+def recall_refusal(record: object, now: float) -> AsposeOcrError | None:
+    """
+    Turn a record back into the failure.
+
+    :param record: What :func:`describe_refusal` returned, or whatever was in the file.
+    :param now: Seconds since the epoch.
+    :return: The error to raise instead of asking; ``None`` where asking is in order.
+    """
+    if not isinstance(record, dict):
+        return None
+    at, until = record.get("at"), record.get("until")
+    if not isinstance(at, int | float) or not isinstance(until, int | float) or not at <= now < until:
+        return None
+    if record.get("verdict") == "rejected":
+        return CredentialsRejectedError(
+            f"The cloud rejected the client id and secret at {_clock(at)}. This host offers the same pair again at "
+            f"{_clock(until)}, since the cloud locks a pair after five failures."
+        )
+    return CredentialsLockedError(
+        f"The cloud has locked the client id and secret out until {_clock(until)}.",
+        http_status=429,
+        retry_after_seconds=until - now,
+    )
+
+
+class CredentialMemory:
+    """
+    The records of this host.
+
+    Where the folder cannot be used, nothing is remembered and everything else works.
+
+    :param folder: Where the records are; by default a folder of this user among the temporary files.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder or default_folder()
+
+    def recall(self, fingerprint: str, now: float) -> AsposeOcrError | None:
+        """
+        Look up a pair.
+
+        :param fingerprint: :attr:`~.account.Account.fingerprint` of the pair.
+        :param now: Seconds since the epoch.
+        :return: The error to raise instead of asking, if there is one.
+        """
+        with suppress(OSError, ValueError):
+            return recall_refusal(json.loads(self._file(fingerprint, "json").read_bytes()), now)
+        return None
+
+    def remember(self, fingerprint: str, error: AsposeOcrError, now: float) -> None:
+        """
+        Record a failed token request, if it says something about the credentials.
+
+        :param fingerprint: The pair.
+        :param error: The failure.
+        :param now: Seconds since the epoch.
+        """
+        record = describe_refusal(error, now)
+        if record is None:
+            return
+        try:
+            temporary = self._file(fingerprint, f"{os.getpid()}.tmp")
+            temporary.write_text(json.dumps(record))
+            temporary.replace(self._file(fingerprint, "json"))
+        except OSError as problem:
+            log.warning("Cannot remember the refused credentials on this host: %s", problem)
+
+    def turn(self, fingerprint: str) -> Turn:
+        """
+        Return this process's place in the queue for token requests with a pair.
+
+        :param fingerprint: The pair.
+        """
+        try:
+            return Turn(self._file(fingerprint, "lock"))
+        except OSError:
+            return Turn(None)
+
+    def _file(self, fingerprint: str, suffix: str) -> Path:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # In a shared folder for temporary files anybody may have made it first.
+        if self._folder.stat().st_uid != os.geteuid():
+            raise PermissionError(f"{self._folder} belongs to somebody else")
+        return self._folder / f"{fingerprint}.{suffix}"
+
+
+class Turn:
+    """
+    A lock among the processes of this host that is waited for by asking again, in a worker as in an event loop.
+
+    :param path: Lock file; ``None`` = always this process's turn.
+    """
+
+    #: Pause between two tries, in seconds.
+    pause_seconds = 0.05
+    #: A holder that hangs must not stop the others for ever; after this time they ask without waiting.
+    patience_seconds = 30.0
+
+    def __init__(self, path: Path | None) -> None:
+        self._file = None if path is None else path.open("w")
+        self._patient_until = time.monotonic() + self.patience_seconds
+
+    def comes(self) -> bool:
+        """Whether it is this process's turn now."""
+        if self._file is None or time.monotonic() > self._patient_until:
+            return True
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def end(self) -> None:
+        """Let the next one in."""
+        if self._file is not None:
+            self._file.close()

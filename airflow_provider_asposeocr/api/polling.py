@@ -1,0 +1,172 @@
+"""
+When to ask for a task's status again, and when to stop.
+
+Invariant: the worker that waits inline, the trigger and the sensor in poke mode all ask this module, so that they
+cannot drift apart. Time is a parameter and always the wall clock in seconds since the epoch: a plan is stored in the
+metadata database and goes on in another process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_asposeocr.api.enums import TaskStatus
+from airflow_provider_asposeocr.api.errors import (
+    AsposeOcrError,
+    TaskExpiredError,
+    TaskFailedError,
+    TaskTimeoutError,
+    TaskUnknownError,
+)
+from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
+
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
+    from airflow_provider_asposeocr.api.retrying import Random
+
+#: Part of a task's age to wait until the next poll: a result is noticed late by at most a quarter of its duration,
+#: and the number of polls grows with the logarithm of the duration (polls may be billed; nobody knows).
+GROWTH = 0.25
+#: A fresh task may not be known at once to every server behind the cloud's gateway; nothing documents that it is.
+YOUNG_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class PollPlan:
+    """
+    The cadence and the limits of one wait.
+
+    :param deadline_at: When to give up, in seconds since the epoch.
+    :param poll_interval_seconds: Shortest time between two polls.
+    :param max_poll_interval_seconds: Longest time between two polls; the interval grows with the age of the task.
+    :param error_budget_seconds: How long polls may fail in a row. The default outlasts the ten minutes of the vendor's
+        lock-out, the longest pause that the vendor documents.
+    """
+
+    deadline_at: float
+    poll_interval_seconds: float = 2.0
+    max_poll_interval_seconds: float = 30.0
+    error_budget_seconds: float = 900.0
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Ask again after this time."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """
+    Stop asking.
+
+    :param error: Why the wait failed; ``None`` when the task is completed.
+    """
+
+    error: AsposeOcrError | None = None
+
+
+class Poller:
+    """
+    One wait for one task.
+
+    :param ref: The task.
+    :param plan: Cadence and limits.
+    :param random: Source of jitter.
+    """
+
+    def __init__(self, ref: TaskRef, plan: PollPlan, random: Random) -> None:
+        self._ref = ref
+        self._plan = plan
+        self._random = random
+        self._failing_since: float | None = None
+        #: The cloud forgets the task at that moment, so that waiting longer is in vain.
+        self.deadline_at = min(plan.deadline_at, ref.expires_at.timestamp())
+
+    def first_wait(self, now: float) -> Wait:
+        """
+        Return the time until the first poll.
+
+        :param now: Seconds since the epoch.
+        """
+        return self._wait(now)
+
+    def on_state(self, state: TaskState, now: float) -> Wait | Finished:
+        """
+        Take the answer of a poll.
+
+        :param state: What the cloud says.
+        :param now: Seconds since the epoch.
+        :raises UnknownStatusError: if the cloud reports a status that is not documented.
+        """
+        self._failing_since = None
+        status = state.status
+        if status is TaskStatus.COMPLETED:
+            return Finished()
+        if status is TaskStatus.ERROR:
+            text = f"{self._ref.operation} failed in the cloud: {state.reason}."
+            return Finished(TaskFailedError(text).about(self._ref.operation, self._ref.id))
+        if status is TaskStatus.NOT_EXIST:
+            return self._on_not_exist(now)
+        return self._unless_late(now)
+
+    def on_error(self, error: AsposeOcrError, now: float) -> Wait | Finished:
+        """
+        Take a poll that failed.
+
+        :param error: Why.
+        :param now: Seconds since the epoch.
+        """
+        if not error.retryable:
+            return Finished(error)
+        if self._failing_since is None:
+            self._failing_since = now
+        if now - self._failing_since >= self._plan.error_budget_seconds:
+            return Finished(error)
+        return self._unless_late(now, error.retry_after_seconds or 0.0)
+
+    def _on_not_exist(self, now: float) -> Wait | Finished:
+        age = now - self._ref.submitted_epoch
+        if age < YOUNG_SECONDS:
+            return self._unless_late(now)
+        return Finished(gone_error(self._ref, now))
+
+    def _unless_late(self, now: float, at_least_seconds: float = 0.0) -> Wait | Finished:
+        if now < self.deadline_at:
+            return self._wait(now, at_least_seconds)
+        waited = now - self._ref.submitted_epoch
+        text = f"{self._ref.operation} was not done {waited:.0f} s after its submit, which is the deadline."
+        return Finished(TaskTimeoutError(text).about(self._ref.operation, self._ref.id))
+
+    def _wait(self, now: float, at_least_seconds: float = 0.0) -> Wait:
+        age = max(0.0, now - self._ref.submitted_epoch)
+        shortest, longest = self._plan.poll_interval_seconds, self._plan.max_poll_interval_seconds
+        interval = min(max(age * GROWTH, shortest), max(longest, shortest))
+        # Mapped tasks start together; without jitter they would poll together for ever.
+        seconds = max(interval * (0.8 + 0.4 * self._random()), at_least_seconds)
+        return Wait(max(0.0, min(seconds, self.deadline_at - now)))
+
+
+def gone_error(ref: TaskRef, now: float) -> AsposeOcrError:
+    """
+    Say why the cloud answers ``NotExist``.
+
+    :param ref: The task.
+    :param now: Seconds since the epoch.
+    :return: Expired where the retention is over, otherwise unknown: the cloud has one word for both.
+    """
+    age = now - ref.submitted_epoch
+    if age >= RETENTION_SECONDS:
+        return TaskExpiredError(
+            f"The result of {ref.operation} was kept until {ref.expires_at.isoformat(timespec='seconds')}.",
+            operation=ref.operation,
+            task_id=ref.id,
+        )
+    return TaskUnknownError(
+        f"The cloud does not know the task submitted {age:.0f} s ago {ref.origin}: "
+        "the id is of another account, or the task was cancelled.",
+        operation=ref.operation,
+        task_id=ref.id,
+    )

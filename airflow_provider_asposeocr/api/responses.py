@@ -1,0 +1,243 @@
+"""
+What the cloud answers.
+
+Invariant: ``taskStatus`` decides, and an answer that cannot be understood is an error, never "still running". What
+is merely new (result types, extra fields, response status codes) is accepted and kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_serializer,
+)
+
+from airflow_provider_asposeocr.api.enums import ResponseStatusCode, TaskStatus
+from airflow_provider_asposeocr.api.errors import InputError, UnexpectedResponseError, UnknownStatusError
+from airflow_provider_asposeocr.api.operations import OPERATIONS, RETENTION_SECONDS, Operation
+from airflow_provider_asposeocr.api.untrusted import shown, shown_all
+
+#: Longest task id that we believe; a GUID has 36 characters.
+LONGEST_TASK_ID = 200
+
+
+class _Notices(BaseModel):
+    """``OCRError``: may be filled although the task succeeded."""
+
+    model_config = ConfigDict(extra="allow")
+
+    messages: list[str | None] | None = None
+    warnings: list[str | None] | None = None
+
+
+class ResultEntry(BaseModel):
+    """
+    One entry of ``results``.
+
+    :param type: The entry's type; any string, because the specification does not close the set.
+    :param data: Base64 as it came; :mod:`.wire` replaces it by the number of the spooled string.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str | None = None
+    data: str | int | None = None
+
+
+class TaskState(BaseModel):
+    """
+    ``OCRResponse``, without what its results carry.
+
+    :param id: Id of the task as the cloud repeats it.
+    :param taskStatus: The word as it came; :attr:`status` is its meaning.
+    :param responseStatusCode: Kept as it came: its meanings are not documented.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str | None = None
+    taskStatus: str
+    responseStatusCode: str | None = None
+    results: list[ResultEntry] | None = None
+    error: _Notices | None = None
+
+    @property
+    def status(self) -> TaskStatus:
+        """
+        State of the task.
+
+        :raises UnknownStatusError: if the word is none of the documented ones.
+        """
+        try:
+            return TaskStatus(self.taskStatus)
+        except ValueError:
+            raise UnknownStatusError(
+                f"The cloud reports the unknown task status {shown(self.taskStatus, 60)!r}.", task_id=self.id
+            ) from None
+
+    @property
+    def messages(self) -> list[str]:
+        """The cloud's messages, fit to be shown; not a sign of failure by themselves."""
+        return [shown(text) for text in (self.error and self.error.messages) or [] if text]
+
+    @property
+    def warnings(self) -> list[str]:
+        """The cloud's warnings, fit to be shown."""
+        return [shown(text) for text in (self.error and self.error.warnings) or [] if text]
+
+    @property
+    def shortfall(self) -> str | None:
+        """Why a completed task is not plain success, in words; ``None`` where it is."""
+        lossy = (
+            ResponseStatusCode.PARTIALLY_NOT_FOUND,
+            ResponseStatusCode.RESULT_DATA_LOST,
+            ResponseStatusCode.NO_ANY_RESULT_DATA,
+        )
+        if self.responseStatusCode in lossy:
+            return f"the cloud says {self.responseStatusCode}"
+        return None if self.results else "the answer has no results"
+
+    @property
+    def reason(self) -> str:
+        """The cloud's own words on a failure, fit to be shown."""
+        return shown_all(self.messages + self.warnings) or "the cloud gave no reason"
+
+
+def parse_state(text: bytes | str) -> TaskState:
+    """
+    Read the answer of a GET.
+
+    :param text: Body of the answer.
+    :return: The state, whatever its status.
+    :raises UnexpectedResponseError: if the body is not the documented object.
+    """
+    try:
+        return TaskState.model_validate(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        start = text[:200].decode("utf-8", "replace") if isinstance(text, bytes) else text[:200]
+        what = "no task state" if isinstance(error, ValidationError) else "no JSON"
+        raise UnexpectedResponseError(
+            f"The cloud's answer is {what}; it begins with {shown(start, 120)!r}."
+        ) from None
+
+
+def parse_task_id(text: bytes) -> str:
+    """
+    Read the answer of a submit.
+
+    :param text: Body of the answer: the bare id, perhaps in quotes.
+    :return: The id, an opaque text.
+    :raises ValueError: if that cannot be an id.
+    """
+    decoded = text[: LONGEST_TASK_ID + 5].decode("utf-8", "replace").strip().strip("\"'").strip()
+    if (
+        not decoded
+        or len(decoded) > LONGEST_TASK_ID
+        or not decoded.isprintable()
+        or set(decoded) & set("<>{} ")
+    ):
+        raise ValueError(f"{shown(decoded, 120)!r} is no task id")
+    return decoded
+
+
+def _known_operation(name: str) -> str:
+    if name not in OPERATIONS:
+        raise ValueError(f"{shown(name, 60)!r} is no operation of the cloud")
+    return name
+
+
+class TaskRef(BaseModel):
+    """
+    Task reference: all that is needed to find a cloud task again, as it is handed on through XCom.
+
+    :param operation: The operation that submitted it; its path is the only one that is sure to know the id.
+    :param id: The cloud's id of the task.
+    :param submitted_at: When it was submitted; results expire 24 hours later.
+    :param conn_id: Airflow connection whose account owns the task.
+    :param source_name: Name of the file that went in, without folders; names of results are made from it.
+    :param dag_id: Where it came from, as the other three.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    operation: Annotated[str, AfterValidator(_known_operation)]
+    id: Annotated[str, Field(min_length=1, max_length=LONGEST_TASK_ID)]
+    submitted_at: AwareDatetime
+    conn_id: str
+    source_name: str | None = None
+    dag_id: str | None = None
+    run_id: str | None = None
+    task_id: str | None = None
+    map_index: int | None = None
+
+    @field_serializer("submitted_at")
+    def _as_utc(self, value: datetime) -> str:
+        return value.astimezone(UTC).isoformat()
+
+    @property
+    def row(self) -> Operation:
+        """The operation's row of the table."""
+        return OPERATIONS[self.operation]
+
+    @property
+    def submitted_epoch(self) -> float:
+        """``submitted_at`` in seconds since the epoch."""
+        return self.submitted_at.timestamp()
+
+    @property
+    def expires_at(self) -> datetime:
+        """When the cloud forgets the result."""
+        return self.submitted_at + timedelta(seconds=RETENTION_SECONDS)
+
+    @property
+    def origin(self) -> str:
+        """Which Airflow task submitted it, in words."""
+        if not self.task_id:
+            return "outside of an Airflow task"
+        mapped = f" [{self.map_index}]" if self.map_index is not None and self.map_index >= 0 else ""
+        return f"by task {self.task_id!r}{mapped} of {self.dag_id!r}, run {self.run_id!r}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the reference as plain JSON, which is what XCom and trigger rows carry."""
+        return self.model_dump(exclude_none=True)
+
+
+def is_task_ref(value: object) -> bool:
+    """
+    Tell a task reference from other things.
+
+    :param value: Anything that came through XCom.
+    :return: Whether it is meant as a task reference (it may still be a broken one).
+    """
+    return isinstance(value, TaskRef) or (
+        isinstance(value, Mapping) and "operation" in value and "id" in value
+    )
+
+
+def parse_task_ref(value: object) -> TaskRef:
+    """
+    Read a task reference that came through XCom.
+
+    :param value: The mapping, or a :class:`TaskRef`.
+    :raises InputError: if it is not a task reference; the message says what is wrong with it.
+    """
+    if isinstance(value, TaskRef):
+        return value
+    try:
+        return TaskRef.model_validate(value)
+    except ValidationError as error:
+        reasons = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or 'value'}: {item['msg']}"
+            for item in error.errors(include_url=False, include_input=False)
+        )
+        raise InputError(f"This is not a task reference: {shown(reasons)}.") from None

@@ -1,0 +1,178 @@
+"""
+The results of a completed task, on local disk.
+
+Invariant: results exist only when the whole answer has been read, understood and decoded, so that whatever is made
+of them is made of a whole result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, BinaryIO
+
+from airflow_provider_asposeocr.api.enums import TaskStatus
+from airflow_provider_asposeocr.api.errors import (
+    ResultIncompleteError,
+    TaskExpiredError,
+    TaskFailedError,
+    TaskPendingError,
+    UnexpectedResponseError,
+)
+from airflow_provider_asposeocr.api.filetypes import HEAD_BYTES
+from airflow_provider_asposeocr.api.polling import gone_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_asposeocr.api.client import CloudClient
+    from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
+
+
+@dataclass(frozen=True)
+class Result:
+    """
+    One decoded result.
+
+    :param type: The cloud's word for what it is; any string.
+    :param path: Local file with the decoded bytes, removed when the context of :func:`fetched` ends.
+    :param size_bytes: Its size.
+    :param sha256: Checksum of its content, in hex.
+    """
+
+    type: str | None
+    path: Path
+    size_bytes: int
+    sha256: str
+
+    @property
+    def data(self) -> bytes:
+        """The content, in memory."""
+        return self.path.read_bytes()
+
+    @property
+    def head(self) -> bytes:
+        """The first bytes of the content."""
+        with self.path.open("rb") as stream:
+            return stream.read(HEAD_BYTES)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """
+    What a completed task has to show.
+
+    :param state: The cloud's answer, with its messages and warnings.
+    :param results: In the order of the answer.
+    :param shortfall: Why that is not all that was asked for, in words; ``None`` where it is.
+    """
+
+    state: TaskState
+    results: tuple[Result, ...]
+    shortfall: str | None = None
+
+
+@dataclass
+class _Part:
+    stream: BinaryIO
+    path: Path
+    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+    size: int = 0
+
+    def write(self, chunk: bytes) -> None:
+        self.stream.write(chunk)
+        self.digest.update(chunk)
+        self.size += len(chunk)
+
+
+class _Spool:
+    """Takes decoded results into numbered files of a folder; beginning anew overwrites them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.parts: list[_Part] = []
+
+    def begin(self) -> Callable[[bytes], object]:
+        self.close()
+        path = self._folder / f"{len(self.parts)}.result"
+        self.parts.append(_Part(path.open("wb"), path))
+        return self.parts[-1].write
+
+    def close(self) -> None:
+        if self.parts:
+            self.parts[-1].stream.close()
+
+
+def _check_state(ref: TaskRef, state: TaskState, now: float) -> None:
+    if state.status is TaskStatus.COMPLETED:
+        return
+    if state.status is TaskStatus.ERROR:
+        raise TaskFailedError(f"{ref.operation} failed in the cloud: {state.reason}.").about(
+            ref.operation, ref.id
+        )
+    if state.status is TaskStatus.NOT_EXIST:
+        raise gone_error(ref, now)
+    raise TaskPendingError(f"{ref.operation} is still {state.status.value}.").about(ref.operation, ref.id)
+
+
+@contextmanager
+def fetched(
+    client: CloudClient, ref: TaskRef, now: float, *, keep_incomplete: bool = False
+) -> Iterator[Fetched]:
+    """
+    Fetch and decode the results of a task.
+
+    :param client: The account that owns the task.
+    :param ref: The task.
+    :param now: Seconds since the epoch.
+    :param keep_incomplete: Whether a completed task that lost some of its results yields the rest.
+    :return: A context in which the results exist.
+    :raises TaskExpiredError: if the retention is over, without asking the cloud.
+    :raises TaskFailedError: if the task ended with the status ``Error``; the message has the cloud's reasons.
+    :raises TaskPendingError: if it is not done yet.
+    :raises ResultIncompleteError: if it is completed without (all) results.
+    """
+    error = gone_error(ref, now)
+    if isinstance(error, TaskExpiredError):
+        raise error
+    with TemporaryDirectory(prefix="aspose-ocr-") as name:
+        spools: list[_Spool] = []
+
+        def make_sink() -> _Spool:
+            if spools:
+                spools[-1].close()
+            spools.append(_Spool(Path(name)))
+            return spools[-1]
+
+        try:
+            state = client.fetch(ref.operation, ref.id, make_sink)
+        finally:
+            if spools:
+                spools[-1].close()
+        _check_state(ref, state, now)
+        yield _assemble(ref, state, spools[-1], keep_incomplete)
+
+
+def _assemble(ref: TaskRef, state: TaskState, spool: _Spool, keep_incomplete: bool) -> Fetched:
+    results, lost = [], 0
+    for entry in state.results or []:
+        if entry.data is None:
+            lost += 1
+            continue
+        if not isinstance(entry.data, int) or not 0 <= entry.data < len(spool.parts):
+            raise UnexpectedResponseError(
+                "A result of the answer has data that is no string.", operation=ref.operation, task_id=ref.id
+            )
+        part = spool.parts[entry.data]
+        results.append(Result(entry.type, part.path, part.size, part.digest.hexdigest()))
+    shortfall = state.shortfall or (f"{lost} of its results have no data" if lost else None)
+    if shortfall and not (keep_incomplete and results):
+        raise ResultIncompleteError(
+            f"{ref.operation} is completed, but {shortfall}. The cloud says: {state.reason}.",
+            operation=ref.operation,
+            task_id=ref.id,
+        )
+    return Fetched(state, tuple(results), shortfall)

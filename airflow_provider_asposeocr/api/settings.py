@@ -1,0 +1,202 @@
+"""
+What can be asked of an operation.
+
+Invariant: what reaches the cloud is exactly what the user set, in the server's spelling, and nothing else: the docs
+and the vendor's specification disagree on several defaults, so a default of ours would change results silently.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from airflow_provider_asposeocr.api import enums
+from airflow_provider_asposeocr.api.errors import SettingsError
+from airflow_provider_asposeocr.api.untrusted import shown
+
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.api.operations import Operation
+
+#: Words of the vendor's docs that the server spells differently.
+_DOCUMENTED_AS = {"CraftPoly": "PolygonalTextDetector"}
+
+
+def near_miss(word: str, words: Iterable[str]) -> str:
+    """
+    Suggest what was meant.
+
+    :param word: What was written.
+    :param words: What could have been meant.
+    :return: A sentence that begins with a space, or an empty string where nothing is near.
+    """
+    by_lower = {known.lower(): known for known in words}
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f" Did you mean {by_lower[near[0]]!r}?" if near else ""
+
+
+def _one_of(words: tuple[str, ...]) -> AfterValidator:
+    def check(word: str) -> str:
+        word = _DOCUMENTED_AS.get(word, word)
+        if word in words:
+            return word
+        hint = near_miss(word, words)
+        known = hint or (f" Known: {', '.join(words)}." if len(words) < 20 else "")
+        raise ValueError(f"{shown(word, 60)!r} is not known to the cloud.{known}")
+
+    return AfterValidator(check)
+
+
+class Rect(BaseModel):
+    """Corners of a rectangle in pixels from the top left of the page."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    topLeftX: int
+    topLeftY: int
+    bottomRightX: int
+    bottomRightY: int
+
+    @model_validator(mode="after")
+    def _has_an_area(self) -> Rect:
+        if self.bottomRightX <= self.topLeftX or self.bottomRightY <= self.topLeftY:
+            raise ValueError("the bottom right corner must lie right of and below the top left one")
+        return self
+
+
+class Region(BaseModel):
+    """
+    A region to recognize.
+
+    :param order: Place of the region's text in the output; larger is later.
+    :param rect: Where it is.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    order: int
+    rect: Rect
+
+
+class Settings(BaseModel):
+    """
+    All settings of the cloud's operations; which of them apply stands in the table of operations.
+
+    Names are the server's. ``rotate`` of the vendor's docs is accepted for ``Rotate``.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    language: Annotated[str, _one_of(enums.LANGUAGES)] | None = None
+    makeSkewCorrect: bool | None = None
+    Rotate: int | None = None
+    makeBinarization: bool | None = None
+    makeContrastCorrection: bool | None = None
+    makeUpsampling: bool | None = None
+    makeSpellCheck: bool | None = None
+    dsrMode: Annotated[str, _one_of(enums.DSR_MODES)] | None = None
+    dsrConfidence: Annotated[str, _one_of(enums.DSR_CONFIDENCES)] | None = None
+    resultType: Annotated[str, _one_of((*enums.RESULT_TYPES, *enums.RESULT_TYPES_TTS))] | None = None
+    resultTypeTable: Annotated[str, _one_of(enums.RESULT_TYPES_TABLE)] | None = None
+    regions: Annotated[list[Region], Field(min_length=1)] | None = None
+
+
+def regions_from_corners(corners: Iterable[Iterable[int]]) -> list[dict[str, Any]]:
+    """
+    Turn what DetectRegions answers into what RecognizeRegions asks for.
+
+    :param corners: Rectangles ``[x1, y1, x2, y2]``, in reading order.
+    :return: Regions as ``{"order": n, "rect": {…}}``.
+    :raises SettingsError: if an entry does not have four whole numbers.
+    """
+    names = ("topLeftX", "topLeftY", "bottomRightX", "bottomRightY")
+    regions = []
+    for order, corner in enumerate(corners):
+        numbers = list(corner)
+        if len(numbers) != 4 or not all(isinstance(number, int) for number in numbers):
+            raise SettingsError(f"A region must be four whole numbers, not {shown(numbers, 80)}.")
+        regions.append({"order": order, "rect": dict(zip(names, numbers, strict=True))})
+    return regions
+
+
+def _is_template(value: object) -> bool:
+    """Whether a value is not known before rendering: a Jinja string, or an object that resolves to something."""
+    if isinstance(value, str):
+        return "{{" in value or "{%" in value
+    if isinstance(value, Mapping):
+        return any(_is_template(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return any(_is_template(item) for item in value)
+    return value is not None and not isinstance(value, bool | int | float | BaseModel)
+
+
+def _server_spelling(name: str) -> str:
+    """``make_skew_correct`` and ``rotate`` are what Python users and the docs write."""
+    by_lower = {known.lower(): known for known in Settings.model_fields}
+    return by_lower.get(name.replace("_", "").lower(), name)
+
+
+def _check_names(operation: Operation, given: Mapping[str, Any], strict: bool) -> None:
+    known = {name: value for name, value in given.items() if strict or name in Settings.model_fields}
+    wrong = [name for name in known if name not in operation.settings]
+    if not wrong:
+        return
+    if not operation.settings:
+        raise SettingsError(f"{operation.name} has no settings, but got {shown(sorted(wrong))}.")
+    hint = near_miss(wrong[0], operation.settings)
+    raise SettingsError(
+        f"{shown(', '.join(map(repr, wrong)))} does not apply to {operation.name}.{hint} "
+        f"These settings do: {', '.join(sorted(operation.settings, key=str.lower))}."
+    )
+
+
+def _check_result_type(operation: Operation, result_type: str | None) -> None:
+    if result_type and operation.result_types and result_type not in operation.result_types:
+        raise SettingsError(
+            f"resultType {result_type!r} does not apply to {operation.name}. "
+            f"These do: {', '.join(operation.result_types)}."
+        )
+
+
+def validate_settings(
+    operation: Operation,
+    settings: Mapping[str, Any] | Settings | None,
+    *,
+    strict: bool = True,
+    rendered: bool = True,
+) -> dict[str, Any]:
+    """
+    Check settings and spell them as the server does.
+
+    :param operation: The operation they are for.
+    :param settings: What the user wrote; names in the server's spelling, in snake case, or as in the vendor's docs.
+    :param strict: Whether a setting that the table does not list for the operation is an error. ``False`` lets
+        settings that this version does not know at all pass as they are; those it knows must still apply.
+    :param rendered: ``False`` at parse time: values that are templates, and missing required settings, are
+        left for later.
+    :return: The settings that the user set, as they go into the request.
+    :raises SettingsError: if a name does not apply or a value is not known; the message names what would do.
+    """
+    if isinstance(settings, Settings):
+        settings = settings.model_dump(exclude_unset=True)
+    given = {_server_spelling(str(name)): value for name, value in (settings or {}).items()}
+    _check_names(operation, given, strict)
+    ready = {name: value for name, value in given.items() if rendered or not _is_template(value)}
+    regions = ready.get("regions")
+    if isinstance(regions, list) and regions and all(isinstance(region, list | tuple) for region in regions):
+        ready["regions"] = regions_from_corners(regions)
+    try:
+        checked = Settings.model_validate(ready)
+    except ValidationError as error:
+        reasons = "; ".join(
+            f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors(include_url=False, include_input=False)
+        )
+        raise SettingsError(f"Settings of {operation.name}: {shown(reasons, 1000)}") from None
+    _check_result_type(operation, checked.resultType)
+    missing = operation.required_settings - checked.model_fields_set
+    if rendered and missing:
+        raise SettingsError(f"{operation.name} needs {', '.join(sorted(missing))}.")
+    return checked.model_dump(exclude_unset=True, exclude_none=True)

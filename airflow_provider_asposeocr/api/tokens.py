@@ -1,0 +1,82 @@
+"""
+The access token of one account in one process.
+
+Invariant: however many callers wait, one of them asks for a token and the others get it; a token that was refused is
+replaced once, not once per caller. The clients bring the lock, the decision is here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from airflow_provider_asposeocr.api.errors import UnexpectedResponseError
+
+#: Renewed this long before it expires, so that it does not expire on the way.
+MARGIN_SECONDS = 120.0
+#: The vendor's documented sample; used where ``expires_in`` is missing or makes no sense.
+USUAL_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Token:
+    """
+    An access token.
+
+    :param value: The bearer token.
+    :param renew_at: When to get another one, in seconds since the epoch.
+    """
+
+    value: str = field(repr=False)
+    renew_at: float
+
+
+def parse_token(body: bytes, now: float) -> Token:
+    """
+    Read the answer of the token endpoint.
+
+    :param body: Body of a successful answer.
+    :param now: Seconds since the epoch.
+    :return: The token. Of a short-lived one at least half of the life is used.
+    :raises UnexpectedResponseError: if there is no token in it. The body is not quoted, since it may hold one.
+    """
+    try:
+        parsed = json.loads(body)
+        value = parsed["access_token"]
+        lifetime = float(parsed.get("expires_in", USUAL_SECONDS))
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
+        raise UnexpectedResponseError("The token endpoint's answer is not the documented object.") from None
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value.strip():
+        raise UnexpectedResponseError("The token endpoint's answer has no usable access_token.")
+    if not 0 < lifetime < float("inf"):
+        lifetime = USUAL_SECONDS
+    return Token(value, now + lifetime - min(MARGIN_SECONDS, lifetime / 2))
+
+
+class TokenSlot:
+    """Holds the current token of an account."""
+
+    def __init__(self) -> None:
+        self._token: Token | None = None
+
+    def usable(self, now: float, refused: str | None = None) -> Token | None:
+        """
+        Return the token if it can be used.
+
+        :param now: Seconds since the epoch.
+        :param refused: Value of a token that the cloud has just refused. Where the slot holds another one already,
+            somebody else has renewed it.
+        :return: The token, or ``None`` if one must be obtained.
+        """
+        token = self._token
+        if token is None or token.value == refused or now >= token.renew_at:
+            return None
+        return token
+
+    def store(self, token: Token) -> None:
+        """
+        Keep a token for the next callers.
+
+        :param token: A token just obtained.
+        """
+        self._token = token

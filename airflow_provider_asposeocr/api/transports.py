@@ -1,0 +1,233 @@
+"""
+The two thin transports: requests in a worker, aiohttp in the triggerer.
+
+Invariant: a transport sends one request once and says what came of it; it decides nothing. Neither follows
+redirects (a bearer token must not travel) nor reads ``.netrc`` (an entry there would replace our header), and both
+take proxy and certificates from the account.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aiohttp
+import requests
+import urllib3
+
+from airflow_provider_asposeocr.api.protocol import Answer, Failure, Request, is_success
+from airflow_provider_asposeocr.api.wire import FileBody, TextBody
+
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.api.account import Account
+
+#: Takes the body of a successful answer; returns whether it wants more of it.
+Take = Callable[[bytes], bool]
+
+#: Of a body that nobody takes, more than this is not kept: error pages and statuses are small.
+KEPT_BYTES = 64 * 1024
+_READ_BYTES = 64 * 1024
+
+
+def _headers(request: Request, token: str | None, user_agent: str) -> dict[str, str]:
+    authorization = {"Authorization": f"Bearer {token}"} if token else {}
+    return {"User-Agent": user_agent, **request.headers, **authorization}
+
+
+def _was_sent(request: Request) -> bool:
+    """Until the last byte of the body was handed to the socket, the cloud cannot have accepted a task."""
+    return request.body.finished if isinstance(request.body, FileBody | TextBody) else True
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+class _Kept:
+    """Keeps the beginning of a body."""
+
+    def __init__(self) -> None:
+        self.body = b""
+
+    def take(self, chunk: bytes) -> bool:
+        self.body += chunk[: KEPT_BYTES - len(self.body)]
+        return len(self.body) < KEPT_BYTES
+
+
+class RequestsTransport:
+    """
+    Send requests from a worker.
+
+    :param account: Where to and over which route.
+    :param user_agent: Who we are.
+    """
+
+    def __init__(self, account: Account, user_agent: str) -> None:
+        self._account = account
+        self._user_agent = user_agent
+        self._session = self._new_session()
+
+    def exchange(self, request: Request, token: str | None, take: Take | None = None) -> Answer | Failure:
+        """
+        Send one request once.
+
+        :param request: What to send.
+        :param token: Bearer token, if the request carries one.
+        :param take: Takes the body of a successful answer as it comes in; by default its first 64 KiB are kept.
+        :return: The answer, or how it failed.
+        """
+        if request.kind != "submit":
+            return self._exchange(self._session, request, token, take)
+        # A kept connection that the server has just closed fails after the body was written: "sent, no answer". A
+        # connection of its own keeps that error for the real case.
+        with self._new_session() as session:
+            return self._exchange(session, request, token, take)
+
+    def close(self) -> None:
+        """Close kept connections."""
+        self._session.close()
+
+    @staticmethod
+    def _new_session() -> requests.Session:
+        session = requests.Session()
+        session.trust_env = False
+        return session
+
+    def _exchange(
+        self, session: requests.Session, request: Request, token: str | None, take: Take | None
+    ) -> Answer | Failure:
+        proxy = self._account.proxy_for(request.url)
+        kept = _Kept()
+        try:
+            with session.request(
+                request.method,
+                request.url,
+                headers=_headers(request, token, self._user_agent),
+                data=request.body,
+                timeout=(self._account.connect_timeout_seconds, self._account.request_timeout_seconds),
+                verify=self._account.certificates,
+                proxies={"http": proxy, "https": proxy} if proxy else {},
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                consume = take if take is not None and is_success(response.status_code) else kept.take
+                for chunk in response.iter_content(_READ_BYTES):
+                    if not consume(chunk):
+                        break
+                return Answer(response.status_code, _lower(response.headers), kept.body)
+        except requests.exceptions.SSLError as error:
+            return Failure(sent=False, detail=str(error), certificate=_is_certificate_problem(error))
+        except requests.exceptions.RequestException as error:
+            return Failure(sent=not _never_connected(error) and _was_sent(request), detail=_gist(error))
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            return Failure(sent=_was_sent(request), detail=_gist(error))
+
+
+def _is_certificate_problem(error: BaseException) -> bool:
+    return "CERTIFICATE_VERIFY_FAILED" in str(error) or "hostname" in str(error).lower()
+
+
+def _never_connected(error: requests.exceptions.RequestException) -> bool:
+    """Whether the failure happened before there was a connection to send over."""
+    if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError):
+        return True
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    before = (
+        urllib3.exceptions.NewConnectionError,
+        urllib3.exceptions.ConnectTimeoutError,
+        urllib3.exceptions.NameResolutionError,
+    )
+    return isinstance(reason, before)
+
+
+def _gist(error: BaseException) -> str:
+    """Say the innermost reason; requests wraps it in pool objects with memory addresses."""
+    seen = error
+    for _ in range(5):
+        inner = getattr(seen, "reason", None) or next(
+            (arg for arg in seen.args if isinstance(arg, Exception)), None
+        )
+        if not isinstance(inner, BaseException):
+            break
+        seen = inner
+    return f"{type(seen).__name__}: {seen}" if str(seen) else type(seen).__name__
+
+
+class AiohttpTransport:
+    """
+    Send requests from the triggerer. Made and used inside one event loop.
+
+    :param account: Where to and over which route.
+    :param user_agent: Who we are.
+    :param certificates: TLS context, made outside of the loop because loading certificates takes tens of milliseconds.
+    """
+
+    def __init__(self, account: Account, user_agent: str, certificates: ssl.SSLContext) -> None:
+        self._account = account
+        self._user_agent = user_agent
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=16, ssl=certificates),
+            timeout=aiohttp.ClientTimeout(
+                total=None,
+                sock_connect=account.connect_timeout_seconds,
+                sock_read=account.request_timeout_seconds,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+        )
+
+    async def exchange(
+        self, request: Request, token: str | None, take: Take | None = None
+    ) -> Answer | Failure:
+        """
+        Send one request once.
+
+        :param request: What to send; its body must be bytes, since documents are not sent from the triggerer.
+        :param token: Bearer token, if the request carries one.
+        :param take: Takes the body of a successful answer as it comes in; by default its first 64 KiB are kept.
+        :return: The answer, or how it failed.
+        """
+        kept = _Kept()
+        try:
+            async with self._session.request(
+                request.method,
+                request.url,
+                headers=_headers(request, token, self._user_agent),
+                data=request.body,
+                proxy=self._account.proxy_for(request.url),
+                allow_redirects=False,
+            ) as response:
+                consume = take if take is not None and is_success(response.status) else kept.take
+                async for chunk in response.content.iter_chunked(_READ_BYTES):
+                    if not consume(chunk):
+                        break
+                return Answer(response.status, _lower(response.headers), kept.body)
+        except aiohttp.ClientConnectorCertificateError as error:
+            return Failure(sent=False, detail=str(error), certificate=True)
+        except aiohttp.ClientSSLError as error:
+            return Failure(sent=False, detail=str(error), certificate=_is_certificate_problem(error))
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            return Failure(sent=False, detail=f"{type(error).__name__}: {error}")
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            return Failure(sent=True, detail=f"{type(error).__name__}: {error}")
+
+    async def close(self) -> None:
+        """Close kept connections."""
+        await self._session.close()
+
+
+def tls_context(account: Account) -> ssl.SSLContext:
+    """
+    Load the account's trusted certificates.
+
+    :param account: Names the file; the same one that requests uses.
+    :raises OSError: if the file cannot be read.
+    """
+    trusted = Path(account.certificates)
+    return (
+        ssl.create_default_context(capath=str(trusted))
+        if trusted.is_dir()
+        else ssl.create_default_context(cafile=str(trusted))
+    )

@@ -1,0 +1,159 @@
+"""
+What Airflow is told about the provider.
+
+Invariant: imports nothing, since every component and every command of Airflow calls it; and ``package-name`` is the
+name of the distribution, without which Airflow does not start at all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _field(label: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": schema}
+
+
+def _option(description: str, type: str, default: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "type": type,
+        "default": default,
+        "example": None,
+        "version_added": "0.1.0",
+    }
+
+
+CONN_FIELDS: dict[str, dict[str, Any]] = {
+    "evaluation_mode": _field(
+        "Evaluation mode",
+        "Call the trial endpoints, which need no account and mask a tenth of the words.",
+        type=["boolean", "null"],
+        default=False,
+    ),
+    "request_timeout_seconds": _field(
+        "Request timeout (seconds)",
+        "Longest wait for the next bytes of an answer; 60 by default.",
+        type=["number", "null"],
+        exclusiveMinimum=0,
+        maximum=3600,
+    ),
+    "connect_timeout_seconds": _field(
+        "Connect timeout (seconds)",
+        "Longest wait for a connection; 10 by default.",
+        type=["number", "null"],
+        exclusiveMinimum=0,
+        maximum=600,
+    ),
+    "max_requests_per_second": _field(
+        "Status requests per second",
+        "Most status requests per second that one triggerer makes over this connection; 20 by default.",
+        type=["number", "null"],
+        exclusiveMinimum=0,
+        maximum=1000,
+    ),
+    "ca_bundle": _field(
+        "CA bundle",
+        "File with the certificates to trust, on every worker, triggerer and API server.",
+        type=["string", "null"],
+    ),
+    "proxy": _field(
+        "Proxy",
+        "URL of a proxy; by default the proxy environment variables are followed.",
+        type=["string", "null"],
+        format="password",
+    ),
+    "token_url": _field(
+        "Token URL",
+        "Where tokens are issued; /connect/token of the base URL by default.",
+        type=["string", "null"],
+    ),
+}
+
+CONFIG: dict[str, dict[str, Any]] = {
+    "aspose_ocr": {
+        "description": "Defaults for all tasks of the Aspose.OCR Cloud provider.",
+        "options": {
+            "inline_wait_seconds": _option(
+                "How long a task waits in its worker before it defers. A deferral costs a second worker process, and "
+                "most cloud tasks are done within seconds. 0 defers at once.",
+                "float",
+                "5",
+            ),
+            "poll_interval_seconds": _option("Shortest time between two polls of one task.", "float", "2"),
+            "max_poll_interval_seconds": _option(
+                "Longest time between two polls of one task; the interval grows with the age of the task.",
+                "float",
+                "30",
+            ),
+            "timeout_seconds": _option(
+                "How long a task waits for its cloud task before it cancels it.", "float", "3600"
+            ),
+            "error_budget_seconds": _option(
+                "How long polls may fail in a row before the wait fails. The default outlasts the ten minutes of the "
+                "vendor's lock-out.",
+                "float",
+                "900",
+            ),
+            "event_delay_seconds": _option(
+                "Shortest time between a deferral and its event. LocalExecutor fails a task whose trigger fires while "
+                "the worker's exit has not been noticed. -1 means: what the LocalExecutor needs where that is "
+                "configured, else 0.",
+                "float",
+                "-1",
+            ),
+        },
+    }
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """
+    Describe the provider to Airflow.
+
+    :return: The provider's metadata in the form of Airflow's ``provider_info.schema.json``.
+    """
+    integration = "Aspose.OCR Cloud"
+    root = "airflow_provider_asposeocr"
+    return {
+        "package-name": "airflow-provider-asposeocr",
+        "name": integration,
+        "description": "Recognize images and PDF documents with Aspose.OCR Cloud v5.",
+        "integrations": [
+            {
+                "integration-name": integration,
+                "external-doc-url": "https://docs.aspose.cloud/ocr/",
+                "tags": ["service"],
+            }
+        ],
+        "connection-types": [
+            {
+                "connection-type": "aspose_ocr",
+                "hook-class-name": f"{root}.hooks.aspose_ocr.AsposeOcrHook",
+                "hook-name": integration,
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "port"],
+                    "relabeling": {
+                        "login": "Client id",
+                        "password": "Client secret",
+                        "host": "Base URL",
+                    },
+                    "placeholders": {
+                        "host": "https://api.aspose.cloud",
+                        "login": "from the vendor's dashboard; empty in evaluation mode",
+                    },
+                },
+                "conn-fields": CONN_FIELDS,
+            }
+        ],
+        "hooks": [{"integration-name": integration, "python-modules": [f"{root}.hooks.aspose_ocr"]}],
+        "operators": [
+            {
+                "integration-name": integration,
+                "python-modules": [f"{root}.operators.submit", f"{root}.operators.fetch"],
+            }
+        ],
+        "sensors": [{"integration-name": integration, "python-modules": [f"{root}.sensors.aspose_ocr"]}],
+        "triggers": [{"integration-name": integration, "python-modules": [f"{root}.triggers.aspose_ocr"]}],
+        "config": CONFIG,
+    }

@@ -1,0 +1,329 @@
+"""
+From an Airflow connection to the cloud.
+
+Invariant: the client secret, and each token, is known to Airflow's masker before anything can log it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from random import random
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseHook
+from airflow.sdk.log import mask_secret
+
+from airflow_provider_asposeocr import sources, storage
+from airflow_provider_asposeocr.api.account import Account
+from airflow_provider_asposeocr.api.client import CloudClient, find_operation
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError
+from airflow_provider_asposeocr.api.operations import DEFAULT_BASE_URL
+from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan
+from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_task_ref
+from airflow_provider_asposeocr.api.results import fetched
+from airflow_provider_asposeocr.api.retrying import ONCE
+from airflow_provider_asposeocr.api.settings import validate_settings
+from airflow_provider_asposeocr.clients import client_for
+from airflow_provider_asposeocr.defaults import default_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.sdk import Connection
+
+#: Asked for in "Test connection": nobody's task, so that the answer is NotExist and nothing is billed.
+_NOBODYS_TASK = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True)
+class FetchedResult:
+    """
+    One result in memory.
+
+    :param type: The cloud's word for what it is, for example ``Text``.
+    :param data: The decoded bytes.
+    """
+
+    type: str | None
+    data: bytes
+
+    @property
+    def text(self) -> str:
+        """The bytes as UTF-8."""
+        return self.data.decode("utf-8")
+
+
+def _base_url(conn: Connection) -> str:
+    host = (conn.host or "").strip().rstrip("/")
+    if not host:
+        return DEFAULT_BASE_URL
+    url = host if "://" in host else f"{conn.schema or 'https'}://{host}"
+    return f"{url}:{conn.port}" if conn.port else url
+
+
+def account_of(conn: Connection, extra: Mapping[str, Any]) -> Account:
+    """
+    Read an Airflow connection.
+
+    :param conn: The connection.
+    :param extra: Its extras, which the caller has read because that is a call in some contexts and not in others.
+    :return: The account; its secret has been masked.
+    :raises InputError: if a field makes no sense.
+    """
+    for secret in (conn.password, extra.get("proxy")):
+        if secret:
+            mask_secret(secret)
+    numbers = {
+        name: float(extra[name])
+        for name in ("connect_timeout_seconds", "request_timeout_seconds", "max_requests_per_second")
+        if extra.get(name) not in (None, "")
+    }
+    if any(number <= 0 for number in numbers.values()):
+        raise InputError(f"The connection {conn.conn_id!r} has a number in its extras that is not positive.")
+    return Account(
+        client_id=conn.login or None,
+        client_secret=conn.password or None,
+        base_url=_base_url(conn),
+        token_url=extra.get("token_url") or None,
+        trial=str(extra.get("evaluation_mode") or "").lower() in ("true", "1", "yes", "on"),
+        ca_bundle=extra.get("ca_bundle") or None,
+        proxy=extra.get("proxy") or None,
+        **numbers,
+    )
+
+
+def mask_token(token: str) -> None:
+    """
+    Make Airflow's masker know a token.
+
+    :param token: The token.
+    """
+    mask_secret(token)
+
+
+class AsposeOcrHook(BaseHook):
+    """
+    Use Aspose.OCR Cloud from Python code, for example from a ``@task``.
+
+    :param aspose_ocr_conn_id: Airflow connection of the type ``aspose_ocr``.
+    """
+
+    conn_name_attr: ClassVar[str] = "aspose_ocr_conn_id"
+    default_conn_name: ClassVar[str] = "aspose_ocr_default"
+    conn_type: ClassVar[str] = "aspose_ocr"
+    hook_name: ClassVar[str] = "Aspose.OCR Cloud"
+
+    def __init__(self, aspose_ocr_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.aspose_ocr_conn_id = aspose_ocr_conn_id
+
+    @cached_property
+    def account(self) -> Account:
+        """The account of the connection."""
+        conn = self.get_connection(self.aspose_ocr_conn_id)
+        return account_of(conn, conn.extra_dejson)
+
+    @property
+    def client(self) -> CloudClient:
+        """The client of the account, shared by the whole process."""
+        return client_for(self.account, mask_token)
+
+    def get_conn(self) -> CloudClient:
+        """Return the client, under the name that Airflow's hooks have for it."""
+        return self.client
+
+    @classmethod
+    async def aaccount(cls, conn_id: str) -> Account:
+        """
+        Read a connection within an event loop.
+
+        :param conn_id: Airflow connection.
+        """
+        conn = await cls.aget_connection(conn_id)
+        extra = json.loads(conn.extra) if conn.extra else {}
+        return account_of(conn, extra)
+
+    def submit(
+        self,
+        operation: str,
+        source: Any,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        strict_settings: bool = True,
+    ) -> dict[str, Any]:
+        """
+        Start a cloud task, which is what the cloud bills.
+
+        :param operation: Name of the operation, for example ``RecognizeImage``.
+        :param source: A path or URI in any object storage that Airflow knows, or a task reference whose result is the
+            input.
+        :param settings: Settings of the operation; only what is set is sent.
+        :param strict_settings: Whether settings that are not known for the operation are an error.
+        :return: The task reference: JSON with ``operation``, ``id``, ``submitted_at``, ``conn_id`` and where it came
+            from.
+        :raises InputError: if the source or the settings cannot be used; nothing was sent.
+        :raises SubmitUnknownError: if nobody knows whether the cloud accepted it.
+        """
+        row = find_operation(operation, self.account.trial)
+        checked = validate_settings(row, settings, strict=strict_settings)
+        with TemporaryDirectory(prefix="aspose-ocr-") as folder:
+            document = sources.spool(
+                sources.parse_source(source), row, Path(folder), self._client_of, time.time()
+            )
+            submitted = self.client.submit(operation, document.path, checked)
+        ref = TaskRef(
+            operation=submitted.operation,
+            id=submitted.id,
+            submitted_at=submitted.submitted_at,
+            conn_id=self.aspose_ocr_conn_id,
+            source_name=document.name,
+            **_origin(),
+        )
+        self.log.info("Submitted %s %s (%d bytes)", ref.operation, ref.id, document.size_bytes)
+        return ref.to_dict()
+
+    def status(self, task: Any) -> TaskState:
+        """
+        Read the status of a cloud task.
+
+        :param task: The task reference.
+        :return: The state, see its ``status``, ``messages`` and ``warnings``.
+        """
+        ref = parse_task_ref(task)
+        return self._client_of(ref.conn_id).status(ref.operation, ref.id)
+
+    def wait(
+        self,
+        task: Any,
+        *,
+        timeout_seconds: float | None = None,
+        poll_interval_seconds: float | None = None,
+        max_poll_interval_seconds: float | None = None,
+    ) -> None:
+        """
+        Block until a cloud task is completed. Operators wait without a worker slot; this does not.
+
+        :param task: The task reference.
+        :param timeout_seconds: How long; by default ``[aspose_ocr] timeout_seconds``. The task is cancelled then.
+        :param poll_interval_seconds: Shortest time between two polls.
+        :param max_poll_interval_seconds: Longest time between two polls.
+        :raises TaskError: if it did not end well or not in time.
+        """
+        ref = parse_task_ref(task)
+
+        def given(value: float | None, name: str) -> float:
+            return default_seconds(name) if value is None else value
+
+        plan = PollPlan(
+            deadline_at=time.time() + given(timeout_seconds, "timeout_seconds"),
+            poll_interval_seconds=given(poll_interval_seconds, "poll_interval_seconds"),
+            max_poll_interval_seconds=given(max_poll_interval_seconds, "max_poll_interval_seconds"),
+            error_budget_seconds=default_seconds("error_budget_seconds"),
+        )
+        client, poller = self._client_of(ref.conn_id), Poller(ref, plan, random)
+        step = poller.first_wait(time.time())
+        while True:
+            time.sleep(step.seconds)
+            following = poll_once(client, ref, poller)
+            if isinstance(following, Finished):
+                break
+            step = following
+        if following.error is not None:
+            raise following.error
+
+    def fetch(self, task: Any) -> list[FetchedResult]:
+        """
+        Fetch the results of a completed task into memory. Large ones are better fetched to storage.
+
+        :param task: The task reference.
+        :return: One entry per result, in the cloud's order.
+        :raises TaskError: if the task is not completed.
+        :raises ResultError: if its results are missing or broken.
+        """
+        ref = parse_task_ref(task)
+        with fetched(self._client_of(ref.conn_id), ref, time.time()) as done:
+            return [FetchedResult(result.type, result.data) for result in done.results]
+
+    def fetch_to(self, task: Any, destination: str, **options: Any) -> dict[str, Any]:
+        """
+        Fetch the results of a completed task into object storage.
+
+        :param task: The task reference.
+        :param destination: A URI; with a slash at its end it is a folder.
+        :param options: ``file_stem``, ``if_exists`` and ``inline_text_bytes`` as of
+            :func:`~airflow_provider_asposeocr.storage.store`.
+        :return: The manifest.
+        """
+        ref = parse_task_ref(task)
+        checked = storage.parse_destination(destination)
+        with fetched(self._client_of(ref.conn_id), ref, time.time()) as done:
+            return storage.store(ref, done, checked, **options)
+
+    def cancel(self, task: Any) -> None:
+        """
+        Remove a task from the cloud's queue.
+
+        :param task: The task reference.
+        """
+        ref = parse_task_ref(task)
+        self._client_of(ref.conn_id).cancel(ref.operation, ref.id)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """
+        Check the connection without billing anything.
+
+        :return: Whether it works, and in words what works or what is wrong.
+        """
+        try:
+            client = self.client
+            if not client.account.trial:
+                client.obtain_token()
+            operation = "RecognizeImageTrial" if client.account.trial else "RecognizeImage"
+            client.status(operation, _NOBODYS_TASK, ONCE)
+        except AsposeOcrError as error:
+            return False, f"{error.message} {error.remedy}"
+        except (OSError, ValueError) as error:
+            return False, f"The connection cannot be used: {error}"
+        if client.account.trial:
+            return (
+                True,
+                f"{client.account.base_url} answers in evaluation mode; a tenth of the words will be masked.",
+            )
+        return True, f"{client.account.base_url} accepts the client id and secret."
+
+    def _client_of(self, conn_id: str) -> CloudClient:
+        if conn_id == self.aspose_ocr_conn_id:
+            return self.client
+        return type(self)(conn_id).client
+
+
+def poll_once(client: CloudClient, ref: TaskRef, poller: Poller) -> Any:
+    """
+    Poll a task once.
+
+    :param client: The account that owns it.
+    :param ref: The task.
+    :param poller: Decides what the answer means.
+    :return: :class:`~airflow_provider_asposeocr.api.polling.Wait` or
+        :class:`~airflow_provider_asposeocr.api.polling.Finished`.
+    """
+    try:
+        return poller.on_state(client.status(ref.operation, ref.id, ONCE), time.time())
+    except AsposeOcrError as error:
+        return poller.on_error(error, time.time())
+
+
+def _origin() -> dict[str, Any]:
+    """Which Airflow task runs this, if one does."""
+    try:
+        from airflow.sdk import get_current_context
+
+        ti = get_current_context()["ti"]
+    except (ImportError, RuntimeError, KeyError):
+        return {}
+    return {"dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": ti.task_id, "map_index": ti.map_index}

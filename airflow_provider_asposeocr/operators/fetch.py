@@ -1,0 +1,152 @@
+"""
+The operator that brings results to object storage.
+
+Invariant: payloads go from the cloud to storage, whole or not at all; XCom gets the manifest.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.configuration import conf
+from airflow.sdk import BaseOperator
+
+from airflow_provider_asposeocr import storage
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskExpiredError
+from airflow_provider_asposeocr.api.polling import gone_error
+from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
+from airflow_provider_asposeocr.api.results import fetched
+from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask, check_choice, rendered
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+OnIncomplete = Literal["fail", "keep"]
+ON_INCOMPLETE: tuple[OnIncomplete, ...] = ("fail", "keep")
+
+
+class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
+    """
+    Wait for a cloud task and write its decoded results to object storage.
+
+    :param task: The task reference, for example ``recognize.output``.
+    :param destination: Where to: an absolute path or a URI in any object storage that Airflow knows. With a slash at its
+        end it is a folder, and names are made from the source's name and the result's type; otherwise it is the file.
+    :param file_stem: Name without suffix of files in a folder; by default that of the source, else the task's id.
+    :param if_exists: What to do about files that are there already: ``overwrite`` them, which makes a retry harmless;
+        ``fail`` before anything is written; or ``skip``, leave them and describe them in the manifest.
+    :param on_incomplete: What to do when the cloud completed the task but lost some of its results: ``fail``, or ``keep``
+        what is there.
+    :param inline_text_bytes: Largest text result in bytes that is put into the manifest too; 0, the default, = none,
+        because XCom lives in the metadata database.
+    :param deferrable: Whether to wait in the triggerer; by default ``[operators] default_deferrable``.
+    :param inline_wait_seconds: As of :class:`.AsposeOcrSubmitOperator`, like the parameters below.
+    :param poll_interval_seconds: Shortest time between two polls.
+    :param max_poll_interval_seconds: Longest time between two polls.
+    :param timeout_seconds: How long to wait before the cloud task is cancelled.
+    :param cancel_on_kill: ``always`` or ``never``: whether killing the task cancels the cloud task, if that still runs.
+    :return: The manifest: JSON with ``task``, ``response_status_code``, ``messages``, ``warnings``, ``shortfall`` and
+        ``results``, each with ``type``, ``uri``, ``bytes``, ``sha256`` and ``skipped``.
+    :raises ValueError: at parse time, if a number or a policy makes no sense.
+    """
+
+    template_fields: Sequence[str] = ("task", "destination", "file_stem")
+    ui_color = "#e7f4e4"
+
+    def __init__(
+        self,
+        *,
+        task: Any,
+        destination: str,
+        file_stem: str | None = None,
+        if_exists: storage.IfExists = "overwrite",
+        on_incomplete: OnIncomplete = "fail",
+        inline_text_bytes: int = 0,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        inline_wait_seconds: float | None = None,
+        poll_interval_seconds: float | None = None,
+        max_poll_interval_seconds: float | None = None,
+        timeout_seconds: float | None = None,
+        cancel_on_kill: CancelOnKill = "always",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.task = task
+        self.destination = destination
+        self.file_stem = file_stem
+        self.if_exists = if_exists
+        self.on_incomplete = on_incomplete
+        self.inline_text_bytes = inline_text_bytes
+        self.deferrable = deferrable
+        self.inline_wait_seconds = inline_wait_seconds
+        self.poll_interval_seconds = poll_interval_seconds
+        self.max_poll_interval_seconds = max_poll_interval_seconds
+        self.timeout_seconds = timeout_seconds
+        self.cancel_on_kill = cancel_on_kill
+        self._check_waiting()
+        check_choice("if_exists", if_exists, storage.IF_EXISTS)
+        check_choice("on_incomplete", on_incomplete, ON_INCOMPLETE)
+        if (
+            isinstance(inline_text_bytes, bool)
+            or not isinstance(inline_text_bytes, int)
+            or inline_text_bytes < 0
+        ):
+            raise ValueError(f"inline_text_bytes must be a number of bytes, not {inline_text_bytes!r}")
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """
+        Wait, fetch, write.
+
+        :param context: Airflow's context.
+        :return: The manifest.
+        """
+        ref = None
+        try:
+            # What can be known to be wrong is said before the wait, not after it.
+            storage.parse_destination(self.destination)
+            storage.check_file_stem(self.file_stem)
+            ref = parse_task_ref(rendered(self.task))
+            expired = gone_error(ref, time.time())
+            if isinstance(expired, TaskExpiredError):
+                raise expired
+            self._wait_for(ref, context)
+            return self._fetch(ref)
+        except AsposeOcrError as error:
+            self._fail(error, ref)
+
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """
+        Go on after the trigger has fired.
+
+        :param context: Airflow's context.
+        :param event: The trigger's event.
+        :return: The manifest.
+        """
+        ref = None
+        try:
+            ref = self._resumed(event)
+            return self._fetch(ref)
+        except AsposeOcrError as error:
+            self._fail(error, ref)
+
+    def _fetch(self, ref: TaskRef) -> dict[str, Any]:
+        client = AsposeOcrHook(ref.conn_id).client
+        with fetched(client, ref, time.time(), keep_incomplete=self.on_incomplete == "keep") as done:
+            manifest = storage.store(
+                ref,
+                done,
+                storage.parse_destination(self.destination),
+                file_stem=self.file_stem,
+                if_exists=self.if_exists,
+                inline_text_bytes=self.inline_text_bytes,
+            )
+        for notice in manifest["messages"] + manifest["warnings"]:
+            self.log.warning("The cloud says: %s", notice)
+        for result in manifest["results"]:
+            verb = "Left" if result["skipped"] else "Wrote"
+            self.log.info("%s %s (%s, %d bytes)", verb, result["uri"], result["type"], result["bytes"])
+        return manifest

@@ -1,0 +1,281 @@
+"""
+Operators that start a cloud task.
+
+Invariant: an operator submits once per execution and hands a task reference on, never a document. The work is in one
+base class; a class per operation says which operation it is and what is special about its input.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.configuration import conf
+from airflow.sdk import BaseOperator
+
+from airflow_provider_asposeocr.api.client import find_operation
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, SettingsError
+from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref
+from airflow_provider_asposeocr.api.settings import regions_from_corners, validate_settings
+from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask, rendered
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.sdk import Context
+
+#: XCom key of the bare task id, for logs and for people.
+TASK_ID_KEY = "aspose_ocr_task_id"
+
+
+class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
+    """
+    Start a task of any of the cloud's operations; the classes below fix the operation.
+
+    :param operation: Name of the operation, for example ``RecognizeReceipt``.
+    :param source: The input: an absolute path or a URI in any object storage that Airflow knows (``conn@`` names its
+        connection), or the task reference of an upstream task, whose result is then the input.
+    :param settings: Settings of the operation in the server's spelling or in snake case. Only what is set is sent,
+        because the vendor's sources disagree on several defaults.
+    :param strict_settings: Whether settings that this version does not know for the operation are an error.
+    :param aspose_ocr_conn_id: Airflow connection of the type ``aspose_ocr``.
+    :param wait_for_completion: ``True``: the task ends when its cloud task does, and is red when that failed. ``False``:
+        the pipelined mode, submit and hand on; a consumer waits.
+    :param deferrable: Whether to wait in the triggerer; by default ``[operators] default_deferrable``.
+    :param inline_wait_seconds: How long to wait in the worker before deferring, 0 = not at all; by default
+        ``[aspose_ocr] inline_wait_seconds`` (5), because a deferral costs a second worker process.
+    :param poll_interval_seconds: Shortest time between two polls; by default ``[aspose_ocr] poll_interval_seconds`` (2).
+    :param max_poll_interval_seconds: Longest time between two polls, which grows with the age of the task; by default
+        ``[aspose_ocr] max_poll_interval_seconds`` (30).
+    :param timeout_seconds: How long to wait before the cloud task is cancelled; by default
+        ``[aspose_ocr] timeout_seconds`` (3600). ``execution_timeout`` is observed too.
+    :param cancel_on_kill: ``always`` or ``never``: whether killing the task cancels its cloud task.
+    :return: The task reference: JSON with ``operation``, ``id``, ``submitted_at``, ``conn_id`` and where it came from.
+        The bare id is under the XCom key ``aspose_ocr_task_id``.
+    :raises SettingsError: at parse time, if a setting does not apply; after rendering, where it is a template.
+    :raises ValueError: at parse time, if a number or a policy makes no sense.
+    """
+
+    owns_task = True
+    operation: str
+
+    template_fields: Sequence[str] = ("source", "settings", "aspose_ocr_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"settings": "json"}
+    ui_color = "#e3edf7"
+
+    def __init__(
+        self,
+        *,
+        operation: str,
+        source: Any,
+        settings: Mapping[str, Any] | None = None,
+        strict_settings: bool = True,
+        aspose_ocr_conn_id: str = AsposeOcrHook.default_conn_name,
+        wait_for_completion: bool = True,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        inline_wait_seconds: float | None = None,
+        poll_interval_seconds: float | None = None,
+        max_poll_interval_seconds: float | None = None,
+        timeout_seconds: float | None = None,
+        cancel_on_kill: CancelOnKill = "always",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.operation = operation
+        self.source = source
+        self.settings = settings
+        self.strict_settings = strict_settings
+        self.aspose_ocr_conn_id = aspose_ocr_conn_id
+        self.wait_for_completion = wait_for_completion
+        self.deferrable = deferrable
+        self.inline_wait_seconds = inline_wait_seconds
+        self.poll_interval_seconds = poll_interval_seconds
+        self.max_poll_interval_seconds = max_poll_interval_seconds
+        self.timeout_seconds = timeout_seconds
+        self.cancel_on_kill = cancel_on_kill
+        self._check_waiting()
+        row = find_operation(operation)
+        if settings is None or isinstance(settings, dict):
+            validate_settings(row, settings, strict=strict_settings, rendered=False)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """
+        Submit, then wait as asked.
+
+        :param context: Airflow's context.
+        :return: The task reference.
+        """
+        try:
+            ref = self._submit(context)
+            if self.wait_for_completion:
+                self._wait_for(ref, context)
+        except AsposeOcrError as error:
+            self._fail(error)
+        return ref.to_dict()
+
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """
+        Go on after the trigger has fired.
+
+        :param context: Airflow's context.
+        :param event: The trigger's event.
+        :return: The task reference.
+        """
+        try:
+            return self._resumed(event).to_dict()
+        except AsposeOcrError as error:
+            self._fail(error)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """
+        Go on after a deferral; where Airflow itself gave up on it, cancel the cloud task first.
+
+        :param next_method: As Airflow passes it.
+        :param next_kwargs: As Airflow passes it.
+        :param context: Airflow's context.
+        """
+        from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
+
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except (TaskDeferralError, TaskDeferralTimeout):
+            self._cancel_lost(context)
+            raise
+
+    def _submit(self, context: Context) -> TaskRef:
+        hook = AsposeOcrHook(self.aspose_ocr_conn_id)
+        task = hook.submit(
+            self.operation, self._input(), settings=self._settings(), strict_settings=self.strict_settings
+        )
+        ref = TaskRef.model_validate(task)
+        # From here on a kill finds something to cancel.
+        self._watch(ref)
+        context["ti"].xcom_push(key=TASK_ID_KEY, value=ref.id)
+        return ref
+
+    def _input(self) -> Any:
+        return rendered(self.source)
+
+    def _settings(self) -> Mapping[str, Any] | None:
+        settings = rendered(self.settings)
+        if settings is None or isinstance(settings, dict):
+            return settings
+        raise SettingsError(f"settings must be a mapping, not {type(settings).__name__}.")
+
+    def _cancel_lost(self, context: Context) -> None:
+        """Airflow passes nothing of ours to a task whose deferral it has given up."""
+        id = context["ti"].xcom_pull(
+            task_ids=self.task_id, key=TASK_ID_KEY, map_indexes=context["ti"].map_index
+        )
+        if not id:
+            return
+        hook = AsposeOcrHook(self.aspose_ocr_conn_id)
+        try:
+            hook.client.cancel(find_operation(self.operation, hook.account.trial).name, str(id))
+        except AsposeOcrError as error:
+            self.log.warning("Could not cancel %s: %s", id, error.message)
+        else:
+            self.log.info("Cancelled %s, because its deferral failed", id)
+
+
+class AsposeOcrRecognizeImageOperator(AsposeOcrSubmitOperator):
+    """
+    Recognize the text of an image.
+
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`. ``settings={"resultType": "TextAndPdf"}`` makes two results.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(operation="RecognizeImage", **kwargs)
+
+
+class AsposeOcrRecognizePdfOperator(AsposeOcrSubmitOperator):
+    """
+    Recognize the text of all pages of a PDF document.
+
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(operation="RecognizePdf", **kwargs)
+
+
+class AsposeOcrRecognizeRegionsOperator(AsposeOcrSubmitOperator):
+    """
+    Recognize the text within given regions of an image; one result per region.
+
+    :param regions: Where the text is: rectangles ``[x1, y1, x2, y2]`` in pixels, regions as of the vendor's docs, or the
+        task reference of an :class:`AsposeOcrDetectRegionsOperator`, whose result is read.
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`; ``settings["regions"]`` does as well.
+    """
+
+    template_fields: Sequence[str] = (*AsposeOcrSubmitOperator.template_fields, "regions")
+
+    def __init__(self, *, regions: Any = None, **kwargs: Any) -> None:
+        super().__init__(operation="RecognizeRegions", **kwargs)
+        self.regions = regions
+
+    def _settings(self) -> Mapping[str, Any] | None:
+        settings, regions = super()._settings(), rendered(self.regions)
+        if regions is None:
+            return settings
+        if is_task_ref(regions):
+            regions = self._detected(regions)
+        if all(isinstance(region, list | tuple) for region in regions):
+            regions = regions_from_corners(regions)
+        return {**(settings or {}), "regions": regions}
+
+    @staticmethod
+    def _detected(task: Any) -> Any:
+        hook = AsposeOcrHook(TaskRef.model_validate(task).conn_id)
+        try:
+            return json.loads(hook.fetch(task)[0].text)
+        except ValueError:
+            raise SettingsError(
+                "The result of the task given as regions is not the list of DetectRegions."
+            ) from None
+
+
+class AsposeOcrDetectRegionsOperator(AsposeOcrSubmitOperator):
+    """
+    Find the regions of an image that hold text.
+
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(operation="DetectRegions", **kwargs)
+
+
+class AsposeOcrBinarizeImageOperator(AsposeOcrSubmitOperator):
+    """
+    Turn an image into black and white.
+
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`; there are no settings.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(operation="BinarizeImage", **kwargs)
+
+
+class AsposeOcrUpscaleImageOperator(AsposeOcrSubmitOperator):
+    """
+    Enlarge an image.
+
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`; there are no settings.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(operation="UpscaleImage", **kwargs)
+
+
+class AsposeOcrDeskewImageOperator(AsposeOcrSubmitOperator):
+    """
+    Straighten an image that was scanned askew, up to 15 degrees as the vendor says.
+
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`; there are no settings.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(operation="DeskewImage", **kwargs)

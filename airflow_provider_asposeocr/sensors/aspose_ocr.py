@@ -1,0 +1,127 @@
+"""
+The sensor for a cloud task.
+
+Invariant: it decides as the operators do (:mod:`..waiting`), and like them cancels what it stops waiting for.
+"""
+
+from __future__ import annotations
+
+import time
+from random import random
+from typing import TYPE_CHECKING, Any
+
+from airflow.configuration import conf
+from airflow.sdk import BaseSensorOperator
+from airflow.sdk.exceptions import AirflowSensorTimeout
+
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError
+from airflow_provider_asposeocr.api.polling import Finished, Poller
+from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
+from airflow_provider_asposeocr.hooks.aspose_ocr import poll_once
+from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask, rendered
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+
+class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
+    """
+    Wait until a cloud task is completed; fail when it failed.
+
+    :param task: The task reference.
+    :param deferrable: Whether to wait in the triggerer; by default ``[operators] default_deferrable``. Otherwise the
+        sensor pokes, in ``mode`` ``poke`` or ``reschedule``.
+    :param poke_interval: Seconds between two pokes where it does not defer.
+    :param timeout: Seconds until the sensor gives up and cancels the cloud task; by default Airflow's for sensors. The
+        cloud's own 24 hours end the wait in any case.
+    :param inline_wait_seconds: As of :class:`.AsposeOcrSubmitOperator`, like the two parameters below.
+    :param poll_interval_seconds: Shortest time between two polls in the triggerer.
+    :param max_poll_interval_seconds: Longest time between two polls in the triggerer.
+    :param cancel_on_kill: ``always`` or ``never``: whether killing the sensor cancels the cloud task.
+    :return: The task reference.
+    """
+
+    template_fields: Sequence[str] = ("task",)
+    ui_color = "#e6f1f2"
+
+    def __init__(
+        self,
+        *,
+        task: Any,
+        poke_interval: float = 10,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        inline_wait_seconds: float | None = None,
+        poll_interval_seconds: float | None = None,
+        max_poll_interval_seconds: float | None = None,
+        cancel_on_kill: CancelOnKill = "always",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(poke_interval=poke_interval, **kwargs)
+        self.task = task
+        self.deferrable = deferrable
+        self.inline_wait_seconds = inline_wait_seconds
+        self.poll_interval_seconds = poll_interval_seconds
+        self.max_poll_interval_seconds = max_poll_interval_seconds
+        self.timeout_seconds = self.timeout
+        self.cancel_on_kill = cancel_on_kill
+        self._check_waiting()
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """
+        Wait.
+
+        :param context: Airflow's context.
+        :return: The task reference.
+        """
+        ref = self._ref()
+        if not self.deferrable:
+            self._watch(ref)
+            try:
+                super().execute(context)
+            except AirflowSensorTimeout:
+                self._cancel("the sensor has timed out")
+                raise
+            return ref.to_dict()
+        try:
+            self._wait_for(ref, context)
+        except TaskTimeoutError as error:
+            raise AirflowSensorTimeout(str(error)) from error
+        except AsposeOcrError as error:
+            self._fail(error, ref)
+        return ref.to_dict()
+
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """
+        Go on after the trigger has fired.
+
+        :param context: Airflow's context.
+        :param event: The trigger's event.
+        :return: The task reference.
+        """
+        try:
+            return self._resumed(event).to_dict()
+        except AsposeOcrError as error:
+            self._fail(error)
+
+    def poke(self, context: Context) -> bool:
+        """
+        Ask once.
+
+        :param context: Airflow's context.
+        :return: Whether the cloud task is completed.
+        """
+        ref = self._ref()
+        client = self._watch(ref)
+        following = poll_once(client, ref, Poller(ref, self._plan(context, time.time()), random))
+        if isinstance(following, Finished):
+            self._settle(ref, following.error)
+            return True
+        return False
+
+    def _ref(self) -> TaskRef:
+        try:
+            return parse_task_ref(rendered(self.task))
+        except AsposeOcrError as error:
+            self._fail(error)

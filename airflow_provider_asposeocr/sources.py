@@ -1,0 +1,165 @@
+"""
+What a ``source`` is, and its bytes.
+
+Invariant: whatever a source is, it becomes one whole local file before anything is sent. So its length and checksum
+are known, a request can be repeated, and a source that cannot be read costs nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import ObjectStoragePath
+
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, SourceError, SourceUnreadableError
+from airflow_provider_asposeocr.api.filetypes import HEAD_BYTES, sniff
+from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
+from airflow_provider_asposeocr.api.results import Result, fetched
+from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.storage import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_asposeocr.api.client import CloudClient
+    from airflow_provider_asposeocr.api.operations import Operation
+
+_CHUNK_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Document:
+    """
+    A source, ready to be sent.
+
+    :param path: Local file.
+    :param size_bytes: Its size.
+    :param sha256: Checksum of its content, in hex.
+    :param name: Name of the file it came from, without folders; names of results are made from it.
+    """
+
+    path: Path
+    size_bytes: int
+    sha256: str
+    name: str | None
+
+
+def parse_source(value: Any) -> str | TaskRef:
+    """
+    Tell what a source is.
+
+    :param value: The rendered ``source``: a path, a URI, an object storage path, or a task reference.
+    :return: The URI as text, or the reference.
+    :raises SourceError: if it is none of these.
+    """
+    if is_task_ref(value):
+        return parse_task_ref(value)
+    if isinstance(value, ObjectStoragePath | Path):
+        value = str(value)
+    if not isinstance(value, str) or not value.strip():
+        raise SourceError(
+            f"A source is a path, a URI or a task reference, not {shown(repr(value), 80)}. "
+            "A task reference is what a submit operator returns, for example upscale.output."
+        )
+    if "://" not in value and not value.startswith("/"):
+        raise SourceError(
+            f"The source {shown(value, 200)!r} is a relative path, and workers have no common folder. "
+            "Write an absolute path or a URI."
+        )
+    return value
+
+
+def spool(
+    source: str | TaskRef,
+    operation: Operation,
+    folder: Path,
+    client_of: Callable[[str], CloudClient],
+    now: float,
+) -> Document:
+    """
+    Bring a source to local disk.
+
+    :param source: What :func:`parse_source` returned.
+    :param operation: What will read it; other types of file are refused here, because the cloud would bill them.
+    :param folder: Existing local folder.
+    :param client_of: Returns the client of an Airflow connection; an upstream task may be of another account.
+    :param now: Seconds since the epoch.
+    :return: The document.
+    :raises SourceError: if it is missing, empty, or of a type that the operation does not read.
+    :raises SourceUnreadableError: if its storage does not answer.
+    :raises TaskError: if the upstream task has no result to offer.
+    """
+    target = folder / "source"
+    if isinstance(source, TaskRef):
+        name = source.source_name
+        with fetched(client_of(source.conn_id), source, now) as upstream:
+            chosen = _choose(source, operation, upstream.results)
+            chosen.path.replace(target)
+        size, sha256 = chosen.size_bytes, chosen.sha256
+    else:
+        name = PurePosixPath(source).name
+        size, sha256 = _download(source, target)
+    label = _label(source)
+    if not size:
+        raise SourceError(f"The source {label} is empty.")
+    _check_type(target, operation, label)
+    return Document(target, size, sha256, name)
+
+
+def _label(source: str | TaskRef) -> str:
+    if isinstance(source, TaskRef):
+        return f"(the result of {source.operation} {shown(source.id, 80)}, submitted {source.origin})"
+    return repr(shown(source, 300))
+
+
+def _choose(ref: TaskRef, operation: Operation, results: tuple[Result, ...]) -> Result:
+    fitting = [result for result in results if sniff(result.head) in operation.input_types]
+    if len(fitting) == 1:
+        return fitting[0]
+    offered = ", ".join(shown(result.type, 40) for result in results)
+    how_many = "none" if not fitting else "more than one"
+    raise SourceError(
+        f"Of the results of {ref.operation} ({offered}), {how_many} can be the input of {operation.name}, which "
+        f"reads {', '.join(sorted(operation.input_types))}. Fetch to storage and name the file as source.",
+    ).about(ref.operation, ref.id)
+
+
+def _download(uri: str, target: Path) -> tuple[int, str]:
+    digest, size = hashlib.sha256(), 0
+    try:
+        with opened(ObjectStoragePath(uri)) as stream, target.open("wb") as local:
+            while chunk := stream.read(_CHUNK_BYTES):
+                local.write(chunk)
+                digest.update(chunk)
+                size += len(chunk)
+    except FileNotFoundError:
+        raise SourceError(f"There is no file at the source {shown(uri, 300)!r}.") from None
+    except IsADirectoryError:
+        raise SourceError(
+            f"The source {shown(uri, 300)!r} is a folder. Map the operator over the files in it."
+        ) from None
+    except PermissionError as error:
+        raise SourceError(f"The source {shown(uri, 300)!r} may not be read: {shown(error)}.") from error
+    except (ValueError, ImportError) as error:
+        raise SourceError(f"The source {shown(uri, 300)!r} cannot be opened: {shown(error)}.") from error
+    except AsposeOcrError:
+        raise
+    except Exception as error:  # each storage library has its own root class
+        what = f"{type(error).__name__}: {shown(error)}"
+        raise SourceUnreadableError(f"The source {shown(uri, 300)!r} cannot be read: {what}.") from error
+    return size, digest.hexdigest()
+
+
+def _check_type(path: Path, operation: Operation, label: str) -> None:
+    with path.open("rb") as stream:
+        kind = sniff(stream.read(HEAD_BYTES))
+    # A text may begin like JSON or HTML and still be meant to be read aloud.
+    if operation.body_field == "text" or kind in operation.input_types:
+        return
+    looks = f"looks like {kind}" if kind else "is of a type that is not known"
+    raise SourceError(
+        f"The source {label} {looks}; {operation.name} reads {', '.join(sorted(operation.input_types))}."
+    )

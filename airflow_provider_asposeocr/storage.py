@@ -1,0 +1,223 @@
+"""
+Destinations: where results are written, and under which names.
+
+Invariant: a result appears under its final name whole or not at all, and never outside of the destination. Results
+come here as whole local files, so that an object store gets each in one upload that it commits itself, and
+everything else gets a hidden temporary name and a rename.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
+from uuid import uuid4
+
+from airflow.sdk import ObjectStoragePath
+
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, DestinationError, StorageError
+from airflow_provider_asposeocr.api.filetypes import safe_stem, suffix_for
+from airflow_provider_asposeocr.api.untrusted import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from airflow_provider_asposeocr.api.responses import TaskRef
+    from airflow_provider_asposeocr.api.results import Fetched, Result
+
+IfExists = Literal["overwrite", "fail", "skip"]
+IF_EXISTS: tuple[IfExists, ...] = ("overwrite", "fail", "skip")
+
+_LOCAL = frozenset({"", "file", "local"})
+#: Their upload of a local file is one PUT, or a multipart or block upload that the server commits at its end.
+_COMMITS_UPLOADS = frozenset({"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "az", "adl"})
+
+
+@dataclass(frozen=True)
+class Target:
+    """
+    A result and the place it goes to.
+
+    :param result: The decoded result.
+    :param path: Its final place.
+    """
+
+    result: Result
+    path: ObjectStoragePath
+
+
+def opened(path: ObjectStoragePath) -> BinaryIO:
+    """
+    Open a stored file for reading.
+
+    :param path: Which.
+    """
+    return cast("BinaryIO", path.open("rb"))  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
+
+
+def parse_destination(value: Any) -> str:
+    """
+    Check the form of a destination.
+
+    :param value: The rendered ``destination``.
+    :return: The URI as text; with a slash at its end it is a folder.
+    :raises DestinationError: if it is no URI and no absolute path.
+    """
+    if isinstance(value, ObjectStoragePath):
+        value = str(value)
+    if not isinstance(value, str) or not value.strip():
+        raise DestinationError(f"A destination is a path or a URI, not {shown(repr(value), 80)}.")
+    if "://" not in value and not value.startswith("/"):
+        raise DestinationError(
+            f"The destination {shown(value, 200)!r} is a relative path, and workers have no common folder. "
+            "Write an absolute path or a URI."
+        )
+    return value
+
+
+def check_file_stem(value: str | None) -> None:
+    """
+    Check a file stem that the user wrote.
+
+    :param value: The rendered ``file_stem``.
+    :raises DestinationError: if it is not the stem of a file name.
+    """
+    if value is not None and (not value.strip() or "/" in value or "\\" in value or value in (".", "..")):
+        raise DestinationError(
+            f"file_stem {shown(value, 120)!r} is not a file name; folders go into destination."
+        )
+
+
+def plan(ref: TaskRef, results: Sequence[Result], destination: str, file_stem: str | None) -> list[Target]:
+    """
+    Decide where each result goes, before anything is written.
+
+    :param ref: The task, for the name of its source.
+    :param results: What it made.
+    :param destination: A folder with a slash at its end, or the one file.
+    :param file_stem: Name without suffix for files in a folder; by default that of the source, else the task's id.
+    :return: A target per result, all different.
+    :raises DestinationError: if the destination is one file and there are several results.
+    """
+    if not destination.endswith("/"):
+        if len(results) != 1:
+            types = ", ".join(shown(result.type, 40) for result in results)
+            raise DestinationError(
+                f"The destination {shown(destination, 200)!r} is one file, but there are {len(results)} results "
+                f"({types}). End it with a slash to make it a folder.",
+                operation=ref.operation,
+                task_id=ref.id,
+            )
+        return [Target(results[0], ObjectStoragePath(destination))]
+    stem = file_stem or safe_stem(ref.source_name) or safe_stem(f"{ref.operation}-{ref.id}") or ref.operation
+    folder = ObjectStoragePath(destination)
+    names = list(_names(stem, [suffix_for(ref.row, result.type, result.head) for result in results]))
+    return [Target(result, folder / name) for result, name in zip(results, names, strict=True)]
+
+
+def _names(stem: str, suffixes: list[str]) -> Iterator[str]:
+    for index, suffix in enumerate(suffixes):
+        if suffixes.count(suffix) == 1:
+            yield f"{stem}{suffix}"
+        else:
+            yield f"{stem}-{suffixes[: index + 1].count(suffix)}{suffix}"
+
+
+def store(
+    ref: TaskRef,
+    fetched: Fetched,
+    destination: str,
+    *,
+    file_stem: str | None = None,
+    if_exists: IfExists = "overwrite",
+    inline_text_bytes: int = 0,
+) -> dict[str, Any]:
+    """
+    Write all results of a task.
+
+    :param ref: The task.
+    :param fetched: What it made.
+    :param destination: A folder with a slash at its end, or the one file.
+    :param file_stem: Name without suffix for files in a folder.
+    :param if_exists: What to do about files that are there already: write over them, fail before anything is
+        written, or leave them and describe them in the manifest.
+    :param inline_text_bytes: Largest text result in bytes that goes into the manifest too; 0 = none.
+    :return: The manifest in JSON: ``task`` (the reference), ``response_status_code``, ``messages``, ``warnings``,
+        ``shortfall``, and per result ``type``, ``uri``, ``bytes``, ``sha256``, ``skipped`` and perhaps ``text``.
+    :raises DestinationError: if the destination cannot take the results as asked.
+    :raises StorageError: if writing fails; the cloud still has the result.
+    """
+    try:
+        targets = plan(ref, fetched.results, destination, file_stem)
+        present = [target.path for target in targets if if_exists != "overwrite" and target.path.exists()]
+        if present and if_exists == "fail":
+            raise DestinationError(f"{shown(present[0], 300)} exists already.")
+        results = [_entry(target, target.path in present, inline_text_bytes) for target in targets]
+    except AsposeOcrError as error:
+        error.operation, error.task_id = ref.operation, ref.id
+        raise
+    except Exception as error:  # each storage library has its own root class
+        what = f"{type(error).__name__}: {shown(error)}"
+        text = f"The results of {ref.operation} cannot be written to {shown(destination, 300)!r}: {what}."
+        cls = DestinationError if isinstance(error, ValueError | ImportError) else StorageError
+        raise cls(text, operation=ref.operation, task_id=ref.id) from error
+    return {
+        "task": ref.to_dict(),
+        "response_status_code": fetched.state.responseStatusCode,
+        "messages": fetched.state.messages,
+        "warnings": fetched.state.warnings,
+        "shortfall": fetched.shortfall,
+        "results": results,
+    }
+
+
+def _entry(target: Target, skip: bool, inline_text_bytes: int) -> dict[str, Any]:
+    result = target.result
+    entry: dict[str, Any] = {"type": result.type, "uri": str(target.path), "skipped": skip}
+    if skip:
+        return entry | _describe(target.path)
+    _write(result.path, target.path)
+    entry |= {"bytes": result.size_bytes, "sha256": result.sha256}
+    if (result.type or "").lower() == "text" and result.size_bytes <= inline_text_bytes:
+        entry["text"] = result.data.decode("utf-8", "replace")
+    return entry
+
+
+def _describe(path: ObjectStoragePath) -> dict[str, Any]:
+    digest, size = hashlib.sha256(), 0
+    with opened(path) as stream:
+        while chunk := stream.read(1024 * 1024):
+            digest.update(chunk)
+            size += len(chunk)
+    return {"bytes": size, "sha256": digest.hexdigest()}
+
+
+def _write(local: Path, target: ObjectStoragePath) -> None:
+    if target.protocol in _COMMITS_UPLOADS:
+        target.fs.put_file(str(local), target.path)
+        return
+    # Hidden, of a length that every file system takes, and recognizable as ours if a kill leaves it behind.
+    temporary = target.parent / f".aspose-ocr-{uuid4().hex}.part"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if target.protocol in _LOCAL:
+            _copy_durably(local, temporary.path)
+            os.replace(temporary.path, target.path)
+        else:
+            target.fs.put_file(str(local), temporary.path)
+            target.fs.mv(temporary.path, target.path)
+    except BaseException:
+        with suppress(Exception):
+            target.fs.rm(temporary.path)
+        raise
+
+
+def _copy_durably(source: Path, target: str) -> None:
+    with source.open("rb") as reader, open(target, "xb") as writer:
+        shutil.copyfileobj(reader, writer, 1024 * 1024)
+        writer.flush()
+        os.fsync(writer.fileno())

@@ -1,0 +1,211 @@
+"""
+The wait for a cloud task, in the triggerer.
+
+Invariant: the trigger only asks for the status and, when a user has killed the task, cancels. It never submits, which
+could be billed twice since a trigger may run twice, and never downloads. Its row in the metadata database is plain
+text: a task reference and numbers, nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from random import random
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, WaitError
+from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan
+from airflow_provider_asposeocr.api.responses import parse_task_ref
+from airflow_provider_asposeocr.api.retrying import ONCE
+from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.clients import loop_clients
+from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, mask_token
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
+
+log = logging.getLogger(__name__)
+
+#: The trigger asks once more whether the task is done before it cancels, but a slow cloud must not delay a cancel.
+LAST_LOOK_SECONDS = 1.5
+#: All that a kill may take; a running cloud task is not worth more of a triggerer that is to stop.
+KILL_SECONDS = 15.0
+
+
+def event_of(task: dict[str, Any], finished: Finished) -> dict[str, Any]:
+    """
+    Describe the end of a wait to the worker.
+
+    :param task: The task reference.
+    :param finished: How it ended.
+    :return: ``{"status": "completed" | "failed", "task": …, "error": … or None}``; small, because Airflow stores it
+        in the metadata database.
+    """
+    error = finished.error
+    status = "completed" if error is None else "failed"
+    return {"status": status, "task": task, "error": error and error.to_dict()}
+
+
+class AsposeOcrTaskTrigger(BaseTrigger):
+    """
+    Wait until a cloud task has ended.
+
+    :param task: The task reference.
+    :param deadline_at: When to give up, in seconds since the epoch. Absolute, so that a restarted triggerer does not
+        begin anew.
+    :param poll_interval_seconds: Shortest time between two polls.
+    :param max_poll_interval_seconds: Longest time between two polls.
+    :param error_budget_seconds: How long polls may fail in a row.
+    :param fire_not_before_at: Earliest moment of the event, in seconds since the epoch: LocalExecutor fails a task
+        whose trigger fires before the exit of its worker has been noticed.
+    :param cancel_on_kill: ``always`` or ``never``: whether a user's kill cancels the cloud task.
+    """
+
+    def __init__(
+        self,
+        task: dict[str, Any],
+        deadline_at: float,
+        poll_interval_seconds: float,
+        max_poll_interval_seconds: float,
+        error_budget_seconds: float,
+        fire_not_before_at: float = 0.0,
+        cancel_on_kill: str = "always",
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
+        self.task_ref = task
+        self.deadline_at = deadline_at
+        self.poll_interval_seconds = poll_interval_seconds
+        self.max_poll_interval_seconds = max_poll_interval_seconds
+        self.error_budget_seconds = error_budget_seconds
+        self.fire_not_before_at = fire_not_before_at
+        self.cancel_on_kill = cancel_on_kill
+        self._finished: Finished | None = None
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and exactly the arguments of the constructor."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "task": self.task_ref,
+                "deadline_at": self.deadline_at,
+                "poll_interval_seconds": self.poll_interval_seconds,
+                "max_poll_interval_seconds": self.max_poll_interval_seconds,
+                "error_budget_seconds": self.error_budget_seconds,
+                "fire_not_before_at": self.fire_not_before_at,
+                "cancel_on_kill": self.cancel_on_kill,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """
+        Poll until the task has ended, then fire one event.
+
+        Whatever goes wrong becomes an event too: an exception here would reach the task as a bare "trigger failure".
+        """
+        try:
+            self._finished = await self._wait()
+        except AsposeOcrError as error:
+            self._finished = Finished(error)
+        except Exception as error:
+            self.log.exception("The wait for %s failed", shown(self.task_ref.get("id"), 80))
+            self._finished = Finished(WaitError(f"The wait failed: {type(error).__name__}: {shown(error)}."))
+        await asyncio.sleep(max(0.0, self.fire_not_before_at - time.time()))
+        yield TriggerEvent(event_of(self.task_ref, self._finished))  # type: ignore[no-untyped-call]  # as above
+
+    async def on_kill(self) -> None:
+        """
+        Cancel the cloud task, because a user killed the Airflow task.
+
+        Airflow calls this also when it only moves a trigger, and cancels the call again each second; so the work is
+        done in a task of its own, which looks first whether the Airflow task is really dead.
+        """
+        if self.cancel_on_kill == "never":
+            return
+        work = asyncio.create_task(self._kill())
+        while not work.done():
+            try:
+                await asyncio.shield(work)
+            except asyncio.CancelledError:
+                continue
+            except Exception:
+                break
+        if not work.cancelled() and (error := work.exception()):
+            log.warning("Could not cancel: %s", error)
+
+    async def _wait(self) -> Finished:
+        ref = parse_task_ref(self.task_ref)
+        plan = PollPlan(
+            deadline_at=self.deadline_at,
+            poll_interval_seconds=self.poll_interval_seconds,
+            max_poll_interval_seconds=self.max_poll_interval_seconds,
+            error_budget_seconds=self.error_budget_seconds,
+        )
+        client = await self._client(ref.conn_id)
+        poller = Poller(ref, plan, random)
+        step = poller.first_wait(time.time())
+        while True:
+            await asyncio.sleep(step.seconds)
+            try:
+                following = poller.on_state(await client.status(ref.operation, ref.id, ONCE), time.time())
+            except AsposeOcrError as error:
+                following = poller.on_error(error, time.time())
+                log.warning("%s", error.message)
+            if isinstance(following, Finished):
+                return following
+            step = following
+
+    async def _client(self, conn_id: str) -> AsyncCloudClient:
+        return await loop_clients(mask_token).client(conn_id, AsposeOcrHook.aaccount)
+
+    async def _kill(self) -> None:
+        async with asyncio.timeout(KILL_SECONDS):
+            ref = parse_task_ref(self.task_ref)
+            if self._finished is not None and self._finished.error is None:
+                log.info("%s is completed and stays.", ref.id)
+                return
+            client, killed = await asyncio.gather(self._client(ref.conn_id), self._is_killed())
+            if not killed:
+                log.info("The task still waits for %s; nothing is cancelled.", ref.id)
+                return
+            if await self._is_over(client, ref.operation, ref.id):
+                log.info("%s has ended and stays.", ref.id)
+                return
+            await client.cancel(ref.operation, ref.id)
+            log.info("Cancelled %s %s, because the task was killed.", ref.operation, ref.id)
+
+    async def _is_over(self, client: AsyncCloudClient, operation: str, id: str) -> bool:
+        try:
+            async with asyncio.timeout(LAST_LOOK_SECONDS):
+                return (await client.status(operation, id, ONCE)).status.is_terminal
+        except (TimeoutError, AsposeOcrError):
+            return False
+
+    async def _is_killed(self) -> bool:
+        """
+        Ask Airflow for the state of the task.
+
+        Where no answer can be had, the cloud task is left alone: it ends by itself, and cancelling what somebody
+        still waits for would bill the page twice.
+        """
+        ti = self.task_instance
+        if ti is None:
+            return True
+        try:
+            from airflow.sdk.execution_time import task_runner
+            from airflow.sdk.execution_time.comms import GetTaskStates
+
+            question = GetTaskStates(
+                dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
+            )
+            answer = await task_runner.SUPERVISOR_COMMS.asend(question)
+            states = getattr(answer, "task_states", {}).get(ti.run_id, {})
+        except Exception as error:
+            log.warning("Airflow does not tell the task's state, so nothing is cancelled: %s", shown(error))
+            return False
+        key = ti.task_id if ti.map_index is None or ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
+        return bool(states.get(key) != "deferred")

@@ -1,0 +1,299 @@
+"""
+Waiting for a cloud task, for everything that runs in a worker.
+
+Invariant: operators and the sensor wait in one way: a few seconds inline, then deferred (or on, where deferring is not
+wanted), until one absolute deadline that lies before Airflow's own, because Airflow's orphans the cloud task. Whoever
+waits and gives up, cancels; a task that was seen completed is never cancelled.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import timedelta
+from random import random
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from airflow.configuration import conf
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_provider_asposeocr.api.errors import (
+    AsposeOcrError,
+    TaskError,
+    TaskFailedError,
+    TaskPendingError,
+    TaskTimeoutError,
+    WaitError,
+    from_dict,
+)
+from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan
+from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
+from airflow_provider_asposeocr.api.retrying import ONCE
+from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.defaults import default_seconds
+from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, poll_once
+from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator, Context
+
+    from airflow_provider_asposeocr.api.client import CloudClient
+
+    _Operator = BaseOperator
+else:
+    # A mixin: Airflow gives every class that derives from an operator a constructor of its own, which would hide the
+    # sensor's.
+    _Operator = object
+
+CancelOnKill = Literal["always", "never"]
+CANCEL_ON_KILL: tuple[CancelOnKill, ...] = ("always", "never")
+
+#: Airflow's deferral timeout comes this long after our deadline; it is for the case that the triggerer is gone.
+BACKSTOP_SECONDS = 300.0
+#: Our deadline comes this long before Airflow's execution_timeout, to have time for the cancel.
+EXECUTION_TIMEOUT_MARGIN_SECONDS = 5.0
+#: Measured: LocalExecutor fails tasks whose trigger fires up to five seconds after the deferral.
+LOCAL_EXECUTOR_DELAY_SECONDS = 8.0
+
+
+def event_delay_seconds() -> float:
+    """Return how long to hold an event back after a deferral, see ``[aspose_ocr] event_delay_seconds``."""
+    configured = default_seconds("event_delay_seconds")
+    if configured >= 0:
+        return configured
+    if "LocalExecutor" not in conf.get("core", "executor", fallback=""):
+        return 0.0
+    heartbeat = conf.getfloat("workers", "min_heartbeat_interval", fallback=5.0)
+    return max(LOCAL_EXECUTOR_DELAY_SECONDS, float(heartbeat) + 3.0)
+
+
+def check_seconds(**numbers: float | None) -> None:
+    """
+    Check durations at parse time.
+
+    :param numbers: Durations by the name of their parameter; ``None`` = from Airflow's configuration.
+    :raises ValueError: if one is negative, or zero where that would never wait or never end.
+    """
+    for name, value in numbers.items():
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"{name} must be a number of seconds, not {value!r}")
+        smallest_is_zero = name == "inline_wait_seconds"
+        if value < 0 or (value == 0 and not smallest_is_zero):
+            raise ValueError(
+                f"{name} must be {'0 or more' if smallest_is_zero else 'more than 0'}, not {value!r}"
+            )
+
+
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """
+    Check a policy at parse time.
+
+    :param name: Name of the parameter.
+    :param value: What was given.
+    :param choices: What is known.
+    :raises ValueError: if it is none of them.
+    """
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
+
+
+def rendered(value: Any) -> Any:
+    """
+    Read a value that a template may have turned into text.
+
+    :param value: A rendered field. Where native rendering is off, a task reference or settings arrive as JSON text.
+    :return: The object that the text describes, or the value as it is.
+    """
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def outcome_of(event: Any) -> tuple[TaskRef, AsposeOcrError | None]:
+    """
+    Read the event of a trigger.
+
+    :param event: What the trigger fired, or whatever arrived in its place.
+    :return: The task, and why the wait failed if it did.
+    :raises WaitError: if it is not an event of ours: a lost event is no success.
+    """
+    if not isinstance(event, dict) or event.get("status") not in ("completed", "failed"):
+        raise WaitError(f"The trigger's event is missing or not understood: {shown(repr(event), 200)}.")
+    ref = parse_task_ref(event.get("task"))
+    if event["status"] == "completed":
+        return ref, None
+    return ref, from_dict(event.get("error") or {})
+
+
+class WaitsForTask(_Operator):
+    """
+    What operators and the sensor have in common; mixed into them.
+
+    :cvar owns_task: Whether this Airflow task submitted the cloud task, so that its own retry submits it again.
+    """
+
+    owns_task = False
+
+    # Set in the constructors, which document them.
+    aspose_ocr_conn_id: str
+    deferrable: bool
+    inline_wait_seconds: float | None
+    poll_interval_seconds: float | None
+    max_poll_interval_seconds: float | None
+    timeout_seconds: float | None
+    cancel_on_kill: CancelOnKill
+    execution_timeout: timedelta | None
+
+    _running: TaskRef | None = None
+    _client: CloudClient | None = None
+
+    def _check_waiting(self) -> None:
+        check_seconds(
+            inline_wait_seconds=self.inline_wait_seconds,
+            poll_interval_seconds=self.poll_interval_seconds,
+            max_poll_interval_seconds=self.max_poll_interval_seconds,
+            timeout_seconds=self.timeout_seconds,
+        )
+        check_choice("cancel_on_kill", self.cancel_on_kill, CANCEL_ON_KILL)
+
+    def _seconds(self, name: str) -> float:
+        value = getattr(self, name, None)
+        return default_seconds(name) if value is None else float(value)
+
+    def _plan(self, context: Context, now: float) -> PollPlan:
+        deadline_at = now + self._seconds("timeout_seconds")
+        if self.execution_timeout is not None:
+            # Airflow does not enforce it after a deferral, and elsewhere it leaves the cloud task running.
+            start = context["ti"].start_date.timestamp()
+            limit = start + self.execution_timeout.total_seconds() - EXECUTION_TIMEOUT_MARGIN_SECONDS
+            deadline_at = min(deadline_at, max(limit, now))
+        return PollPlan(
+            deadline_at=deadline_at,
+            poll_interval_seconds=self._seconds("poll_interval_seconds"),
+            max_poll_interval_seconds=self._seconds("max_poll_interval_seconds"),
+            error_budget_seconds=default_seconds("error_budget_seconds"),
+        )
+
+    def _wait_for(self, ref: TaskRef, context: Context) -> None:
+        """
+        Return when the task is completed; otherwise defer or raise.
+
+        :param ref: The cloud task.
+        :param context: Airflow's context.
+        """
+        client = self._watch(ref)
+        plan = self._plan(context, time.time())
+        poller = Poller(ref, plan, random)
+        inline_until = time.time() + self._seconds("inline_wait_seconds") if self.deferrable else float("inf")
+        step = poller.first_wait(time.time())
+        while time.time() + step.seconds <= inline_until:
+            time.sleep(step.seconds)
+            following = poll_once(client, ref, poller)
+            if isinstance(following, Finished):
+                return self._settle(ref, following.error)
+            step = following
+        self._defer(ref, plan)
+
+    def _defer(self, ref: TaskRef, plan: PollPlan) -> NoReturn:
+        now = time.time()
+        trigger = AsposeOcrTaskTrigger(
+            task=ref.to_dict(),
+            deadline_at=plan.deadline_at,
+            poll_interval_seconds=plan.poll_interval_seconds,
+            max_poll_interval_seconds=plan.max_poll_interval_seconds,
+            error_budget_seconds=plan.error_budget_seconds,
+            fire_not_before_at=now + event_delay_seconds(),
+            cancel_on_kill=self.cancel_on_kill,
+        )
+        backstop = timedelta(seconds=plan.deadline_at - now + BACKSTOP_SECONDS)
+        self.log.info("Deferring the wait for %s %s", ref.operation, ref.id)
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop)
+
+    def _resumed(self, event: Any) -> TaskRef:
+        """Return the task of a trigger's event if it is completed, otherwise raise."""
+        ref, error = outcome_of(event)
+        self._watch(ref)
+        self._settle(ref, error)
+        return ref
+
+    def _watch(self, ref: TaskRef) -> CloudClient:
+        """Remember what to cancel; a signal handler may not ask Airflow for the connection any more."""
+        hook = AsposeOcrHook(ref.conn_id)
+        self._client, self._running = hook.client, ref
+        return self._client
+
+    def _settle(self, ref: TaskRef, error: AsposeOcrError | None) -> None:
+        """Take the end of a wait: return on success, otherwise cancel what still runs and raise."""
+        if error is None:
+            self._running = None
+            self.log.info("%s %s is completed", ref.operation, ref.id)
+            return
+        if isinstance(error, TaskFailedError):
+            self._running = None
+            error = self._with_reasons(ref, error)
+        elif isinstance(error, TaskTimeoutError):
+            self._cancel(f"its deadline has passed, {ref.operation} {ref.id}")
+        self._fail(error, ref)
+
+    def _with_reasons(self, ref: TaskRef, error: AsposeOcrError) -> AsposeOcrError:
+        """The cloud documents its messages for the operation's own path, not for the status."""
+        if self._client is None:
+            return error
+        try:
+            state = self._client.fetch(ref.operation, ref.id, _NoResults)
+        except AsposeOcrError:
+            return error
+        if not (state.messages or state.warnings):
+            return error
+        return TaskFailedError(f"{ref.operation} failed in the cloud: {state.reason}.").about(
+            ref.operation, ref.id
+        )
+
+    def _fail(self, error: AsposeOcrError, ref: TaskRef | None = None) -> NoReturn:
+        """
+        Raise an error so that Airflow retries what a retry can mend and nothing else.
+
+        :param error: What happened.
+        :param ref: The cloud task; a task that only consumes it cannot mend it.
+        """
+        hopeless = not error.retryable
+        message = str(error)
+        if ref is not None and not self.owns_task and isinstance(error, TaskError):
+            hopeless = hopeless or not isinstance(error, TaskPendingError)
+            message = f"{message} It was submitted {ref.origin}: clear that task, not this one."
+        if hopeless:
+            raise AirflowFailException(message) from error
+        raise error
+
+    def _cancel(self, reason: str) -> None:
+        """Cancel the cloud task that this one waits for, if there is one; never raises."""
+        ref, self._running = self._running, None
+        if ref is None or self._client is None:
+            return
+        try:
+            self._client.cancel(ref.operation, ref.id, ONCE)
+        except AsposeOcrError as error:
+            self.log.warning("Could not cancel %s %s: %s", ref.operation, ref.id, error.message)
+        else:
+            self.log.info("Cancelled %s %s: %s", ref.operation, ref.id, reason)
+
+    def on_kill(self) -> None:
+        """
+        Cancel the cloud task; runs in a signal handler, with what is already in memory.
+
+        Airflow kills the process five seconds after the signal.
+        """
+        if self.cancel_on_kill == "always":
+            self._cancel("the task was killed")
+
+
+class _NoResults:
+    """Drops results."""
+
+    def begin(self) -> Any:
+        return len
