@@ -72,13 +72,14 @@ class LoopClients:
             if account is None or time.monotonic() - looked_up_at > LOOKUP_SECONDS:
                 account = await look_up(conn_id)
                 self._accounts[conn_id] = (time.monotonic(), account)
-            client = self._clients.get(account)
-            if client is None:
+            if account not in self._clients:
                 # Loading certificates takes tens of milliseconds of CPU, which would stall the loop.
                 certificates = await asyncio.to_thread(tls_context, account)
-                around = Surroundings(on_secret=self._on_secret, user_agent=USER_AGENT)
-                client = self._clients.setdefault(account, AsyncCloudClient(account, certificates, around))
-            return client
+                # Another connection of the same account may have been faster.
+                if account not in self._clients:
+                    around = Surroundings(on_secret=self._on_secret, user_agent=USER_AGENT)
+                    self._clients[account] = AsyncCloudClient(account, certificates, around)
+            return self._clients[account]
 
     async def close(self) -> None:
         """Close all connections of the loop."""

@@ -18,6 +18,15 @@ from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.api.operations import DEFAULT_BASE_URL, TOKEN_PATH
 
 
+def _is_http_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # Reading the port checks it.
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 @dataclass(frozen=True)
 class Account:
     """
@@ -34,7 +43,7 @@ class Account:
     :param connect_timeout_seconds: Longest wait for a connection.
     :param request_timeout_seconds: Longest wait for the next bytes of an answer. The vendor's SDKs wait 60 to 100.
     :param max_requests_per_second: Most status requests per second of one process; the vendor publishes no limit.
-    :raises InputError: if the base URL is no http(s) URL.
+    :raises InputError: if a URL is no http(s) URL, or if there are no credentials and this is no evaluation mode.
     """
 
     client_id: str | None = None
@@ -50,9 +59,11 @@ class Account:
 
     def __post_init__(self) -> None:
         for url in filter(None, (self.base_url, self.token_url)):
-            parts = urlsplit(url)
-            if parts.scheme not in ("http", "https") or not parts.hostname:
+            if not _is_http_url(url):
                 raise InputError(f"{url!r} is not an http or https URL.")
+        if self.proxy and not _is_http_url(self.proxy):
+            # Not shown: it may hold a password.
+            raise InputError("The proxy is not an http or https URL.")
         if not self.trial and not (self.client_id and self.client_secret):
             raise InputError("The connection has no client id or no client secret.")
 

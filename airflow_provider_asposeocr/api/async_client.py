@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api import protocol
 from airflow_provider_asposeocr.api.client import Surroundings, find_operation
-from airflow_provider_asposeocr.api.errors import AccessDeniedError, AsposeOcrError, UnexpectedResponseError
+from airflow_provider_asposeocr.api.errors import (
+    AccessDeniedError,
+    AsposeOcrError,
+    ResultCorruptError,
+    UnexpectedResponseError,
+)
 from airflow_provider_asposeocr.api.pacing import Pacer
 from airflow_provider_asposeocr.api.responses import TaskState
 from airflow_provider_asposeocr.api.retrying import (
@@ -115,9 +120,12 @@ class AsyncCloudClient:
 
             return take
 
-        await self._call(request, begin, retry)
-        word = readers[-1].status_word
-        return TaskState(taskStatus=word) if status_is_enough and word else readers[-1].close()
+        try:
+            await self._call(request, begin, retry)
+            word = readers[-1].status_word
+            return TaskState(taskStatus=word) if status_is_enough and word else readers[-1].close()
+        except (ResultCorruptError, UnexpectedResponseError) as error:
+            raise protocol.about_task(request, error) from None
 
     async def _call(
         self, request: Request, begin: Callable[[], Take] | None = None, retry: RequestRetry | None = None

@@ -207,11 +207,7 @@ class CloudClient:
         except (ResultCorruptError, UnexpectedResponseError) as error:
             log.warning("Reading the result once more: %s", error.message)
             self._sleep(self._around.retry.wait_seconds(1, self._around.random))
-        try:
-            return self._read(request, make_sink)
-        except (ResultCorruptError, UnexpectedResponseError) as error:
-            error.operation, error.task_id, error.billed = operation, id, "already"
-            raise
+        return self._read(request, make_sink)
 
     def cancel(self, operation: str, id: str, retry: RequestRetry | None = None) -> None:
         """
@@ -254,9 +250,12 @@ class CloudClient:
 
             return take
 
-        self._call(request, begin, retry)
-        word = readers[-1].status_word
-        return TaskState(taskStatus=word) if status_is_enough and word else readers[-1].close()
+        try:
+            self._call(request, begin, retry)
+            word = readers[-1].status_word
+            return TaskState(taskStatus=word) if status_is_enough and word else readers[-1].close()
+        except (ResultCorruptError, UnexpectedResponseError) as error:
+            raise protocol.about_task(request, error) from None
 
     def _call(
         self, request: Request, begin: Callable[[], Take] | None = None, retry: RequestRetry | None = None

@@ -101,7 +101,8 @@ class CredentialMemory:
         :param now: Seconds since the epoch.
         :return: The error to raise instead of asking, if there is one.
         """
-        with suppress(OSError, ValueError):
+        # A file that makes no sense is as good as none.
+        with suppress(OSError, ValueError, OverflowError, RecursionError):
             return recall_refusal(json.loads(self._file(fingerprint, "json").read_bytes()), now)
         return None
 
@@ -136,8 +137,8 @@ class CredentialMemory:
 
     def _file(self, fingerprint: str, suffix: str) -> Path:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # In a shared folder for temporary files anybody may have made it first.
-        if self._folder.stat().st_uid != os.geteuid():
+        # In a shared folder for temporary files anybody may have made it first, also as a link to a folder of ours.
+        if self._folder.lstat().st_uid != os.geteuid():
             raise PermissionError(f"{self._folder} belongs to somebody else")
         return self._folder / f"{fingerprint}.{suffix}"
 

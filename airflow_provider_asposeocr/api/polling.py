@@ -18,6 +18,7 @@ from airflow_provider_asposeocr.api.errors import (
     TaskFailedError,
     TaskTimeoutError,
     TaskUnknownError,
+    UnknownStatusError,
 )
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 
@@ -102,7 +103,7 @@ class Poller:
         :raises UnknownStatusError: if the cloud reports a status that is not documented.
         """
         self._failing_since = None
-        status = state.status
+        status = known_status(self._ref, state)
         if status is TaskStatus.COMPLETED:
             return Finished()
         if status is TaskStatus.ERROR:
@@ -147,6 +148,20 @@ class Poller:
         # Mapped tasks start together; without jitter they would poll together for ever.
         seconds = max(interval * (0.8 + 0.4 * self._random()), at_least_seconds)
         return Wait(max(0.0, min(seconds, self.deadline_at - now)))
+
+
+def known_status(ref: TaskRef, state: TaskState) -> TaskStatus:
+    """
+    Return the meaning of the cloud's word.
+
+    :param ref: The task.
+    :param state: What the cloud says.
+    :raises UnknownStatusError: if the word is none of the documented ones; names the task, which the cloud may not.
+    """
+    try:
+        return state.status
+    except UnknownStatusError as error:
+        raise error.about(ref.operation, ref.id) from None
 
 
 def gone_error(ref: TaskRef, now: float) -> AsposeOcrError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import email.utils
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import quote, urlencode
@@ -246,6 +247,18 @@ def _billed_before(request: Request) -> errors.Billed | None:
     return "already" if request.kind in ("status", "fetch", "cancel") else None
 
 
+def about_task(request: Request, error: errors.AsposeOcrError) -> errors.AsposeOcrError:
+    """
+    Name the task whose answer could not be understood.
+
+    :param request: What was asked.
+    :param error: What is wrong with the answer.
+    :return: The error itself, to be raised.
+    """
+    error.billed = _billed_before(request) or error.billed
+    return error.about(request.operation, request.task_id)
+
+
 def failure_error(request: Request, failure: Failure) -> errors.AsposeOcrError:
     """
     Say what a missing answer means.
@@ -254,7 +267,8 @@ def failure_error(request: Request, failure: Failure) -> errors.AsposeOcrError:
     :param failure: How it failed.
     :return: The error to raise when no further attempt is made.
     """
-    detail = shown(failure.detail, 300)
+    # The libraries quote URLs, that of a proxy with its password among them.
+    detail = shown(re.sub(r"//\S*@", "//", failure.detail), 300)
     cls: type[errors.AsposeOcrError] = errors.CloudUnreachableError
     if failure.certificate:
         cls = errors.CertificateError
@@ -303,7 +317,8 @@ def answer_error(request: Request, answer: Answer, now: float) -> errors.AsposeO
     if request.kind == "token":
         # The token endpoint's words are left out: a gateway may echo the form with the secret.
         cls, detail = _token_refusal(status), ""
-    elif request.kind == "submit" and (status >= 500 or status == 408):
+    elif request.kind == "submit" and (status < 400 or status >= 500 or status == 408):
+        # A redirect too may come from behind the point where the task was accepted.
         cls = errors.SubmitUnknownError
     elif status >= 500:
         cls = errors.CloudUnavailableError

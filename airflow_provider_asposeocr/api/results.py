@@ -23,7 +23,7 @@ from airflow_provider_asposeocr.api.errors import (
     UnexpectedResponseError,
 )
 from airflow_provider_asposeocr.api.filetypes import HEAD_BYTES
-from airflow_provider_asposeocr.api.polling import gone_error
+from airflow_provider_asposeocr.api.polling import gone_error, known_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,15 +107,16 @@ class _Spool:
 
 
 def _check_state(ref: TaskRef, state: TaskState, now: float) -> None:
-    if state.status is TaskStatus.COMPLETED:
+    status = known_status(ref, state)
+    if status is TaskStatus.COMPLETED:
         return
-    if state.status is TaskStatus.ERROR:
+    if status is TaskStatus.ERROR:
         raise TaskFailedError(f"{ref.operation} failed in the cloud: {state.reason}.").about(
             ref.operation, ref.id
         )
-    if state.status is TaskStatus.NOT_EXIST:
+    if status is TaskStatus.NOT_EXIST:
         raise gone_error(ref, now)
-    raise TaskPendingError(f"{ref.operation} is still {state.status.value}.").about(ref.operation, ref.id)
+    raise TaskPendingError(f"{ref.operation} is still {status.value}.").about(ref.operation, ref.id)
 
 
 @contextmanager
@@ -157,17 +158,20 @@ def fetched(
 
 
 def _assemble(ref: TaskRef, state: TaskState, spool: _Spool, keep_incomplete: bool) -> Fetched:
-    results, lost = [], 0
-    for entry in state.results or []:
-        if entry.data is None:
-            lost += 1
-            continue
-        if not isinstance(entry.data, int) or not 0 <= entry.data < len(spool.parts):
-            raise UnexpectedResponseError(
-                "A result of the answer has data that is no string.", operation=ref.operation, task_id=ref.id
-            )
-        part = spool.parts[entry.data]
-        results.append(Result(entry.type, part.path, part.size, part.digest.hexdigest()))
+    filled = [entry for entry in state.results or [] if entry.data is not None]
+    # The reader has put its own numbers in place of the strings. Anything else there came from the answer itself.
+    if [entry.data for entry in filled] != list(range(len(spool.parts))):
+        raise UnexpectedResponseError(
+            "A result of the answer has data that is no string.",
+            operation=ref.operation,
+            task_id=ref.id,
+            billed="already",
+        )
+    results = [
+        Result(entry.type, part.path, part.size, part.digest.hexdigest())
+        for entry, part in zip(filled, spool.parts, strict=True)
+    ]
+    lost = len(state.results or []) - len(filled)
     shortfall = state.shortfall or (f"{lost} of its results have no data" if lost else None)
     if shortfall and not (keep_incomplete and results):
         raise ResultIncompleteError(

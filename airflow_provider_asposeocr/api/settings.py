@@ -138,6 +138,18 @@ def _server_spelling(name: str) -> str:
     return by_lower.get(name.replace("_", "").lower(), name)
 
 
+def _in_server_spelling(settings: Any) -> dict[str, Any]:
+    if not isinstance(settings, Mapping):
+        raise SettingsError(f"settings must be a mapping, not {type(settings).__name__}.")
+    given: dict[str, Any] = {}
+    for name, value in settings.items():
+        spelled = _server_spelling(str(name))
+        if spelled in given:
+            raise SettingsError(f"{spelled} is set twice, in two spellings.")
+        given[spelled] = value
+    return given
+
+
 def _check_names(operation: Operation, given: Mapping[str, Any], strict: bool) -> None:
     known = {name: value for name, value in given.items() if strict or name in Settings.model_fields}
     wrong = [name for name in known if name not in operation.settings]
@@ -181,7 +193,7 @@ def validate_settings(
     """
     if isinstance(settings, Settings):
         settings = settings.model_dump(exclude_unset=True)
-    given = {_server_spelling(str(name)): value for name, value in (settings or {}).items()}
+    given = _in_server_spelling(settings or {})
     _check_names(operation, given, strict)
     ready = {name: value for name, value in given.items() if rendered or not _is_template(value)}
     regions = ready.get("regions")
@@ -196,7 +208,8 @@ def validate_settings(
         )
         raise SettingsError(f"Settings of {operation.name}: {shown(reasons, 1000)}") from None
     _check_result_type(operation, checked.resultType)
-    missing = operation.required_settings - checked.model_fields_set
+    sent = checked.model_dump(exclude_unset=True, exclude_none=True)
+    missing = operation.required_settings - sent.keys()
     if rendered and missing:
         raise SettingsError(f"{operation.name} needs {', '.join(sorted(missing))}.")
-    return checked.model_dump(exclude_unset=True, exclude_none=True)
+    return sent

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 from airflow_provider_asposeocr.api.errors import UnexpectedResponseError
 
@@ -31,6 +32,14 @@ class Token:
     renew_at: float
 
 
+def _lifetime_seconds(expires_in: Any) -> float:
+    try:
+        lifetime = float(expires_in)
+    except (ValueError, TypeError, OverflowError):
+        return USUAL_SECONDS
+    return lifetime if 0 < lifetime < float("inf") else USUAL_SECONDS
+
+
 def parse_token(body: bytes, now: float) -> Token:
     """
     Read the answer of the token endpoint.
@@ -43,13 +52,11 @@ def parse_token(body: bytes, now: float) -> Token:
     try:
         parsed = json.loads(body)
         value = parsed["access_token"]
-        lifetime = float(parsed.get("expires_in", USUAL_SECONDS))
-    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
+    except (ValueError, RecursionError, TypeError, KeyError):
         raise UnexpectedResponseError("The token endpoint's answer is not the documented object.") from None
     if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value.strip():
         raise UnexpectedResponseError("The token endpoint's answer has no usable access_token.")
-    if not 0 < lifetime < float("inf"):
-        lifetime = USUAL_SECONDS
+    lifetime = _lifetime_seconds(parsed.get("expires_in"))
     return Token(value, now + lifetime - min(MARGIN_SECONDS, lifetime / 2))
 
 

@@ -17,6 +17,7 @@ import aiohttp
 import requests
 import urllib3
 
+from airflow_provider_asposeocr.api.errors import CertificateError
 from airflow_provider_asposeocr.api.protocol import Answer, Failure, Request, is_success
 from airflow_provider_asposeocr.api.wire import FileBody, TextBody
 
@@ -62,12 +63,15 @@ class RequestsTransport:
 
     :param account: Where to and over which route.
     :param user_agent: Who we are.
+    :raises CertificateError: if the account's CA bundle cannot be read.
     """
 
     def __init__(self, account: Account, user_agent: str) -> None:
         self._account = account
         self._user_agent = user_agent
         self._session = self._new_session()
+        if account.ca_bundle:
+            tls_context(account)  # requests would complain at the first request, and less clearly.
 
     def exchange(self, request: Request, token: str | None, take: Take | None = None) -> Answer | Failure:
         """
@@ -118,7 +122,9 @@ class RequestsTransport:
                         break
                 return Answer(response.status_code, _lower(response.headers), kept.body)
         except requests.exceptions.SSLError as error:
-            return Failure(sent=False, detail=str(error), certificate=_is_certificate_problem(error))
+            # TLS may also break after the request was sent, which says nothing about certificates.
+            certificate = _is_certificate_problem(error)
+            return Failure(_was_sent(request) and not certificate, _gist(error), certificate)
         except requests.exceptions.RequestException as error:
             return Failure(sent=not _never_connected(error) and _was_sent(request), detail=_gist(error))
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -210,7 +216,8 @@ class AiohttpTransport:
             return Failure(sent=False, detail=str(error), certificate=_is_certificate_problem(error))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             return Failure(sent=False, detail=f"{type(error).__name__}: {error}")
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        # A ValueError is what aiohttp makes of a host name or of a proxy that it cannot use.
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             return Failure(sent=True, detail=f"{type(error).__name__}: {error}")
 
     async def close(self) -> None:
@@ -223,11 +230,12 @@ def tls_context(account: Account) -> ssl.SSLContext:
     Load the account's trusted certificates.
 
     :param account: Names the file; the same one that requests uses.
-    :raises OSError: if the file cannot be read.
+    :raises CertificateError: if it cannot be read or holds none.
     """
     trusted = Path(account.certificates)
-    return (
-        ssl.create_default_context(capath=str(trusted))
-        if trusted.is_dir()
-        else ssl.create_default_context(cafile=str(trusted))
-    )
+    try:
+        if trusted.is_dir():
+            return ssl.create_default_context(capath=str(trusted))
+        return ssl.create_default_context(cafile=str(trusted))
+    except OSError as error:
+        raise CertificateError(f"No certificates can be read from {str(trusted)!r}: {error}.") from None

@@ -28,6 +28,7 @@ from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_t
 from airflow_provider_asposeocr.api.results import fetched
 from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.api.settings import validate_settings
+from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.clients import client_for
 from airflow_provider_asposeocr.defaults import default_seconds
 
@@ -66,6 +67,16 @@ def _base_url(conn: Connection) -> str:
     return f"{url}:{conn.port}" if conn.port else url
 
 
+def _positive(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (ValueError, TypeError, OverflowError):
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise InputError(f"{name} in the connection's extras is {shown(value, 60)!r}, not a positive number.")
+    return number
+
+
 def account_of(conn: Connection, extra: Mapping[str, Any]) -> Account:
     """
     Read an Airflow connection.
@@ -79,12 +90,10 @@ def account_of(conn: Connection, extra: Mapping[str, Any]) -> Account:
         if secret:
             mask_secret(secret)
     numbers = {
-        name: float(extra[name])
+        name: _positive(name, extra[name])
         for name in ("connect_timeout_seconds", "request_timeout_seconds", "max_requests_per_second")
         if extra.get(name) not in (None, "")
     }
-    if any(number <= 0 for number in numbers.values()):
-        raise InputError(f"The connection {conn.conn_id!r} has a number in its extras that is not positive.")
     return Account(
         client_id=conn.login or None,
         client_secret=conn.password or None,

@@ -1,0 +1,146 @@
+"""
+The control API of the emulator, under ``/_emulator/``.
+
+Invariant: it answers programs on this machine only, and no answer holds a secret, a token, a header or a document.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from airflow_provider_asposeocr.emulator.faults import AnyRule  # noqa: TC001 - FastAPI reads annotations
+from airflow_provider_asposeocr.emulator.paths import path_matches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_asposeocr.api.enums import TaskStatus
+    from airflow_provider_asposeocr.emulator.emulation import Emulation
+    from airflow_provider_asposeocr.emulator.journal import Entry
+    from airflow_provider_asposeocr.emulator.tasks import Task
+
+PREFIX = "/_emulator"
+
+
+class Advance(BaseModel):
+    """Body of ``POST clock``."""
+
+    model_config = ConfigDict(extra="forbid")
+    advance_seconds: float = Field(ge=0, allow_inf_nan=False)
+
+
+def is_loopback(host: str | None) -> bool:
+    """Say whether a host name or address means this machine."""
+    if host is None:
+        return False
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _names_loopback(request: Request) -> bool:
+    try:
+        return is_loopback(urlsplit(f"//{request.headers.get('host', '')}").hostname)
+    except ValueError:
+        return False
+
+
+async def _local_only(request: Request) -> None:
+    """Refuse other machines, and web pages of this one (which name another host or send an ``Origin``)."""
+    client = request.client.host if request.client else None
+    if not is_loopback(client) or not _names_loopback(request) or "origin" in request.headers:
+        raise HTTPException(403, "The control API answers programs on this machine only.")
+
+
+def _filter(method: str | None, path: str | None, answered: bool) -> Callable[[Entry], bool]:
+    """Make the filter of ``GET journal``; ``None`` is any."""
+
+    def wanted(entry: Entry) -> bool:
+        if method is not None and entry.method != method.upper():
+            return False
+        return (entry.answered or not answered) and (path is None or path_matches(entry.path, path))
+
+    return wanted
+
+
+def _task_as_json(task: Task, status: TaskStatus, now: float) -> dict[str, Any]:
+    finished_at = task.finished_at
+    return {
+        "id": task.id,
+        "operation": task.operation,
+        "account": task.account,
+        "status": status,
+        "submitted_at": task.submitted_at,
+        "finished_at": finished_at if finished_at is not None and finished_at <= now else None,
+        "deleted": task.deleted,
+    }
+
+
+def control_router(emulation: Emulation) -> APIRouter:
+    """
+    Make the routes of the control API.
+
+    :param emulation: The state they act on.
+    """
+    router = APIRouter(prefix=PREFIX, dependencies=[Depends(_local_only)])
+
+    @router.get("/journal")
+    async def journal(
+        since: int = 0,
+        method: str | None = None,
+        path: str | None = None,
+        answered: bool = False,
+        count: Annotated[int, Query(ge=1)] = 1,
+        wait_seconds: Annotated[float, Query(ge=0, le=600)] = 0,
+    ) -> list[dict[str, Any]]:
+        wanted = _filter(method, path, answered)
+        entries = await emulation.journal.wait_for(since, wanted, count, wait_seconds)
+        return [entry.as_json() for entry in entries]
+
+    @router.get("/billing")
+    async def billing() -> dict[str, int]:
+        return emulation.billing.as_json()
+
+    @router.get("/tasks")
+    async def tasks() -> list[dict[str, Any]]:
+        now = emulation.clock.now()
+        return [_task_as_json(task, emulation.tasks.status(task), now) for task in emulation.tasks]
+
+    @router.get("/clock")
+    async def clock() -> dict[str, float]:
+        return {"now": emulation.clock.now(), "advanced_seconds": emulation.clock.advanced_seconds}
+
+    @router.post("/clock")
+    async def advance_clock(body: Advance) -> dict[str, float]:
+        emulation.clock.advance(body.advance_seconds)
+        emulation.tasks.sweep()
+        return await clock()
+
+    @router.get("/faults")
+    async def faults() -> list[dict[str, Any]]:
+        return emulation.faults.as_json()
+
+    @router.post("/faults")
+    async def add_faults(rules: list[AnyRule]) -> list[dict[str, Any]]:
+        emulation.faults.add(rules)
+        return emulation.faults.as_json()
+
+    @router.delete("/faults")
+    async def clear_faults() -> dict[str, str]:
+        emulation.faults.clear()
+        return {}
+
+    @router.post("/reset")
+    async def reset() -> dict[str, str]:
+        emulation.reset()
+        return {}
+
+    return router

@@ -1,0 +1,93 @@
+"""
+One emulated cloud: everything that its paths and its control API act on.
+
+Invariant: all state is here and :meth:`Emulation.reset` brings all of it back to the start. Used from the event
+loop only, except :meth:`Emulation.perform`, which runs in the worker's threads.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_asposeocr.emulator.accounts import Accounts
+from airflow_provider_asposeocr.emulator.clock import Clock
+from airflow_provider_asposeocr.emulator.durations import parse_duration
+from airflow_provider_asposeocr.emulator.faults import FaultBook
+from airflow_provider_asposeocr.emulator.journal import Billing, Journal
+from airflow_provider_asposeocr.emulator.lockout import LockOut
+from airflow_provider_asposeocr.emulator.tasks import Task, TaskStore
+from airflow_provider_asposeocr.emulator.trial import mask_hocr, mask_text
+from airflow_provider_asposeocr.emulator.work_queue import WorkQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_asposeocr.emulator.jobs import Job, JobOutcome, Worker
+    from airflow_provider_asposeocr.emulator.options import Options
+
+
+class Emulation:
+    """
+    The state of one emulator.
+
+    :param options: What was chosen.
+    :param worker: Does the jobs.
+    """
+
+    def __init__(self, options: Options, worker: Worker) -> None:
+        self.options = options
+        self.worker = worker
+        self.clock = Clock()
+        lock_out = LockOut(options.token_failures, options.lockout_seconds, options.token_success_resets)
+        self.accounts = Accounts(options.secrets(), options.token_seconds, lock_out, self.clock)
+        self.faults = FaultBook()
+        self.journal = Journal()
+        self.billing = Billing()
+        if options.data_dir is not None:
+            options.data_dir.mkdir(parents=True, exist_ok=True)
+        self.folder = Path(tempfile.mkdtemp(prefix="aspose-ocr-emulator-", dir=options.data_dir))
+        self.tasks = TaskStore(self.folder, options.retention_seconds, self.clock)
+        self.queue = WorkQueue(self.perform, options.workers, self.tasks, self.clock)
+        self._duration = parse_duration(options.task_seconds)
+        self._generator = self._seeded()
+
+    def reset(self) -> None:
+        """Forget tasks, journal, billing, faults, tokens and lock-outs, and return to real time."""
+        self.tasks.clear()
+        self.accounts.reset()
+        self.faults.clear()
+        self.billing.clear()
+        self.clock.reset()
+        self.journal.clear()
+        self._generator = self._seeded()
+
+    def close(self) -> None:
+        """Remove all files."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def task_duration_seconds(self) -> float:
+        """Draw the duration of the next task."""
+        return self._duration.sample(self._generator)
+
+    def perform(self, task: Task, job: Job) -> JobOutcome:
+        """Do one job, and what the trial does to its results."""
+        outcome = self.worker(job)
+        if task.operation == "RecognizeImageTrial":
+            self._mask(outcome, task.digest)
+        return outcome
+
+    def _mask(self, outcome: JobOutcome, digest: str) -> None:
+        masks: dict[str, Callable[[str, str], str]] = {"Text": mask_text}
+        if self.options.trial_masks == "text_and_hocr":
+            masks["Hocr"] = mask_hocr
+        for result in outcome.results:
+            if mask := masks.get(result.type):
+                text = result.path.read_text(encoding="utf-8", errors="replace")
+                result.path.write_text(mask(text, digest), encoding="utf-8", newline="")
+
+    def _seeded(self) -> random.Random:
+        return random.Random(self.options.seed)  # noqa: S311 - durations that can be repeated

@@ -1,0 +1,127 @@
+"""
+Everything about the emulator that can be chosen, with its default and the reason for it.
+
+Invariant: an option stands here once; the command line and the documentation are made from these fields. Options under
+"undocumented" choose where the vendor's documents leave open what the cloud does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
+from airflow_provider_asposeocr.emulator.durations import parse_duration
+
+
+def _undocumented(default: Any, description: str, **limits: Any) -> Any:
+    """Declare an option about something the vendor's documents leave open."""
+    return Field(default, description=description, json_schema_extra={"undocumented": True}, **limits)
+
+
+class Options(BaseModel):
+    """The emulator's options; see the description of each field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engine: Literal["rapidocr", "tesseract", "canned"] = Field(
+        "rapidocr",
+        description="who does the work: rapidocr (models inside its wheel), tesseract (language data of the"
+        " distribution) or canned (fixed answers that never look at the input, for load tests)",
+    )
+    client_id: str = Field("emulator", min_length=1, description="client id of the first account")
+    client_secret: str = Field(
+        "emulator", min_length=1, repr=False, description="client secret of the first account"
+    )
+    accounts: dict[str, str] = Field(
+        default_factory=dict, repr=False, description="more accounts: client id to client secret"
+    )
+    task_seconds: str = Field(
+        "0",
+        description="shortest time from the start of a task's work to its end: a number of seconds, uniform:A,B,"
+        " exponential:MEAN or lognormal:MEAN,SIGMA; waiting it out occupies no worker",
+    )
+    seed: int = Field(0, description="seed of the distribution in task_seconds")
+    workers: int = Field(2, ge=1, le=256, description="tasks worked on at once; the others are Pending")
+    max_pages: int = Field(
+        50, ge=1, description="pages per document; more end the task with the status Error (not canned)"
+    )
+    max_pixels: int = Field(
+        100_000_000,
+        ge=1,
+        description="pixels per image or page, read from its header before it is decoded where it has one; more end"
+        " the task with the status Error (not canned)",
+    )
+    token_seconds: float = Field(3600, gt=0, description="life of an access token (documented sample: 3600)")
+    retention_seconds: float = Field(
+        RETENTION_SECONDS,
+        gt=0,
+        description="results exist so long, counted from the submit (documented: 24 h)",
+    )
+    token_failures: int = Field(
+        5,
+        ge=0,
+        description="failed token requests per id and secret before they are locked out (documented: 5)",
+    )
+    lockout_seconds: int = Field(
+        600, ge=1, description="length of the lock-out, and its Retry-After (documented: 600)"
+    )
+    data_dir: Path | None = Field(
+        None,
+        description="folder for inputs and results; a new folder is made inside it and removed at the end"
+        " (default: the system's folder for temporary files)",
+    )
+
+    max_body_bytes: int = _undocumented(
+        64 * 1024 * 1024,
+        "size of a request body above which the answer is 413; one body at a time is parsed, and takes about four"
+        " times its size in memory",
+        ge=1024,
+    )
+    max_regions: int = _undocumented(1000, "regions per request above which the answer is 400", ge=1)
+    bad_image: Literal["400", "task_error"] = _undocumented(
+        "400", "an input that is not base64: refuse the request, or accept it and end the task with Error"
+    )
+    unknown_settings: Literal["400", "ignore"] = _undocumented("400", "a setting the cloud does not have")
+    bad_values: Literal["400", "ignore"] = _undocumented("400", "a value a setting cannot take")
+    missing_settings: Literal["accept", "400"] = _undocumented(
+        "accept", "no settings object, where the vendor's OpenAPI document wants one and the docs do not"
+    )
+    lenient_enums: bool = _undocumented(
+        False, "accept the docs' spellings CraftPoly and HWT_eng, and enum values in any casing"
+    )
+    quoted_ids: bool = _undocumented(
+        False, "answer a submit that accepts application/json with the id as a JSON string"
+    )
+    pending_code: Literal["NotReady", "NoAnyResultData"] = _undocumented(
+        "NotReady", "responseStatusCode of a task that has not ended"
+    )
+    cross_operation: Literal["not_exist", "answer"] = _undocumented(
+        "not_exist", "an id asked for under the path of another operation"
+    )
+    delete_finished: Literal["remove", "keep"] = _undocumented("remove", "DELETE of a task that has ended")
+    status_auth: Literal["required", "optional"] = _undocumented(
+        "required", "whether GetTaskStatus wants a token for the task of an account"
+    )
+    trial_status_auth: Literal["anonymous", "required"] = _undocumented(
+        "anonymous", "whether GetTaskStatus wants a token for a trial task"
+    )
+    status_messages: bool = _undocumented(False, "whether GetTaskStatus carries the error object too")
+    trial_masks: Literal["text", "text_and_hocr"] = _undocumented(
+        "text", "results of the trial in which words are masked; PDF and JSON never are"
+    )
+    token_success_resets: bool = _undocumented(
+        True, "whether a token that was issued forgets the failed requests before it"
+    )
+
+    @field_validator("task_seconds", mode="before")
+    @classmethod
+    def _check_task_seconds(cls, value: Any) -> str:
+        parse_duration(str(value))
+        return str(value)
+
+    def secrets(self) -> dict[str, str]:
+        """Return all accounts: client id to client secret, the first account first."""
+        return {self.client_id: self.client_secret, **self.accounts}

@@ -1,0 +1,166 @@
+"""The demo, `python -m demo.run`: ten scans through the chain in a real Airflow, and what that did for the text.
+
+Invariant: it exits with 0 only if every scan was read in every way by every engine that runs here, and leaves no
+process behind.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from demo.error_rate import character_error_rate
+from demo.processes import CHECKOUT, ServiceError
+from demo.report import WAYS, sentences, table
+from demo.rest import RestError
+from demo.stage import FOLDER, Clock, Stage, end_on_signals, stage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SCANS = CHECKOUT / "demo" / "scans"
+RUN_SECONDS = 900.0
+PROGRESS_EVERY_SECONDS = 10.0
+STEPS = ("upscale", "binarize", "recognize", "fetch", "read_otherwise")
+
+
+class DemoError(RuntimeError):
+    """The demo did not get to its end; the message says why."""
+
+
+class Progress:
+    """Prints how far the runs are, when that has changed, and not more often than every few seconds."""
+
+    def __init__(self, running: Stage, runs: Mapping[str, str], clock: Clock) -> None:
+        self._stage, self._runs, self._clock = running, runs, clock
+        self._shown: dict[str, str] = {}
+        self._looked_at = float("-inf")
+
+    def show(self) -> None:
+        """Look, and print a line for each run that has moved."""
+        if time.monotonic() - self._looked_at < PROGRESS_EVERY_SECONDS:
+            return
+        for engine, run_id in self._runs.items():
+            line = progress_line(self._stage.rest.task_instances(f"demo_{engine}", run_id))
+            if self._shown.get(engine) != line:
+                self._shown[engine] = line
+                self._clock.say(f"{engine}: {line}")
+        self._looked_at = time.monotonic()
+
+
+def progress_line(instances: Sequence[Mapping[str, Any]]) -> str:
+    """Say how far a run is.
+
+    :param instances: its task instances.
+    :return: how many instances of each step have succeeded, how many wait without a worker, and how many failed.
+    """
+    states = Counter((str(ti["task_id"]).removeprefix("chain."), ti["state"]) for ti in instances)
+    done = [f"{step} {states[step, 'success']}" for step in STEPS]
+    others = Counter(ti["state"] for ti in instances)
+    notes = [f"{others[state]} {state}" for state in ("deferred", "failed", "up_for_retry") if others[state]]
+    return ", ".join(["done: " + ", ".join(done), *notes])
+
+
+def read_scans(running: Stage, output: Path, clock: Clock) -> dict[str, dict[str, dict[str, float]]]:
+    """Run the DAG of each engine and measure what it read.
+
+    :param running: Airflow and emulators.
+    :param output: a folder per engine is made in it.
+    :param clock: tells the user what happens.
+    :return: character error rate by engine, scan and way of reading.
+    :raises DemoError: if a run failed, with the end of a failed task's log.
+    """
+    runs = {
+        engine: running.rest.start(f"demo_{engine}", {"scans": str(SCANS), "output": str(output / engine)})
+        for engine in running.engines
+    }
+    progress = Progress(running, runs, clock)
+    for engine, run_id in runs.items():
+        state = running.rest.wait_for_run(f"demo_{engine}", run_id, RUN_SECONDS, progress.show)
+        clock.say(f"{engine}: the run ended as {state}")
+        if state != "success":
+            raise DemoError(why_failed(running, f"demo_{engine}", run_id))
+    return {engine: rates(running, engine, run_id, output / engine) for engine, run_id in runs.items()}
+
+
+def rates(running: Stage, engine: str, run_id: str, output: Path) -> dict[str, dict[str, float]]:
+    """Measure what an engine read.
+
+    :param running: where the manifests are asked for.
+    :param engine: the engine.
+    :param run_id: its run.
+    :param output: where `read_otherwise` wrote.
+    :return: character error rate by scan and way of reading.
+    """
+    truth = (SCANS / "truth.txt").read_text(encoding="utf-8")
+    scans = [path.stem for path in sorted(SCANS.glob("*.png"))]
+    measured: dict[str, dict[str, float]] = {}
+    for index, scan in enumerate(scans):
+        manifest = running.rest.xcom(f"demo_{engine}", run_id, "chain.fetch", map_index=index)
+        texts = {way: output / scan / f"{way}.txt" for way in WAYS if way != "chain"}
+        texts["chain"] = text_of(manifest)
+        measured[scan] = {
+            way: character_error_rate(truth, texts[way].read_text(encoding="utf-8")) for way in WAYS
+        }
+    return measured
+
+
+def text_of(manifest: Mapping[str, Any]) -> Path:
+    """Find the text among the results of a manifest.
+
+    :param manifest: what the fetch operator returned.
+    :return: the file.
+    :raises DemoError: if there is not exactly one.
+    """
+    found = [result["uri"] for result in manifest["results"] if result["type"] == "Text"]
+    if len(found) != 1:
+        raise DemoError(f"expected one result of the type Text in the manifest, found {found}")
+    return Path(unquote(urlsplit(found[0]).path))
+
+
+def why_failed(running: Stage, dag_id: str, run_id: str) -> str:
+    """Say which tasks of a run failed, and how the log of the first one ends."""
+    failed = [ti for ti in running.rest.task_instances(dag_id, run_id) if ti["state"] == "failed"]
+    if not failed:
+        return f"{dag_id} failed without a failed task"
+    first = failed[0]
+    log = running.rest.logs(dag_id, run_id, first["task_id"], first["try_number"], first["map_index"])
+    names = ", ".join(f"{ti['task_id']}[{ti['map_index']}]" for ti in failed)
+    return f"{dag_id}: failed: {names}. The end of the first one's log:\n{log[-4000:]}"
+
+
+def report(by_engine: Mapping[str, Mapping[str, Mapping[str, float]]], output: Path) -> None:
+    """Print where the files are, and per engine the table and what it means."""
+    print(f"\nTexts and searchable PDFs: {output}/<engine>/<scan>/")
+    for engine, measured in by_engine.items():
+        print(f"\nCharacter error rate with {engine}:\n")
+        print("\n".join(table(measured)), "\n")
+        print("\n".join(sentences(engine, measured)))
+
+
+def main() -> int:
+    """Run the demo; returns the exit code."""
+    end_on_signals()
+    clock = Clock()
+    output = FOLDER / "demo" / "output"
+    try:
+        with stage(FOLDER / "demo", [CHECKOUT / "demo" / "dags"], clock) as running:
+            measured = read_scans(running, output, clock)
+            clock.say("all read; ending Airflow and the emulators")
+        clock.say("ended")
+    except (DemoError, RestError, ServiceError, OSError) as error:
+        print(f"The demo failed: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted; everything that was started has been ended.", file=sys.stderr)
+        return 130
+    report(measured, output)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

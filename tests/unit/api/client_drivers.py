@@ -1,0 +1,156 @@
+"""
+The two clients, spoken to the same way, and the emulator behind them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.api.account import Account
+from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
+from airflow_provider_asposeocr.api.client import CloudClient, Surroundings
+from airflow_provider_asposeocr.api.credentials import CredentialMemory
+from airflow_provider_asposeocr.api.enums import TaskStatus
+from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
+from airflow_provider_asposeocr.api.transports import tls_context
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_asposeocr.api.retrying import RequestRetry
+    from airflow_provider_asposeocr.emulator.server import Emulator
+
+#: The smallest PNG; the canned engine never looks at it.
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
+
+
+class Driver:
+    """One of the two clients, spoken to the same way; its waits are noted and not slept."""
+
+    name = ""
+
+    def __init__(self, account: Account, memory: Path | None = None) -> None:
+        self.account = account
+        self.waits: list[float] = []
+        self.secrets: list[str] = []
+        self.around = Surroundings(
+            on_secret=self.secrets.append, memory=CredentialMemory(memory), random=lambda: 0.5
+        )
+
+    def token(self) -> Any: ...
+
+    def status(self, operation: str, id: str, retry: RequestRetry | None = None) -> TaskState:
+        raise NotImplementedError
+
+    def statuses(self, operation: str, ids: list[str]) -> list[TaskState]:
+        """All at once."""
+        raise NotImplementedError
+
+    def cancel(self, operation: str, id: str) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+class SyncDriver(Driver):
+    name = "requests"
+
+    def __init__(self, account: Account, memory: Path | None = None) -> None:
+        super().__init__(account, memory)
+        self.client = CloudClient(account, self.around, sleep=self.waits.append)
+
+    def status(self, operation: str, id: str, retry: RequestRetry | None = None) -> TaskState:
+        return self.client.status(operation, id, retry)
+
+    def statuses(self, operation: str, ids: list[str]) -> list[TaskState]:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(len(ids)) as pool:
+            return list(pool.map(lambda id: self.client.status(operation, id), ids))
+
+    def cancel(self, operation: str, id: str) -> None:
+        self.client.cancel(operation, id)
+
+    def close(self) -> None:
+        self.client.close()
+
+
+class AsyncDriver(Driver):
+    name = "aiohttp"
+
+    def __init__(self, account: Account, memory: Path | None = None) -> None:
+        super().__init__(account, memory)
+        context = tls_context(account)
+        self.runner = asyncio.Runner()
+        self.client = self.runner.run(self._new(context))
+
+    async def _new(self, context: ssl.SSLContext) -> AsyncCloudClient:
+        return AsyncCloudClient(self.account, context, self.around, sleep=self._sleep)
+
+    async def _sleep(self, seconds: float) -> None:
+        if seconds:  # The pacer is asked before each status; its first answers are 0.
+            self.waits.append(seconds)
+        await asyncio.sleep(0)
+
+    def status(self, operation: str, id: str, retry: RequestRetry | None = None) -> TaskState:
+        return self.runner.run(self.client.status(operation, id, retry))
+
+    def statuses(self, operation: str, ids: list[str]) -> list[TaskState]:
+        async def all_at_once() -> list[TaskState]:
+            return await asyncio.gather(*(self.client.status(operation, id) for id in ids))
+
+        return self.runner.run(all_at_once())
+
+    def cancel(self, operation: str, id: str) -> None:
+        self.runner.run(self.client.cancel(operation, id))
+
+    def close(self) -> None:
+        self.runner.run(self.client.close())
+        self.runner.close()
+
+
+DRIVERS: tuple[type[Driver], ...] = (SyncDriver, AsyncDriver)
+
+
+@dataclass
+class Desk:
+    """A worker's client of the emulator, and what tests do with it again and again."""
+
+    emulator: Emulator
+    account: Account
+    document: Path
+    waits: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.client = CloudClient(self.account, Surroundings(random=lambda: 0.5), sleep=self.waits.append)
+
+    def submit(self, operation: str = "RecognizeImage", **settings: Any) -> TaskRef:
+        """Submit and wait until the task has ended, without a trace in the journal."""
+        done = self.client.submit(operation, self.document, settings)
+        self.settle(done.id)
+        return TaskRef(
+            operation=done.operation,
+            id=done.id,
+            submitted_at=datetime.fromtimestamp(done.submitted_at.timestamp(), UTC),
+            conn_id="ocr",
+            source_name="page.png",
+        )
+
+    def settle(self, id: str) -> None:
+        for _ in range(10_000):
+            task = next(task for task in self.emulator.control.tasks() if task["id"] == id)
+            if TaskStatus(task["status"]).is_terminal:
+                return
+        raise AssertionError(f"The task {id} does not end.")
+
+
+def seen(emulator: Emulator) -> list[tuple[str, str, str | None, int | None]]:
+    """The journal, without what differs from run to run."""
+    return [
+        (entry["method"], entry["path"], entry["id"], entry["status"]) for entry in emulator.control.journal()
+    ]

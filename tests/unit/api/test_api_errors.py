@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from airflow_provider_asposeocr.api import errors
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, from_dict
+from airflow_provider_asposeocr.api.untrusted import shown, shown_all
+
+CLASSES = sorted(errors._subclasses(AsposeOcrError).values(), key=lambda cls: cls.__name__)
+
+_BRANCH = re.compile(r"^((?:│   |    )*)(?:├── |└── )?(\w+Error)\b *(.*)$", re.MULTILINE)
+
+
+def _documented() -> dict[str, tuple[str | None, str]]:
+    """Read the tree of the module's docstring: class name to its parent and the remark beside it."""
+    above: list[str] = []
+    found: dict[str, tuple[str | None, str]] = {}
+    for line in (errors.__doc__ or "").split("::\n", 1)[1].splitlines():
+        match = re.match(r"^    ((?:│   |    |├── |└── )*)(\w+Error)\b *(.*)$", line)
+        if match:
+            depth = len(match[1]) // 4
+            above[depth:] = [match[2]]
+            found[match[2]] = (above[depth - 1] if depth else None, match[3])
+    return found
+
+
+def test_the_documented_tree_is_the_tree() -> None:
+    documented = {name: parent for name, (parent, _) in _documented().items()}
+    real = {
+        cls.__name__: None if cls is AsposeOcrError else cls.__mro__[1].__name__ for cls in CLASSES
+    }
+    assert documented == real
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_the_tree_says_where_a_retry_helps(cls: type[AsposeOcrError]) -> None:
+    remark = _documented()[cls.__name__][1]
+    if "does not help" in remark:
+        assert not cls.retryable
+    elif "retry" in remark:
+        assert cls.retryable
+
+
+def test_which_classes_are_retried() -> None:
+    assert {cls.__name__ for cls in CLASSES if cls.retryable} == {
+        "SourceUnreadableError",
+        "CredentialsLockedError",
+        "CloudUnreachableError",
+        "CloudUnavailableError",
+        "RateLimitedError",
+        "UnexpectedResponseError",
+        "SubmitUnknownError",
+        "TaskFailedError",
+        "TaskPendingError",
+        "TaskUnknownError",
+        "TaskTimeoutError",
+        "WaitError",
+        "ResultCorruptError",
+        "StorageError",
+    }
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+class TestEachClass:
+    def test_str_answers_the_four_questions(self, cls: type[AsposeOcrError]) -> None:
+        error = cls("This happened.", operation="RecognizeImage", task_id="id-1")
+        said = str(error)
+        assert said.startswith("This happened. [RecognizeImage id-1] ")
+        assert {"no": "Nothing was billed.", "maybe": "may have been billed", "yes": "accepted and billed"}.get(
+            error.billed, "Nothing more was billed."
+        ) in said
+        assert ("A retry may help." if cls.retryable else "A retry does not help.") in said
+        assert said.endswith(cls.remedy)
+        assert cls.remedy.endswith(".")
+
+    @pytest.mark.parametrize("billed", [None, "no", "maybe", "yes", "already"])
+    def test_it_survives_the_way_through_an_event(self, cls: type[AsposeOcrError], billed: Any) -> None:
+        error = cls(
+            "Gone.",
+            operation="DetectRegions",
+            task_id="x",
+            http_status=429,
+            retry_after_seconds=1.5,
+            billed=billed,
+        )
+        back = from_dict(json.loads(json.dumps(error.to_dict())))
+        assert type(back) is cls
+        assert vars(back) | {"billed": back.billed} == vars(error) | {"billed": error.billed}
+        assert str(back) == str(error)
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {},
+        {"error": "NobodyKnowsError", "message": "From a newer version."},
+        {"error": None, "message": None},
+        {"error": "ValueError"},
+        {"error": "TaskError", "billed": "twice"},
+        {"error": "Exception", "extra": 1},
+    ],
+)
+def test_a_description_from_elsewhere_stays_an_error(described: dict[str, Any]) -> None:
+    error = from_dict(described)
+    assert isinstance(error, AsposeOcrError)
+    assert str(error)
+    assert error.message == (described.get("message") or "The trigger reported an error without a message.")
+
+
+def test_a_hostile_task_id_is_shown_harmlessly() -> None:
+    said = str(AsposeOcrError("Gone.", task_id="\x1b[2J\n" + "x" * 1000))
+    assert said.isprintable()
+    assert len(said) < 300
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "expected"),
+    [
+        ("plain", 10, "plain"),
+        ("  padded\n", 10, "padded"),
+        ("a\nb", 10, r"a\nb"),
+        ("a\x1b[31m", 20, r"a\x1b[31m"),
+        ("\u202egpj", 20, r"\u202egpj"),
+        ("\ud800", 20, r"\ud800"),
+        ("x" * 11, 10, "x" * 9 + "…"),
+        ("x" * 10, 10, "x" * 10),
+        (None, 10, "None"),
+        ([1], 10, "[1]"),
+    ],
+)
+def test_foreign_text_is_made_fit_to_be_shown(text: object, limit: int, expected: str) -> None:
+    assert shown(text, limit) == expected
+
+
+def test_several_foreign_texts_share_the_limit() -> None:
+    assert shown_all(["a\n", "b\x00c"]) == r"a; b\x00c"
+    assert len(shown_all(["x" * 1000] * 1000)) == 500

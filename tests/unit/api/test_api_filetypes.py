@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_asposeocr.api.filetypes import HEAD_BYTES, safe_stem, sniff, suffix_for
+from airflow_provider_asposeocr.api.operations import OPERATIONS
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (PNG + b"\0\0", "png"),
+        (b"\xff\xd8\xff\xe0", "jpeg"),
+        (b"GIF87a...", "gif"),
+        (b"GIF89a...", "gif"),
+        (b"BM\x00\x00\x01\xff", "bmp"),
+        (b"II*\x00", "tiff"),
+        (b"MM\x00*", "tiff"),
+        (b"AT&TFORM\x00\x00", "djvu"),
+        (b"%PDF-1.7\n", "pdf"),
+        (b"\n\n junk %PDF-1.4", "pdf"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "svg"),
+        (b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- x --><svg>", "svg"),
+        (b"<!DOCTYPE html><html>", "html"),
+        (b"<HTML>", "html"),
+        (b'{"a": 1}', "json"),
+        (b" [1]", "json"),
+        (b"PK\x03\x04...", "zip"),
+        (b"Hello\nworld\t!", "text"),
+        ("Grüße".encode(), "text"),
+        (("é" * 600).encode()[:HEAD_BYTES], "text"),
+        (b"a" + ("é" * 600).encode()[: HEAD_BYTES - 1], "text"),
+        (b"", None),
+        (b"\x00\x01\x02", None),
+        (b"\xff\xfe\x00", None),
+        (b"RIFF....WEBP", "text"),
+        (b"RIFF\x00\x01..WEBP", None),
+    ],
+)
+def test_a_kind_is_read_off_the_content(head: bytes, kind: str | None) -> None:
+    assert sniff(head) == kind
+
+
+@given(st.binary(max_size=HEAD_BYTES))
+def test_any_content_is_of_some_kind_or_none(head: bytes) -> None:
+    assert sniff(head) is None or isinstance(sniff(head), str)
+
+
+@pytest.mark.parametrize(
+    ("operation", "type", "head", "suffix"),
+    [
+        ("RecognizeImage", "Text", b"x", ".txt"),
+        ("RecognizeImage", "Pdf", b"%PDF-", ".pdf"),
+        ("RecognizeImage", "Hocr", b"<?xml", ".hocr"),
+        ("RecognizeImage", "JSON", b"[]", ".json"),
+        ("UpscaleImage", "ImagePNG", PNG, ".png"),
+        ("RecognizeTable", "Csv", b"0,1", ".csv"),
+        ("RecognizeTable", "Excel", b"PK\x03\x04", ".xlsx"),
+        ("ConvertTextToSpeech", "WavFile", b"RIFF", ".wav"),
+        ("DetectRegions", "Other", b"[[0,8,697,441]]", ".json"),
+        ("RecognizeAndParseInvoice", "Text", b"{}", ".json"),
+        ("RecognizeImage", "Markdown", b"# x", ".txt"),
+        ("RecognizeImage", None, PNG, ".png"),
+        ("RecognizeImage", "../../evil", b"\x00\x01", ".bin"),
+        ("RecognizeImage", "x.sh", b"%PDF-", ".pdf"),
+    ],
+)
+def test_a_suffix_follows_type_and_content(operation: str, type: str | None, head: bytes, suffix: str) -> None:
+    assert suffix_for(OPERATIONS[operation], type, head) == suffix
+
+
+@given(st.sampled_from(sorted(OPERATIONS)), st.none() | st.text(), st.binary(max_size=50))
+def test_a_suffix_is_one_of_a_fixed_set(operation: str, type: str | None, head: bytes) -> None:
+    known = {".txt", ".pdf", ".hocr", ".png", ".csv", ".xlsx", ".json", ".wav", ".bin"}
+    assert suffix_for(OPERATIONS[operation], type, head) in known
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("page.png", "page"),
+        ("page.tar.gz", "page.tar"),
+        ("no_suffix", "no_suffix"),
+        ("Scan (1) - 2024+05.pdf", "Scan (1) - 2024+05"),
+        ("Grüße 文書.png", "Grüße 文書"),
+        ("/etc/passwd", "passwd"),
+        ("../../evil.png", "evil"),
+        ("..\\..\\evil.png", "evil"),
+        ("C:\\evil.png", "evil"),
+        ("a\x00b\n.png", "a_b_"),
+        (".bashrc", "bashrc"),
+        ("..", None),
+        (".", None),
+        ("...", None),
+        ("/", None),
+        ("", None),
+        (None, None),
+        (" . ", None),
+        ("x" * 500 + ".png", "x" * 120),
+    ],
+)
+def test_a_stem_is_made_of_any_name(name: str | None, stem: str | None) -> None:
+    assert safe_stem(name) == stem
+
+
+@given(st.text(max_size=300))
+def test_a_stem_never_leaves_its_folder(name: str) -> None:
+    stem = safe_stem(name)
+    assert stem is None or (0 < len(stem) <= 120 and not set(stem) & set("/\\\x00\n") and stem.strip(" .") == stem)

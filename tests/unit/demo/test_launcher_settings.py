@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from demo.local_airflow import COMPONENTS, LocalAirflow, unhealthy
+from demo.processes import CHECKOUT, ServiceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
+
+
+def health(**heartbeats: dt.datetime | None) -> dict[str, Any]:
+    return {"metadatabase": {"status": "healthy"}} | {
+        name: {"status": "healthy", f"latest_{name}_heartbeat": at and at.isoformat()}
+        for name, at in heartbeats.items()
+    }
+
+
+def test_everything_is_missing_while_the_api_server_is_silent() -> None:
+    assert unhealthy(COMPONENTS, None, NOW) == list(COMPONENTS)
+
+
+def test_an_old_heartbeat_proves_nothing() -> None:
+    later = NOW + dt.timedelta(seconds=1)
+    report = health(scheduler=later, triggerer=NOW - dt.timedelta(seconds=1), dag_processor=None)
+    assert unhealthy(COMPONENTS, report, NOW) == ["dag-processor", "triggerer"]
+
+
+def test_a_component_airflow_calls_unhealthy_is_not_ready() -> None:
+    report = health(scheduler=NOW)
+    report["scheduler"]["status"] = "unhealthy"
+    assert unhealthy(["api-server", "scheduler"], report, NOW) == ["scheduler"]
+
+
+def test_the_environment_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", "/somewhere/else")
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://production")
+    monkeypatch.setenv("AIRFLOW_CONN_OLD", "fs://")
+    monkeypatch.setenv("PYTHONPATH", "/mine")
+
+    airflow = LocalAirflow(tmp_path / "home", tmp_path, env={"AIRFLOW_CONN_NEW": "fs://"})
+
+    assert "AIRFLOW_CONN_OLD" not in airflow.env
+    assert airflow.env["AIRFLOW_CONN_NEW"] == "fs://"
+    assert airflow.env["AIRFLOW_HOME"] == str(tmp_path / "home")
+    assert str(tmp_path) in airflow.env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    assert airflow.env["PYTHONPATH"] == f"{CHECKOUT}{os.pathsep}/mine"
+    assert airflow.env["PATH"] == os.environ["PATH"]
+    assert os.environ["AIRFLOW_HOME"] == "/somewhere/else"
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_callers_settings_win(tmp_path: Path) -> None:
+    setting = "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL"
+    assert LocalAirflow(tmp_path, tmp_path, env={setting: "5"}).env[setting] == "5"
+
+
+@pytest.mark.parametrize("components", [["api-server", "worker"], ["scheduler"]])
+def test_components_that_cannot_be_run_are_refused(tmp_path: Path, components: list[str]) -> None:
+    with pytest.raises(ValueError, match="api-server"):
+        LocalAirflow(tmp_path, tmp_path, components=components)
+
+
+def test_a_failed_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:
+    """The interpreter stands in for one whose Airflow migrates but whose components fall over."""
+    fake = tmp_path / "python"
+    fake.write_text('#!/bin/sh\n[ "$3" = db ] && exit 0\necho "no $3 today"\nexit 3\n')
+    fake.chmod(0o755)
+    airflow = LocalAirflow(tmp_path / "home", tmp_path, python=fake)
+
+    with (
+        pytest.raises(ServiceError, match=re.compile(r"ended with exit code 3.*no [a-z-]+ today", re.DOTALL)),
+        airflow,
+    ):
+        pass
+
+    assert airflow.pids() == {}

@@ -1,0 +1,441 @@
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk import Connection
+from airflow.sdk.log import redact
+
+sys.path.append(str(Path(__file__).parent / "api"))
+
+from raw_servers import RawServer, answering, free_port
+
+from airflow_provider_asposeocr.api.account import Account
+from airflow_provider_asposeocr.api.errors import (
+    AsposeOcrError,
+    InputError,
+    SettingsError,
+    SourceError,
+    TaskFailedError,
+    TaskTimeoutError,
+    TrialNotAvailableError,
+)
+from airflow_provider_asposeocr.api.responses import parse_task_ref
+from airflow_provider_asposeocr.emulator.engines.canned import canned_text
+from airflow_provider_asposeocr.emulator.options import Options
+from airflow_provider_asposeocr.emulator.server import Emulator
+from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, account_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
+SECRET = "a-long-and-secret-word"
+
+
+def account(extra: dict[str, Any] | None = None, **fields: Any) -> Account:
+    given = {"login": "the-id", "password": SECRET, **fields}
+    return account_of(Connection(conn_id="ocr", conn_type="aspose_ocr", **given), extra or {})
+
+
+class TestConnection:
+    @pytest.mark.parametrize(
+        ("fields", "base_url"),
+        [
+            ({}, "https://api.aspose.cloud"),
+            ({"host": ""}, "https://api.aspose.cloud"),
+            ({"host": " "}, "https://api.aspose.cloud"),
+            ({"host": "ocr.example"}, "https://ocr.example"),
+            ({"host": "https://ocr.example"}, "https://ocr.example"),
+            ({"host": "https://ocr.example/"}, "https://ocr.example"),
+            ({"host": " https://ocr.example// "}, "https://ocr.example"),
+            ({"host": "http://127.0.0.1:8080"}, "http://127.0.0.1:8080"),
+            ({"host": "ocr.example", "port": 8443}, "https://ocr.example:8443"),
+            ({"host": "http://ocr.example", "port": 8080}, "http://ocr.example:8080"),
+            ({"host": "ocr.example", "schema": "http", "port": 80}, "http://ocr.example:80"),
+        ],
+    )
+    def test_the_host_in_all_its_spellings(self, fields: dict[str, Any], base_url: str) -> None:
+        assert account(**fields).base_url == base_url
+
+    @pytest.mark.parametrize(
+        ("extra", "field", "value"),
+        [
+            ({}, "trial", False),
+            ({"evaluation_mode": True}, "trial", True),
+            ({"evaluation_mode": "true"}, "trial", True),
+            ({"evaluation_mode": "false"}, "trial", False),
+            ({"evaluation_mode": None}, "trial", False),
+            ({"request_timeout_seconds": 5}, "request_timeout_seconds", 5.0),
+            ({"request_timeout_seconds": "5.5"}, "request_timeout_seconds", 5.5),
+            ({"request_timeout_seconds": None}, "request_timeout_seconds", 60.0),
+            ({"request_timeout_seconds": ""}, "request_timeout_seconds", 60.0),
+            ({"connect_timeout_seconds": 3}, "connect_timeout_seconds", 3.0),
+            ({"max_requests_per_second": 2}, "max_requests_per_second", 2.0),
+            ({"ca_bundle": "/etc/ca.pem"}, "ca_bundle", "/etc/ca.pem"),
+            ({"ca_bundle": ""}, "ca_bundle", None),
+            ({"proxy": "http://p.example:3128"}, "proxy", "http://p.example:3128"),
+            ({"token_url": "https://t.example/token"}, "token_url", "https://t.example/token"),
+            ({"token_url": ""}, "token_url", None),
+            ({"something": "else"}, "trial", False),
+        ],
+    )
+    def test_extras(self, extra: dict[str, Any], field: str, value: Any) -> None:
+        assert getattr(account(extra), field) == value
+
+    @pytest.mark.parametrize(
+        "name", ["request_timeout_seconds", "connect_timeout_seconds", "max_requests_per_second"]
+    )
+    @pytest.mark.parametrize("value", [0, -1, "0", "soon", "nan", "inf", float("nan"), [], {}, [5], 10**400])
+    def test_a_number_that_makes_no_sense_is_named(self, name: str, value: Any) -> None:
+        with pytest.raises(InputError, match=f"{name} in the connection's extras"):
+            account({name: value})
+
+    @pytest.mark.parametrize(
+        ("fields", "said"),
+        [
+            ({"login": None}, "no client id or no client secret"),
+            ({"password": None}, "no client id or no client secret"),
+            ({"host": "ftp://ocr.example"}, "not an http or https URL"),
+            ({"host": "ocr.example:8080", "port": 80}, "not an http or https URL"),
+        ],
+    )
+    def test_what_makes_no_sense_is_named(self, fields: dict[str, Any], said: str) -> None:
+        with pytest.raises(InputError, match=said):
+            account(**fields)
+
+    def test_evaluation_mode_needs_no_credentials(self) -> None:
+        assert account({"evaluation_mode": True}, login=None, password=None).trial
+
+    async def test_both_ways_of_reading_agree(self, connection: Callable[..., str]) -> None:
+        conn_id = connection(
+            host="ocr.example", login="i", password=SECRET, extra={"request_timeout_seconds": 7}
+        )
+        assert await AsposeOcrHook.aaccount(conn_id) == AsposeOcrHook(conn_id).account
+
+    def test_a_missing_connection_is_named(self) -> None:
+        with pytest.raises(Exception, match="no_such_connection"):
+            _ = AsposeOcrHook("no_such_connection").account
+
+
+class TestSecrets:
+    def test_the_secret_and_the_proxy_are_masked_once_the_connection_is_read(self) -> None:
+        proxy = "http://user:hunter2@proxy.example"
+        account({"proxy": proxy}, password="another-secret-word")
+        said = redact(f"it is another-secret-word over {proxy}")
+        assert "another-secret-word" not in said
+        assert "hunter2" not in said
+
+    def test_a_token_is_masked_the_moment_it_exists(
+        self, aspose_ocr_emulator: Emulator, connection: Callable[..., str]
+    ) -> None:
+        conn_id = connection(
+            "masked",
+            host=aspose_ocr_emulator.url,
+            login="emulator",
+            password="emulator",
+            # An account of its own, and so a client that has no token yet.
+            extra={"request_timeout_seconds": 31},
+        )
+        hook = AsposeOcrHook(conn_id)
+        hook.client.obtain_token()
+        token = hook.client._token()
+        assert len(token) > 10
+        assert token not in str(redact(f"Bearer {token}"))
+
+    def test_nothing_shows_them(
+        self,
+        aspose_ocr_emulator: Emulator,
+        connection: Callable[..., str],
+        caplog: pytest.LogCaptureFixture,
+        tmp_path: Path,
+    ) -> None:
+        conn_id = connection("shown", host=aspose_ocr_emulator.url, login="the-id", password=SECRET)
+        hook = AsposeOcrHook(conn_id)
+        with caplog.at_level(logging.DEBUG), pytest.raises(AsposeOcrError) as caught:
+            hook.client.obtain_token()
+        error = caught.value
+        said = f"{error} {error!r} {error.to_dict()} {hook.account!r} {vars(hook)} {vars(hook.client)} {caplog.text}"
+        assert SECRET not in said
+
+
+class TestTestConnection:
+    def _test(self, conn_id: str) -> tuple[bool, str]:
+        return AsposeOcrHook(conn_id).test_connection()
+
+    def test_it_works_and_bills_nothing(self, cloud_connection: str, aspose_ocr_emulator: Emulator) -> None:
+        assert self._test(cloud_connection) == (
+            True,
+            f"{aspose_ocr_emulator.url} accepts the client id and secret.",
+        )
+        assert aspose_ocr_emulator.control.billing() == {}
+        assert aspose_ocr_emulator.control.tasks() == []
+
+    def test_evaluation_mode(self, aspose_ocr_emulator: Emulator, connection: Callable[..., str]) -> None:
+        conn_id = connection(host=aspose_ocr_emulator.url, extra={"evaluation_mode": True})
+        works, said = self._test(conn_id)
+        assert works
+        assert "evaluation mode" in said
+        assert not any(entry["path"] == "/connect/token" for entry in aspose_ocr_emulator.control.journal())
+
+    def test_evaluation_mode_where_status_is_refused(self, connection: Callable[..., str]) -> None:
+        with Emulator(Options(engine="canned", trial_status_auth="required")) as emulator:
+            works, said = self._test(connection(host=emulator.url, extra={"evaluation_mode": True}))
+        assert (works, "evaluation mode" in said) == (True, True)
+
+    def test_bad_credentials_and_then_until_when(
+        self, aspose_ocr_emulator: Emulator, connection: Callable[..., str]
+    ) -> None:
+        conn_id = connection("bad", host=aspose_ocr_emulator.url, login="emulator", password="not-this-one")
+        works, said = self._test(conn_id)
+        assert not works
+        assert "the cloud answered 400" in said
+        assert "Correct the client id and secret" in said
+        works, said = self._test(conn_id)
+        assert not works
+        assert "offers the same pair again at " in said
+        assert " UTC" in said
+
+    def test_locked_out_until_when(
+        self, aspose_ocr_emulator: Emulator, connection: Callable[..., str]
+    ) -> None:
+        conn_id = connection("locked", host=aspose_ocr_emulator.url, login="locked", password="locked-out")
+        aspose_ocr_emulator.control.add_faults(
+            {"kind": "status", "path": "/connect/token", "status": 429, "headers": {"Retry-After": "600"}}
+        )
+        works, said = self._test(conn_id)
+        assert (works, "asks to wait 600 s" in said) == (False, True)
+        works, said = self._test(conn_id)
+        assert (works, "locked the client id and secret out until" in said) == (False, True)
+
+    def test_no_access(self, cloud_connection: str, aspose_ocr_emulator: Emulator) -> None:
+        aspose_ocr_emulator.control.add_faults(
+            {"kind": "status", "path": "Utilities/*", "status": 403, "count": 9}
+        )
+        works, said = self._test(cloud_connection)
+        assert not works
+        assert "403" in said
+        assert "vendor's dashboard" in said
+
+    def test_unreachable(self, connection: Callable[..., str]) -> None:
+        conn_id = connection(
+            host=f"http://127.0.0.1:{free_port()}", extra={"evaluation_mode": True}
+        )
+        works, said = self._test(conn_id)
+        assert not works
+        assert "refused" in said
+        assert "Check the base URL" in said
+
+    def test_unknown_host(self, connection: Callable[..., str]) -> None:
+        works, said = self._test(
+            connection(host="http://no-such-host.invalid", extra={"evaluation_mode": True})
+        )
+        assert not works
+        assert "no-such-host.invalid" in said
+
+    @pytest.mark.parametrize("trial", [False, True])
+    def test_not_the_api(self, connection: Callable[..., str], trial: bool) -> None:
+        page = answering("200 OK", b"<!DOCTYPE html><title>Intranet</title>", "Content-Type: text/html")
+        with RawServer(page) as server:
+            conn_id = connection(
+                host=server.url, login="i", password="some-secret", extra={"evaluation_mode": trial}
+            )
+            works, said = self._test(conn_id)
+        assert not works
+        assert "Check that the connection's host is the API" in said
+
+    def test_a_404_of_another_server(self, connection: Callable[..., str]) -> None:
+        with RawServer(answering("404 Not Found", b"nothing here")) as server:
+            works, said = self._test(connection(host=server.url, login="i", password="some-secret-2"))
+        assert not works
+        assert "404" in said
+
+    def test_no_tls_there(self, connection: Callable[..., str]) -> None:
+        def plain(peer: socket.socket) -> None:
+            peer.recv(65536)
+            peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        with RawServer(plain) as server:
+            conn_id = connection(
+                host=server.url.replace("http:", "https:"), extra={"evaluation_mode": True}
+            )
+            works, said = self._test(conn_id)
+        assert not works
+        assert "SSL" in said
+
+    @pytest.mark.parametrize(
+        ("fields", "said"),
+        [
+            ({"login": "i"}, "no client id or no client secret"),
+            ({"host": "ftp://x", "login": "i", "password": "s"}, "not an http or https URL"),
+            ({"extra": {"evaluation_mode": True, "request_timeout_seconds": "soon"}}, "request_timeout_seconds"),
+            ({"extra": {"evaluation_mode": True, "max_requests_per_second": []}}, "max_requests_per_second"),
+            ({"extra": {"evaluation_mode": True, "ca_bundle": "/no/such.pem"}}, "/no/such.pem"),
+        ],
+    )
+    def test_a_form_that_makes_no_sense(
+        self, connection: Callable[..., str], fields: dict[str, Any], said: str
+    ) -> None:
+        works, words = self._test(connection(**fields))
+        assert not works
+        assert said in words
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> str:
+    (tmp_path / "page.png").write_bytes(PNG)
+    return f"{tmp_path}/page.png"
+
+
+@pytest.fixture
+def hook(cloud_connection: str) -> AsposeOcrHook:
+    return AsposeOcrHook(cloud_connection)
+
+
+class TestFromATask:
+    """What the README shows: submit, status, wait, fetch, cancel from plain Python."""
+
+    def test_submit_wait_fetch(
+        self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str
+    ) -> None:
+        before = datetime.now(UTC)
+        task = hook.submit("RecognizeImage", source, settings={"language": "English"})
+        ref = parse_task_ref(task)
+        assert (ref.operation, ref.conn_id, ref.source_name) == ("RecognizeImage", "ocr", "page.png")
+        assert before <= ref.submitted_at <= datetime.now(UTC)
+        hook.wait(task, poll_interval_seconds=0.01)
+        assert hook.status(task).status.value == "Completed"
+        (result,) = hook.fetch(task)
+        assert result.type == "Text"
+        import hashlib
+
+        assert result.text == canned_text(hashlib.sha256(PNG).hexdigest())
+        assert aspose_ocr_emulator.control.billing() == {"RecognizeImage": 1}
+
+    def test_a_chain_moves_on_without_storage(
+        self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str, tmp_path: Path
+    ) -> None:
+        task: Any = source
+        for operation in ("UpscaleImage", "BinarizeImage", "RecognizeImage"):
+            task = hook.submit(operation, task)
+            hook.wait(task, poll_interval_seconds=0.01)
+        manifest = hook.fetch_to(task, f"{tmp_path}/out/")
+        assert [entry["uri"] for entry in manifest["results"]] == [f"{tmp_path}/out/page.txt"]
+        assert aspose_ocr_emulator.control.billing() == {
+            "UpscaleImage": 1,
+            "BinarizeImage": 1,
+            "RecognizeImage": 1,
+        }
+
+    def test_cancel(self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str) -> None:
+        aspose_ocr_emulator.control.add_faults({"kind": "task_stuck"})
+        task = hook.submit("RecognizeImage", source)
+        assert not hook.status(task).status.is_terminal
+        hook.cancel(task)
+        assert hook.status(task).status.value == "NotExist"
+
+    def test_wait_ends_with_the_cloud_s_error(
+        self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str
+    ) -> None:
+        aspose_ocr_emulator.control.add_faults({"kind": "task_error"})
+        task = hook.submit("RecognizeImage", source)
+        with pytest.raises(TaskFailedError) as caught:
+            hook.wait(task, poll_interval_seconds=0.01)
+        assert caught.value.task_id == task["id"]
+
+    def test_wait_cancels_at_its_deadline(
+        self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str
+    ) -> None:
+        aspose_ocr_emulator.control.add_faults({"kind": "task_stuck"})
+        task = hook.submit("RecognizeImage", source)
+        with pytest.raises(TaskTimeoutError):
+            hook.wait(task, timeout_seconds=0.2, poll_interval_seconds=0.05)
+        assert [each["deleted"] for each in aspose_ocr_emulator.control.tasks()] == [True]
+
+    def test_a_task_of_another_connection_is_asked_for_there(
+        self, aspose_ocr_emulator: Emulator, hook: AsposeOcrHook, source: str, connection: Callable[..., str]
+    ) -> None:
+        task = hook.submit("RecognizeImage", source)
+        hook.wait(task, poll_interval_seconds=0.01)
+        elsewhere = AsposeOcrHook(connection("other", host="http://127.0.0.1:1", login="i", password="s"))
+        assert elsewhere.status(task).status.value == "Completed"
+        assert len(elsewhere.fetch(task)) == 1
+
+    @pytest.mark.parametrize(
+        ("operation", "arguments", "cls", "said"),
+        [
+            ("RecogniseImage", {}, InputError, "Did you mean 'RecognizeImage'"),
+            ("RecognizeImage", {"settings": {"language": "english"}}, SettingsError, "Did you mean 'English'"),
+            ("RecognizeImage", {"settings": "English"}, SettingsError, "mapping"),
+            ("UpscaleImage", {"settings": {"language": "English"}}, SettingsError, "has no settings"),
+            ("RecognizePdf", {}, SourceError, "looks like png"),
+        ],
+    )
+    def test_bad_input_costs_nothing(
+        self,
+        hook: AsposeOcrHook,
+        aspose_ocr_emulator: Emulator,
+        source: str,
+        operation: str,
+        arguments: dict[str, Any],
+        cls: type[Exception],
+        said: str,
+    ) -> None:
+        with pytest.raises(cls, match=said):
+            hook.submit(operation, source, **arguments)
+        assert aspose_ocr_emulator.control.journal() == []
+
+    def test_unknown_settings_pass_when_asked(
+        self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str
+    ) -> None:
+        with pytest.raises(AsposeOcrError, match="400"):
+            hook.submit("RecognizeImage", source, settings={"futureThing": 1}, strict_settings=False)
+        assert [entry["status"] for entry in aspose_ocr_emulator.control.journal()][-1] == 400
+
+    def test_no_temporary_file_is_left(
+        self, hook: AsposeOcrHook, source: str, own_temporary_folder: Path
+    ) -> None:
+        task = hook.submit("UpscaleImage", source)
+        hook.wait(task, poll_interval_seconds=0.01)
+        hook.fetch(task)
+        left = [path.name for path in own_temporary_folder.iterdir() if path.name.startswith("aspose-ocr-")]
+        assert left == []
+
+    def test_a_bad_destination_is_refused_before_anything_is_fetched(
+        self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str
+    ) -> None:
+        task = hook.submit("RecognizeImage", source)
+        since = len(aspose_ocr_emulator.control.journal())
+        with pytest.raises(AsposeOcrError, match="relative path"):
+            hook.fetch_to(task, "out/")
+        assert len(aspose_ocr_emulator.control.journal()) == since
+
+
+class TestEvaluationMode:
+    @pytest.fixture
+    def trial(self, aspose_ocr_emulator: Emulator, connection: Callable[..., str]) -> AsposeOcrHook:
+        return AsposeOcrHook(
+            connection(host=aspose_ocr_emulator.url, extra={"evaluation_mode": True})
+        )
+
+    def test_the_trial_variant_is_used_without_a_token(
+        self, trial: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str
+    ) -> None:
+        task = trial.submit("RecognizeImage", source)
+        assert task["operation"] == "RecognizeImageTrial"
+        trial.wait(task, poll_interval_seconds=0.01)
+        (result,) = trial.fetch(task)
+        assert "*" in result.text
+        assert all("token" not in entry["path"] for entry in aspose_ocr_emulator.control.journal())
+
+    def test_an_operation_without_one_is_refused(
+        self, trial: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str
+    ) -> None:
+        with pytest.raises(TrialNotAvailableError, match="UpscaleImage has no trial variant"):
+            trial.submit("UpscaleImage", source)
+        assert aspose_ocr_emulator.control.journal() == []
