@@ -154,7 +154,9 @@ def store(
     try:
         check_file_stem(file_stem)
         if if_exists not in IF_EXISTS:
-            raise DestinationError(f"if_exists is {shown(if_exists, 60)!r}, not one of {', '.join(IF_EXISTS)}.")
+            raise DestinationError(
+                f"if_exists is {shown(if_exists, 60)!r}, not one of {', '.join(IF_EXISTS)}."
+            )
         targets = plan(ref, fetched.results, destination, file_stem)
         present = [target.path for target in targets if if_exists != "overwrite" and target.path.exists()]
         if present and if_exists == "fail":

@@ -8,14 +8,17 @@ waits and gives up, cancels; a task that was seen completed is never cancelled.
 
 from __future__ import annotations
 
+import ast
 import json
+import math
 import time
 from datetime import timedelta
 from random import random
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 
 from airflow.configuration import conf
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR, TriggerFailureReason
 
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
@@ -30,6 +33,7 @@ from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.defaults import default_seconds
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, poll_once
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
@@ -54,6 +58,10 @@ BACKSTOP_SECONDS = 300.0
 EXECUTION_TIMEOUT_MARGIN_SECONDS = 5.0
 #: Measured: LocalExecutor fails tasks whose trigger fires up to five seconds after the deferral.
 LOCAL_EXECUTOR_DELAY_SECONDS = 8.0
+#: Airflow ends the process five seconds after the signal of a kill.
+KILL_SECONDS = 3.0
+#: Begins with the index: with native rendering a bare name like "2024" would become a number, which Airflow refuses.
+MAP_INDEX_TEMPLATE = "{{ ti.map_index }}: {{ aspose_ocr_source_name }}"
 
 
 def event_delay_seconds() -> float:
@@ -80,7 +88,7 @@ def check_seconds(**numbers: float | None) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"{name} must be a number of seconds, not {value!r}")
         smallest_is_zero = name == "inline_wait_seconds"
-        if value < 0 or (value == 0 and not smallest_is_zero):
+        if not math.isfinite(value) or value < 0 or (value == 0 and not smallest_is_zero):
             raise ValueError(
                 f"{name} must be {'0 or more' if smallest_is_zero else 'more than 0'}, not {value!r}"
             )
@@ -103,15 +111,31 @@ def rendered(value: Any) -> Any:
     """
     Read a value that a template may have turned into text.
 
-    :param value: A rendered field. Where native rendering is off, a task reference or settings arrive as JSON text.
+    :param value: A rendered field. Where native rendering is off, a task reference or settings arrive as text: JSON
+        where the template ends in ``| tojson``, otherwise the way Python writes them.
     :return: The object that the text describes, or the value as it is.
     """
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
+        return value
+    for read in (json.loads, ast.literal_eval):
         try:
-            return json.loads(value)
-        except ValueError:
-            return value
+            return read(value.strip())
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            continue
     return value
+
+
+def name_map_index(context: Context, source_name: str | None) -> None:
+    """
+    Let the UI show a mapped task by its document, unless the user has a ``map_index_template`` of their own.
+
+    :param context: Airflow's context; Airflow renders the template from it when the task ends.
+    :param source_name: Name of the document.
+    """
+    if source_name and context["ti"].map_index >= 0 and not context.get("map_index_template"):
+        # The name is foreign text: a value of the template, never a part of it.
+        cast("dict[str, Any]", context)["aspose_ocr_source_name"] = shown(source_name, 120)
+        context["map_index_template"] = MAP_INDEX_TEMPLATE
 
 
 def outcome_of(event: Any) -> tuple[TaskRef, AsposeOcrError | None]:
@@ -127,7 +151,8 @@ def outcome_of(event: Any) -> tuple[TaskRef, AsposeOcrError | None]:
     ref = parse_task_ref(event.get("task"))
     if event["status"] == "completed":
         return ref, None
-    return ref, from_dict(event.get("error") or {})
+    described = event.get("error")
+    return ref, from_dict(described if isinstance(described, dict) else {})
 
 
 class WaitsForTask(_Operator):
@@ -148,9 +173,12 @@ class WaitsForTask(_Operator):
     timeout_seconds: float | None
     cancel_on_kill: CancelOnKill
     execution_timeout: timedelta | None
+    #: The task reference of a consumer.
+    task: Any
 
     _running: TaskRef | None = None
     _client: CloudClient | None = None
+    _killed = False
 
     def _check_waiting(self) -> None:
         check_seconds(
@@ -187,6 +215,7 @@ class WaitsForTask(_Operator):
         :param context: Airflow's context.
         """
         client = self._watch(ref)
+        name_map_index(context, ref.source_name)
         plan = self._plan(context, time.time())
         poller = Poller(ref, plan, random)
         inline_until = time.time() + self._seconds("inline_wait_seconds") if self.deferrable else float("inf")
@@ -210,13 +239,16 @@ class WaitsForTask(_Operator):
             fire_not_before_at=now + event_delay_seconds(),
             cancel_on_kill=self.cancel_on_kill,
         )
-        backstop = timedelta(seconds=plan.deadline_at - now + BACKSTOP_SECONDS)
+        # The poller gives up at the retention's end at the latest.
+        last = max(now, min(plan.deadline_at, ref.expires_at.timestamp()))
+        backstop = timedelta(seconds=last - now + BACKSTOP_SECONDS)
         self.log.info("Deferring the wait for %s %s", ref.operation, ref.id)
         self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop)
 
-    def _resumed(self, event: Any) -> TaskRef:
+    def _resumed(self, event: Any, context: Context) -> TaskRef:
         """Return the task of a trigger's event if it is completed, otherwise raise."""
         ref, error = outcome_of(event)
+        name_map_index(context, ref.source_name)
         self._watch(ref)
         self._settle(ref, error)
         return ref
@@ -229,15 +261,15 @@ class WaitsForTask(_Operator):
 
     def _settle(self, ref: TaskRef, error: AsposeOcrError | None) -> None:
         """Take the end of a wait: return on success, otherwise cancel what still runs and raise."""
+        if isinstance(error, TaskTimeoutError):
+            self._cancel("its deadline has passed")
+        # The wait is over, so that a kill or a time-out from now on has nothing to cancel.
+        self._running = None
         if error is None:
-            self._running = None
             self.log.info("%s %s is completed", ref.operation, ref.id)
             return
         if isinstance(error, TaskFailedError):
-            self._running = None
             error = self._with_reasons(ref, error)
-        elif isinstance(error, TaskTimeoutError):
-            self._cancel(f"its deadline has passed, {ref.operation} {ref.id}")
         self._fail(error, ref)
 
     def _with_reasons(self, ref: TaskRef, error: AsposeOcrError) -> AsposeOcrError:
@@ -286,10 +318,50 @@ class WaitsForTask(_Operator):
         """
         Cancel the cloud task; runs in a signal handler, with what is already in memory.
 
-        Airflow kills the process five seconds after the signal.
+        In a thread with little time: the code that the signal interrupted may hold a lock of the client, and the cloud
+        may not answer.
         """
+        self._killed = True
         if self.cancel_on_kill == "always":
-            self._cancel("the task was killed")
+            work = Thread(target=self._cancel, args=("the task was killed",), daemon=True)
+            work.start()
+            work.join(KILL_SECONDS)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """
+        Go on after a deferral; where Airflow itself gave up on it, cancel the cloud task first.
+
+        A consumer whose trigger failed early leaves it alone, because its own retry can wait for it again.
+
+        :param next_method: As Airflow passes it.
+        :param next_kwargs: As Airflow passes it.
+        :param context: Airflow's context.
+        """
+        if next_method == TRIGGER_FAIL_REPR:
+            too_late = (next_kwargs or {}).get("error") == TriggerFailureReason.TRIGGER_TIMEOUT
+            if too_late or self.owns_task:
+                self._cancel_lost(context)
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    def _cancel_lost(self, context: Context) -> None:
+        try:
+            lost = self._lost(context)
+            if lost is None:
+                return
+            conn_id, operation, id = lost
+            client = AsposeOcrHook(conn_id).client
+            if client.status(operation, id).status.is_terminal:
+                return
+            client.cancel(operation, id)
+        except AsposeOcrError as error:
+            self.log.warning("Could not cancel the cloud task of a lost deferral: %s", error.message)
+        else:
+            self.log.info("Cancelled %s %s, because its deferral failed", operation, id)
+
+    def _lost(self, context: Context) -> tuple[str, str, str] | None:
+        """Return connection, operation and id of the cloud task, of which Airflow passes nothing in that case."""
+        ref = parse_task_ref(rendered(self.task))
+        return ref.conn_id, ref.operation, ref.id
 
 
 class _NoResults:

@@ -291,7 +291,8 @@ def settings(home: Path, dags_folders: Sequence[Path], base_url: str, parallelis
 
 
 def _bundle(folder: Path) -> dict[str, Any]:
-    name = folder.name if folder.name != "dags" else f"{folder.parent.name}-dags"
+    # With the parent's name, because two folders may have the same one and Airflow reserves "example_dags".
+    name = f"{folder.parent.name}-{folder.name}"
     return {
         "name": name,
         "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",

@@ -16,16 +16,16 @@ with DAG(
 ):
     # [start hook]
     @task
-    def count_words(params: dict[str, str]) -> int:
+    def count_words(scan: str) -> int:
         """Count the words of a page."""
         from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 
         hook = AsposeOcrHook("aspose_ocr_default")
-        ref = hook.submit("RecognizeImage", params["scan"], settings={"language": "English"})
+        ref = hook.submit("RecognizeImage", scan, settings={"language": "English"})
         hook.wait(ref, timeout_seconds=120)
         text = hook.fetch(ref)[0].text
         return len(text.split())
 
     # [end hook]
 
-    count_words()
+    count_words("{{ params.scan }}")

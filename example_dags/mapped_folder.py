@@ -28,9 +28,9 @@ with DAG(
 ):
 
     @task
-    def list_scans(params: dict[str, str]) -> list[str]:
+    def list_scans(inbox: str) -> list[str]:
         """List the scans of the inbox."""
-        files = ObjectStoragePath(params["inbox"]).iterdir()
+        files = ObjectStoragePath(inbox).iterdir()
         return sorted(str(file) for file in files if file.suffix in (".png", ".jpg", ".tif"))
 
     # [start mapped]
@@ -50,5 +50,5 @@ with DAG(
             task_id="fetch", task=recognize.output, destination="{{ params.outbox }}"
         )
 
-    read.expand(scan=list_scans())
+    read.expand(scan=list_scans("{{ params.inbox }}"))
     # [end mapped]

@@ -1,6 +1,4 @@
-"""
-Detect the regions of a page, then recognize each of them: one result per region.
-"""
+"""Detect the regions of a page, then recognize each of them: one result per region."""
 
 from __future__ import annotations
 

@@ -62,6 +62,7 @@ def plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def connection(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Return a function that defines an Airflow connection (fields of its JSON form) and returns its id."""
+
     def define(conn_id: str = "ocr", **fields: object) -> str:
         monkeypatch.setenv(
             f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps({"conn_type": "aspose_ocr", **fields})
@@ -75,6 +76,4 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 def cloud_connection(aspose_ocr_emulator: Emulator, connection: Callable[..., str]) -> str:
     """Return the id of an Airflow connection to the emulator."""
     emulator = aspose_ocr_emulator
-    return connection(
-        "ocr", host=emulator.url, login=emulator.client_id, password=emulator.client_secret
-    )
+    return connection("ocr", host=emulator.url, login=emulator.client_id, password=emulator.client_secret)

@@ -90,9 +90,14 @@ class Poller:
         """
         Return the time until the first poll.
 
+        A task that has just been submitted is left alone for one interval. An older one may be done already, and
+        whoever comes to it late should not wait longer because of that.
+
         :param now: Seconds since the epoch.
         """
-        return self._wait(now)
+        age = max(0.0, now - self._ref.submitted_epoch)
+        wait = self._plan.poll_interval_seconds * self._jitter() - age
+        return Wait(max(0.0, min(wait, self.deadline_at - now)))
 
     def on_state(self, state: TaskState, now: float) -> Wait | Finished:
         """
@@ -146,8 +151,11 @@ class Poller:
         shortest, longest = self._plan.poll_interval_seconds, self._plan.max_poll_interval_seconds
         interval = min(max(age * GROWTH, shortest), max(longest, shortest))
         # Mapped tasks start together; without jitter they would poll together for ever.
-        seconds = max(interval * (0.8 + 0.4 * self._random()), at_least_seconds)
+        seconds = max(interval * self._jitter(), at_least_seconds)
         return Wait(max(0.0, min(seconds, self.deadline_at - now)))
+
+    def _jitter(self) -> float:
+        return 0.8 + 0.4 * self._random()
 
 
 def known_status(ref: TaskRef, state: TaskState) -> TaskStatus:

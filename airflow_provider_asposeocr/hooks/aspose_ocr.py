@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,7 @@ from airflow.sdk.log import mask_secret
 from airflow_provider_asposeocr import sources, storage
 from airflow_provider_asposeocr.api.account import Account
 from airflow_provider_asposeocr.api.client import CloudClient, find_operation
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError, TaskTimeoutError
 from airflow_provider_asposeocr.api.operations import DEFAULT_BASE_URL
 from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_task_ref
@@ -77,15 +78,26 @@ def _positive(name: str, value: Any) -> float:
     return number
 
 
-def account_of(conn: Connection, extra: Mapping[str, Any]) -> Account:
+def _extras(conn: Connection) -> dict[str, Any]:
+    # Not conn.extra_dejson: it takes broken extras for none, and calls the supervisor synchronously.
+    with suppress(ValueError):
+        if isinstance(extra := json.loads(conn.extra or "{}"), dict):
+            return extra
+    raise InputError("The connection's extras are not a JSON object.")
+
+
+def account_of(conn: Connection) -> Account:
     """
     Read an Airflow connection.
 
     :param conn: The connection.
-    :param extra: Its extras, which the caller has read because that is a call in some contexts and not in others.
     :return: The account; its secret has been masked.
     :raises InputError: if a field makes no sense.
     """
+    extra = _extras(conn)
+    for name in ("proxy", "ca_bundle", "token_url"):
+        if not isinstance(extra.get(name) or "", str):
+            raise InputError(f"{name} in the connection's extras is not a text.")
     for secret in (conn.password, extra.get("proxy")):
         if secret:
             mask_secret(secret)
@@ -134,8 +146,7 @@ class AsposeOcrHook(BaseHook):
     @cached_property
     def account(self) -> Account:
         """The account of the connection."""
-        conn = self.get_connection(self.aspose_ocr_conn_id)
-        return account_of(conn, conn.extra_dejson)
+        return account_of(self.get_connection(self.aspose_ocr_conn_id))
 
     @property
     def client(self) -> CloudClient:
@@ -153,9 +164,7 @@ class AsposeOcrHook(BaseHook):
 
         :param conn_id: Airflow connection.
         """
-        conn = await cls.aget_connection(conn_id)
-        extra = json.loads(conn.extra) if conn.extra else {}
-        return account_of(conn, extra)
+        return account_of(await cls.aget_connection(conn_id))
 
     def submit(
         self,
@@ -242,6 +251,11 @@ class AsposeOcrHook(BaseHook):
             if isinstance(following, Finished):
                 break
             step = following
+        if isinstance(following.error, TaskTimeoutError):
+            try:
+                client.cancel(ref.operation, ref.id, ONCE)
+            except AsposeOcrError as error:
+                self.log.warning("Could not cancel %s %s: %s", ref.operation, ref.id, error.message)
         if following.error is not None:
             raise following.error
 
@@ -298,12 +312,10 @@ class AsposeOcrHook(BaseHook):
             return False, f"{error.message} {error.remedy}"
         except (OSError, ValueError) as error:
             return False, f"The connection cannot be used: {error}"
-        if client.account.trial:
-            return (
-                True,
-                f"{client.account.base_url} answers in evaluation mode; a tenth of the words will be masked.",
-            )
-        return True, f"{client.account.base_url} accepts the client id and secret."
+        account = client.account
+        if account.trial:
+            return True, f"{account.base_url} answers in evaluation mode; a tenth of the words is masked."
+        return True, f"{account.base_url} accepts the client id and secret."
 
     def _client_of(self, conn_id: str) -> CloudClient:
         if conn_id == self.aspose_ocr_conn_id:

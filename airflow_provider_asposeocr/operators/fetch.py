@@ -128,7 +128,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         """
         ref = None
         try:
-            ref = self._resumed(event)
+            ref = self._resumed(event, context)
             return self._fetch(ref)
         except AsposeOcrError as error:
             self._fail(error, ref)

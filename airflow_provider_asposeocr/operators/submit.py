@@ -8,25 +8,40 @@ base class; a class per operation says which operation it is and what is special
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.configuration import conf
 from airflow.sdk import BaseOperator
 
 from airflow_provider_asposeocr.api.client import find_operation
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, SettingsError
-from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref
-from airflow_provider_asposeocr.api.settings import regions_from_corners, validate_settings
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, SettingsError, SubmitUnknownError
+from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
+from airflow_provider_asposeocr.api.settings import validate_settings
+from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
-from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask, rendered
+from airflow_provider_asposeocr.waiting import (
+    CancelOnKill,
+    WaitsForTask,
+    check_choice,
+    name_map_index,
+    rendered,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from airflow.sdk import Context
 
 #: XCom key of the bare task id, for logs and for people.
 TASK_ID_KEY = "aspose_ocr_task_id"
+
+OnUnknownSubmit = Literal["resubmit", "fail"]
+ON_UNKNOWN_SUBMIT: tuple[OnUnknownSubmit, ...] = ("resubmit", "fail")
+
+
+#: Everything else, text and Airflow's lazy values, is known after rendering.
+_KNOWN_AT_PARSE_TIME = (Mapping, list, tuple, set, int, float)
 
 
 class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
@@ -51,6 +66,9 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
     :param timeout_seconds: How long to wait before the cloud task is cancelled; by default
         ``[aspose_ocr] timeout_seconds`` (3600). ``execution_timeout`` is observed too.
     :param cancel_on_kill: ``always`` or ``never``: whether killing the task cancels its cloud task.
+    :param on_unknown_submit: What to do when a document was sent and no answer came, so that nobody knows whether the
+        cloud accepted and billed it (it has no idempotency key): ``resubmit``, the default, once more and at most once
+        per try, which may bill the document twice; or ``fail`` without a retry, for a human to decide.
     :return: The task reference: JSON with ``operation``, ``id``, ``submitted_at``, ``conn_id`` and where it came from.
         The bare id is under the XCom key ``aspose_ocr_task_id``.
     :raises SettingsError: at parse time, if a setting does not apply; after rendering, where it is a template.
@@ -79,6 +97,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         max_poll_interval_seconds: float | None = None,
         timeout_seconds: float | None = None,
         cancel_on_kill: CancelOnKill = "always",
+        on_unknown_submit: OnUnknownSubmit = "resubmit",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -94,9 +113,11 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         self.max_poll_interval_seconds = max_poll_interval_seconds
         self.timeout_seconds = timeout_seconds
         self.cancel_on_kill = cancel_on_kill
+        self.on_unknown_submit = on_unknown_submit
         self._check_waiting()
+        check_choice("on_unknown_submit", on_unknown_submit, ON_UNKNOWN_SUBMIT)
         row = find_operation(operation)
-        if settings is None or isinstance(settings, dict):
+        if settings is None or isinstance(settings, _KNOWN_AT_PARSE_TIME):
             validate_settings(row, settings, strict=strict_settings, rendered=False)
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -123,60 +144,65 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         :return: The task reference.
         """
         try:
-            return self._resumed(event).to_dict()
+            return self._resumed(event, context).to_dict()
         except AsposeOcrError as error:
             self._fail(error)
 
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """
-        Go on after a deferral; where Airflow itself gave up on it, cancel the cloud task first.
-
-        :param next_method: As Airflow passes it.
-        :param next_kwargs: As Airflow passes it.
-        :param context: Airflow's context.
-        """
-        from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
-
-        try:
-            return super().resume_execution(next_method, next_kwargs, context)
-        except (TaskDeferralError, TaskDeferralTimeout):
-            self._cancel_lost(context)
-            raise
-
     def _submit(self, context: Context) -> TaskRef:
         hook = AsposeOcrHook(self.aspose_ocr_conn_id)
-        task = hook.submit(
-            self.operation, self._input(), settings=self._settings(), strict_settings=self.strict_settings
-        )
-        ref = TaskRef.model_validate(task)
+        source, settings = self._input(), self._settings()
+
+        def submit() -> TaskRef:
+            task = hook.submit(
+                self.operation, source, settings=settings, strict_settings=self.strict_settings
+            )
+            return TaskRef.model_validate(task)
+
+        try:
+            ref = submit()
+        except SubmitUnknownError as error:
+            self._take_unknown(error)
+            ref = submit()
         # From here on a kill finds something to cancel.
         self._watch(ref)
+        if self._killed:
+            self.on_kill()
+            raise AirflowFailException("The task was killed while it submitted.")
+        name_map_index(context, ref.source_name)
         context["ti"].xcom_push(key=TASK_ID_KEY, value=ref.id)
         return ref
+
+    def _take_unknown(self, error: SubmitUnknownError) -> None:
+        """Return if the document may be submitted once more."""
+        if self._killed:
+            raise error
+        if self.on_unknown_submit == "fail":
+            raise AirflowFailException(
+                f"{error.message} It may have been billed. on_unknown_submit is 'fail': look into the vendor's "
+                "dashboard; clearing this task submits again."
+            ) from error
+        self.log.warning(
+            "%s Submitting once more; if the cloud had accepted it, %s is billed twice.",
+            error.message,
+            self.operation,
+        )
 
     def _input(self) -> Any:
         return rendered(self.source)
 
     def _settings(self) -> Mapping[str, Any] | None:
         settings = rendered(self.settings)
-        if settings is None or isinstance(settings, dict):
+        if settings is None or isinstance(settings, Mapping):
             return settings
         raise SettingsError(f"settings must be a mapping, not {type(settings).__name__}.")
 
-    def _cancel_lost(self, context: Context) -> None:
-        """Airflow passes nothing of ours to a task whose deferral it has given up."""
-        id = context["ti"].xcom_pull(
-            task_ids=self.task_id, key=TASK_ID_KEY, map_indexes=context["ti"].map_index
-        )
+    def _lost(self, context: Context) -> tuple[str, str, str] | None:
+        ti = context["ti"]
+        id = ti.xcom_pull(task_ids=self.task_id, key=TASK_ID_KEY, map_indexes=ti.map_index)
         if not id:
-            return
-        hook = AsposeOcrHook(self.aspose_ocr_conn_id)
-        try:
-            hook.client.cancel(find_operation(self.operation, hook.account.trial).name, str(id))
-        except AsposeOcrError as error:
-            self.log.warning("Could not cancel %s: %s", id, error.message)
-        else:
-            self.log.info("Cancelled %s, because its deferral failed", id)
+            return None
+        trial = AsposeOcrHook(self.aspose_ocr_conn_id).account.trial
+        return self.aspose_ocr_conn_id, find_operation(self.operation, trial).name, str(id)
 
 
 class AsposeOcrRecognizeImageOperator(AsposeOcrSubmitOperator):
@@ -215,6 +241,8 @@ class AsposeOcrRecognizeRegionsOperator(AsposeOcrSubmitOperator):
     def __init__(self, *, regions: Any = None, **kwargs: Any) -> None:
         super().__init__(operation="RecognizeRegions", **kwargs)
         self.regions = regions
+        if isinstance(regions, _KNOWN_AT_PARSE_TIME) and not is_task_ref(regions):
+            validate_settings(find_operation(self.operation), {"regions": regions}, rendered=False)
 
     def _settings(self) -> Mapping[str, Any] | None:
         settings, regions = super()._settings(), rendered(self.regions)
@@ -222,19 +250,24 @@ class AsposeOcrRecognizeRegionsOperator(AsposeOcrSubmitOperator):
             return settings
         if is_task_ref(regions):
             regions = self._detected(regions)
-        if all(isinstance(region, list | tuple) for region in regions):
-            regions = regions_from_corners(regions)
+        # Rectangles become regions where settings are validated.
         return {**(settings or {}), "regions": regions}
 
     @staticmethod
     def _detected(task: Any) -> Any:
-        hook = AsposeOcrHook(TaskRef.model_validate(task).conn_id)
+        ref = parse_task_ref(task)
+        result = AsposeOcrHook(ref.conn_id).fetch(ref)[0]
         try:
-            return json.loads(hook.fetch(task)[0].text)
-        except ValueError:
+            found = json.loads(result.text)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, list):
             raise SettingsError(
                 "The result of the task given as regions is not the list of DetectRegions."
-            ) from None
+            ).about(ref.operation, ref.id)
+        if not found:
+            raise SettingsError("DetectRegions has found no regions.").about(ref.operation, ref.id)
+        return found
 
 
 class AsposeOcrDetectRegionsOperator(AsposeOcrSubmitOperator):

@@ -8,17 +8,26 @@ from __future__ import annotations
 
 import time
 from random import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.configuration import conf
 from airflow.sdk import BaseSensorOperator
-from airflow.sdk.exceptions import AirflowSensorTimeout
+from airflow.sdk.bases.sensor import (  # moved between versions; this is the one that the base raises
+    AirflowSkipException,  # type: ignore[attr-defined]  # imported there, not exported
+)
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError
 from airflow_provider_asposeocr.api.polling import Finished, Poller
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
+from airflow_provider_asposeocr.compat import AirflowSensorTimeout
 from airflow_provider_asposeocr.hooks.aspose_ocr import poll_once
-from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask, rendered
+from airflow_provider_asposeocr.waiting import (
+    CancelOnKill,
+    WaitsForTask,
+    check_seconds,
+    name_map_index,
+    rendered,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +75,7 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
         self.max_poll_interval_seconds = max_poll_interval_seconds
         self.timeout_seconds = self.timeout
         self.cancel_on_kill = cancel_on_kill
+        check_seconds(timeout=self.timeout)
         self._check_waiting()
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -76,21 +86,19 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
         :return: The task reference.
         """
         ref = self._ref()
-        if not self.deferrable:
-            self._watch(ref)
-            try:
-                super().execute(context)
-            except AirflowSensorTimeout:
-                self._cancel("the sensor has timed out")
-                raise
-            return ref.to_dict()
+        name_map_index(context, ref.source_name)
         try:
-            self._wait_for(ref, context)
-        except TaskTimeoutError as error:
-            raise AirflowSensorTimeout(str(error)) from error
-        except AsposeOcrError as error:
-            self._fail(error, ref)
+            super().execute(context)
+        except (AirflowSensorTimeout, AirflowSkipException):
+            # Airflow's own time-out, which soft_fail turns into a skip. Other ends have settled what there was.
+            self._cancel("the sensor has timed out")
+            raise
         return ref.to_dict()
+
+    def _fail(self, error: AsposeOcrError, ref: TaskRef | None = None) -> NoReturn:
+        if isinstance(error, TaskTimeoutError):
+            raise AirflowSensorTimeout(str(error)) from error
+        super()._fail(error, ref)
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """
@@ -101,18 +109,21 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
         :return: The task reference.
         """
         try:
-            return self._resumed(event).to_dict()
+            return self._resumed(event, context).to_dict()
         except AsposeOcrError as error:
             self._fail(error)
 
     def poke(self, context: Context) -> bool:
         """
-        Ask once.
+        Ask once; or, to defer, wait as operators do. Airflow's loop around it knows ``soft_fail`` and the like.
 
         :param context: Airflow's context.
         :return: Whether the cloud task is completed.
         """
         ref = self._ref()
+        if self.deferrable:
+            self._wait_for(ref, context)
+            return True
         client = self._watch(ref)
         following = poll_once(client, ref, Poller(ref, self._plan(context, time.time()), random))
         if isinstance(following, Finished):

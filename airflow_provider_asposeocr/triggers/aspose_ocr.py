@@ -135,7 +135,7 @@ class AsposeOcrTaskTrigger(BaseTrigger):
             except Exception:
                 break
         if not work.cancelled() and (error := work.exception()):
-            log.warning("Could not cancel: %s", error)
+            log.warning("Could not cancel: %s %s", type(error).__name__, shown(error))
 
     async def _wait(self) -> Finished:
         ref = parse_task_ref(self.task_ref)

@@ -14,7 +14,7 @@ class StoreError(Exception):
     """The root class of a storage library of its own."""
 
 
-class Store(MemoryFileSystem):
+class Store(MemoryFileSystem):  # type: ignore[misc]  # fsspec publishes no types
     """
     A store in memory that notes its uploads.
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,10 +10,10 @@ import pytest
 from airflow_provider_asposeocr import __version__, clients
 from airflow_provider_asposeocr.api.account import Account
 from airflow_provider_asposeocr.api.errors import CertificateError
-from airflow_provider_asposeocr.clients import LoopClients, client_for, loop_clients
+from airflow_provider_asposeocr.clients import LOOKUP_SECONDS, LoopClients, client_for, loop_clients
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from airflow_provider_asposeocr.emulator.server import Emulator
 
 ONE = Account("i", "s", "http://127.0.0.1:1")
 SAME = Account("i", "s", "http://127.0.0.1:1")
@@ -61,6 +62,20 @@ class LookUp:
         return self.accounts[conn_id]
 
 
+class Clock:
+    """Stands still until it is set."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(clients, "time", clock)
+    return clock
 
 
 class TestLoop:
@@ -81,15 +96,85 @@ class TestLoop:
         assert one is not other
         await loop.close()
 
-    async def test_a_changed_connection_is_noticed_after_a_while(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_changed_connection_is_noticed_after_a_while(self, clock: Clock) -> None:
         loop, look_up = LoopClients(nobody), LookUp({"ocr": ONE})
         before = await loop.client("ocr", look_up)
         look_up.accounts["ocr"] = CHANGED
+        clock.now += LOOKUP_SECONDS
         assert await loop.client("ocr", look_up) is before
-        monkeypatch.setattr(clients, "LOOKUP_SECONDS", -1.0)
-        after = await loop.client("ocr", look_up)
+        assert look_up.count == 1
+        clock.now += 0.1
+        renewed = await asyncio.gather(*(loop.client("ocr", look_up) for _ in range(50)))
+        (after,) = set(renewed)
         assert after is not before
         assert after.account is CHANGED
+        assert look_up.count == 2
+        await loop.close()
+
+    async def test_an_unchanged_connection_keeps_its_client_and_so_its_token(self, clock: Clock) -> None:
+        loop, look_up = LoopClients(nobody), LookUp({"ocr": ONE})
+        before = await loop.client("ocr", look_up)
+        look_up.accounts["ocr"] = SAME
+        clock.now += LOOKUP_SECONDS + 0.1
+        assert await loop.client("ocr", look_up) is before
+        assert look_up.count == 2
+        await loop.close()
+
+    async def test_a_look_up_that_fails_later_is_an_error_and_tried_again(self, clock: Clock) -> None:
+        loop, look_up = LoopClients(nobody), LookUp({"ocr": ONE})
+        before = await loop.client("ocr", look_up)
+        del look_up.accounts["ocr"]
+        clock.now += LOOKUP_SECONDS + 0.1
+        for _ in range(2):
+            with pytest.raises(KeyError):
+                await loop.client("ocr", look_up)
+        look_up.accounts["ocr"] = ONE
+        assert await loop.client("ocr", look_up) is before
+        assert look_up.count == 4
+        await loop.close()
+
+    async def test_fifty_waits_make_one_token_request(self, aspose_ocr_emulator: Emulator) -> None:
+        emulator, tokens = aspose_ocr_emulator, list[str]()
+        account = Account(
+            emulator.client_id, emulator.client_secret, emulator.url, max_requests_per_second=100_000
+        )
+        loop, look_up = LoopClients(tokens.append), LookUp({"ocr": account})
+        used = set()
+
+        async def ask() -> str:
+            client = await loop.client("ocr", look_up)
+            used.add(client)
+            return (await client.status("RecognizeImage", "nobody-s")).taskStatus
+
+        said = await asyncio.gather(*(ask() for _ in range(50)))
+        await loop.close()
+        assert said == ["NotExist"] * 50
+        asked = Counter(entry["path"] for entry in emulator.control.journal())
+        assert asked.pop("/connect/token") == 1
+        assert list(asked.values()) == [50]
+        assert (len(used), len(tokens), look_up.count) == (1, 1, 1)
+
+    async def test_closing_closes_the_connections(self) -> None:
+        closed = asyncio.Event()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            body = b'{"taskStatus":"Pending"}'
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            assert await reader.read() == b""  # Returns when the client has closed, not before.
+            writer.close()
+            closed.set()
+
+        async with await asyncio.start_server(answer, "127.0.0.1") as server:
+            port = server.sockets[0].getsockname()[1]
+            account = Account(base_url=f"http://127.0.0.1:{port}", trial=True)
+            loop, look_up = LoopClients(nobody), LookUp({"ocr": account})
+            before = await loop.client("ocr", look_up)
+            assert (await before.status("RecognizeImageTrial", "x")).taskStatus == "Pending"
+            assert not closed.is_set()
+            await loop.close()
+            await asyncio.wait_for(closed.wait(), 10)
+        assert await loop.client("ocr", look_up) is not before
         await loop.close()
 
     async def test_a_failed_look_up_is_tried_again(self) -> None:

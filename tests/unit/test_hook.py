@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import json
 import logging
-import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import Connection
-from airflow.sdk.log import redact
+from airflow.sdk.log import redact  # type: ignore[attr-defined]  # is no public name
 
 sys.path.append(str(Path(__file__).parent / "api"))
 
 from raw_servers import RawServer, answering, free_port
 
-from airflow_provider_asposeocr.api.account import Account
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
     InputError,
@@ -32,7 +31,10 @@ from airflow_provider_asposeocr.emulator.server import Emulator
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, account_of
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
+
+    from airflow_provider_asposeocr.api.account import Account
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 SECRET = "a-long-and-secret-word"
@@ -40,7 +42,9 @@ SECRET = "a-long-and-secret-word"
 
 def account(extra: dict[str, Any] | None = None, **fields: Any) -> Account:
     given = {"login": "the-id", "password": SECRET, **fields}
-    return account_of(Connection(conn_id="ocr", conn_type="aspose_ocr", **given), extra or {})
+    return account_of(
+        Connection(conn_id="ocr", conn_type="aspose_ocr", extra=json.dumps(extra or {}), **given)
+    )
 
 
 class TestConnection:
@@ -223,9 +227,7 @@ class TestTestConnection:
         assert "vendor's dashboard" in said
 
     def test_unreachable(self, connection: Callable[..., str]) -> None:
-        conn_id = connection(
-            host=f"http://127.0.0.1:{free_port()}", extra={"evaluation_mode": True}
-        )
+        conn_id = connection(host=f"http://127.0.0.1:{free_port()}", extra={"evaluation_mode": True})
         works, said = self._test(conn_id)
         assert not works
         assert "refused" in said
@@ -261,9 +263,7 @@ class TestTestConnection:
             peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
         with RawServer(plain) as server:
-            conn_id = connection(
-                host=server.url.replace("http:", "https:"), extra={"evaluation_mode": True}
-            )
+            conn_id = connection(host=server.url.replace("http:", "https:"), extra={"evaluation_mode": True})
             works, said = self._test(conn_id)
         assert not works
         assert "SSL" in said
@@ -273,7 +273,10 @@ class TestTestConnection:
         [
             ({"login": "i"}, "no client id or no client secret"),
             ({"host": "ftp://x", "login": "i", "password": "s"}, "not an http or https URL"),
-            ({"extra": {"evaluation_mode": True, "request_timeout_seconds": "soon"}}, "request_timeout_seconds"),
+            (
+                {"extra": {"evaluation_mode": True, "request_timeout_seconds": "soon"}},
+                "request_timeout_seconds",
+            ),
             ({"extra": {"evaluation_mode": True, "max_requests_per_second": []}}, "max_requests_per_second"),
             ({"extra": {"evaluation_mode": True, "ca_bundle": "/no/such.pem"}}, "/no/such.pem"),
         ],
@@ -300,9 +303,7 @@ def hook(cloud_connection: str) -> AsposeOcrHook:
 class TestFromATask:
     """What the README shows: submit, status, wait, fetch, cancel from plain Python."""
 
-    def test_submit_wait_fetch(
-        self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str
-    ) -> None:
+    def test_submit_wait_fetch(self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str) -> None:
         before = datetime.now(UTC)
         task = hook.submit("RecognizeImage", source, settings={"language": "English"})
         ref = parse_task_ref(task)
@@ -370,7 +371,12 @@ class TestFromATask:
         ("operation", "arguments", "cls", "said"),
         [
             ("RecogniseImage", {}, InputError, "Did you mean 'RecognizeImage'"),
-            ("RecognizeImage", {"settings": {"language": "english"}}, SettingsError, "Did you mean 'English'"),
+            (
+                "RecognizeImage",
+                {"settings": {"language": "english"}},
+                SettingsError,
+                "Did you mean 'English'",
+            ),
             ("RecognizeImage", {"settings": "English"}, SettingsError, "mapping"),
             ("UpscaleImage", {"settings": {"language": "English"}}, SettingsError, "has no settings"),
             ("RecognizePdf", {}, SourceError, "looks like png"),
@@ -419,9 +425,7 @@ class TestFromATask:
 class TestEvaluationMode:
     @pytest.fixture
     def trial(self, aspose_ocr_emulator: Emulator, connection: Callable[..., str]) -> AsposeOcrHook:
-        return AsposeOcrHook(
-            connection(host=aspose_ocr_emulator.url, extra={"evaluation_mode": True})
-        )
+        return AsposeOcrHook(connection(host=aspose_ocr_emulator.url, extra={"evaluation_mode": True}))
 
     def test_the_trial_variant_is_used_without_a_token(
         self, trial: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str

@@ -44,7 +44,7 @@ def bring(source: Any, folder: Path, operation: str = "RecognizeImage") -> Docum
 
 
 class TestParse:
-    REF = {  # noqa: RUF012
+    REF = {
         "operation": "UpscaleImage",
         "id": "x",
         "submitted_at": "2026-03-01T12:00:00+00:00",
@@ -73,7 +73,9 @@ class TestParse:
         with pytest.raises(SourceError, match=r"A source is a path.*upscale\.output"):
             parse_source(value)
 
-    @pytest.mark.parametrize("value", ["page.png", "./page.png", "../page.png", Path("page.png"), "~/page.png"])
+    @pytest.mark.parametrize(
+        "value", ["page.png", "./page.png", "../page.png", Path("page.png"), "~/page.png"]
+    )
     def test_a_relative_path_is_refused(self, value: Any) -> None:
         with pytest.raises(SourceError, match="relative path"):
             parse_source(value)
@@ -208,16 +210,18 @@ class TestUpstream:
     def test_of_several_results_the_one_that_fits_is_taken(
         self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, tmp_path: Path, folder: Path
     ) -> None:
-        ref = self._submitted(
-            hook, aspose_ocr_emulator, tmp_path, "RecognizeImage", resultType="TextAndPdf"
-        )
+        ref = self._submitted(hook, aspose_ocr_emulator, tmp_path, "RecognizeImage", resultType="TextAndPdf")
         document = self._bring(hook, ref, folder, "RecognizePdf")
         assert document.path.read_bytes().startswith(b"%PDF-")
 
     @pytest.mark.parametrize(
         ("settings", "operation", "said"),
         [
-            ({"resultType": "TextAndPdf"}, "BinarizeImage", r"\(Text, Pdf\), none can be the input of BinarizeImage"),
+            (
+                {"resultType": "TextAndPdf"},
+                "BinarizeImage",
+                r"\(Text, Pdf\), none can be the input of BinarizeImage",
+            ),
             ({"resultType": "Text"}, "RecognizePdf", r"\(Text\), none can be"),
         ],
     )

@@ -128,7 +128,9 @@ class TestNames:
         }
 
     @given(
-        source_name=st.none() | st.text(max_size=200) | st.sampled_from(["../../x", "/etc/x", "..\\x", "a/../b"]),
+        source_name=st.none()
+        | st.text(max_size=200)
+        | st.sampled_from(["../../x", "/etc/x", "..\\x", "a/../b"]),
         id=st.text(min_size=1, max_size=60).filter(lambda text: text.isprintable())
         | st.sampled_from(["../../x", "/", ".."]),
         types=st.lists(st.none() | st.text(max_size=20) | st.just("../../evil"), min_size=1, max_size=4),
@@ -157,7 +159,9 @@ class TestNames:
         assert listing(out) == {"sub/any.name": b"Hello."}
 
     def test_one_file_takes_one_result(self, two: Fetched, out: Path) -> None:
-        with pytest.raises(DestinationError, match=r"one file, but there are 2 results \(Text, Pdf\)") as caught:
+        with pytest.raises(
+            DestinationError, match=r"one file, but there are 2 results \(Text, Pdf\)"
+        ) as caught:
             store(REF, two, f"{out}/page.txt")
         assert caught.value.task_id == "id-1"
         assert not out.exists()

@@ -5,12 +5,10 @@ The two clients, spoken to the same way, and the emulator behind them.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.api.account import Account
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
 from airflow_provider_asposeocr.api.client import CloudClient, Surroundings
 from airflow_provider_asposeocr.api.credentials import CredentialMemory
@@ -19,8 +17,10 @@ from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
 from airflow_provider_asposeocr.api.transports import tls_context
 
 if TYPE_CHECKING:
+    import ssl
     from pathlib import Path
 
+    from airflow_provider_asposeocr.api.account import Account
     from airflow_provider_asposeocr.api.retrying import RequestRetry
     from airflow_provider_asposeocr.emulator.server import Emulator
 
@@ -32,6 +32,7 @@ class Driver:
     """One of the two clients, spoken to the same way; its waits are noted and not slept."""
 
     name = ""
+    client: Any
 
     def __init__(self, account: Account, memory: Path | None = None) -> None:
         self.account = account

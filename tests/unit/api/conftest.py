@@ -53,7 +53,16 @@ def desk(aspose_ocr_emulator: Emulator, account: Account, tmp_path: Path) -> Ite
 
 def _certificate(path: Path, name: str) -> Path:
     """Make a self-signed certificate, with its key in the same file."""
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+    ]
     command += ["-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName={name}"]
     command += ["-keyout", str(path), "-out", f"{path}.crt"]
     subprocess.run(command, check=True, capture_output=True)

@@ -9,7 +9,7 @@ import select
 import socket
 import ssl
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class RawServer:
         self._threads: list[threading.Thread] = []
         self._acceptor = threading.Thread(target=self._accept, daemon=True)
 
-    def __enter__(self) -> RawServer:
+    def __enter__(self) -> Self:
         self._acceptor.start()
         return self
 
@@ -123,7 +123,9 @@ class RecordingProxy(RawServer):
         first, *lines = head.decode("latin-1").split("\r\n")
         method, target, version = first.split(" ")
         self.seen.append(f"{method} {target}")
-        self.proxy_authorizations += [line for line in lines if line.lower().startswith("proxy-authorization")]
+        self.proxy_authorizations += [
+            line for line in lines if line.lower().startswith("proxy-authorization")
+        ]
         if method == "CONNECT":
             host, _, port = target.rpartition(":")
             with socket.create_connection((host, int(port)), 10) as server:

@@ -189,7 +189,9 @@ class TestFingerprint:
         assert other.fingerprint != self.BASE.fingerprint
 
     def test_it_is_the_same_in_every_process_and_shows_nothing(self) -> None:
-        again = Account("id", "secret", "https://a.example", request_timeout_seconds=1, proxy="http://p.example")
+        again = Account(
+            "id", "secret", "https://a.example", request_timeout_seconds=1, proxy="http://p.example"
+        )
         assert again.fingerprint == self.BASE.fingerprint
         assert len(self.BASE.fingerprint) == 64
 
@@ -289,7 +291,9 @@ class TestBothClients:
         with pytest.raises(CredentialsLockedError) as first:
             new_driver(account).status("RecognizeImage", "x")
         assert first.value.retry_after_seconds == 600
-        with pytest.raises(CredentialsLockedError, match="locked the client id and secret out until") as second:
+        with pytest.raises(
+            CredentialsLockedError, match="locked the client id and secret out until"
+        ) as second:
             new_driver(account).status("RecognizeImage", "x")
         assert 590 < (second.value.retry_after_seconds or 0) <= 600
         assert _token_requests(aspose_ocr_emulator) == 1

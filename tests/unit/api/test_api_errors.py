@@ -30,9 +30,7 @@ def _documented() -> dict[str, tuple[str | None, str]]:
 
 def test_the_documented_tree_is_the_tree() -> None:
     documented = {name: parent for name, (parent, _) in _documented().items()}
-    real = {
-        cls.__name__: None if cls is AsposeOcrError else cls.__mro__[1].__name__ for cls in CLASSES
-    }
+    real = {cls.__name__: None if cls is AsposeOcrError else cls.__mro__[1].__name__ for cls in CLASSES}
     assert documented == real
 
 
@@ -70,9 +68,11 @@ class TestEachClass:
         error = cls("This happened.", operation="RecognizeImage", task_id="id-1")
         said = str(error)
         assert said.startswith("This happened. [RecognizeImage id-1] ")
-        assert {"no": "Nothing was billed.", "maybe": "may have been billed", "yes": "accepted and billed"}.get(
-            error.billed, "Nothing more was billed."
-        ) in said
+        assert {
+            "no": "Nothing was billed.",
+            "maybe": "may have been billed",
+            "yes": "accepted and billed",
+        }.get(error.billed, "Nothing more was billed.") in said
         assert ("A retry may help." if cls.retryable else "A retry does not help.") in said
         assert said.endswith(cls.remedy)
         assert cls.remedy.endswith(".")

@@ -69,7 +69,9 @@ def test_any_content_is_of_some_kind_or_none(head: bytes) -> None:
         ("RecognizeImage", "x.sh", b"%PDF-", ".pdf"),
     ],
 )
-def test_a_suffix_follows_type_and_content(operation: str, type: str | None, head: bytes, suffix: str) -> None:
+def test_a_suffix_follows_type_and_content(
+    operation: str, type: str | None, head: bytes, suffix: str
+) -> None:
     assert suffix_for(OPERATIONS[operation], type, head) == suffix
 
 
@@ -110,4 +112,6 @@ def test_a_stem_is_made_of_any_name(name: str | None, stem: str | None) -> None:
 @given(st.text(max_size=300))
 def test_a_stem_never_leaves_its_folder(name: str) -> None:
     stem = safe_stem(name)
-    assert stem is None or (0 < len(stem) <= 120 and not set(stem) & set("/\\\x00\n") and stem.strip(" .") == stem)
+    assert stem is None or (
+        0 < len(stem) <= 120 and not set(stem) & set("/\\\x00\n") and stem.strip(" .") == stem
+    )

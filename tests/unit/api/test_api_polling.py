@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -19,6 +21,9 @@ from airflow_provider_asposeocr.api.polling import (
     gone_error,
 )
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 START = 1_800_000_000.0
 REF = TaskRef(
@@ -51,11 +56,17 @@ class TestCadence:
     )
     def test_the_interval_grows_with_the_age_between_its_limits(self, age: float, seconds: float) -> None:
         assert poller().on_state(says("Processing"), START + age) == Wait(seconds)
+
+    @pytest.mark.parametrize(("age", "seconds"), [(-5, 2), (0, 2), (0.5, 1.5), (2, 0), (1000, 0)])
+    def test_a_fresh_task_is_left_alone_for_one_interval_and_an_old_one_is_asked_at_once(
+        self, age: float, seconds: float
+    ) -> None:
         assert poller().first_wait(START + age) == Wait(seconds)
 
-    @given(
-        st.floats(0, 86_400), st.floats(0.1, 60), st.floats(0.1, 600), st.floats(0, 1, exclude_max=True)
-    )
+    def test_not_even_a_fresh_one_beyond_the_deadline(self) -> None:
+        assert poller(deadline=0.5).first_wait(START) == Wait(0.5)
+
+    @given(st.floats(0, 86_400), st.floats(0.1, 60), st.floats(0.1, 600), st.floats(0, 1, exclude_max=True))
     def test_an_interval_is_jittered_by_at_most_a_fifth(
         self, age: float, shortest: float, longest: float, draw: float
     ) -> None:
@@ -69,7 +80,7 @@ class TestCadence:
     def test_tasks_that_start_together_do_not_poll_together(self) -> None:
         draws = [0.0, 0.25, 0.5, 0.75]
         plan = PollPlan(START + 3600)
-        waits = {Poller(REF, plan, lambda draw=draw: draw).first_wait(START) for draw in draws}
+        waits = {Poller(REF, plan, partial(float, draw)).first_wait(START) for draw in draws}
         assert len(waits) == len(draws)
 
     @given(
@@ -83,12 +94,13 @@ class TestCadence:
     ) -> None:
         limit = START + min(deadline, RETENTION_SECONDS)
         failed = errors.RateLimitedError("429", retry_after_seconds=retry_after)
-        for ask in (
+        asks: tuple[Callable[[Poller], Wait | Finished], ...] = (
             lambda p: p.first_wait(START + now),
             lambda p: p.on_state(says("Pending"), START + now),
             lambda p: p.on_state(says("NotExist"), START + now),
             lambda p: p.on_error(failed, START + now),
-        ):
+        )
+        for ask in asks:
             step = ask(Poller(REF, PollPlan(START + deadline), lambda: draw))
             if isinstance(step, Wait):
                 assert 0 <= step.seconds
@@ -143,9 +155,7 @@ class TestStates:
             (RETENTION_SECONDS * 9, errors.TaskExpiredError),
         ],
     )
-    def test_not_exist_is_two_things(
-        self, age: float, expected: type[errors.AsposeOcrError] | None
-    ) -> None:
+    def test_not_exist_is_two_things(self, age: float, expected: type[errors.AsposeOcrError] | None) -> None:
         step = poller(deadline=10 * RETENTION_SECONDS).on_state(says("NotExist"), START + age)
         if expected is None:
             assert isinstance(step, Wait)
@@ -202,7 +212,12 @@ class TestErrors:
 
     def test_every_history_ends(self) -> None:
         """Whatever three things the cloud says again and again, the wait ends by the deadline."""
-        sayings = (says("Pending"), says("Processing"), says("NotExist"), UNAVAILABLE)
+        sayings: tuple[TaskState | errors.AsposeOcrError, ...] = (
+            says("Pending"),
+            says("Processing"),
+            says("NotExist"),
+            UNAVAILABLE,
+        )
         for history in itertools.product(sayings, repeat=3):
             subject, now = poller(deadline=400), START
             for polls, said in enumerate(itertools.cycle(history)):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import email.utils
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -36,15 +36,29 @@ from airflow_provider_asposeocr.api.retrying import (
     next_step,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 NOW = 1_800_000_000.0
 ACCOUNT = Account("the-id", "the-secret", "https://cloud.example")
 IMAGE = OPERATIONS["RecognizeImage"]
 TRIAL = OPERATIONS["RecognizeImageTrial"]
 RETRY = RequestRetry()
 
+
+class Text:
+    """A body; what it says does not matter here."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"{}"
+
+
 REQUESTS: dict[Kind, Request] = {
     "token": token_request(ACCOUNT),
-    "submit": submit_request(ACCOUNT, IMAGE, b"{}"),
+    "submit": submit_request(ACCOUNT, IMAGE, Text()),
     "status": status_request(ACCOUNT, IMAGE, "id-1"),
     "fetch": fetch_request(ACCOUNT, IMAGE, "id-1"),
     "cancel": cancel_request(ACCOUNT, IMAGE, "id-1"),
@@ -92,7 +106,7 @@ class TestWhatIsSent:
     def test_paths(self, row: Operation, base: str) -> None:
         account = Account("i", "s", base)
         root = base.rstrip("/") + "/v5.0/ocr/"
-        submit = submit_request(account, row, b"")
+        submit = submit_request(account, row, Text())
         assert (submit.method, submit.url) == ("POST", root + row.name)
         fetch = fetch_request(account, row, "x")
         assert (fetch.method, fetch.url) == ("GET", f"{root}{row.name}?id=x")
@@ -168,7 +182,7 @@ class TestEveryStatus:
 
     @pytest.mark.parametrize("status", [401, 403])
     def test_of_a_trial_renews_nothing(self, status: int) -> None:
-        step = step_after(submit_request(ACCOUNT, TRIAL, b"{}"), Answer(status))
+        step = step_after(submit_request(ACCOUNT, TRIAL, Text()), Answer(status))
         assert isinstance(step, GiveUp)
         assert type(step.error) is errors.AccessDeniedError
 
@@ -214,7 +228,8 @@ def test_every_missing_answer(
 
 
 @given(
-    outcome=st.builds(Answer, st.integers(100, 599), st.just({})) | st.builds(Failure, st.booleans(), st.text()),
+    outcome=st.builds(Answer, st.integers(100, 599), st.just({}))
+    | st.builds(Failure, st.booleans(), st.text()),
     attempt=st.integers(1, 10),
     renewed=st.booleans(),
     retry=st.builds(RequestRetry, st.integers(1, 10), st.floats(0, 10), st.floats(0, 100)),
@@ -223,7 +238,7 @@ def test_every_missing_answer(
 def test_a_submit_is_repeated_only_when_it_was_surely_not_accepted(
     outcome: Answer | Failure, attempt: int, renewed: bool, retry: RequestRetry, operation: Operation
 ) -> None:
-    request = submit_request(ACCOUNT, operation, b"{}")
+    request = submit_request(ACCOUNT, operation, Text())
     step = step_after(request, outcome, attempt, renewed=renewed, retry=retry)
     if isinstance(step, Again):
         assert outcome.status == 429 if isinstance(outcome, Answer) else not outcome.sent
@@ -266,7 +281,10 @@ class TestRetryAfter:
     def test_may_be_missing(self) -> None:
         assert retry_after_seconds(Answer(429), NOW) is None
 
-    @given(st.text(max_size=60) | st.from_regex(r"[A-Z][a-z]{2}, \d{1,3} [A-Z][a-z]{2} \d{1,6} [\d:]{0,9} .{0,5}"))
+    @given(
+        st.text(max_size=60)
+        | st.from_regex(r"[A-Z][a-z]{2}, \d{1,3} [A-Z][a-z]{2} \d{1,6} [\d:]{0,9} .{0,5}")
+    )
     def test_never_breaks(self, value: str) -> None:
         seconds = retry_after_seconds(Answer(429, {"retry-after": value}), NOW)
         assert seconds is None or seconds >= 0

@@ -133,7 +133,9 @@ class TestNotPlainSuccess:
     def test_a_task_that_the_cloud_forgot_just_before_our_clock_says_so(self, desk: Desk) -> None:
         ref = desk.submit()
         desk.emulator.control.advance_clock(RETENTION_SECONDS + 1)
-        ref = ref.model_copy(update={"submitted_at": ref.submitted_at - timedelta(seconds=RETENTION_SECONDS - 5)})
+        ref = ref.model_copy(
+            update={"submitted_at": ref.submitted_at - timedelta(seconds=RETENTION_SECONDS - 5)}
+        )
         assert isinstance(failure(desk, ref), errors.TaskUnknownError)
 
 
@@ -169,7 +171,11 @@ BROKEN: dict[str, tuple[dict[str, Any], type[errors.AsposeOcrError]]] = {
         errors.UnexpectedResponseError,
     ),
     "half, in chunks that end well": (
-        {"kind": "status", "status": 200, "body": '{"taskStatus":"Completed","results":[{"type":"Text","data":"QQ'},
+        {
+            "kind": "status",
+            "status": 200,
+            "body": '{"taskStatus":"Completed","results":[{"type":"Text","data":"QQ',
+        },
         errors.ResultCorruptError,
     ),
 }
@@ -189,7 +195,9 @@ class TestBrokenAnswers:
         desk.emulator.control.clear_faults()
         assert len(fetch(desk, ref)) == 2
 
-    @pytest.mark.parametrize("name", [name for name in BROKEN if "half" in name or name in ("base64", "html")])
+    @pytest.mark.parametrize(
+        "name", [name for name in BROKEN if "half" in name or name in ("base64", "html")]
+    )
     def test_are_read_once_more(self, desk: Desk, name: str) -> None:
         rule, _ = BROKEN[name]
         ref = desk.submit(resultType="TextAndPdf")

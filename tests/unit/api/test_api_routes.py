@@ -119,7 +119,9 @@ class TestProxy:
         assert "hunter2" not in f"{caught.value} {caught.value!r}"
         assert "407" in caught.value.message
 
-    @pytest.mark.parametrize("proxy", ["socks5://u:hunter2@127.0.0.1:1", "nonsense", "http://", "http://h:99999"])
+    @pytest.mark.parametrize(
+        "proxy", ["socks5://u:hunter2@127.0.0.1:1", "nonsense", "http://", "http://h:99999"]
+    )
     def test_that_makes_no_sense_is_refused_and_not_shown(self, proxy: str) -> None:
         with pytest.raises(InputError, match="proxy is not an http or https URL") as caught:
             Account("i", "s", proxy=proxy)

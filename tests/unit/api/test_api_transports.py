@@ -54,7 +54,9 @@ def _twice(driver: Driver, id: str) -> str:
 
 SCENARIOS: dict[str, Scenario] = {
     "status": Scenario("Completed", [f"{TOKEN} 200", f"{STATUS} 200"]),
-    "one token for two": Scenario("CompletedCompleted", [f"{TOKEN} 200", f"{STATUS} 200", f"{STATUS} 200"], act=_twice),
+    "one token for two": Scenario(
+        "CompletedCompleted", [f"{TOKEN} 200", f"{STATUS} 200", f"{STATUS} 200"], act=_twice
+    ),
     "nobody's task": Scenario(
         "NotExist",
         [f"{TOKEN} 200", f"{STATUS} 200"],
@@ -175,7 +177,9 @@ def _outcome(act: Callable[[], Any]) -> tuple[str, str]:
         result = str(act())
     except AsposeOcrError as error:
         after = f" retry after {error.retry_after_seconds:.0f}" if error.retry_after_seconds else ""
-        said = "" if isinstance(error, CloudUnreachableError) else error.message  # names the library's exception
+        said = (
+            "" if isinstance(error, CloudUnreachableError) else error.message
+        )  # names the library's exception
         return f"{type(error).__name__} {error.http_status} {error.billed}{after}", said
     return result, ""
 
@@ -232,9 +236,7 @@ class TestTokens:
         assert len(requests) == 51
         assert len(driver.secrets) == 1
 
-    def test_fifty_refused_callers_renew_it_once(
-        self, new_driver: Callable[..., Driver], desk: Desk
-    ) -> None:
+    def test_fifty_refused_callers_renew_it_once(self, new_driver: Callable[..., Driver], desk: Desk) -> None:
         ids = [desk.submit().id] * 50
         driver = new_driver(desk.account)
         driver.status("RecognizeImage", ids[0])
@@ -270,7 +272,8 @@ def test_an_unreachable_cloud_is_named(new_driver: Callable[..., Driver]) -> Non
 
 
 @pytest.mark.parametrize(
-    "base", ["http://no-such-host.invalid", "http://127.0.0.1:1/", f"http://{'x' * 70}.example", "http://a..b"]
+    "base",
+    ["http://no-such-host.invalid", "http://127.0.0.1:1/", f"http://{'x' * 70}.example", "http://a..b"],
 )
 def test_any_address_ends_in_a_named_error(new_driver: Callable[..., Driver], base: str) -> None:
     with pytest.raises(CloudUnreachableError):

@@ -1,0 +1,85 @@
+# The two commands of the README are `demo` and `test`; both set up all they need.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Newest of the series that the provider is built for; `make AIRFLOW=... ` tries another.
+AIRFLOW ?= 3.3.2
+OLDEST_AIRFLOW ?= 3.1.8
+OLDEST_VENV := .venv-oldest
+SDK_ENVIRONMENTS := .env-sdk
+TESSDATA := .env-tessdata
+
+# Tesseract's language data comes from the distribution; without root it is unpacked into the checkout.
+export ASPOSE_OCR_EMULATOR_TESSDATA ?= $(abspath $(TESSDATA))
+
+.PHONY: demo airflow test unit contract test-airflow lint types wheel format setup setup-tests clean
+
+demo: $(VENV)/demo.stamp $(TESSDATA)/stamp ## run the chain on the bundled scans, print files and error rates
+	$(BIN)/python -m demo.run
+
+airflow: $(VENV)/demo.stamp $(TESSDATA)/stamp ## leave Airflow with its UI and the emulator running
+	$(BIN)/python -m demo.play
+
+test: unit contract test-airflow ## everything but lint
+
+unit: $(VENV)/test.stamp $(TESSDATA)/stamp
+	$(BIN)/python -m pytest tests/unit
+
+contract: $(VENV)/test.stamp $(SDK_ENVIRONMENTS)/stamp ## the vendor's SDK against the emulator
+	$(BIN)/python -m pytest tests/contract
+
+test-airflow: $(VENV)/test.stamp $(OLDEST_VENV)/stamp ## DAGs on real Airflow processes
+	$(BIN)/python -m pytest tests/airflow
+
+lint: $(VENV)/lint.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/lint.stamp $(VENV)/test.stamp
+	$(BIN)/mypy
+
+format: $(VENV)/lint.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel: $(VENV)/lint.stamp ## build the wheel and see Airflow list the provider in a clean environment
+	rm -rf dist .env-wheel
+	$(BIN)/python -m build --outdir dist .
+	$(PYTHON) -m venv .env-wheel
+	sh tools/install.sh .env-wheel/bin/python "apache-airflow==$(AIRFLOW)" dist/*.whl
+	AIRFLOW_HOME=$(abspath .env-wheel)/airflow .env-wheel/bin/airflow providers list -o plain | grep airflow-provider-asposeocr
+
+setup: $(VENV)/demo.stamp
+
+$(VENV)/bin/python:
+	$(PYTHON) -c "import sys; sys.exit('Python 3.11 or newer is needed; try make PYTHON=python3.12' if sys.version_info < (3, 11) else 0)"
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo.stamp: pyproject.toml | $(VENV)/bin/python
+	sh tools/install.sh $(BIN)/python "apache-airflow==$(AIRFLOW)" -e ".[emulator]"
+	touch $@
+
+$(VENV)/test.stamp: $(VENV)/demo.stamp
+	sh tools/install.sh $(BIN)/python --group test
+	touch $@
+
+$(VENV)/lint.stamp: $(VENV)/demo.stamp
+	sh tools/install.sh $(BIN)/python --group lint
+	touch $@
+
+$(OLDEST_VENV)/stamp: pyproject.toml
+	$(PYTHON) -m venv $(OLDEST_VENV)
+	sh tools/install.sh $(OLDEST_VENV)/bin/python "apache-airflow==$(OLDEST_AIRFLOW)" -e . --group test
+	touch $@
+
+$(SDK_ENVIRONMENTS)/stamp: tests/contract/make_sdk_environments.py | $(VENV)/test.stamp
+	$(BIN)/python tests/contract/make_sdk_environments.py $(SDK_ENVIRONMENTS)
+	touch $@
+
+$(TESSDATA)/stamp:
+	sh tools/tessdata.sh $(TESSDATA)
+	touch $@
+
+clean: ## remove everything that was made here
+	rm -rf $(VENV) $(OLDEST_VENV) $(SDK_ENVIRONMENTS) $(TESSDATA) .env-wheel dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

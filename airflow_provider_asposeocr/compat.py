@@ -1,0 +1,25 @@
+"""
+Names of Airflow that moved between the versions this provider runs on.
+
+Invariant: these are the classes that the running Airflow itself raises and catches, and importing them warns in no
+version.
+"""
+
+from __future__ import annotations
+
+try:
+    from airflow.sdk.exceptions import (
+        AirflowFailException,
+        AirflowSensorTimeout,
+        TaskDeferralError,
+        TaskDeferralTimeout,
+    )
+except ImportError:  # Airflow 3.1; later versions warn about the names there.
+    from airflow.exceptions import (  # type: ignore[no-redef]  # the same classes, elsewhere
+        AirflowFailException,
+        AirflowSensorTimeout,
+        TaskDeferralError,
+        TaskDeferralTimeout,
+    )
+
+__all__ = ["AirflowFailException", "AirflowSensorTimeout", "TaskDeferralError", "TaskDeferralTimeout"]

@@ -1,0 +1,47 @@
+"""DAGs for the tests on real Airflow processes: each exists for one behaviour."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+
+from airflow_provider_asposeocr.operators import (
+    AsposeOcrBinarizeImageOperator,
+    AsposeOcrFetchResultOperator,
+    AsposeOcrRecognizeImageOperator,
+    AsposeOcrUpscaleImageOperator,
+)
+
+PARAMS = {"scan": Param("", type="string"), "outbox": Param("", type="string")}
+
+# inline_wait_seconds=0: every wait goes through the triggerer, however fast the cloud is.
+with DAG("test_deferred_chain", params=PARAMS, default_args={"deferrable": True, "inline_wait_seconds": 0}):
+    upscale = AsposeOcrUpscaleImageOperator(task_id="upscale", source="{{ params.scan }}")
+    binarize = AsposeOcrBinarizeImageOperator(task_id="binarize", source=upscale.output)
+    recognize = AsposeOcrRecognizeImageOperator(
+        task_id="recognize", source=binarize.output, settings={"resultType": "TextAndPdf"}
+    )
+    AsposeOcrFetchResultOperator(
+        task_id="fetch", task=recognize.output, destination="{{ params.outbox }}", inline_text_bytes=10_000
+    )
+
+with DAG("test_deferred", params=PARAMS):
+    AsposeOcrRecognizeImageOperator(
+        task_id="recognize", source="{{ params.scan }}", deferrable=True, inline_wait_seconds=0
+    )
+
+with DAG("test_inline", params=PARAMS):
+    AsposeOcrRecognizeImageOperator(task_id="recognize", source="{{ params.scan }}", deferrable=False)
+
+with DAG("test_deadline", params=PARAMS):
+    AsposeOcrRecognizeImageOperator(
+        task_id="recognize",
+        source="{{ params.scan }}",
+        deferrable=True,
+        inline_wait_seconds=0,
+        timeout_seconds=10,
+    )
+
+with DAG("test_templated_settings", params={**PARAMS, "language": Param("English", type="string")}):
+    AsposeOcrRecognizeImageOperator(
+        task_id="recognize", source="{{ params.scan }}", settings={"language": "{{ params.language }}"}
+    )

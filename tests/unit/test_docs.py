@@ -1,0 +1,161 @@
+"""
+The documents: what they show is what runs, and nothing that a user can set is left out.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_asposeocr import operators
+from airflow_provider_asposeocr.api import errors
+from airflow_provider_asposeocr.api.operations import OPERATIONS
+from airflow_provider_asposeocr.api.responses import TaskRef
+from airflow_provider_asposeocr.get_provider_info import CONFIG, CONN_FIELDS
+from airflow_provider_asposeocr.operators.submit import TASK_ID_KEY
+from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+SNIPPET = re.compile(r"<!-- from (\S+): (\w+) -->\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def marked_section(file: str, name: str) -> str:
+    _, _, rest = read(file).partition(f"# [start {name}]\n")
+    section, end, _ = rest.partition(f"# [end {name}]")
+    assert end, f"{file} has no section {name!r}"
+    return textwrap.dedent(section).strip()
+
+
+def snippets() -> Iterator[tuple[str, str, str, str]]:
+    for document in DOCUMENTS:
+        for file, section, shown in SNIPPET.findall(document.read_text(encoding="utf-8")):
+            yield document.name, file, section, shown
+
+
+def anchors(document: Path) -> set[str]:
+    """GitHub's anchors of a document's headings."""
+    headings = HEADING.findall(FENCE.sub("", document.read_text(encoding="utf-8")))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def relative_links() -> Iterator[tuple[Path, str]]:
+    for document in DOCUMENTS:
+        for link in LINK.findall(FENCE.sub("", document.read_text(encoding="utf-8"))):
+            if "://" not in link:
+                yield document, link
+
+
+def subclasses(cls: type[errors.AsposeOcrError]) -> set[type[errors.AsposeOcrError]]:
+    return {cls}.union(*(subclasses(sub) for sub in cls.__subclasses__()))
+
+
+def named_parameters(constructor: Callable[..., Any]) -> list[str]:
+    kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = inspect.signature(constructor).parameters.values()
+    return [
+        parameter.name for parameter in parameters if parameter.kind in kinds and parameter.name != "self"
+    ]
+
+
+def section_of(document: str, heading: str) -> str:
+    """The text under a heading, up to the next one of the same or a higher level."""
+    found = re.search(rf"^(#+) {re.escape(heading)}$", document, re.MULTILINE)
+    assert found, f"there is no heading {heading!r}"
+    following = re.search(rf"^#{{1,{len(found[1])}}} ", document[found.end() :], re.MULTILINE)
+    return document[found.end() :][: following.start() if following else None]
+
+
+@pytest.mark.parametrize(("document", "file", "section", "shown"), list(snippets()))
+def test_a_snippet_is_what_the_example_runs(document: str, file: str, section: str, shown: str) -> None:
+    assert shown.strip() == marked_section(file, section), f"{document} shows something else than {file}"
+
+
+def test_the_readme_shows_the_chain_and_the_hook() -> None:
+    shown = {(file, section) for document, file, section, _ in snippets() if document == "README.md"}
+    assert shown >= {("example_dags/chain.py", "chain"), ("example_dags/from_task.py", "hook")}
+
+
+@pytest.mark.parametrize(
+    ("document", "link"),
+    [pytest.param(*found, id=f"{found[0].name}-{found[1]}") for found in relative_links()],
+)
+def test_a_relative_link_leads_somewhere(document: Path, link: str) -> None:
+    path, _, anchor = link.partition("#")
+    target = document.parent / path if path else document
+    assert target.exists(), f"{document.name} links to {link}, which does not exist"
+    assert not anchor or anchor in anchors(target), f"{target.name} has no heading for #{anchor}"
+
+
+def test_the_documents_link_to_each_other() -> None:
+    linked = {(document.parent / link.partition("#")[0]).resolve() for document, link in relative_links()}
+    assert {document for document in DOCUMENTS if document.name != "README.md"} <= linked
+
+
+@pytest.mark.parametrize("cls", sorted(subclasses(errors.AsposeOcrError), key=repr))
+def test_every_error_is_in_the_table_of_failures(cls: type[errors.AsposeOcrError]) -> None:
+    if not cls.__module__.startswith(errors.__name__):
+        pytest.skip("made by another test")
+    assert f"`{cls.__name__}`" in read("docs/failures.md")
+
+
+@pytest.mark.parametrize(
+    ("heading", "constructor"),
+    [
+        ("Submit operators", operators.AsposeOcrSubmitOperator.__init__),
+        ("Submit operators", operators.AsposeOcrRecognizeRegionsOperator.__init__),
+        ("AsposeOcrFetchResultOperator", operators.AsposeOcrFetchResultOperator.__init__),
+        ("AsposeOcrTaskSensor", AsposeOcrTaskSensor.__init__),
+    ],
+)
+def test_every_parameter_is_documented(heading: str, constructor: Callable[..., Any]) -> None:
+    names = named_parameters(constructor)
+    section = section_of(read("docs/operators.md"), heading)
+    missing = [name for name in names if f"\n| `{name}` |" not in section]
+    assert names
+    assert not missing
+
+
+def test_every_operator_and_operation_is_documented() -> None:
+    document = read("docs/operators.md")
+    names = [*operators.__all__, *(name for name in OPERATIONS if not name.endswith("Trial"))]
+    assert not [name for name in names if name not in document]
+
+
+def test_every_setting_is_documented_where_it_applies() -> None:
+    rows = section_of(read("docs/operators.md"), "Settings")
+    settings = set[str]().union(*(operation.settings for operation in OPERATIONS.values()))
+    assert not [name for name in settings if f"`{name}`" not in rows]
+
+
+def test_every_key_of_a_task_reference_is_documented() -> None:
+    section = section_of(read("docs/operators.md"), "XCom")
+    assert not [name for name in (*TaskRef.model_fields, TASK_ID_KEY) if f"`{name}`" not in section]
+
+
+def test_every_field_of_the_connection_is_documented() -> None:
+    document = read("docs/connection.md")
+    assert not [name for name in CONN_FIELDS if f"\n| `{name}` |" not in document]
+
+
+def test_every_option_of_the_configuration_is_documented_with_its_default() -> None:
+    readme = read("README.md")
+    options = CONFIG["aspose_ocr"]["options"]
+    assert not [
+        name for name, option in options.items() if f"\n| `{name}` | {option['default']} |" not in readme
+    ]

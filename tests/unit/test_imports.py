@@ -1,0 +1,200 @@
+"""
+The rooms of the house: who may import whom, and what an import costs.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import airflow_provider_asposeocr as package
+
+ROOT = Path(package.__file__).parent
+NAME = package.__name__
+
+#: Each room may import those that stand before it (and itself), and nothing after it.
+ORDER = (
+    ("__init__", "get_provider_info"),
+    ("api",),
+    ("defaults", "clients", "storage"),
+    ("sources",),
+    ("hooks",),
+    ("triggers",),
+    ("waiting",),
+    ("operators", "sensors"),
+)
+#: The other side of the wire shares these with the client, and nothing else.
+SHARED = {f"{NAME}.__version__", f"{NAME}.api.operations", f"{NAME}.api.enums"}
+#: What a module of the client may need: the standard library and these.
+CLIENT_NEEDS = {"pydantic", "requests", "urllib3", "aiohttp"}
+
+MODULES = sorted(
+    ".".join((NAME, *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+    for path in ROOT.rglob("*.py")
+)
+
+
+def _path(module: str) -> Path:
+    parts = module.split(".")[1:]
+    folder = ROOT.joinpath(*parts)
+    return folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+
+
+def _imported(module: str) -> set[str]:
+    """All names that a module imports anywhere, as far down as they are modules."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(_path(module).read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{module} imports relatively"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                if node.module == NAME and alias.name in package._PUBLIC:
+                    full = f"{NAME}.{package._PUBLIC[alias.name]}"  # The package only hands it on.
+                found.add(full if full in MODULES or full == f"{NAME}.__version__" else node.module or "")
+    return found
+
+
+def _room(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "__init__"
+
+
+def _rank(room: str) -> int:
+    return next(rank for rank, rooms in enumerate(ORDER) if room in rooms)
+
+
+CLIENT_SIDE = [module for module in MODULES if _room(module) != "emulator"]
+EMULATOR = [module for module in MODULES if _room(module) == "emulator"]
+
+
+def test_the_house_has_all_its_rooms() -> None:
+    known = {room for rooms in ORDER for room in rooms} | {"emulator"}
+    assert {_room(module) for module in MODULES} == known
+    assert len(EMULATOR) > 10
+
+
+@pytest.mark.parametrize("module", CLIENT_SIDE)
+def test_arrows_point_down_only(module: str) -> None:
+    own = _room(module)
+    for imported in _imported(module):
+        if imported.split(".")[0] != NAME:
+            continue
+        room = "__init__" if imported == f"{NAME}.__version__" else _room(imported)
+        assert room != "emulator", f"{module} imports {imported}"
+        assert room == own or _rank(room) < _rank(own), f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if _room(module) == "api"])
+def test_the_client_needs_no_airflow(module: str) -> None:
+    for imported in _imported(module):
+        top = imported.split(".")[0]
+        if top == NAME:
+            assert _room(imported) == "api", f"{module} imports {imported}"
+        else:
+            assert top in sys.stdlib_module_names or top in CLIENT_NEEDS, f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("module", EMULATOR)
+def test_the_emulator_shares_the_vocabulary_only(module: str) -> None:
+    for imported in _imported(module):
+        top = imported.split(".")[0]
+        assert top != "airflow", f"{module} imports {imported}"
+        if top == NAME:
+            assert imported in SHARED or _room(imported) == "emulator", f"{module} imports {imported}"
+
+
+def _loaded_by(statement: str) -> set[str]:
+    """The modules that a fresh interpreter has after a statement and had not before."""
+    script = f"import sys, json; before = set(sys.modules); {statement}; print(json.dumps(list(set(sys.modules) - before)))"
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, timeout=120)
+    return set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"import {NAME}",
+        f"from {NAME} import __version__",
+        f"from {NAME}.get_provider_info import get_provider_info; get_provider_info()",
+        f"import {NAME}.api.operations, {NAME}.api.enums",
+    ],
+)
+def test_what_every_component_imports_is_light(statement: str) -> None:
+    loaded = {module.split(".")[0] for module in _loaded_by(statement)}
+    assert loaded - set(sys.stdlib_module_names) - {NAME} == set()
+
+
+def _is_ours(module: str) -> bool:
+    return module.split(".")[0] == NAME
+
+
+def test_the_client_loads_no_airflow() -> None:
+    loaded = _loaded_by(f"import {NAME}.api.client, {NAME}.api.async_client, {NAME}.api.results")
+    assert "airflow" not in {module.split(".")[0] for module in loaded}
+
+
+def test_the_pytest_plugin_loads_no_server() -> None:
+    loaded = {
+        module.split(".")[0] for module in _loaded_by(f"import pytest; import {NAME}.emulator.pytest_plugin")
+    }
+    assert not loaded & {"uvicorn", "fastapi", "airflow", "pydantic", "requests"}
+
+
+def test_the_pytest_plugin_loads_nothing_of_the_package_but_itself() -> None:
+    """Pytest loads it in every run of everyone who has the package installed."""
+    plugin = f"{NAME}.emulator.pytest_plugin"
+    loaded = {module for module in _loaded_by(f"import {plugin}") if _is_ours(module)}
+    assert loaded == {NAME, f"{NAME}.emulator", plugin}
+
+
+def test_the_emulator_runs_without_pytest() -> None:
+    modules = ", ".join(module for module in EMULATOR if not module.endswith(".pytest_plugin"))
+    loaded = _loaded_by(f"sys.modules['pytest'] = None; import {modules}")
+    assert set(modules.split(", ")) <= loaded
+    ours = {module for module in loaded if _is_ours(module) and _room(module) != "emulator"}
+    assert ours == {NAME, f"{NAME}.api", f"{NAME}.api.enums", f"{NAME}.api.operations"}
+    assert "airflow" not in loaded
+
+
+@pytest.mark.parametrize("name", package.__all__)
+def test_an_exported_name_resolves(name: str) -> None:
+    assert getattr(package, name) is getattr(package, name)
+    if name in package._PUBLIC:
+        assert getattr(package, name).__name__ == name
+
+
+def test_every_public_class_is_exported() -> None:
+    public = {"AsposeOcrHook", "AsposeOcrTaskSensor", "AsposeOcrTaskTrigger"}
+    operators = importlib.import_module(f"{NAME}.operators")
+    public |= {name for name in vars(operators) if name.startswith("AsposeOcr")}
+    assert public == set(package._PUBLIC)
+
+
+def test_the_package_has_all_that_operators_offers() -> None:
+    operators = importlib.import_module(f"{NAME}.operators")
+    assert set(operators.__all__) <= set(package.__all__)
+    assert [
+        name for name in operators.__all__ if getattr(package, name) is not getattr(operators, name)
+    ] == []
+
+
+def test_another_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'AsposeOcrTeleportOperator'"):
+        _ = package.AsposeOcrTeleportOperator
+
+
+@pytest.mark.parametrize("module", CLIENT_SIDE)
+def test_every_module_opens_with_its_invariant(module: str) -> None:
+    source = _path(module).read_text()
+    if source.strip():
+        docstring = ast.get_docstring(ast.parse(source)) or ""
+        assert "from __future__ import annotations" in source
+        assert docstring, f"{module} has no docstring"
