@@ -132,7 +132,8 @@ def name_map_index(context: Context, source_name: str | None) -> None:
     :param context: Airflow's context; Airflow renders the template from it when the task ends.
     :param source_name: Name of the document.
     """
-    if source_name and context["ti"].map_index >= 0 and not context.get("map_index_template"):
+    map_index = context["ti"].map_index
+    if source_name and map_index is not None and map_index >= 0 and not context.get("map_index_template"):
         # The name is foreign text: a value of the template, never a part of it.
         cast("dict[str, Any]", context)["aspose_ocr_source_name"] = shown(source_name, 120)
         context["map_index_template"] = MAP_INDEX_TEMPLATE
@@ -207,12 +208,13 @@ class WaitsForTask(_Operator):
             error_budget_seconds=default_seconds("error_budget_seconds"),
         )
 
-    def _wait_for(self, ref: TaskRef, context: Context) -> None:
+    def _wait_for(self, ref: TaskRef, context: Context, resume_method: str = "execute_complete") -> None:
         """
         Return when the task is completed; otherwise defer or raise.
 
         :param ref: The cloud task.
         :param context: Airflow's context.
+        :param resume_method: Name of the method that goes on after a deferral.
         """
         client = self._watch(ref)
         name_map_index(context, ref.source_name)
@@ -226,9 +228,9 @@ class WaitsForTask(_Operator):
             if isinstance(following, Finished):
                 return self._settle(ref, following.error)
             step = following
-        self._defer(ref, plan)
+        self._defer(ref, plan, resume_method)
 
-    def _defer(self, ref: TaskRef, plan: PollPlan) -> NoReturn:
+    def _defer(self, ref: TaskRef, plan: PollPlan, resume_method: str) -> NoReturn:
         now = time.time()
         trigger = AsposeOcrTaskTrigger(
             task=ref.to_dict(),
@@ -243,7 +245,7 @@ class WaitsForTask(_Operator):
         last = max(now, min(plan.deadline_at, ref.expires_at.timestamp()))
         backstop = timedelta(seconds=last - now + BACKSTOP_SECONDS)
         self.log.info("Deferring the wait for %s %s", ref.operation, ref.id)
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop)
+        self.defer(trigger=trigger, method_name=resume_method, timeout=backstop)
 
     def _resumed(self, event: Any, context: Context) -> TaskRef:
         """Return the task of a trigger's event if it is completed, otherwise raise."""
@@ -286,6 +288,10 @@ class WaitsForTask(_Operator):
             ref.operation, ref.id
         )
 
+    def _owns(self, ref: TaskRef) -> bool:
+        """Whether this Airflow task submitted the cloud task, so that its own retry submits it again."""
+        return self.owns_task
+
     def _fail(self, error: AsposeOcrError, ref: TaskRef | None = None) -> NoReturn:
         """
         Raise an error so that Airflow retries what a retry can mend and nothing else.
@@ -295,7 +301,7 @@ class WaitsForTask(_Operator):
         """
         hopeless = not error.retryable
         message = str(error)
-        if ref is not None and not self.owns_task and isinstance(error, TaskError):
+        if ref is not None and not self._owns(ref) and isinstance(error, TaskError):
             hopeless = hopeless or not isinstance(error, TaskPendingError)
             message = f"{message} It was submitted {ref.origin}: clear that task, not this one."
         if hopeless:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import (
+    AccessDeniedError,
     AsposeOcrError,
     TaskExpiredError,
     TaskFailedError,
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 GROWTH = 0.25
 #: A fresh task may not be known at once to every server behind the cloud's gateway; nothing documents that it is.
 YOUNG_SECONDS = 15.0
+#: A fresh token refused once in a wait that went well so far may have expired on the way; for longer it is a refusal.
+DENIED_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -125,11 +128,13 @@ class Poller:
         :param error: Why.
         :param now: Seconds since the epoch.
         """
-        if not error.retryable:
+        denied = isinstance(error, AccessDeniedError)
+        if not (error.retryable or denied):
             return Finished(error)
         if self._failing_since is None:
             self._failing_since = now
-        if now - self._failing_since >= self._plan.error_budget_seconds:
+        budget = self._plan.error_budget_seconds
+        if now - self._failing_since >= (min(budget, DENIED_SECONDS) if denied else budget):
             return Finished(error)
         return self._unless_late(now, error.retry_after_seconds or 0.0)
 

@@ -15,7 +15,14 @@ from airflow.configuration import conf
 from airflow.sdk import BaseOperator
 
 from airflow_provider_asposeocr.api.client import find_operation
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, SettingsError, SubmitUnknownError
+from airflow_provider_asposeocr.api.errors import (
+    AsposeOcrError,
+    SettingsError,
+    SubmitUnknownError,
+    TaskError,
+    TaskPendingError,
+    WaitError,
+)
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.settings import validate_settings
 from airflow_provider_asposeocr.compat import AirflowFailException
@@ -128,12 +135,32 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         :return: The task reference.
         """
         try:
-            ref = self._submit(context)
-            if self.wait_for_completion:
-                self._wait_for(ref, context)
+            try:
+                ref = self._submit(context)
+            except TaskPendingError:
+                upstream = self._upstream()
+                if upstream is None:
+                    raise
+                # Handed on in the pipelined mode: its result must be there before it can be sent.
+                self._wait_for(upstream, context, "execute_after_upstream")
+                ref = self._submit(context)
+            return self._submitted(ref, context)
         except AsposeOcrError as error:
-            self._fail(error)
-        return ref.to_dict()
+            self._fail(error, self._concerned(error))
+
+    def execute_after_upstream(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """
+        Go on after the trigger has fired for the upstream cloud task whose result is the source.
+
+        :param context: Airflow's context.
+        :param event: The trigger's event.
+        :return: The task reference.
+        """
+        try:
+            self._resumed(event, context)
+            return self._submitted(self._submit(context), context)
+        except AsposeOcrError as error:
+            self._fail(error, self._concerned(error))
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """
@@ -147,6 +174,25 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
             return self._resumed(event, context).to_dict()
         except AsposeOcrError as error:
             self._fail(error)
+
+    def _submitted(self, ref: TaskRef, context: Context) -> dict[str, Any]:
+        if self.wait_for_completion:
+            self._wait_for(ref, context)
+        return ref.to_dict()
+
+    def _upstream(self) -> TaskRef | None:
+        """Return the cloud task whose result is the source, if it is one."""
+        source = self._input()
+        return parse_task_ref(source) if is_task_ref(source) else None
+
+    def _owns(self, ref: TaskRef) -> bool:
+        upstream = self._upstream()
+        return upstream is None or upstream.id != ref.id
+
+    def _concerned(self, error: AsposeOcrError) -> TaskRef | None:
+        """Return the upstream cloud task if the error is about it, because then it is the one to clear."""
+        upstream = self._upstream() if isinstance(error, TaskError) else None
+        return upstream if upstream is not None and upstream.id == error.task_id else None
 
     def _submit(self, context: Context) -> TaskRef:
         hook = AsposeOcrHook(self.aspose_ocr_conn_id)
@@ -167,7 +213,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         self._watch(ref)
         if self._killed:
             self.on_kill()
-            raise AirflowFailException("The task was killed while it submitted.")
+            raise WaitError("The task was killed while it submitted.").about(ref.operation, ref.id)
         name_map_index(context, ref.source_name)
         context["ti"].xcom_push(key=TASK_ID_KEY, value=ref.id)
         return ref
@@ -227,6 +273,10 @@ class AsposeOcrRecognizePdfOperator(AsposeOcrSubmitOperator):
         super().__init__(operation="RecognizePdf", **kwargs)
 
 
+def _listed(regions: Any) -> Any:
+    return list(regions) if isinstance(regions, tuple) else regions
+
+
 class AsposeOcrRecognizeRegionsOperator(AsposeOcrSubmitOperator):
     """
     Recognize the text within given regions of an image; one result per region.
@@ -242,7 +292,7 @@ class AsposeOcrRecognizeRegionsOperator(AsposeOcrSubmitOperator):
         super().__init__(operation="RecognizeRegions", **kwargs)
         self.regions = regions
         if isinstance(regions, _KNOWN_AT_PARSE_TIME) and not is_task_ref(regions):
-            validate_settings(find_operation(self.operation), {"regions": regions}, rendered=False)
+            validate_settings(find_operation(self.operation), {"regions": _listed(regions)}, rendered=False)
 
     def _settings(self) -> Mapping[str, Any] | None:
         settings, regions = super()._settings(), rendered(self.regions)
@@ -251,7 +301,7 @@ class AsposeOcrRecognizeRegionsOperator(AsposeOcrSubmitOperator):
         if is_task_ref(regions):
             regions = self._detected(regions)
         # Rectangles become regions where settings are validated.
-        return {**(settings or {}), "regions": regions}
+        return {**(settings or {}), "regions": _listed(regions)}
 
     @staticmethod
     def _detected(task: Any) -> Any:

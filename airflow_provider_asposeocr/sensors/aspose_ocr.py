@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.configuration import conf
 from airflow.sdk import BaseSensorOperator
-from airflow.sdk.bases.sensor import (  # moved between versions; this is the one that the base raises
-    AirflowSkipException,  # type: ignore[attr-defined]  # imported there, not exported
-)
+
+# It moved between versions, and this is the one that the base class raises.
+from airflow.sdk.bases.sensor import AirflowSkipException  # type: ignore[attr-defined]  # not exported there
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError
 from airflow_provider_asposeocr.api.polling import Finished, Poller

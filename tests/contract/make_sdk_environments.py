@@ -39,7 +39,9 @@ def is_complete(folder: Path, release: str) -> bool:
     :param release: Key of ``REQUIREMENTS``.
     """
     stamp = _stamp(folder, release)
-    return stamp.is_file() and stamp.read_text() == _contents(release) and interpreter(folder, release).exists()
+    return (
+        stamp.is_file() and stamp.read_text() == _contents(release) and interpreter(folder, release).exists()
+    )
 
 
 def make(folder: Path, release: str) -> None:
@@ -65,7 +67,9 @@ def install(python: Path, requirements: tuple[str, ...]) -> None:
     """
     uv = _uv()
     if uv:
-        done = subprocess.run([*uv, "pip", "install", "--quiet", "--python", str(python), *requirements], check=False)
+        done = subprocess.run(
+            [*uv, "pip", "install", "--quiet", "--python", str(python), *requirements], check=False
+        )
         if done.returncode == 0:
             return
         print("uv could not install; trying pip", file=sys.stderr)

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 ID = "a197aade-bba9-4c7a-92c7-46851b3dceaa"
 TOKEN = "recorded-token"
-_DONE = {"id": ID, "taskStatus": "Completed", "responseStatusCode": "Ok", "results": [], "error": None}
+_DONE: dict[str, Any] = {
+    "id": ID,
+    "taskStatus": "Completed",
+    "responseStatusCode": "Ok",
+    "results": [],
+    "error": None,
+}
 
 
 @dataclass(frozen=True)

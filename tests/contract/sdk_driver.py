@@ -16,21 +16,22 @@ import sys
 import urllib.parse
 import urllib.request
 from importlib import import_module, metadata
+from typing import Any
 
-import aspose_ocr_cloud
-from aspose_ocr_cloud.configuration import Configuration
+import aspose_ocr_cloud  # type: ignore[import-not-found]  # is in the SDK's environment only
+from aspose_ocr_cloud.configuration import Configuration  # type: ignore[import-not-found]  # see above
 
 
-def snake(operation):
+def snake(operation: str) -> str:
     """Spell an operation as the SDK's methods do: ``RecognizePdf`` is ``recognize_pdf``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", operation).lower()
 
 
-def client(host, token):
+def client(host: str, token: str | None) -> Any:
     return aspose_ocr_cloud.ApiClient(Configuration(host=host, access_token=token))
 
 
-def client_of_24_8(host, token):
+def client_of_24_8(host: str, token: str | None) -> Any:
     # This release's constructor takes a token and ignores it; it asks for one of its own, at the live cloud, as soon as
     # it is given an id.
     configuration = Configuration(host=host)
@@ -38,27 +39,26 @@ def client_of_24_8(host, token):
     return aspose_ocr_cloud.ApiClient(configuration)
 
 
-def has_token_of_its_own():
+def has_token_of_its_own() -> bool:
     return hasattr(Configuration, "get_token")
 
 
-def api(operation, host, token):
+def api(operation: str, host: str, token: str | None) -> Any:
     module = import_module(f"aspose_ocr_cloud.api.{snake(operation)}_api")
     make_client = client_of_24_8 if has_token_of_its_own() else client
     return getattr(module, f"{operation}Api")(make_client(host, token))
 
 
-def body_class(method):
+def body_class(method: Any) -> Any:
     """Return the class of the body that a submit takes, as its signature says."""
-    parameters = [parameter for parameter in inspect.signature(method).parameters.values()]
-    return parameters[0].annotation
+    return next(iter(inspect.signature(method).parameters.values())).annotation
 
 
-def release():
+def release() -> str:
     return metadata.version("aspose-ocr-cloud")
 
 
-def documented_token(host, client_id, client_secret):
+def documented_token(host: str, client_id: str, client_secret: str) -> Any:
     """Ask for a token as the vendor's docs say; 24.11.0 cannot."""
     fields = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
     request = urllib.request.Request(f"{host}/connect/token", urllib.parse.urlencode(fields).encode())
@@ -66,7 +66,7 @@ def documented_token(host, client_id, client_secret):
         return json.load(answer)["access_token"]
 
 
-def own_token(host, client_id, client_secret):
+def own_token(host: str, client_id: str, client_secret: str) -> Any:
     """Let 24.8.0 ask for its token; the URL is an attribute, and its constructor would ask the live cloud."""
     configuration = Configuration(host=host)
     configuration.auth_host = f"{host}/connect/token"
@@ -75,7 +75,7 @@ def own_token(host, client_id, client_secret):
     return configuration.get_token()
 
 
-def submit(host, token, operation, file, settings):
+def submit(host: str, token: str | None, operation: str, file: str, settings: dict[str, Any]) -> Any:
     calls = api(operation, host, token)
     method = getattr(calls, f"post_{snake(operation)}")
     body = body_class(method)
@@ -91,7 +91,7 @@ def submit(host, token, operation, file, settings):
     return method(body(**fields))
 
 
-def default_settings(operation):
+def default_settings(operation: str) -> Any:
     """Return the settings that the SDK adds to what the user sets."""
     body = body_class(getattr(api(operation, "http://127.0.0.1:9", None), f"post_{snake(operation)}"))
     if "settings" not in body.model_fields:
@@ -101,30 +101,30 @@ def default_settings(operation):
     return {} if required else model().to_dict()
 
 
-def status(host, token, id):
+def status(host: str, token: str | None, id: str) -> Any:
     return json.loads(api("Utilities", host, token).get_task_status(id=id).to_json())
 
 
-def fetch(host, token, operation, id):
+def fetch(host: str, token: str | None, operation: str, id: str) -> Any:
     return json.loads(getattr(api(operation, host, token), f"get_{snake(operation)}")(id=id).to_json())
 
 
-def cancel(host, token, operation, id):
+def cancel(host: str, token: str | None, operation: str, id: str) -> Any:
     return getattr(api(operation, host, token), f"cancel_{snake(operation)}")(id=id)
 
 
-def vocabulary(name):
+def vocabulary(name: str) -> list[str]:
     return [entry.value for entry in getattr(aspose_ocr_cloud.models, name)]
 
 
-def configuration_of_the_readme():
+def configuration_of_the_readme() -> None:
     """Build the configuration of the README. Must not be called in 24.8.0, where it calls the live cloud."""
     if has_token_of_its_own():
         raise AssertionError("this would call the live cloud")
     Configuration(client_id="anybody", client_secret="anything")
 
 
-def default_host():
+def default_host() -> Any:
     return Configuration().host
 
 
@@ -146,14 +146,13 @@ COMMANDS = {
 }
 
 
-def answer(line):
+def answer(line: str) -> dict[str, Any]:
     command = json.loads(line)
     try:
         return {"value": COMMANDS[command.pop("command")](**command)}
     except Exception as error:  # Whatever the SDK raises is what the test wants to see.
-        status = getattr(error, "status", None) or getattr(error, "code", None)
-        status = status if isinstance(status, int) else None
-        return {"error": {"type": type(error).__name__, "status": status, "message": str(error)[:2000]}}
+        http_status = getattr(error, "status", None)  # urllib's errors and the SDK's have it both.
+        return {"error": {"type": type(error).__name__, "status": http_status, "message": str(error)[:2000]}}
 
 
 if __name__ == "__main__":

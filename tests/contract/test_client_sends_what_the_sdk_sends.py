@@ -38,6 +38,13 @@ def client(recorder: Recorder) -> Iterator[CloudClient]:
     running.close()
 
 
+class NoResults:
+    """The recorder's answers have none."""
+
+    def begin(self) -> Callable[[bytes], object]:
+        raise AssertionError("a result began")
+
+
 def token_for(operation: str) -> str | None:
     return TOKEN if OPERATIONS[operation].needs_token else None
 
@@ -71,7 +78,7 @@ def test_a_submit(
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))
 def test_status_fetch_and_cancel(sdk: Sdk, recorder: Recorder, client: CloudClient, operation: str) -> None:
     client.status(operation, ID)
-    client.fetch(operation, ID, _never)
+    client.fetch(operation, ID, NoResults)
     client.cancel(operation, ID)
     ours = recorder.take()
     who: dict[str, Any] = {"host": recorder.url, "token": token_for(operation), "id": ID}
@@ -81,10 +88,6 @@ def test_status_fetch_and_cancel(sdk: Sdk, recorder: Recorder, client: CloudClie
     assert ours == recorder.take()
     assert [request.method for request in ours] == ["GET", "GET", "DELETE"]
     assert all(request.query == (("id", ID),) for request in ours)
-
-
-def _never() -> Any:
-    raise AssertionError("there are no results")
 
 
 @pytest.mark.parametrize(
@@ -99,13 +102,13 @@ def _never() -> Any:
         ("DsrConfidence", enums.DSR_CONFIDENCES),
     ],
 )
-def test_our_words_are_those_of_the_latest_release(
-    latest_sdk: Sdk, name: str, ours: tuple[str, ...]
-) -> None:
+def test_our_words_are_those_of_the_latest_release(latest_sdk: Sdk, name: str, ours: tuple[str, ...]) -> None:
     assert sorted(latest_sdk.call("vocabulary", name=name)) == sorted(ours)
 
 
-def test_the_recorder_tells_bodies_apart(recorder: Recorder, client: CloudClient, document: Callable[[str], Path]) -> None:
+def test_the_recorder_tells_bodies_apart(
+    recorder: Recorder, client: CloudClient, document: Callable[[str], Path]
+) -> None:
     client.submit("RecognizeImage", document("RecognizeImage"), {"language": "English"})
     client.submit("RecognizeImage", document("RecognizeImage"), {"language": "German"})
     first, second = recorder.take()

@@ -117,7 +117,9 @@ def test_a_task_from_submit_to_cancel(
     assert session.fetch(operation, id) == answer
 
     assert session.cancel(operation, id) is None
-    assert session.status(id)["taskStatus"] == "NotExist"
+    if OPERATIONS[operation].needs_token:
+        # Without a token the emulator tells the status of trial tasks only, and this id is no trial task's any more.
+        assert session.status(id)["taskStatus"] == "NotExist"
     assert session.fetch(operation, id)["taskStatus"] == "NotExist"
     assert aspose_ocr_emulator.control.billing() == {operation: 1}
 
@@ -167,12 +169,13 @@ def test_a_bad_or_missing_token_is_the_sdks_unauthorized_exception(
     sdk: Sdk, aspose_ocr_emulator: Emulator, document: Callable[[str], Path], token: str | None
 ) -> None:
     stranger = Session(sdk, aspose_ocr_emulator.url, token)
-    for call in (
+    calls: list[Callable[[], Any]] = [
         lambda: stranger.submit("RecognizeImage", document("RecognizeImage")),
         lambda: stranger.fetch("RecognizeImage", "any-id"),
         lambda: stranger.status("any-id"),
         lambda: stranger.cancel("RecognizeImage", "any-id"),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(SdkError) as raised:
             call()
         assert (raised.value.type, raised.value.status) == ("UnauthorizedException", 401)

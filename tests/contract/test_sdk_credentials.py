@@ -43,9 +43,7 @@ def test_24_8_gets_its_own_token(
 def test_24_8_stumbles_over_wrong_credentials(sdk_24_8: Sdk, aspose_ocr_emulator: Emulator) -> None:
     # Defect: it does not look at the status of the answer.
     with pytest.raises(SdkError, match="KeyError.*access_token"):
-        sdk_24_8.call(
-            "own_token", host=aspose_ocr_emulator.url, client_id="emulator", client_secret="wrong"
-        )
+        sdk_24_8.call("own_token", host=aspose_ocr_emulator.url, client_id="emulator", client_secret="wrong")
     (entry,) = aspose_ocr_emulator.control.journal()
     assert (entry["path"], entry["status"]) == ("/connect/token", 400)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk import Connection
 from airflow.sdk.log import redact  # type: ignore[attr-defined]  # is no public name
+from structlog.testing import capture_logs
 
 sys.path.append(str(Path(__file__).parent / "api"))
 
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    from structlog.typing import EventDict
+
     from airflow_provider_asposeocr.api.account import Account
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
@@ -45,6 +49,11 @@ def account(extra: dict[str, Any] | None = None, **fields: Any) -> Account:
     return account_of(
         Connection(conn_id="ocr", conn_type="aspose_ocr", extra=json.dumps(extra or {}), **given)
     )
+
+
+def _text(logged: list[EventDict]) -> str:
+    """What Airflow's loggers were given, before anything is masked. Its own loggers do not reach caplog."""
+    return " ".join(str(entry["event"]) % tuple(entry.get("positional_args", ())) for entry in logged)
 
 
 class TestConnection:
@@ -122,6 +131,22 @@ class TestConnection:
         )
         assert await AsposeOcrHook.aaccount(conn_id) == AsposeOcrHook(conn_id).account
 
+    @pytest.mark.parametrize("extra", ["nonsense", "[1]", "5", '"text"', "null", '{"ca_bundle"'])
+    async def test_extras_that_are_no_object_are_named_both_ways(
+        self, connection: Callable[..., str], extra: str
+    ) -> None:
+        conn_id = connection(login="i", password=SECRET, extra=extra)
+        with pytest.raises(InputError, match="extras are not a JSON object"):
+            _ = AsposeOcrHook(conn_id).account
+        with pytest.raises(InputError, match="extras are not a JSON object"):
+            await AsposeOcrHook.aaccount(conn_id)
+
+    @pytest.mark.parametrize("name", ["ca_bundle", "proxy", "token_url"])
+    @pytest.mark.parametrize("value", [5, True, ["http://p.example"], {"a": 1}])
+    def test_a_text_that_is_none_is_named(self, name: str, value: Any) -> None:
+        with pytest.raises(InputError, match=f"{name} in the connection's extras is not a text"):
+            account({name: value})
+
     def test_a_missing_connection_is_named(self) -> None:
         with pytest.raises(Exception, match="no_such_connection"):
             _ = AsposeOcrHook("no_such_connection").account
@@ -134,6 +159,15 @@ class TestSecrets:
         said = redact(f"it is another-secret-word over {proxy}")
         assert "another-secret-word" not in said
         assert "hunter2" not in said
+
+    async def test_they_are_masked_in_the_triggerer_too(self, connection: Callable[..., str]) -> None:
+        proxy = "http://user:swordfish@proxy.example"
+        conn_id = connection(login="i", password="a-third-secret-word", extra={"proxy": proxy})
+        assert "swordfish" in str(redact(f"over {proxy}"))
+        await AsposeOcrHook.aaccount(conn_id)
+        said = str(redact(f"it is a-third-secret-word over {proxy}"))
+        assert "a-third-secret-word" not in said
+        assert "swordfish" not in said
 
     def test_a_token_is_masked_the_moment_it_exists(
         self, aspose_ocr_emulator: Emulator, connection: Callable[..., str]
@@ -166,6 +200,22 @@ class TestSecrets:
         error = caught.value
         said = f"{error} {error!r} {error.to_dict()} {hook.account!r} {vars(hook)} {vars(hook.client)} {caplog.text}"
         assert SECRET not in said
+
+    def test_nothing_shows_the_token(
+        self, hook: AsposeOcrHook, source: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.DEBUG), capture_logs() as logged:
+            task = hook.submit("RecognizeImage", source)
+            hook.wait(task, poll_interval_seconds=0.01)
+            hook.fetch(task)
+        token = hook.client._token()
+        slot = hook.client._tokens.usable(0.0)
+        assert slot is not None
+        assert slot.value == token
+        said = f"{caplog.text} {_text(logged)}"
+        assert f"Submitted RecognizeImage {task['id']}" in said
+        shown = f"{slot!r} {slot} {task} {hook!r} {vars(hook)} {hook.client!r} {vars(hook.client)}"
+        assert token not in shown + said
 
 
 class TestTestConnection:
@@ -257,6 +307,21 @@ class TestTestConnection:
         assert not works
         assert "404" in said
 
+    def test_a_certificate_that_nobody_trusts(
+        self, connection: Callable[..., str], own_certificate: Path
+    ) -> None:
+        state = answering("200 OK", b'{"taskStatus":"NotExist"}', "Content-Type: application/json")
+        with RawServer(state, tls=own_certificate) as server:
+            extra: dict[str, Any] = {"evaluation_mode": True}
+            works, said = self._test(connection("untrusted", host=server.url, extra=extra))
+            assert not works
+            assert "the certificate of the server is not trusted" in said
+            assert "Set ca_bundle in the connection's extras" in said
+            # And what it says to do helps.
+            extra["ca_bundle"] = str(own_certificate)
+            works, said = self._test(connection("trusted", host=server.url, extra=extra))
+            assert works, said
+
     def test_no_tls_there(self, connection: Callable[..., str]) -> None:
         def plain(peer: socket.socket) -> None:
             peer.recv(65536)
@@ -279,6 +344,9 @@ class TestTestConnection:
             ),
             ({"extra": {"evaluation_mode": True, "max_requests_per_second": []}}, "max_requests_per_second"),
             ({"extra": {"evaluation_mode": True, "ca_bundle": "/no/such.pem"}}, "/no/such.pem"),
+            ({"extra": {"evaluation_mode": True, "ca_bundle": 5}}, "ca_bundle"),
+            ({"extra": {"evaluation_mode": True, "proxy": ["http://p.example"]}}, "proxy"),
+            ({"login": "i", "password": "s", "extra": "nonsense"}, "not a JSON object"),
         ],
     )
     def test_a_form_that_makes_no_sense(
@@ -287,6 +355,17 @@ class TestTestConnection:
         works, words = self._test(connection(**fields))
         assert not works
         assert said in words
+
+
+@pytest.fixture(scope="module")
+def own_certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a certificate for 127.0.0.1 that signs itself, with its key in the same file."""
+    key, certificate = (tmp_path_factory.mktemp("tls") / name for name in ("key.pem", "certificate.pem"))
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2".split()
+    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    certificate.write_bytes(key.read_bytes() + certificate.read_bytes())
+    return certificate
 
 
 @pytest.fixture
@@ -357,6 +436,49 @@ class TestFromATask:
         with pytest.raises(TaskTimeoutError):
             hook.wait(task, timeout_seconds=0.2, poll_interval_seconds=0.05)
         assert [each["deleted"] for each in aspose_ocr_emulator.control.tasks()] == [True]
+        (deleted,) = self._deletes(aspose_ocr_emulator)
+        assert (deleted["id"], deleted["status"]) == (task["id"], 200)
+
+    def test_wait_that_cannot_cancel_still_says_that_it_timed_out(
+        self,
+        hook: AsposeOcrHook,
+        aspose_ocr_emulator: Emulator,
+        source: str,
+    ) -> None:
+        aspose_ocr_emulator.control.add_faults(
+            {"kind": "task_stuck"}, {"kind": "status", "method": "DELETE", "status": 503, "count": 9}
+        )
+        task = hook.submit("RecognizeImage", source)
+        with capture_logs() as logged, pytest.raises(TaskTimeoutError):
+            hook.wait(task, timeout_seconds=0.1, poll_interval_seconds=0.05)
+        assert [entry["status"] for entry in self._deletes(aspose_ocr_emulator)] == [503]
+        assert f"Could not cancel RecognizeImage {task['id']}" in _text(logged)
+
+    def test_wait_that_ends_otherwise_cancels_nothing(
+        self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str
+    ) -> None:
+        hook.wait(hook.submit("RecognizeImage", source), poll_interval_seconds=0.01)
+        aspose_ocr_emulator.control.add_faults({"kind": "task_error"})
+        with pytest.raises(TaskFailedError):
+            hook.wait(hook.submit("RecognizeImage", source), poll_interval_seconds=0.01)
+        assert self._deletes(aspose_ocr_emulator) == []
+
+    @staticmethod
+    def _deletes(emulator: Emulator) -> list[dict[str, Any]]:
+        return [entry for entry in emulator.control.journal() if entry["method"] == "DELETE"]
+
+    def test_an_upstream_of_another_connection_is_fetched_there(
+        self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str, connection: Callable[..., str]
+    ) -> None:
+        upstream = hook.submit("UpscaleImage", source)
+        hook.wait(upstream, poll_interval_seconds=0.01)
+        with Emulator(Options(engine="canned")) as elsewhere:
+            conn_id = connection("elsewhere", host=elsewhere.url, login="emulator", password="emulator")
+            task = AsposeOcrHook(conn_id).submit("RecognizeImage", upstream)
+            assert (task["conn_id"], task["source_name"]) == ("elsewhere", "page.png")
+            assert elsewhere.control.billing() == {"RecognizeImage": 1}
+            assert [each["id"] for each in elsewhere.control.tasks()] == [task["id"]]
+        assert aspose_ocr_emulator.control.billing() == {"UpscaleImage": 1}
 
     def test_a_task_of_another_connection_is_asked_for_there(
         self, aspose_ocr_emulator: Emulator, hook: AsposeOcrHook, source: str, connection: Callable[..., str]

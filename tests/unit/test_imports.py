@@ -22,7 +22,7 @@ NAME = package.__name__
 ORDER = (
     ("__init__", "get_provider_info"),
     ("api",),
-    ("defaults", "clients", "storage"),
+    ("compat", "defaults", "clients", "storage"),
     ("sources",),
     ("hooks",),
     ("triggers",),

@@ -71,8 +71,9 @@ class Asked(dict[str, Any]):
 
 
 def _account(extra: dict[str, Any]) -> Account:
-    fields = {"login": "the-id", "password": "the-secret", "extra": json.dumps(extra)}
-    return aspose_ocr.account_of(Connection(conn_id="ocr", conn_type="aspose_ocr", **fields))
+    said = json.dumps(extra)
+    conn = Connection(conn_id="o", conn_type="aspose_ocr", login="i", password="the-secret", extra=said)
+    return aspose_ocr.account_of(conn)
 
 
 def test_it_is_what_airflow_s_schema_asks_for() -> None:
@@ -137,11 +138,12 @@ class TestConnectionType:
         assert self.TYPE["hook-name"] == AsposeOcrHook.hook_name
 
     def test_airflow_makes_the_hook_of_a_connection_and_can_test_it(self) -> None:
-        made = Connection(conn_id="of_airflow", conn_type="aspose_ocr").get_hook()
+        made = Connection(conn_id="of_airflow", conn_type="aspose_ocr").get_hook()  # type: ignore[no-untyped-call]  # as Airflow has it
         assert isinstance(made, AsposeOcrHook)
         assert getattr(made, AsposeOcrHook.conn_name_attr) == "of_airflow"
         assert getattr(AsposeOcrHook(), AsposeOcrHook.conn_name_attr) == AsposeOcrHook.default_conn_name
-        info = ProvidersManagerTaskRuntime().hooks["aspose_ocr"]
+        providers = ProvidersManagerTaskRuntime()  # type: ignore[no-untyped-call]  # as Airflow declares it
+        info = providers.hooks["aspose_ocr"]
         assert info is not None
         assert (info.hook_name, info.package_name) == (AsposeOcrHook.hook_name, INFO["package-name"])
         assert info.connection_id_attribute_name == AsposeOcrHook.conn_name_attr

@@ -371,7 +371,6 @@ class TestNothingLost:
         [
             {"kind": "bad_base64"},
             {"kind": "truncate"},
-            {"kind": "truncate", "chunked": True},
             {"kind": "html"},
             {"kind": "no_results"},
             {"kind": "partial"},

@@ -45,3 +45,13 @@ with DAG("test_templated_settings", params={**PARAMS, "language": Param("English
     AsposeOcrRecognizeImageOperator(
         task_id="recognize", source="{{ params.scan }}", settings={"language": "{{ params.language }}"}
     )
+
+# Submits that hand on at once: the next submit waits for the upstream result in the triggerer, then sends it.
+with DAG("test_pipelined_chain", params=PARAMS, default_args={"deferrable": True, "inline_wait_seconds": 0}):
+    early = AsposeOcrUpscaleImageOperator(
+        task_id="upscale", source="{{ params.scan }}", wait_for_completion=False
+    )
+    late = AsposeOcrRecognizeImageOperator(
+        task_id="recognize", source=early.output, wait_for_completion=False
+    )
+    AsposeOcrFetchResultOperator(task_id="fetch", task=late.output, destination="{{ params.outbox }}")

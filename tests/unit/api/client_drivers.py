@@ -32,7 +32,7 @@ class Driver:
     """One of the two clients, spoken to the same way; its waits are noted and not slept."""
 
     name = ""
-    client: Any
+    client: CloudClient | AsyncCloudClient
 
     def __init__(self, account: Account, memory: Path | None = None) -> None:
         self.account = account
@@ -60,6 +60,7 @@ class Driver:
 
 class SyncDriver(Driver):
     name = "requests"
+    client: CloudClient
 
     def __init__(self, account: Account, memory: Path | None = None) -> None:
         super().__init__(account, memory)
@@ -83,6 +84,7 @@ class SyncDriver(Driver):
 
 class AsyncDriver(Driver):
     name = "aiohttp"
+    client: AsyncCloudClient
 
     def __init__(self, account: Account, memory: Path | None = None) -> None:
         super().__init__(account, memory)

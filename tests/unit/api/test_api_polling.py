@@ -180,7 +180,15 @@ class TestErrors:
     def test_only_what_a_retry_may_heal_is_waited_out(self, cls: type[errors.AsposeOcrError]) -> None:
         error = cls("Oh.")
         step = poller().on_error(error, START + 10)
-        assert step == (Wait(2.5) if cls.retryable else Finished(error))
+        waits = cls.retryable or cls is errors.AccessDeniedError
+        assert step == (Wait(2.5) if waits else Finished(error))
+
+    def test_a_refused_token_has_a_budget_of_its_own(self) -> None:
+        # Tokens may expire on the way, twice in a row even; a refusal that lasts is one.
+        subject, refused = poller(), errors.AccessDeniedError("401")
+        for age in (100, 110, 129.9):
+            assert isinstance(subject.on_error(refused, START + age), Wait)
+        assert subject.on_error(refused, START + 130) == Finished(refused)
 
     def test_retry_after_is_obeyed(self) -> None:
         error = errors.RateLimitedError("429", retry_after_seconds=77)

@@ -175,8 +175,19 @@ class TestBroken:
 
     @pytest.mark.parametrize("end", range(len(WHOLE)))
     def test_half_a_body_is_never_a_result(self, end: int) -> None:
-        with pytest.raises((ResultCorruptError, UnexpectedResponseError)):
+        begun = end > self.WHOLE.index('"data": "') + len('"data": ')
+        named = ResultCorruptError if begun else (ResultCorruptError, UnexpectedResponseError)
+        with pytest.raises(named):
             read(self.WHOLE[:end].encode(), [])
+
+    @pytest.mark.parametrize("data", [["QQ=="], {"data": "QQ=="}, [{"data": "QQ=="}], {}, 1.5])
+    def test_data_that_is_no_string_is_no_result(self, data: Any) -> None:
+        sink = Parts()
+        reader = ResponseReader(sink)
+        reader.feed(json.dumps(answer(results=[{"data": data}])).encode())
+        with pytest.raises(UnexpectedResponseError):
+            reader.close()
+        assert sink.parts == []
 
     @pytest.mark.parametrize(
         "data",

@@ -1,0 +1,73 @@
+"""What Airflow's task runner and triggerer do with operators and triggers, in this process."""
+
+from __future__ import annotations
+
+import json
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.execution_time.context import set_current_context
+
+from airflow_provider_asposeocr.clients import loop_clients
+from airflow_provider_asposeocr.hooks.aspose_ocr import mask_token
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
+
+
+class TaskInstance:
+    """A task instance that records its XComs."""
+
+    def __init__(self, task_id: str, map_index: int = -1) -> None:
+        self.dag_id, self.run_id, self.task_id, self.map_index = "the_dag", "the_run", task_id, map_index
+        self.start_date = datetime.now(UTC)
+        self.xcoms: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcoms[key] = json.loads(json.dumps(value))
+
+    def xcom_pull(self, task_ids: str, key: str, map_indexes: int) -> Any:
+        assert (task_ids, map_indexes) == (self.task_id, self.map_index)
+        return self.xcoms.get(key)
+
+    def get_first_reschedule_date(self, _: Any) -> None:
+        return None
+
+
+def context_for(operator: Any, map_index: int = -1) -> Any:
+    """A context as far as the provider's operators and Airflow's bases look at it."""
+    ti = TaskInstance(operator.task_id, map_index)
+    return {"ti": ti, "task_instance": ti, "run_id": ti.run_id, "task": operator, "map_index_template": None}
+
+
+def execute(operator: Any, context: Any = None) -> Any:
+    """Run the operator as a worker does."""
+    context = context or context_for(operator)
+    with set_current_context(context):
+        return operator.execute(context)
+
+
+def deferral(operator: Any, context: Any = None) -> TaskDeferred:
+    """Run the operator until it defers."""
+    with pytest.raises(TaskDeferred) as caught:
+        execute(operator, context)
+    return caught.value
+
+
+def resume(operator: Any, event: Any, context: Any = None) -> Any:
+    """Run a new object of the operator after its trigger has fired."""
+    context = context or context_for(operator)
+    stored = json.loads(json.dumps({"event": event}))
+    with set_current_context(context):
+        return operator.resume_execution("execute_complete", stored, context)
+
+
+async def events_of(trigger: Any) -> list[Any]:
+    """Run a trigger to its end."""
+    try:
+        async with aclosing(trigger.run()) as running:
+            return [event.payload async for event in running]
+    finally:
+        await loop_clients(mask_token).close()

@@ -1,0 +1,616 @@
+from __future__ import annotations
+
+import json
+import threading
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.definitions.mappedoperator import MappedOperator
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferralError, TaskDeferralTimeout
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow_tasks import PNG, context_for, deferral, events_of, execute, resume
+
+from airflow_provider_asposeocr import clients, operators
+from airflow_provider_asposeocr.api import errors
+from airflow_provider_asposeocr.api.errors import SettingsError, StorageError, SubmitUnknownError
+from airflow_provider_asposeocr.operators import (
+    AsposeOcrBinarizeImageOperator,
+    AsposeOcrDetectRegionsOperator,
+    AsposeOcrFetchResultOperator,
+    AsposeOcrRecognizeImageOperator,
+    AsposeOcrRecognizeRegionsOperator,
+    AsposeOcrSubmitOperator,
+    AsposeOcrUpscaleImageOperator,
+)
+from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from airflow_provider_asposeocr.emulator.control import EmulatorControl
+    from airflow_provider_asposeocr.emulator.server import Emulator
+
+STATUS = "*/GetTaskStatus"
+SUBMITS = [
+    getattr(operators, name)
+    for name in operators.__all__
+    if name not in ("AsposeOcrSubmitOperator", "AsposeOcrFetchResultOperator")
+]
+REF = {
+    "operation": "RecognizeImage",
+    "id": "id-1",
+    "submitted_at": "2026-03-01T12:00:00+00:00",
+    "conn_id": "ocr",
+    "task_id": "recognize",
+    "dag_id": "d",
+    "run_id": "r",
+}
+
+
+@pytest.fixture
+def cloud(
+    aspose_ocr_emulator: Emulator, cloud_connection: str, monkeypatch: pytest.MonkeyPatch
+) -> EmulatorControl:
+    # The emulator has forgotten its tokens, and a renewal would be in every journal.
+    monkeypatch.setattr(clients, "_clients", {})
+    return aspose_ocr_emulator.control
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> str:
+    (tmp_path / "page.png").write_bytes(PNG)
+    return f"{tmp_path}/page.png"
+
+
+def recognize(source: Any, cls: Any = AsposeOcrRecognizeImageOperator, **given: Any) -> Any:
+    fields = {"task_id": "recognize", "aspose_ocr_conn_id": "ocr", "poll_interval_seconds": 0.05}
+    return cls(source=source, **{**fields, "max_poll_interval_seconds": 0.1, **given})
+
+
+def fetch(task: Any, destination: Any, **given: Any) -> Any:
+    fields = {"task_id": "fetch", "poll_interval_seconds": 0.05, "max_poll_interval_seconds": 0.1}
+    return AsposeOcrFetchResultOperator(task=task, destination=str(destination), **{**fields, **given})
+
+
+def methods(cloud: EmulatorControl) -> list[str]:
+    return [entry["method"] for entry in cloud.journal() if entry["path"] != "/connect/token"]
+
+
+def deletes(cloud: EmulatorControl) -> list[dict[str, Any]]:
+    return [entry for entry in cloud.journal() if entry["method"] == "DELETE"]
+
+
+class TestParseTime:
+    @pytest.mark.parametrize("make", [lambda **k: recognize("/x", **k), lambda **k: fetch(REF, "/x/", **k)])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "inline_wait_seconds",
+            "poll_interval_seconds",
+            "max_poll_interval_seconds",
+            "timeout_seconds",
+            "cancel_on_kill",
+        ],
+    )
+    def test_a_bad_number_or_policy_is_named(self, make: Callable[..., Any], name: str) -> None:
+        for bad in (-1, "maybe", float("nan"), float("inf")):
+            with pytest.raises(ValueError, match=f"^{name} must be"):
+                make(**{name: bad})
+
+    @pytest.mark.parametrize(
+        ("name", "bad"),
+        [
+            ("if_exists", "ask"),
+            ("on_incomplete", "ask"),
+            ("inline_text_bytes", -1),
+            ("inline_text_bytes", 1.5),
+            ("inline_text_bytes", True),
+        ],
+    )
+    def test_a_bad_policy_of_the_fetch_is_named(self, name: str, bad: Any) -> None:
+        with pytest.raises(ValueError, match=f"^{name} must be"):
+            fetch(REF, "/x/", **{name: bad})
+
+    def test_a_bad_policy_of_the_submit_is_named(self) -> None:
+        with pytest.raises(ValueError, match="^on_unknown_submit must be one of 'resubmit', 'fail'"):
+            recognize("/x", on_unknown_submit="ask")
+
+    def test_an_unknown_operation_is_named(self) -> None:
+        with pytest.raises(errors.InputError, match="Did you mean 'RecognizeReceipt'"):
+            recognize("/x", AsposeOcrSubmitOperator, operation="RecognizeReciept")
+
+    @pytest.mark.parametrize(
+        ("settings", "said"),
+        [
+            ({"langauge": "English"}, "'langauge' does not apply to RecognizeImage"),
+            ({"language": "english"}, "Did you mean 'English'"),
+            ({"resultType": "Docx"}, "'Docx'"),
+            (["English"], "must be a mapping, not list"),
+            (5, "must be a mapping, not int"),
+            ({"language": "{{ params.x }}", "dsrMode": "DSR"}, "dsrMode"),
+        ],
+    )
+    def test_bad_settings_are_named(self, settings: Any, said: str) -> None:
+        with pytest.raises(SettingsError, match=said):
+            recognize("/x", settings=settings)
+
+    def test_templates_pass_and_are_checked_once_rendered(self, cloud: EmulatorControl, page: str) -> None:
+        for settings in ("{{ params.settings }}", {"language": "{{ params.language }}"}):
+            recognize(page, settings=settings)
+        for rendered in ({"language": "Klingon"}, '{"language": "Klingon"}', "['English']", "English"):
+            operator = recognize(page, settings="{{ params.settings }}")
+            operator.settings = rendered
+            with pytest.raises(AirflowFailException, match="Klingon|must be a mapping"):
+                execute(operator)
+        assert cloud.journal() == []
+
+    @pytest.mark.parametrize("regions", [[[1, 2, 3]], [[9, 9, 1, 1]], 5, [], [{"x": 1}], [["a", 1, 2, 3]]])
+    def test_bad_regions_are_named(self, regions: Any) -> None:
+        with pytest.raises(SettingsError, match=r"[Rr]egion"):
+            recognize("/x", AsposeOcrRecognizeRegionsOperator, regions=regions)
+
+    @pytest.mark.parametrize("regions", ["{{ x }}", REF, None, [[0, 0, 5, 5]], "[[0, 0, 5, 5]]"])
+    def test_what_may_be_regions_passes(self, regions: Any) -> None:
+        assert recognize("/x", AsposeOcrRecognizeRegionsOperator, regions=regions).regions == regions
+
+    @pytest.mark.parametrize("cls", SUBMITS, ids=lambda cls: cls.__name__)
+    def test_in_a_dag(self, cls: Any) -> None:
+        with DAG("d") as dag:
+            upstream = recognize("/x", AsposeOcrUpscaleImageOperator, task_id="upstream")
+            one = recognize(upstream.output, cls, task_id="one")
+            other = cls.partial(task_id="other", deferrable=True).expand(source=["/a.png", "/b.png"])
+            done = AsposeOcrTaskSensor(task_id="done", task=one.output)
+            kept = fetch(done.output, "/out/", task_id="kept")
+            many = AsposeOcrFetchResultOperator.partial(task_id="many", destination="/out/").expand(
+                task=other.output
+            )
+            AsposeOcrTaskSensor.partial(task_id="all_done").expand(task=other.output)
+        for operator in (one, done, kept):
+            assert all(hasattr(operator, field) for field in operator.template_fields)
+        assert isinstance(other, MappedOperator)
+        assert isinstance(many, MappedOperator)
+        assert one.upstream_task_ids == {"upstream"}
+        again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+        assert set(again.task_dict) == {"upstream", "one", "other", "done", "kept", "many", "all_done"}
+        assert again.task_dict["done"].task_type == "AsposeOcrTaskSensor"
+        assert tuple(again.task_dict["one"].template_fields) == cls.template_fields
+
+    def test_settings_may_come_from_a_task(self) -> None:
+        with DAG("d"):
+            upstream = recognize("/x", task_id="upstream")
+            operator = recognize("/x", settings=upstream.output, task_id="one")
+        assert operator.upstream_task_ids == {"upstream"}
+
+    def test_a_mapped_operator_unmaps(self) -> None:
+        with DAG("d"):
+            mapped = AsposeOcrBinarizeImageOperator.partial(task_id="t").expand(source=["/a.png"])
+        operator: Any = mapped.unmap({"source": "/a.png"})
+        assert (operator.operation, operator.source) == ("BinarizeImage", "/a.png")
+
+
+class TestWait:
+    def test_what_is_done_soon_is_not_deferred(self, cloud: EmulatorControl, page: str) -> None:
+        operator = recognize(page, deferrable=True, inline_wait_seconds=20)
+        context = context_for(operator, map_index=2)
+        ref = execute(operator, context)
+        assert ref["id"] == context["ti"].xcoms["aspose_ocr_task_id"] == cloud.tasks()[0]["id"]
+        assert (ref["task_id"], ref["map_index"], ref["source_name"]) == ("recognize", 2, "page.png")
+        assert json.loads(json.dumps(ref)) == ref
+        assert context["aspose_ocr_source_name"] == "page.png"
+        asked = methods(cloud)
+        assert (asked[0], set(asked[1:])) == ("POST", {"GET"})
+
+    async def test_what_takes_longer_is_deferred_and_comes_back(
+        self, cloud: EmulatorControl, page: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW__ASPOSE_OCR__EVENT_DELAY_SECONDS", "7")
+        operator = recognize(page, deferrable=True, inline_wait_seconds=0, timeout_seconds=100)
+        began = time.time()
+        deferred = deferral(operator)
+        trigger: Any = deferred.trigger
+        assert methods(cloud) == ["POST"]
+        assert began + 100 <= trigger.deadline_at < time.time() + 100
+        assert began + deferred.timeout.total_seconds() > trigger.deadline_at + 60
+        assert trigger.fire_not_before_at == pytest.approx(time.time() + 7, abs=2)
+        trigger.fire_not_before_at = 0
+        (event,) = await events_of(trigger)
+        again = recognize(page)
+        assert resume(again, event)["id"] == cloud.tasks()[0]["id"]
+        again.on_kill()
+        assert not deletes(cloud)
+        assert cloud.billing() == {"RecognizeImage": 1}
+
+    def test_inline_polls_come_first(self, cloud: EmulatorControl, page: str) -> None:
+        cloud.add_faults({"kind": "task_stuck"})
+        deferral(recognize(page, deferrable=True, inline_wait_seconds=0.5))
+        assert methods(cloud).count("GET") >= 2
+
+    def test_not_deferrable_blocks_until_done(self, cloud: EmulatorControl, page: str) -> None:
+        cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "count": 3})
+        execute(recognize(page, deferrable=False, inline_wait_seconds=0))
+        assert methods(cloud) == ["POST", *["GET"] * 4]
+
+    @pytest.mark.parametrize("deferrable", [True, False])
+    def test_pipelined_returns_at_once(self, cloud: EmulatorControl, page: str, deferrable: bool) -> None:
+        cloud.add_faults({"kind": "task_stuck"})
+        execute(recognize(page, wait_for_completion=False, deferrable=deferrable))
+        assert methods(cloud) == ["POST"]
+
+    def test_execution_timeout_ends_the_wait_early(self, cloud: EmulatorControl, page: str) -> None:
+        cloud.add_faults({"kind": "task_stuck"})
+        operator = recognize(
+            page, deferrable=True, inline_wait_seconds=0, execution_timeout=timedelta(seconds=65)
+        )
+        context = context_for(operator)
+        trigger: Any = deferral(operator, context).trigger
+        assert trigger.deadline_at == pytest.approx(context["ti"].start_date.timestamp() + 60, abs=0.1)
+
+    def test_a_wait_is_never_longer_than_the_retention(self, cloud: EmulatorControl, page: str) -> None:
+        operator = recognize(page, deferrable=True, inline_wait_seconds=0, timeout_seconds=1e15)
+        timeout = deferral(operator).timeout
+        assert timedelta(hours=24) < timeout < timedelta(hours=25)
+
+    def test_the_deadline_cancels(self, cloud: EmulatorControl, page: str) -> None:
+        cloud.add_faults({"kind": "task_stuck"})
+        with pytest.raises(errors.TaskTimeoutError, match="accepted and billed"):
+            execute(recognize(page, deferrable=False, timeout_seconds=0.3))
+        assert [entry["id"] for entry in deletes(cloud)] == [cloud.tasks()[0]["id"]]
+
+    def test_the_deadline_cancels_after_a_deferral(self, cloud: EmulatorControl, page: str) -> None:
+        cloud.add_faults({"kind": "task_stuck"})
+        ref = execute(recognize(page, wait_for_completion=False))
+        late = {"error": "TaskTimeoutError", "message": "Late.", "operation": "RecognizeImage"}
+        with pytest.raises(errors.TaskTimeoutError, match="accepted and billed"):
+            resume(recognize(page), {"status": "failed", "task": ref, "error": late})
+        assert [entry["id"] for entry in deletes(cloud)] == [ref["id"]]
+
+    def test_the_cloud_s_reasons_are_told(self, cloud: EmulatorControl, page: str) -> None:
+        cloud.add_faults({"kind": "task_error", "messages": ["The page is upside down"]})
+        operator = recognize(page)
+        with pytest.raises(errors.TaskFailedError, match="upside down") as caught:
+            execute(operator)
+        assert caught.value.task_id == cloud.tasks()[0]["id"]
+        reads = [entry["path"] for entry in cloud.journal() if entry["method"] == "GET"]
+        assert [path.rsplit("/", 1)[-1] for path in reads] == ["GetTaskStatus", "RecognizeImage"]
+        operator.on_kill()
+        assert not deletes(cloud)
+
+    def test_a_consumer_fails_for_good_and_names_who_to_clear(
+        self, cloud: EmulatorControl, page: str, tmp_path: Path
+    ) -> None:
+        cloud.add_faults({"kind": "task_error", "messages": ["The page is upside down"]})
+        ref = execute(recognize(page, wait_for_completion=False))
+        with pytest.raises(AirflowFailException, match=r"upside down.*by task 'recognize' of 'the_dag'"):
+            execute(fetch(ref, f"{tmp_path}/out/"))
+
+    @pytest.mark.parametrize("event", [None, {}, "completed", {"status": "completed"}])
+    def test_a_lost_event_is_no_success(self, cloud: EmulatorControl, tmp_path: Path, event: Any) -> None:
+        for operator in (recognize("/x"), fetch(REF, tmp_path)):
+            with pytest.raises((errors.WaitError, AirflowFailException), match="not understood|not a task"):
+                resume(operator, event)
+
+    def test_a_source_that_is_gone_costs_nothing(self, cloud: EmulatorControl, tmp_path: Path) -> None:
+        with pytest.raises(AirflowFailException, match=r"no file.*Nothing was billed"):
+            execute(recognize(f"{tmp_path}/gone.png"))
+        assert cloud.billing() == {}
+
+
+class TestUnknownSubmit:
+    LOST = ({"kind": "drop"}, {"kind": "status", "status": 503}, {"kind": "html"})
+
+    @pytest.mark.parametrize("fault", LOST, ids=lambda fault: fault["kind"])
+    def test_resubmit_once(
+        self, cloud: EmulatorControl, page: str, fault: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        cloud.add_faults({**fault, "after": "accepted", "path": "RecognizeImage", "method": "POST"})
+        ref = execute(recognize(page))
+        assert cloud.billing() == {"RecognizeImage": 2}
+        assert ref["id"] == cloud.tasks()[1]["id"]
+        assert "RecognizeImage is billed twice" in capsys.readouterr().out
+
+    def test_and_only_once(self, cloud: EmulatorControl, page: str) -> None:
+        cloud.add_faults({"kind": "drop", "after": "accepted", "method": "POST", "count": 5})
+        with pytest.raises(SubmitUnknownError, match="may have been billed"):
+            execute(recognize(page))
+        assert cloud.billing() == {"RecognizeImage": 2}
+
+    @pytest.mark.parametrize("fault", LOST, ids=lambda fault: fault["kind"])
+    def test_fail(self, cloud: EmulatorControl, page: str, fault: dict[str, Any]) -> None:
+        cloud.add_faults({**fault, "after": "accepted", "path": "RecognizeImage", "method": "POST"})
+        with pytest.raises(AirflowFailException, match="may have been billed") as caught:
+            execute(recognize(page, on_unknown_submit="fail"))
+        assert "set on_unknown_submit" not in str(caught.value)
+        assert cloud.billing() == {"RecognizeImage": 1}
+
+    def test_what_certainly_was_not_accepted_is_another_thing(
+        self, cloud: EmulatorControl, page: str
+    ) -> None:
+        cloud.add_faults({"kind": "expired_token", "path": "RecognizeImage", "method": "POST"})
+        execute(recognize(page, on_unknown_submit="fail"))
+        assert cloud.billing() == {"RecognizeImage": 1}
+
+
+class TestKill:
+    def test_it_cancels_while_the_worker_waits(self, cloud: EmulatorControl, page: str) -> None:
+        cloud.add_faults({"kind": "task_stuck"})
+        operator = recognize(page, deferrable=False, timeout_seconds=2.5)
+        ends: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                execute(operator)
+            except errors.AsposeOcrError as error:
+                ends.append(error)
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        cloud.wait_for_request("GET", STATUS)
+        operator.on_kill()
+        assert [entry["id"] for entry in deletes(cloud)] == [cloud.tasks()[0]["id"]]
+        worker.join()
+        assert len(ends) == 1
+        assert len(deletes(cloud)) == 1
+
+    def test_nothing_is_cancelled_with_never(self, cloud: EmulatorControl, page: str) -> None:
+        operator = recognize(page, wait_for_completion=False, cancel_on_kill="never")
+        execute(operator)
+        operator.on_kill()
+        assert not deletes(cloud)
+
+    def test_nothing_is_cancelled_after_completed(
+        self, cloud: EmulatorControl, page: str, tmp_path: Path
+    ) -> None:
+        operator = recognize(page)
+        ref = execute(operator)
+        operator.on_kill()
+        kept = fetch(ref, f"{tmp_path}/out/")
+        execute(kept)
+        kept.on_kill()
+        assert not deletes(cloud)
+
+    def test_before_the_submit_there_is_nothing_to_cancel(self, cloud: EmulatorControl, page: str) -> None:
+        recognize(page).on_kill()
+        assert cloud.journal() == []
+
+    def test_during_the_submit_it_cancels_once_the_id_is_known(
+        self, cloud: EmulatorControl, page: str
+    ) -> None:
+        operator = recognize(page)
+        operator.on_kill()  # what the signal handler does while the document is on its way
+        with pytest.raises(errors.WaitError, match="killed"):
+            execute(operator)
+        assert [entry["id"] for entry in deletes(cloud)] == [cloud.tasks()[0]["id"]]
+
+    def test_it_is_over_before_airflow_kills_the_process(self, cloud: EmulatorControl, page: str) -> None:
+        operator = recognize(page, wait_for_completion=False)
+        execute(operator)
+        cloud.add_faults({"kind": "delay", "delay_seconds": 5, "method": "DELETE"})
+        began = time.monotonic()
+        operator.on_kill()
+        assert time.monotonic() - began < 4
+        cloud.wait_for_request("DELETE", answered=False)
+
+    def test_it_does_not_wait_for_a_lock_of_the_code_that_it_interrupted(
+        self, cloud: EmulatorControl, page: str
+    ) -> None:
+        operator = recognize(page, wait_for_completion=False)
+        execute(operator)
+        began = time.monotonic()
+        with operator._client._renewal:
+            operator.on_kill()
+        assert 2 < time.monotonic() - began < 4
+        cloud.wait_for_request("DELETE")  # it goes on once the lock is free
+
+
+class TestLostDeferral:
+    TIMEOUT = {"error": "Trigger timeout"}
+
+    def test_airflow_s_own_timeout_cancels(self, cloud: EmulatorControl, page: str) -> None:
+        cloud.add_faults({"kind": "task_stuck"})
+        operator = recognize(page, deferrable=True, inline_wait_seconds=0)
+        context = context_for(operator)
+        deferral(operator, context)
+        again = recognize(page)
+        with pytest.raises(TaskDeferralTimeout):
+            again.resume_execution("__fail__", self.TIMEOUT, context)
+        assert [entry["id"] for entry in deletes(cloud)] == [cloud.tasks()[0]["id"]]
+
+    def test_but_not_what_is_completed(self, cloud: EmulatorControl, page: str) -> None:
+        operator = recognize(page, deferrable=True, inline_wait_seconds=0)
+        context = context_for(operator)
+        deferral(operator, context)
+        with pytest.raises(TaskDeferralTimeout):
+            recognize(page).resume_execution("__fail__", self.TIMEOUT, context)
+        assert not deletes(cloud)
+
+    def test_nothing_was_submitted(self, cloud: EmulatorControl, page: str) -> None:
+        operator = recognize(page)
+        with pytest.raises(TaskDeferralTimeout):
+            operator.resume_execution("__fail__", self.TIMEOUT, context_for(operator))
+        assert methods(cloud) == []
+
+    @pytest.mark.parametrize(
+        ("failure", "cancelled", "cls"),
+        [("Trigger timeout", 1, TaskDeferralTimeout), ("Trigger failure", 0, TaskDeferralError)],
+    )
+    def test_a_consumer_cancels_when_it_gives_up(
+        self,
+        cloud: EmulatorControl,
+        page: str,
+        tmp_path: Path,
+        failure: str,
+        cancelled: int,
+        cls: type[Exception],
+    ) -> None:
+        cloud.add_faults({"kind": "task_stuck"})
+        operator = fetch(execute(recognize(page, wait_for_completion=False)), tmp_path)
+        with pytest.raises(cls):
+            operator.resume_execution("__fail__", {"error": failure}, context_for(operator))
+        assert len(deletes(cloud)) == cancelled
+
+
+class TestFetch:
+    @pytest.fixture
+    def ref(self, cloud: EmulatorControl, page: str) -> dict[str, Any]:
+        task: dict[str, Any] = execute(recognize(page))
+        return task
+
+    @pytest.mark.parametrize("form", [lambda ref: ref, json.dumps, str], ids=["dict", "json", "repr"])
+    def test_it_writes_and_describes(self, ref: dict[str, Any], tmp_path: Path, form: Any) -> None:
+        manifest = execute(fetch(form(ref), f"{tmp_path}/out/"))
+        (entry,) = manifest["results"]
+        text = (tmp_path / "out" / "page.txt").read_bytes()
+        assert (entry["uri"], entry["bytes"]) == (f"{tmp_path}/out/page.txt", len(text))
+        assert "text" not in entry
+        assert manifest["task"] == ref
+        assert json.loads(json.dumps(manifest)) == manifest
+
+    async def test_deferred(self, ref: dict[str, Any], tmp_path: Path) -> None:
+        operator = fetch(ref, f"{tmp_path}/out/", deferrable=True, inline_wait_seconds=0)
+        trigger: Any = deferral(operator).trigger
+        trigger.fire_not_before_at = 0
+        (event,) = await events_of(trigger)
+        resume(operator, event)
+        assert (tmp_path / "out" / "page.txt").exists()
+
+    def test_short_text_goes_into_the_manifest(self, ref: dict[str, Any], tmp_path: Path) -> None:
+        size = execute(fetch(ref, f"{tmp_path}/out/"))["results"][0]["bytes"]
+        (entry,) = execute(fetch(ref, f"{tmp_path}/out/", inline_text_bytes=size))["results"]
+        assert entry["text"] == (tmp_path / "out" / "page.txt").read_text()
+        (entry,) = execute(fetch(ref, f"{tmp_path}/out/", inline_text_bytes=size - 1))["results"]
+        assert "text" not in entry
+
+    @pytest.mark.parametrize(
+        ("fault", "error"),
+        [
+            ({"kind": "bad_base64"}, errors.ResultCorruptError),
+            ({"kind": "html"}, errors.UnexpectedResponseError),
+            ({"kind": "truncate"}, errors.AsposeOcrError),
+            ({"kind": "truncate", "chunked": True}, errors.AsposeOcrError),
+            ({"kind": "no_results"}, AirflowFailException),
+        ],
+        ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
+    )
+    def test_a_broken_result_writes_nothing_and_stays_fetchable(
+        self,
+        ref: dict[str, Any],
+        cloud: EmulatorControl,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        fault: dict[str, Any],
+        error: type[Exception],
+    ) -> None:
+        monkeypatch.setattr(
+            "airflow_provider_asposeocr.api.retrying.RequestRetry.wait_seconds", lambda *_: 0.01
+        )
+        cloud.add_faults({**fault, "method": "GET", "path": "RecognizeImage", "probability": 1.0})
+        operator = fetch(ref, f"{tmp_path}/out/")
+        with pytest.raises(error) as caught:
+            execute(operator)
+        assert ref["id"] in str(caught.value)
+        operator.on_kill()
+        assert not (tmp_path / "out").exists()
+        assert not deletes(cloud)
+        cloud.clear_faults()
+        execute(fetch(ref, f"{tmp_path}/out/"))
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["page.txt"]
+        assert cloud.billing() == {"RecognizeImage": 1}
+
+    def test_a_destination_that_takes_nothing(
+        self, ref: dict[str, Any], cloud: EmulatorControl, tmp_path: Path
+    ) -> None:
+        (tmp_path / "file").write_text("in the way")
+        with pytest.raises((StorageError, AirflowFailException)) as caught:
+            execute(fetch(ref, f"{tmp_path}/file/out/"))
+        assert ref["id"] in str(caught.value)
+        assert not deletes(cloud)
+        (tmp_path / "file").unlink()
+        execute(fetch(ref, f"{tmp_path}/file/out/"))
+        assert (tmp_path / "file" / "out" / "page.txt").exists()
+
+    def test_one_file_for_two_results(self, cloud: EmulatorControl, page: str, tmp_path: Path) -> None:
+        ref = execute(recognize(page, settings={"resultType": "TextAndPdf"}))
+        with pytest.raises(AirflowFailException, match=r"2 results.*End it with a slash") as caught:
+            execute(fetch(ref, tmp_path / "page.txt"))
+        assert ref["id"] in str(caught.value)
+        assert not (tmp_path / "page.txt").exists()
+        execute(fetch(ref, f"{tmp_path}/out/"))
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["page.pdf", "page.txt"]
+
+    @pytest.mark.parametrize("given", [{"destination": "out/"}, {"file_stem": "../x"}])
+    def test_a_bad_place_is_refused_before_the_wait(
+        self, cloud: EmulatorControl, given: dict[str, Any]
+    ) -> None:
+        with pytest.raises(AirflowFailException, match="relative path|not a file name"):
+            execute(fetch(REF, **{"destination": "/x/", **given}))
+        assert cloud.journal() == []
+
+    def test_an_expired_reference_is_refused_without_a_request(
+        self, cloud: EmulatorControl, tmp_path: Path
+    ) -> None:
+        with pytest.raises(AirflowFailException, match=r"was kept until 2026-03-02.*clear that task"):
+            execute(fetch(REF, tmp_path))
+        assert cloud.journal() == []
+
+    def test_incomplete_results(self, cloud: EmulatorControl, page: str, tmp_path: Path) -> None:
+        cloud.add_faults({"kind": "partial"})
+        ref = execute(recognize(page, settings={"resultType": "TextAndPdf"}))
+        with pytest.raises(AirflowFailException, match="PartiallyNotFound"):
+            execute(fetch(ref, f"{tmp_path}/out/"))
+        assert not (tmp_path / "out").exists()
+        manifest = execute(fetch(ref, f"{tmp_path}/out/", on_incomplete="keep"))
+        assert "PartiallyNotFound" in manifest["shortfall"]
+        assert [entry["type"] for entry in manifest["results"]] == ["Text"]
+
+    def test_a_task_reference_that_is_none(self, cloud: EmulatorControl, tmp_path: Path) -> None:
+        for task in ("id-1", None, {}, [REF], {**REF, "operation": "Rm"}):
+            with pytest.raises(AirflowFailException, match="not a task reference"):
+                execute(fetch(task, tmp_path))
+        assert cloud.journal() == []
+
+
+class TestRegions:
+    @pytest.fixture
+    def detected(self, cloud: EmulatorControl, page: str) -> dict[str, Any]:
+        task: dict[str, Any] = execute(recognize(page, AsposeOcrDetectRegionsOperator))
+        return task
+
+    @pytest.mark.parametrize("form", [lambda ref: ref, json.dumps], ids=["dict", "json"])
+    def test_from_detect_regions(
+        self, cloud: EmulatorControl, page: str, detected: dict[str, Any], form: Any
+    ) -> None:
+        execute(recognize(page, AsposeOcrRecognizeRegionsOperator, regions=form(detected)))
+        assert cloud.billing() == {"DetectRegions": 1, "RecognizeRegions": 1}
+
+    @pytest.mark.parametrize(
+        "regions",
+        [
+            [[0, 0, 5, 5], [5, 5, 9, 9]],
+            "[[0, 0, 5, 5]]",
+            ((0, 0, 5, 5),),
+            [{"order": 0, "rect": {"topLeftX": 0, "topLeftY": 0, "bottomRightX": 5, "bottomRightY": 5}}],
+        ],
+    )
+    def test_given(self, cloud: EmulatorControl, page: str, regions: Any) -> None:
+        execute(recognize(page, AsposeOcrRecognizeRegionsOperator, regions=regions))
+        assert cloud.billing() == {"RecognizeRegions": 1}
+
+    @pytest.mark.parametrize(
+        "regions", [5, "abc", {}, "{}", [], "[]", [5], "[[1]]", {"operation": 1, "id": 2}]
+    )
+    def test_wrong_after_rendering(self, cloud: EmulatorControl, page: str, regions: Any) -> None:
+        operator = recognize(page, AsposeOcrRecognizeRegionsOperator, regions="{{ x }}")
+        operator.regions = regions
+        with pytest.raises(AirflowFailException, match="Correct the"):
+            execute(operator)
+        assert cloud.billing() == {}
+
+    def test_a_reference_to_something_else(self, cloud: EmulatorControl, page: str) -> None:
+        ref = execute(recognize(page))
+        with pytest.raises(AirflowFailException, match="not the list of DetectRegions") as caught:
+            execute(recognize(page, AsposeOcrRecognizeRegionsOperator, regions=ref))
+        assert ref["id"] in str(caught.value)

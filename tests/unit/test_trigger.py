@@ -1,0 +1,375 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk.serde import deserialize, serialize
+from airflow_tasks import PNG, events_of
+
+from airflow_provider_asposeocr.api import polling
+from airflow_provider_asposeocr.clients import loop_clients
+from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, mask_token
+from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from airflow_provider_asposeocr.emulator.control import EmulatorControl
+    from airflow_provider_asposeocr.emulator.server import Emulator
+
+STATUS = "*/GetTaskStatus"
+
+
+@pytest.fixture
+def cloud(aspose_ocr_emulator: Emulator, cloud_connection: str) -> EmulatorControl:
+    return aspose_ocr_emulator.control
+
+
+@pytest.fixture
+def submit(cloud: EmulatorControl, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    (tmp_path / "page.png").write_bytes(PNG)
+
+    def submitted(*faults: dict[str, Any]) -> dict[str, Any]:
+        if faults:
+            cloud.add_faults(*faults)
+        return AsposeOcrHook("ocr").submit("RecognizeImage", f"{tmp_path}/page.png")
+
+    return submitted
+
+
+def trigger_of(task: dict[str, Any], cls: Any = AsposeOcrTaskTrigger, **given: Any) -> Any:
+    fields: dict[str, Any] = {
+        "deadline_at": time.time() + 30,
+        "poll_interval_seconds": 0.05,
+        "max_poll_interval_seconds": 0.1,
+        "error_budget_seconds": 10.0,
+        "fire_not_before_at": 0.0,
+        "cancel_on_kill": "always",
+    }
+    return cls(task=task, **{**fields, **given})
+
+
+def polls(cloud: EmulatorControl) -> list[dict[str, Any]]:
+    return [entry for entry in cloud.journal() if entry["path"].lower().endswith("gettaskstatus")]
+
+
+def deletes(cloud: EmulatorControl) -> list[dict[str, Any]]:
+    return [entry for entry in cloud.journal() if entry["method"] == "DELETE"]
+
+
+class TestRow:
+    def test_it_holds_ids_and_numbers_only_and_survives_the_database(
+        self, submit: Callable[..., dict[str, Any]], aspose_ocr_emulator: Emulator
+    ) -> None:
+        trigger = trigger_of(submit())
+        path, kwargs = trigger.serialize()
+        stored = json.dumps(serialize(kwargs))
+        again = resolve_name(path)(**deserialize(json.loads(stored)))
+        assert again.serialize() == (path, kwargs)
+        assert isinstance(again, AsposeOcrTaskTrigger)
+        row = json.dumps(kwargs)
+        assert aspose_ocr_emulator.url not in row
+        assert "://" not in row
+        assert f'"{aspose_ocr_emulator.client_secret}"' not in row
+
+
+class TestEvent:
+    async def test_one_small_event_then_the_end(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        task = submit()
+        events = await events_of(trigger_of(task))
+        assert events == [{"status": "completed", "task": task, "error": None}]
+        assert len(json.dumps(events)) < 1000
+        assert {entry["method"] for entry in polls(cloud)} == {"GET"}
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            {"kind": "status", "status": 503},
+            {"kind": "status", "status": 429, "headers": {"Retry-After": "0"}},
+            {"kind": "drop"},
+            {"kind": "html"},
+            {"kind": "truncate"},
+        ],
+        ids=lambda fault: f"{fault['kind']}-{fault.get('status', '')}",
+    )
+    async def test_what_passes_by_itself_is_waited_out(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, fault: dict[str, Any]
+    ) -> None:
+        task = submit()
+        cloud.add_faults({"path": STATUS, "count": 2, **fault})
+        (event,) = await events_of(trigger_of(task))
+        assert event["status"] == "completed"
+        assert len(polls(cloud)) == 3
+
+    async def test_an_expired_token_is_renewed(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        task = submit()
+        cloud.add_faults({"kind": "expired_token", "path": STATUS})
+        (event,) = await events_of(trigger_of(task))
+        assert event["status"] == "completed"
+        assert [entry["status"] for entry in polls(cloud)] == [401, 200]
+
+    async def test_a_cloud_that_stays_down_ends_the_wait_after_the_budget(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        task = submit()
+        cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "probability": 1.0})
+        (event,) = await events_of(trigger_of(task, error_budget_seconds=0.3))
+        assert (event["status"], event["error"]["error"]) == ("failed", "CloudUnavailableError")
+        assert len(polls(cloud)) >= 3
+        assert not deletes(cloud)
+
+    async def test_a_lasting_refusal_ends_it(
+        self,
+        submit: Callable[..., dict[str, Any]],
+        cloud: EmulatorControl,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(polling, "DENIED_SECONDS", 0.0)
+        task = submit()
+        cloud.add_faults({"kind": "status", "status": 403, "path": STATUS, "probability": 1.0})
+        (event,) = await events_of(trigger_of(task))
+        assert event["error"]["error"] == "AccessDeniedError"
+        assert len(polls(cloud)) == 2  # the second with a new token
+
+    @pytest.mark.parametrize(
+        ("fault", "error"),
+        [
+            ({"kind": "task_error"}, "TaskFailedError"),
+            ({"kind": "unknown_status", "task_status": "Paused", "path": STATUS}, "UnknownStatusError"),
+        ],
+    )
+    async def test_a_bad_end_is_told_with_the_id(
+        self, submit: Callable[..., dict[str, Any]], fault: dict[str, Any], error: str
+    ) -> None:
+        task = submit(fault)
+        (event,) = await events_of(trigger_of(task))
+        assert event["status"] == "failed"
+        assert (event["error"]["error"], event["error"]["task_id"]) == (error, task["id"])
+
+    @pytest.mark.parametrize(
+        ("age", "error"),
+        [(timedelta(seconds=60), "TaskUnknownError"), (timedelta(hours=25), "TaskExpiredError")],
+    )
+    async def test_a_task_that_is_gone(
+        self, submit: Callable[..., dict[str, Any]], age: timedelta, error: str
+    ) -> None:
+        gone = {**submit(), "id": "unknown", "submitted_at": (datetime.now(UTC) - age).isoformat()}
+        (event,) = await events_of(trigger_of(gone))
+        assert event["error"]["error"] == error
+
+    async def test_a_fresh_task_may_not_be_known_everywhere_yet(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        fresh = {**submit(), "id": "unknown"}
+        (event,) = await events_of(trigger_of(fresh, deadline_at=time.time() + 3.0))
+        assert event["error"]["error"] == "TaskTimeoutError"
+        assert len(polls(cloud)) >= 2
+
+    @pytest.mark.parametrize("task", [{"id": "x"}, {}])
+    async def test_a_broken_row_is_an_event_too(self, task: dict[str, Any]) -> None:
+        (event,) = await events_of(trigger_of(task))
+        assert (event["status"], event["error"]["error"]) == ("failed", "InputError")
+
+    async def test_a_missing_connection_is_an_event_too(self, submit: Callable[..., dict[str, Any]]) -> None:
+        (event,) = await events_of(trigger_of({**submit(), "conn_id": "no_such_connection"}))
+        assert event["error"]["error"] == "WaitError"
+        assert "no_such_connection" in event["error"]["message"]
+
+
+class TestTime:
+    async def test_a_deadline_that_passed_while_the_triggerer_was_away(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        task = submit({"kind": "task_stuck"})
+        began = time.monotonic()
+        (event,) = await events_of(
+            trigger_of(task, deadline_at=time.time() - 100, poll_interval_seconds=60.0)
+        )
+        assert event["error"]["error"] == "TaskTimeoutError"
+        assert len(polls(cloud)) == 1
+        assert time.monotonic() - began < 5
+
+    async def test_done_counts_even_after_the_deadline(self, submit: Callable[..., dict[str, Any]]) -> None:
+        (event,) = await events_of(trigger_of(submit(), deadline_at=time.time() - 100))
+        assert event["status"] == "completed"
+
+    async def test_retry_after_is_obeyed(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        task = submit()
+        cloud.add_faults({"kind": "status", "status": 429, "headers": {"Retry-After": "1"}, "path": STATUS})
+        await events_of(trigger_of(task))
+        refused, answered = polls(cloud)
+        assert (refused["status"], answered["status"]) == (429, 200)
+        assert answered["time"] - refused["time"] > 0.95
+
+    async def test_the_event_is_held_back(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        not_before = time.time() + 1.0
+        (event,) = await events_of(trigger_of(submit(), fire_not_before_at=not_before))
+        assert time.time() >= not_before
+        assert event["status"] == "completed"
+        assert len(polls(cloud)) == 1
+
+    async def test_two_hundred_share_a_token_and_do_not_march_in_step(
+        self,
+        submit: Callable[..., dict[str, Any]],
+        cloud: EmulatorControl,
+        connection: Callable[..., str],
+        aspose_ocr_emulator: Emulator,
+    ) -> None:
+        many = connection(
+            "many",
+            host=aspose_ocr_emulator.url,
+            login="emulator",
+            password="emulator",
+            extra={"max_requests_per_second": 2000},
+        )
+        task = {**submit({"kind": "task_stuck"}), "conn_id": many}
+        since = cloud.journal()[-1]["n"]
+        began = time.time()
+        task["submitted_at"] = datetime.fromtimestamp(began, UTC).isoformat()
+        triggers = [trigger_of(task, deadline_at=began + 2.0, poll_interval_seconds=1.5) for _ in range(200)]
+        ends = await asyncio.gather(*(trigger.run().__anext__() for trigger in triggers))
+        await loop_clients(mask_token).close()
+        assert Counter(end.payload["error"]["error"] for end in ends) == {"TaskTimeoutError": 200}
+        seen = cloud.journal(since)
+        assert [entry["path"] for entry in seen].count("/connect/token") == 1
+        first = sorted(entry["time"] - began for entry in polls(cloud))[:200]
+        # In step they would all come at one moment; the jitter is a fifth of the interval to either side.
+        assert first[150] - first[50] > 0.1
+
+
+class Decided(AsposeOcrTaskTrigger):
+    """Airflow's answer about the task's state is decided by the test."""
+
+    killed = True
+
+    async def _is_killed(self) -> bool:
+        return self.killed
+
+
+class StillDeferred(Decided):
+    killed = False
+
+
+@pytest.fixture
+async def close_clients() -> AsyncIterator[None]:
+    yield
+    await loop_clients(mask_token).close()
+
+
+async def killed_while_waiting(trigger: Any, cloud: EmulatorControl, seen: int = 1) -> None:
+    """What the triggerer does: cancel run(), then call on_kill()."""
+    running = asyncio.create_task(trigger.run().__anext__())
+    await asyncio.to_thread(cloud.wait_for_request, "GET", STATUS, seen)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    await trigger.on_kill()
+
+
+@pytest.mark.usefixtures("close_clients")
+class TestKill:
+    async def test_a_kill_cancels_the_cloud_task(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        task = submit({"kind": "task_stuck"})
+        await killed_while_waiting(trigger_of(task, Decided), cloud)
+        (delete,) = deletes(cloud)
+        assert (delete["id"], delete["status"]) == (task["id"], 200)
+        assert delete["path"].endswith("RecognizeImage")
+
+    @pytest.mark.parametrize(
+        ("cls", "policy"), [(StillDeferred, "always"), (Decided, "never")], ids=["moved", "never"]
+    )
+    async def test_nothing_is_cancelled(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, cls: Any, policy: str
+    ) -> None:
+        task = submit({"kind": "task_stuck"})
+        await killed_while_waiting(trigger_of(task, cls, cancel_on_kill=policy), cloud)
+        assert not deletes(cloud)
+
+    async def test_nothing_after_completed_was_seen(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        trigger = trigger_of(submit(), Decided, fire_not_before_at=time.time() + 30)
+        running = asyncio.create_task(trigger.run().__anext__())
+        await asyncio.to_thread(cloud.wait_for_request, "GET", STATUS)
+        async with asyncio.timeout(5):
+            while trigger._finished is None:  # noqa: ASYNC110 - the trigger has no event for it
+                await asyncio.sleep(0.01)
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        asked = len(polls(cloud))
+        await trigger.on_kill()
+        assert not deletes(cloud)
+        assert len(polls(cloud)) == asked
+
+    async def test_nothing_after_it_completed_unseen(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        trigger = trigger_of(submit(), Decided)
+        await trigger.on_kill()
+        assert len(polls(cloud)) == 1
+        assert not deletes(cloud)
+
+    async def test_airflow_without_an_answer_cancels_nothing(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        class Ti:
+            dag_id, run_id, task_id, map_index = "d", "r", "t", -1
+
+        trigger = trigger_of(submit({"kind": "task_stuck"}))
+        trigger.task_instance = Ti()
+        await trigger.on_kill()
+        assert not deletes(cloud)
+
+    async def test_it_survives_being_cancelled_ten_times_a_second_before_run_had_a_client(
+        self,
+        submit: Callable[..., dict[str, Any]],
+        cloud: EmulatorControl,
+        connection: Callable[..., str],
+        aspose_ocr_emulator: Emulator,
+    ) -> None:
+        slow = connection(
+            "slow",
+            host=aspose_ocr_emulator.url,
+            login="emulator",
+            password="emulator",
+            extra={"request_timeout_seconds": 33},
+        )
+        task = {**submit({"kind": "task_stuck"}), "conn_id": slow}
+        lasting = {"kind": "delay", "delay_seconds": 1.5, "probability": 1.0}
+        cloud.add_faults({**lasting, "path": "*"}, {**lasting, "path": "/connect/token"})
+        began = time.time()
+        kill = asyncio.create_task(trigger_of(task, Decided).on_kill())
+        while not kill.done():
+            await asyncio.sleep(0.1)
+            kill.cancel()
+        await asyncio.wait([kill])
+        (delete,) = deletes(cloud)
+        assert delete["time"] - began < 5
+        assert delete["status"] == 200
+
+    async def test_a_cloud_that_is_down_is_no_exception(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        task = submit({"kind": "task_stuck"})
+        cloud.add_faults({"kind": "status", "status": 400, "path": "*", "probability": 1.0})
+        await trigger_of(task, Decided).on_kill()
+        assert [entry["status"] for entry in deletes(cloud)] == [400]
