@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 #: As long as the vendor's lock-out, so that this host alone makes at most one failed request in that time.
 REMEMBERED_SECONDS = 600.0
+#: A gateway's nonsense in Retry-After must not keep a host from asking for years.
+LONGEST_LOCK_SECONDS = 3600.0
 
 
 def default_folder() -> Path:
@@ -52,7 +54,7 @@ def describe_refusal(error: AsposeOcrError, now: float) -> dict[str, object] | N
         return {"verdict": "rejected", "at": now, "until": now + REMEMBERED_SECONDS}
     if isinstance(error, CredentialsLockedError):
         wait = REMEMBERED_SECONDS if error.retry_after_seconds is None else error.retry_after_seconds
-        return {"verdict": "locked", "at": now, "until": now + wait}
+        return {"verdict": "locked", "at": now, "until": now + min(wait, LONGEST_LOCK_SECONDS)}
     return None
 
 
@@ -153,7 +155,7 @@ class Turn:
     #: Pause between two tries, in seconds.
     pause_seconds = 0.05
     #: A holder that hangs must not stop the others for ever; after this time they ask without waiting.
-    patience_seconds = 30.0
+    patience_seconds = 75.0
 
     def __init__(self, path: Path | None) -> None:
         self._file = None if path is None else path.open("w")

@@ -28,8 +28,8 @@ Kind = Literal["token", "submit", "status", "fetch", "cancel"]
 _VERBS: dict[Kind, str] = {
     "token": "ask for a token",
     "submit": "submit",
-    "status": "read the status",
-    "fetch": "fetch the result",
+    "status": "read the status of",
+    "fetch": "fetch the result of",
     "cancel": "cancel",
 }
 
@@ -238,8 +238,8 @@ def explanation(answer: Answer) -> str:
 
 
 def _described(request: Request, what: str) -> str:
-    of = f" of {request.operation}" if request.operation else ""
-    return f"Could not {_VERBS[request.kind]}{of}: {what}."
+    task = f" {request.operation}" if request.operation else ""
+    return f"Could not {_VERBS[request.kind]}{task}: {what}."
 
 
 def _billed_before(request: Request) -> errors.Billed | None:

@@ -14,6 +14,7 @@ import shutil
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from airflow_provider_asposeocr.emulator.answers import (
@@ -31,7 +32,10 @@ from airflow_provider_asposeocr.emulator.submission import Submission, read_subm
 from airflow_provider_asposeocr.emulator.tasks import Fate, Task, new_task_id
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from pathlib import Path
+
+    from starlette.requests import Request
 
     from airflow_provider_asposeocr.api.enums import TaskStatus
     from airflow_provider_asposeocr.api.operations import Operation
@@ -39,6 +43,26 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.options import Options
 
 _MAX_TOKEN_REQUEST_BYTES = 64 * 1024
+
+
+async def _token_form(request: Request, body: bytes) -> dict[str, str]:
+    """
+    Read the fields of a token request.
+
+    The docs say urlencoded; the vendor's Python SDK 24.8.0 sends multipart/form-data. A body that is neither has none.
+    """
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100)
+        return {name: values[0] for name, values in fields.items()}
+
+    async def whole() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    try:
+        form = await MultiPartParser(request.headers, whole(), max_files=0, max_fields=100).parse()
+    except (MultiPartException, KeyError):  # KeyError: no boundary
+        return {}
+    return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
 class Endpoints:
@@ -54,9 +78,9 @@ class Endpoints:
     async def token(self, exchange: Exchange) -> Response:
         """POST /connect/token: issue a token for client credentials (shape: vendor's docs, error body: inferred)."""
         body = await receive(exchange.request, _MAX_TOKEN_REQUEST_BYTES, exchange.entry)
-        form = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100)
+        form = await _token_form(exchange.request, body)
         grant_type, client_id, client_secret = (
-            form.get(field, [""])[0] for field in ("grant_type", "client_id", "client_secret")
+            form.get(field, "") for field in ("grant_type", "client_id", "client_secret")
         )
         answer = exchange.emulation.accounts.request_token(grant_type, client_id, client_secret)
         no_store = {"Cache-Control": "no-store", "Pragma": "no-cache"}

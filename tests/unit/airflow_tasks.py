@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
 from airflow.sdk.execution_time.context import set_current_context
+from airflow_names import TaskDeferred
 
 from airflow_provider_asposeocr.clients import loop_clients
 from airflow_provider_asposeocr.hooks.aspose_ocr import mask_token

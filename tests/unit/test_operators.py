@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.definitions.mappedoperator import MappedOperator
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferralError, TaskDeferralTimeout
-from airflow.serialization.serialized_objects import DagSerialization
+from airflow_names import DagSerialization
 from airflow_tasks import PNG, context_for, deferral, events_of, execute, resume
 
 from airflow_provider_asposeocr import clients, operators
 from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.errors import SettingsError, StorageError, SubmitUnknownError
+from airflow_provider_asposeocr.compat import AirflowFailException, TaskDeferralError, TaskDeferralTimeout
 from airflow_provider_asposeocr.operators import (
     AsposeOcrBinarizeImageOperator,
     AsposeOcrDetectRegionsOperator,

@@ -4,14 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk.exceptions import (
-    AirflowFailException,
-    AirflowRescheduleException,
-    AirflowSensorTimeout,
-    AirflowSkipException,
-)
+from airflow_names import AirflowRescheduleException, AirflowSkipException
 from airflow_tasks import PNG, context_for, deferral, events_of, execute, resume
 
+from airflow_provider_asposeocr.compat import AirflowFailException, AirflowSensorTimeout
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 

@@ -10,7 +10,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk.serde import deserialize, serialize
+from airflow_names import deserialize, serialize
 from airflow_tasks import PNG, events_of
 
 from airflow_provider_asposeocr.api import polling
@@ -72,7 +72,8 @@ class TestRow:
         trigger = trigger_of(submit())
         path, kwargs = trigger.serialize()
         stored = json.dumps(serialize(kwargs))
-        again = resolve_name(path)(**deserialize(json.loads(stored)))
+        restored: Any = deserialize(json.loads(stored))
+        again = resolve_name(path)(**restored)
         assert again.serialize() == (path, kwargs)
         assert isinstance(again, AsposeOcrTaskTrigger)
         row = json.dumps(kwargs)

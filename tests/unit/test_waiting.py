@@ -4,13 +4,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
 from airflow_tasks import context_for
 from jinja2.nativetypes import NativeEnvironment
 
 from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError, WaitError
 from airflow_provider_asposeocr.api.polling import Finished
+from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.operators import (
     AsposeOcrFetchResultOperator,
     AsposeOcrRecognizeImageOperator,

@@ -89,6 +89,12 @@ class TestMemory:
         assert CredentialMemory(folder).recall("pair", NOW) is None
         assert describe_refusal(error, NOW) is None
 
+    def test_a_lock_out_is_believed_for_an_hour_at_most(self, folder: Path) -> None:
+        memory = CredentialMemory(folder)
+        memory.remember("pair", CredentialsLockedError("429", retry_after_seconds=1e9), 1000.0)
+        assert memory.recall("pair", 1000.0 + 3599) is not None
+        assert memory.recall("pair", 1000.0 + 3601) is None
+
     def test_a_clock_that_was_set_back_frees_the_pair(self, folder: Path) -> None:
         memory = CredentialMemory(folder)
         memory.remember("pair", REJECTED, NOW)
