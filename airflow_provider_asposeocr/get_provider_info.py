@@ -150,7 +150,11 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": integration,
-                "python-modules": [f"{root}.operators.submit", f"{root}.operators.fetch"],
+                "python-modules": [
+                    f"{root}.operators.submit",
+                    f"{root}.operators.operations",
+                    f"{root}.operators.fetch",
+                ],
             }
         ],
         "sensors": [{"integration-name": integration, "python-modules": [f"{root}.sensors.aspose_ocr"]}],

@@ -3,14 +3,11 @@ Waiting for a cloud task, for everything that runs in a worker.
 
 Invariant: operators and the sensor wait in one way: a few seconds inline, then deferred (or on, where deferring is not
 wanted), until one absolute deadline that lies before Airflow's own, because Airflow's orphans the cloud task. Whoever
-waits and gives up, cancels; a task that was seen completed is never cancelled.
+gives up because its time is over cancels; a task that was seen completed is never cancelled.
 """
 
 from __future__ import annotations
 
-import ast
-import json
-import math
 import time
 from datetime import timedelta
 from random import random
@@ -22,6 +19,7 @@ from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR, TriggerFailureReason
 
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
+    RequestError,
     TaskError,
     TaskFailedError,
     TaskPendingError,
@@ -35,6 +33,7 @@ from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.defaults import default_seconds
+from airflow_provider_asposeocr.fields import check_choice, check_seconds, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, poll_once
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
 
@@ -73,56 +72,6 @@ def event_delay_seconds() -> float:
         return 0.0
     heartbeat = conf.getfloat("workers", "min_heartbeat_interval", fallback=5.0)
     return max(LOCAL_EXECUTOR_DELAY_SECONDS, float(heartbeat) + 3.0)
-
-
-def check_seconds(**numbers: float | None) -> None:
-    """
-    Check durations at parse time.
-
-    :param numbers: Durations by the name of their parameter; ``None`` = from Airflow's configuration.
-    :raises ValueError: if one is negative, or zero where that would never wait or never end.
-    """
-    for name, value in numbers.items():
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"{name} must be a number of seconds, not {value!r}")
-        smallest_is_zero = name == "inline_wait_seconds"
-        if not math.isfinite(value) or value < 0 or (value == 0 and not smallest_is_zero):
-            raise ValueError(
-                f"{name} must be {'0 or more' if smallest_is_zero else 'more than 0'}, not {value!r}"
-            )
-
-
-def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    """
-    Check a policy at parse time.
-
-    :param name: Name of the parameter.
-    :param value: What was given.
-    :param choices: What is known.
-    :raises ValueError: if it is none of them.
-    """
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
-
-
-def rendered(value: Any) -> Any:
-    """
-    Read a value that a template may have turned into text.
-
-    :param value: A rendered field. Where native rendering is off, a task reference or settings arrive as text: JSON
-        where the template ends in ``| tojson``, otherwise the way Python writes them.
-    :return: The object that the text describes, or the value as it is.
-    """
-    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
-        return value
-    for read in (json.loads, ast.literal_eval):
-        try:
-            return read(value.strip())
-        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-            continue
-    return value
 
 
 def name_map_index(context: Context, source_name: str | None) -> None:
@@ -265,6 +214,9 @@ class WaitsForTask(_Operator):
         """Take the end of a wait: return on success, otherwise cancel what still runs and raise."""
         if isinstance(error, TaskTimeoutError):
             self._cancel("its deadline has passed")
+        elif isinstance(error, RequestError) and self._owns(ref):
+            # The retry submits again and does not come back to this one.
+            self._cancel("its status could not be read")
         # The wait is over, so that a kill or a time-out from now on has nothing to cancel.
         self._running = None
         if error is None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from airflow_provider_asposeocr.operators.fetch import AsposeOcrFetchResultOperator
-from airflow_provider_asposeocr.operators.submit import (
+from airflow_provider_asposeocr.operators.operations import (
     AsposeOcrBinarizeImageOperator,
     AsposeOcrDeskewImageOperator,
     AsposeOcrDetectRegionsOperator,
     AsposeOcrRecognizeImageOperator,
     AsposeOcrRecognizePdfOperator,
     AsposeOcrRecognizeRegionsOperator,
-    AsposeOcrSubmitOperator,
     AsposeOcrUpscaleImageOperator,
 )
+from airflow_provider_asposeocr.operators.submit import AsposeOcrSubmitOperator
 
 __all__ = [
     "AsposeOcrBinarizeImageOperator",

@@ -17,8 +17,9 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskExpiredErr
 from airflow_provider_asposeocr.api.polling import gone_error
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.api.results import fetched
+from airflow_provider_asposeocr.fields import check_choice, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
-from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask, check_choice, rendered
+from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,12 +2,11 @@
 Operators that start a cloud task.
 
 Invariant: an operator submits once per execution and hands a task reference on, never a document. The work is in one
-base class; a class per operation says which operation it is and what is special about its input.
+base class; :mod:`.operations` has a small class per operation.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -26,14 +25,9 @@ from airflow_provider_asposeocr.api.errors import (
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.settings import validate_settings
 from airflow_provider_asposeocr.compat import AirflowFailException
+from airflow_provider_asposeocr.fields import check_choice, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
-from airflow_provider_asposeocr.waiting import (
-    CancelOnKill,
-    WaitsForTask,
-    check_choice,
-    name_map_index,
-    rendered,
-)
+from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask, name_map_index
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +42,7 @@ ON_UNKNOWN_SUBMIT: tuple[OnUnknownSubmit, ...] = ("resubmit", "fail")
 
 
 #: Everything else, text and Airflow's lazy values, is known after rendering.
-_KNOWN_AT_PARSE_TIME = (Mapping, list, tuple, set, int, float)
+KNOWN_AT_PARSE_TIME = (Mapping, list, tuple, set, int, float)
 
 
 class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
@@ -124,7 +118,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         self._check_waiting()
         check_choice("on_unknown_submit", on_unknown_submit, ON_UNKNOWN_SUBMIT)
         row = find_operation(operation)
-        if settings is None or isinstance(settings, _KNOWN_AT_PARSE_TIME):
+        if settings is None or isinstance(settings, KNOWN_AT_PARSE_TIME):
             validate_settings(row, settings, strict=strict_settings, rendered=False)
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -249,116 +243,3 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
             return None
         trial = AsposeOcrHook(self.aspose_ocr_conn_id).account.trial
         return self.aspose_ocr_conn_id, find_operation(self.operation, trial).name, str(id)
-
-
-class AsposeOcrRecognizeImageOperator(AsposeOcrSubmitOperator):
-    """
-    Recognize the text of an image.
-
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`. ``settings={"resultType": "TextAndPdf"}`` makes two results.
-    """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(operation="RecognizeImage", **kwargs)
-
-
-class AsposeOcrRecognizePdfOperator(AsposeOcrSubmitOperator):
-    """
-    Recognize the text of all pages of a PDF document.
-
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`.
-    """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(operation="RecognizePdf", **kwargs)
-
-
-def _listed(regions: Any) -> Any:
-    return list(regions) if isinstance(regions, tuple) else regions
-
-
-class AsposeOcrRecognizeRegionsOperator(AsposeOcrSubmitOperator):
-    """
-    Recognize the text within given regions of an image; one result per region.
-
-    :param regions: Where the text is: rectangles ``[x1, y1, x2, y2]`` in pixels, regions as of the vendor's docs, or the
-        task reference of an :class:`AsposeOcrDetectRegionsOperator`, whose result is read.
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`; ``settings["regions"]`` does as well.
-    """
-
-    template_fields: Sequence[str] = (*AsposeOcrSubmitOperator.template_fields, "regions")
-
-    def __init__(self, *, regions: Any = None, **kwargs: Any) -> None:
-        super().__init__(operation="RecognizeRegions", **kwargs)
-        self.regions = regions
-        if isinstance(regions, _KNOWN_AT_PARSE_TIME) and not is_task_ref(regions):
-            validate_settings(find_operation(self.operation), {"regions": _listed(regions)}, rendered=False)
-
-    def _settings(self) -> Mapping[str, Any] | None:
-        settings, regions = super()._settings(), rendered(self.regions)
-        if regions is None:
-            return settings
-        if is_task_ref(regions):
-            regions = self._detected(regions)
-        # Rectangles become regions where settings are validated.
-        return {**(settings or {}), "regions": _listed(regions)}
-
-    @staticmethod
-    def _detected(task: Any) -> Any:
-        ref = parse_task_ref(task)
-        result = AsposeOcrHook(ref.conn_id).fetch(ref)[0]
-        try:
-            found = json.loads(result.text)
-        except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, list):
-            raise SettingsError(
-                "The result of the task given as regions is not the list of DetectRegions."
-            ).about(ref.operation, ref.id)
-        if not found:
-            raise SettingsError("DetectRegions has found no regions.").about(ref.operation, ref.id)
-        return found
-
-
-class AsposeOcrDetectRegionsOperator(AsposeOcrSubmitOperator):
-    """
-    Find the regions of an image that hold text.
-
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`.
-    """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(operation="DetectRegions", **kwargs)
-
-
-class AsposeOcrBinarizeImageOperator(AsposeOcrSubmitOperator):
-    """
-    Turn an image into black and white.
-
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`; there are no settings.
-    """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(operation="BinarizeImage", **kwargs)
-
-
-class AsposeOcrUpscaleImageOperator(AsposeOcrSubmitOperator):
-    """
-    Enlarge an image.
-
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`; there are no settings.
-    """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(operation="UpscaleImage", **kwargs)
-
-
-class AsposeOcrDeskewImageOperator(AsposeOcrSubmitOperator):
-    """
-    Straighten an image that was scanned askew, up to 15 degrees as the vendor says.
-
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`; there are no settings.
-    """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(operation="DeskewImage", **kwargs)

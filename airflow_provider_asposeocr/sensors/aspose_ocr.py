@@ -20,14 +20,9 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutErr
 from airflow_provider_asposeocr.api.polling import Finished, Poller
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.compat import AirflowSensorTimeout
+from airflow_provider_asposeocr.fields import check_seconds, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import poll_once
-from airflow_provider_asposeocr.waiting import (
-    CancelOnKill,
-    WaitsForTask,
-    check_seconds,
-    name_map_index,
-    rendered,
-)
+from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask, name_map_index
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,7 +22,7 @@ NAME = package.__name__
 ORDER = (
     ("__init__", "get_provider_info"),
     ("api",),
-    ("compat", "defaults", "clients", "storage"),
+    ("compat", "defaults", "fields", "clients", "storage"),
     ("sources",),
     ("hooks",),
     ("triggers",),

@@ -11,19 +11,13 @@ from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError, WaitError
 from airflow_provider_asposeocr.api.polling import Finished
 from airflow_provider_asposeocr.compat import AirflowFailException
+from airflow_provider_asposeocr.fields import check_choice, check_seconds, rendered
 from airflow_provider_asposeocr.operators import (
     AsposeOcrFetchResultOperator,
     AsposeOcrRecognizeImageOperator,
 )
 from airflow_provider_asposeocr.triggers.aspose_ocr import event_of
-from airflow_provider_asposeocr.waiting import (
-    check_choice,
-    check_seconds,
-    event_delay_seconds,
-    name_map_index,
-    outcome_of,
-    rendered,
-)
+from airflow_provider_asposeocr.waiting import event_delay_seconds, name_map_index, outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,62 @@
+"""
+The fields of an operator: checked when a DAG is parsed, read when a task runs.
+
+Invariant: what can be known to be wrong at parse time fails there, with the name of the parameter.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+from typing import Any
+
+
+def check_seconds(**numbers: float | None) -> None:
+    """
+    Check durations at parse time.
+
+    :param numbers: Durations by the name of their parameter; ``None`` = from Airflow's configuration.
+    :raises ValueError: if one is negative, or zero where that would never wait or never end.
+    """
+    for name, value in numbers.items():
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"{name} must be a number of seconds, not {value!r}")
+        smallest_is_zero = name == "inline_wait_seconds"
+        if not math.isfinite(value) or value < 0 or (value == 0 and not smallest_is_zero):
+            raise ValueError(
+                f"{name} must be {'0 or more' if smallest_is_zero else 'more than 0'}, not {value!r}"
+            )
+
+
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """
+    Check a policy at parse time.
+
+    :param name: Name of the parameter.
+    :param value: What was given.
+    :param choices: What is known.
+    :raises ValueError: if it is none of them.
+    """
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
+
+
+def rendered(value: Any) -> Any:
+    """
+    Read a value that a template may have turned into text.
+
+    :param value: A rendered field. Where native rendering is off, a task reference or settings arrive as text: JSON
+        where the template ends in ``| tojson``, otherwise the way Python writes them.
+    :return: The object that the text describes, or the value as it is.
+    """
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
+        return value
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(value.strip())
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            continue
+    return value

@@ -1,0 +1,145 @@
+"""
+One small class per operation of the cloud.
+
+Invariant: a class says which operation it is and what is special about its input; the work is in
+:class:`~airflow_provider_asposeocr.operators.submit.AsposeOcrSubmitOperator`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.api.client import find_operation
+from airflow_provider_asposeocr.api.errors import SettingsError
+from airflow_provider_asposeocr.api.responses import is_task_ref, parse_task_ref
+from airflow_provider_asposeocr.api.settings import validate_settings
+from airflow_provider_asposeocr.fields import rendered
+from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+from airflow_provider_asposeocr.operators.submit import KNOWN_AT_PARSE_TIME, AsposeOcrSubmitOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class AsposeOcrRecognizeImageOperator(AsposeOcrSubmitOperator):
+    """
+    Recognize the text of an image.
+
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`. ``settings={"resultType": "TextAndPdf"}`` makes two results.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(operation="RecognizeImage", **kwargs)
+
+
+class AsposeOcrRecognizePdfOperator(AsposeOcrSubmitOperator):
+    """
+    Recognize the text of all pages of a PDF document.
+
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(operation="RecognizePdf", **kwargs)
+
+
+def _listed(regions: Any) -> Any:
+    return list(regions) if isinstance(regions, tuple) else regions
+
+
+class AsposeOcrRecognizeRegionsOperator(AsposeOcrSubmitOperator):
+    """
+    Recognize the text within given regions of an image; one result per region.
+
+    :param regions: Where the text is: rectangles ``[x1, y1, x2, y2]`` in pixels, regions as of the vendor's docs, or the
+        task reference of an :class:`AsposeOcrDetectRegionsOperator`, whose result is read.
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`; ``settings["regions"]`` does as well.
+    """
+
+    template_fields: Sequence[str] = (*AsposeOcrSubmitOperator.template_fields, "regions")
+
+    def __init__(self, *, regions: Any = None, **kwargs: Any) -> None:
+        super().__init__(operation="RecognizeRegions", **kwargs)
+        self.regions = regions
+        if isinstance(regions, KNOWN_AT_PARSE_TIME) and not is_task_ref(regions):
+            validate_settings(find_operation(self.operation), {"regions": _listed(regions)}, rendered=False)
+        if regions is None and (self.settings is None or isinstance(self.settings, Mapping)):
+            self._check_regions(self.settings)
+
+    def _settings(self) -> Mapping[str, Any] | None:
+        settings, regions = super()._settings(), rendered(self.regions)
+        if regions is None:
+            self._check_regions(settings)
+            return settings
+        if is_task_ref(regions):
+            regions = self._detected(regions)
+        # Rectangles become regions where settings are validated.
+        return {**(settings or {}), "regions": _listed(regions)}
+
+    @staticmethod
+    def _check_regions(settings: Mapping[str, Any] | None) -> None:
+        """Without regions the cloud would have nothing to read, and bill it."""
+        if "regions" not in (settings or {}):
+            raise SettingsError("RecognizeRegions needs regions, as a parameter or in settings.")
+
+    @staticmethod
+    def _detected(task: Any) -> Any:
+        ref = parse_task_ref(task)
+        result = AsposeOcrHook(ref.conn_id).fetch(ref)[0]
+        try:
+            found = json.loads(result.text)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, list):
+            raise SettingsError(
+                "The result of the task given as regions is not the list of DetectRegions."
+            ).about(ref.operation, ref.id)
+        if not found:
+            raise SettingsError("DetectRegions has found no regions.").about(ref.operation, ref.id)
+        return found
+
+
+class AsposeOcrDetectRegionsOperator(AsposeOcrSubmitOperator):
+    """
+    Find the regions of an image that hold text.
+
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(operation="DetectRegions", **kwargs)
+
+
+class AsposeOcrBinarizeImageOperator(AsposeOcrSubmitOperator):
+    """
+    Turn an image into black and white.
+
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`; there are no settings.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(operation="BinarizeImage", **kwargs)
+
+
+class AsposeOcrUpscaleImageOperator(AsposeOcrSubmitOperator):
+    """
+    Enlarge an image.
+
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`; there are no settings.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(operation="UpscaleImage", **kwargs)
+
+
+class AsposeOcrDeskewImageOperator(AsposeOcrSubmitOperator):
+    """
+    Straighten an image that was scanned askew, up to 15 degrees as the vendor says.
+
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`; there are no settings.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(operation="DeskewImage", **kwargs)
