@@ -87,7 +87,7 @@ $(SDK_ENVIRONMENTS)/stamp: tests/contract/make_sdk_environments.py | $(VENV)/tes
 
 $(TESSDATA)/stamp:
 	sh tools/tessdata.sh $(TESSDATA)
-	touch $@
+	@if ls $(TESSDATA)/*.traineddata >/dev/null 2>&1; then touch $@; fi
 
 clean: ## remove everything that was made here
 	rm -rf $(VENV) $(OLDEST_VENV) $(SDK_ENVIRONMENTS) $(TESSDATA) .env-wheel dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,16 +10,24 @@ from __future__ import annotations
 try:
     from airflow.sdk.exceptions import (
         AirflowFailException,
+        AirflowNotFoundException,
         AirflowSensorTimeout,
         TaskDeferralError,
         TaskDeferralTimeout,
     )
 except ImportError:  # Airflow 3.1; later versions warn about the names there.
-    from airflow.exceptions import (  # type: ignore[no-redef]  # the same classes, elsewhere
+    from airflow.exceptions import (  # type: ignore[no-redef, attr-defined]  # the same classes, elsewhere
         AirflowFailException,
+        AirflowNotFoundException,
         AirflowSensorTimeout,
         TaskDeferralError,
         TaskDeferralTimeout,
     )
 
-__all__ = ["AirflowFailException", "AirflowSensorTimeout", "TaskDeferralError", "TaskDeferralTimeout"]
+__all__ = [
+    "AirflowFailException",
+    "AirflowNotFoundException",
+    "AirflowSensorTimeout",
+    "TaskDeferralError",
+    "TaskDeferralTimeout",
+]

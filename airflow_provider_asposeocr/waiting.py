@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 from airflow.configuration import conf
 from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR, TriggerFailureReason
 
+from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
-    RequestError,
     TaskError,
     TaskFailedError,
     TaskPendingError,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
 
     from airflow_provider_asposeocr.api.client import CloudClient
+    from airflow_provider_asposeocr.api.retrying import RequestRetry
 
     _Operator = BaseOperator
 else:
@@ -198,7 +199,13 @@ class WaitsForTask(_Operator):
 
     def _resumed(self, event: Any, context: Context) -> TaskRef:
         """Return the task of a trigger's event if it is completed, otherwise raise."""
-        ref, error = outcome_of(event)
+        try:
+            ref, error = outcome_of(event)
+        except WaitError:
+            if self.owns_task:
+                # Its retry submits again and does not come back to this one.
+                self._cancel_lost(context)
+            raise
         name_map_index(context, ref.source_name)
         self._watch(ref)
         self._settle(ref, error)
@@ -212,11 +219,14 @@ class WaitsForTask(_Operator):
 
     def _settle(self, ref: TaskRef, error: AsposeOcrError | None) -> None:
         """Take the end of a wait: return on success, otherwise cancel what still runs and raise."""
+        if isinstance(error, TaskTimeoutError) and self._is_completed(ref):
+            # Between the deadline and this moment lie a trigger event and a worker's start.
+            error = None
         if isinstance(error, TaskTimeoutError):
             self._cancel("its deadline has passed")
-        elif isinstance(error, RequestError) and self._owns(ref):
+        elif error is not None and error.retryable and self._owns(ref) and not isinstance(error, TaskError):
             # The retry submits again and does not come back to this one.
-            self._cancel("its status could not be read")
+            self._cancel("the wait for it broke")
         # The wait is over, so that a kill or a time-out from now on has nothing to cancel.
         self._running = None
         if error is None:
@@ -260,13 +270,21 @@ class WaitsForTask(_Operator):
             raise AirflowFailException(message) from error
         raise error
 
-    def _cancel(self, reason: str) -> None:
-        """Cancel the cloud task that this one waits for, if there is one; never raises."""
+    def _is_completed(self, ref: TaskRef) -> bool:
+        try:
+            return self._client is not None and (
+                self._client.status(ref.operation, ref.id, ONCE).status is TaskStatus.COMPLETED
+            )
+        except AsposeOcrError:
+            return False
+
+    def _cancel(self, reason: str, retry: RequestRetry | None = None) -> None:
+        """Cancel the cloud task that this one waits for, if there is one; never raises an error of the cloud."""
         ref, self._running = self._running, None
         if ref is None or self._client is None:
             return
         try:
-            self._client.cancel(ref.operation, ref.id, ONCE)
+            self._client.cancel(ref.operation, ref.id, retry)
         except AsposeOcrError as error:
             self.log.warning("Could not cancel %s %s: %s", ref.operation, ref.id, error.message)
         else:
@@ -281,7 +299,7 @@ class WaitsForTask(_Operator):
         """
         self._killed = True
         if self.cancel_on_kill == "always":
-            work = Thread(target=self._cancel, args=("the task was killed",), daemon=True)
+            work = Thread(target=self._cancel, args=("the task was killed", ONCE), daemon=True)
             work.start()
             work.join(KILL_SECONDS)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 #: Enough for every signature below, the XML prologue of an SVG included.
 HEAD_BYTES = 1024
+LONGEST_STEM_BYTES = 200
 
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "png"),
@@ -103,10 +104,12 @@ def safe_stem(name: str | None) -> str | None:
     Make the stem of a file name from a name that came from outside.
 
     :param name: A name, perhaps with folders, hostile parts or a suffix.
-    :return: A stem that names a file in the folder it is put in and nothing else, at most 120 characters; ``None``
+    :return: A stem that names a file in the folder it is put in and nothing else, at most 200 bytes; ``None``
         where nothing usable is left.
     """
     last = PurePosixPath((name or "").replace("\\", "/")).name
     printable = re.sub(r"[^\w .+()-]", "_", last)
-    stem = PurePosixPath(printable).stem.strip(" .")[:120].strip(" .")
+    stem = PurePosixPath(printable).stem.strip(" .")
+    # File systems take 255 bytes; the suffix and a number must fit too.
+    stem = stem.encode()[:LONGEST_STEM_BYTES].decode("utf-8", "ignore").strip(" .")
     return stem or None

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 #: Part of a task's age to wait until the next poll: a result is noticed late by at most a quarter of its duration,
 #: and the number of polls grows with the logarithm of the duration (polls may be billed; nobody knows).
 GROWTH = 0.25
+#: Each wait is multiplied by a random number between these.
+SHORTEST_JITTER, LONGEST_JITTER = 0.8, 1.2
 #: A fresh task may not be known at once to every server behind the cloud's gateway; nothing documents that it is.
 YOUNG_SECONDS = 15.0
 #: A fresh token refused once in a wait that went well so far may have expired on the way; for longer it is a refusal.
@@ -160,7 +162,7 @@ class Poller:
         return Wait(max(0.0, min(seconds, self.deadline_at - now)))
 
     def _jitter(self) -> float:
-        return 0.8 + 0.4 * self._random()
+        return SHORTEST_JITTER + (LONGEST_JITTER - SHORTEST_JITTER) * self._random()
 
 
 def known_status(ref: TaskRef, state: TaskState) -> TaskStatus:

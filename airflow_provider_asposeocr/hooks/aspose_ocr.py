@@ -7,6 +7,7 @@ Invariant: the client secret, and each token, is known to Airflow's masker befor
 from __future__ import annotations
 
 import json
+import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from airflow_provider_asposeocr import sources, storage
 from airflow_provider_asposeocr.api.account import Account
 from airflow_provider_asposeocr.api.client import CloudClient, find_operation
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError, TaskTimeoutError
-from airflow_provider_asposeocr.api.operations import DEFAULT_BASE_URL
+from airflow_provider_asposeocr.api.operations import API_PREFIX, DEFAULT_BASE_URL
 from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_task_ref
 from airflow_provider_asposeocr.api.results import fetched
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow.sdk import Connection
+
+log = logging.getLogger(__name__)
 
 #: Asked for in "Test connection": nobody's task, so that the answer is NotExist and nothing is billed.
 _NOBODYS_TASK = "00000000-0000-0000-0000-000000000000"
@@ -61,7 +64,8 @@ class FetchedResult:
 
 
 def _base_url(conn: Connection) -> str:
-    host = (conn.host or "").strip().rstrip("/")
+    # Whoever copies the address from the vendor's docs copies the path with it.
+    host = (conn.host or "").strip().rstrip("/").removesuffix(API_PREFIX)
     if not host:
         return DEFAULT_BASE_URL
     url = host if "://" in host else f"{conn.schema or 'https'}://{host}"
@@ -202,7 +206,13 @@ class AsposeOcrHook(BaseHook):
             source_name=document.name,
             **_origin(),
         )
-        self.log.info("Submitted %s %s (%d bytes)", ref.operation, ref.id, document.size_bytes)
+        self.log.info(
+            "Submitted %s %s (%d bytes, SHA-256 %s)",
+            ref.operation,
+            ref.id,
+            document.size_bytes,
+            document.sha256,
+        )
         return ref.to_dict()
 
     def status(self, task: Any) -> TaskState:
@@ -253,7 +263,7 @@ class AsposeOcrHook(BaseHook):
             step = following
         if isinstance(following.error, TaskTimeoutError):
             try:
-                client.cancel(ref.operation, ref.id, ONCE)
+                client.cancel(ref.operation, ref.id)
             except AsposeOcrError as error:
                 self.log.warning("Could not cancel %s %s: %s", ref.operation, ref.id, error.message)
         if following.error is not None:
@@ -336,6 +346,7 @@ def poll_once(client: CloudClient, ref: TaskRef, poller: Poller) -> Any:
     try:
         return poller.on_state(client.status(ref.operation, ref.id, ONCE), time.time())
     except AsposeOcrError as error:
+        log.warning("%s", error.message)
         return poller.on_error(error, time.time())
 
 

@@ -78,6 +78,9 @@ class AsposeOcrRecognizeRegionsOperator(AsposeOcrSubmitOperator):
         # Rectangles become regions where settings are validated.
         return {**(settings or {}), "regions": _listed(regions)}
 
+    def _inputs(self) -> list[Any]:
+        return [*super()._inputs(), rendered(self.regions)]
+
     @staticmethod
     def _check_regions(settings: Mapping[str, Any] | None) -> None:
         """Without regions the cloud would have nothing to read, and bill it."""

@@ -129,16 +129,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         :return: The task reference.
         """
         try:
-            try:
-                ref = self._submit(context)
-            except TaskPendingError:
-                upstream = self._upstream()
-                if upstream is None:
-                    raise
-                # Handed on in the pipelined mode: its result must be there before it can be sent.
-                self._wait_for(upstream, context, "execute_after_upstream")
-                ref = self._submit(context)
-            return self._submitted(ref, context)
+            return self._submit_and_wait(context)
         except AsposeOcrError as error:
             self._fail(error, self._concerned(error))
 
@@ -152,7 +143,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         """
         try:
             self._resumed(event, context)
-            return self._submitted(self._submit(context), context)
+            return self._submit_and_wait(context)
         except AsposeOcrError as error:
             self._fail(error, self._concerned(error))
 
@@ -169,24 +160,37 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         except AsposeOcrError as error:
             self._fail(error)
 
-    def _submitted(self, ref: TaskRef, context: Context) -> dict[str, Any]:
+    def _submit_and_wait(self, context: Context) -> dict[str, Any]:
+        while True:
+            try:
+                ref = self._submit(context)
+                break
+            except TaskPendingError as error:
+                upstream = self._concerned(error)
+                if upstream is None:
+                    raise
+                # Handed on in the pipelined mode: its result must be there before it can be sent.
+                self._wait_for(upstream, context, "execute_after_upstream")
         if self.wait_for_completion:
             self._wait_for(ref, context)
         return ref.to_dict()
 
-    def _upstream(self) -> TaskRef | None:
-        """Return the cloud task whose result is the source, if it is one."""
-        source = self._input()
-        return parse_task_ref(source) if is_task_ref(source) else None
+    def _inputs(self) -> list[Any]:
+        """Return what goes in and may be a cloud task's result."""
+        return [self._input()]
+
+    def _upstreams(self) -> list[TaskRef]:
+        """Return the cloud tasks whose results go in."""
+        return [parse_task_ref(each) for each in self._inputs() if is_task_ref(each)]
 
     def _owns(self, ref: TaskRef) -> bool:
-        upstream = self._upstream()
-        return upstream is None or upstream.id != ref.id
+        return all(upstream.id != ref.id for upstream in self._upstreams())
 
     def _concerned(self, error: AsposeOcrError) -> TaskRef | None:
         """Return the upstream cloud task if the error is about it, because then it is the one to clear."""
-        upstream = self._upstream() if isinstance(error, TaskError) else None
-        return upstream if upstream is not None and upstream.id == error.task_id else None
+        if not isinstance(error, TaskError):
+            return None
+        return next((upstream for upstream in self._upstreams() if upstream.id == error.task_id), None)
 
     def _submit(self, context: Context) -> TaskRef:
         hook = AsposeOcrHook(self.aspose_ocr_conn_id)
@@ -204,12 +208,16 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
             self._take_unknown(error)
             ref = submit()
         # From here on a kill finds something to cancel.
-        self._watch(ref)
-        if self._killed:
-            self.on_kill()
-            raise WaitError("The task was killed while it submitted.").about(ref.operation, ref.id)
-        name_map_index(context, ref.source_name)
-        context["ti"].xcom_push(key=TASK_ID_KEY, value=ref.id)
+        self._client, self._running = hook.client, ref
+        try:
+            if self._killed:
+                raise WaitError("The task was killed while it submitted.").about(ref.operation, ref.id)
+            name_map_index(context, ref.source_name)
+            context["ti"].xcom_push(key=TASK_ID_KEY, value=ref.id)
+        except Exception:
+            if self.cancel_on_kill == "always" or not self._killed:
+                self._cancel("the Airflow task could not go on with it")
+            raise
         return ref
 
     def _take_unknown(self, error: SubmitUnknownError) -> None:

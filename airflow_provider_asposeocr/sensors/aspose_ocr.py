@@ -17,7 +17,7 @@ from airflow.sdk import BaseSensorOperator
 from airflow.sdk.bases.sensor import AirflowSkipException  # type: ignore[attr-defined]  # not exported there
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError
-from airflow_provider_asposeocr.api.polling import Finished, Poller
+from airflow_provider_asposeocr.api.polling import LONGEST_JITTER, Finished, Poller
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.compat import AirflowSensorTimeout
 from airflow_provider_asposeocr.fields import check_seconds, rendered
@@ -48,6 +48,10 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("task",)
+
+    # Between two pokes of one process; in the mode "reschedule" each poke is a process of its own.
+    _poller: Poller | None = None
+    _ask_again_at = 0.0
     ui_color = "#e6f1f2"
 
     def __init__(
@@ -119,11 +123,18 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
         if self.deferrable:
             self._wait_for(ref, context)
             return True
+        if time.time() < self._ask_again_at:
+            return False
         client = self._watch(ref)
-        following = poll_once(client, ref, Poller(ref, self._plan(context, time.time()), random))
+        if self._poller is None:
+            self._poller = Poller(ref, self._plan(context, time.time()), random)
+        following = poll_once(client, ref, self._poller)
         if isinstance(following, Finished):
             self._settle(ref, following.error)
             return True
+        if following.seconds > self._seconds("max_poll_interval_seconds") * LONGEST_JITTER:
+            # Longer than any interval of ours: the cloud asked for it.
+            self._ask_again_at = time.time() + following.seconds
         return False
 
     def _ref(self) -> TaskRef:

@@ -18,17 +18,19 @@ from weakref import WeakKeyDictionary
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, WaitError
-from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan
+from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, Wait
 from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.clients import loop_clients
+from airflow_provider_asposeocr.compat import AirflowNotFoundException
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, mask_token
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
+    from airflow_provider_asposeocr.api.responses import TaskRef
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +121,8 @@ class AsposeOcrTaskTrigger(BaseTrigger):
             self._finished = Finished(error)
         except Exception as error:
             self.log.exception("The wait for %s failed", shown(self.task_ref.get("id"), 80))
-            self._finished = Finished(WaitError(f"The wait failed: {type(error).__name__}: {shown(error)}."))
+            broken = WaitError(f"The wait failed: {type(error).__name__}: {shown(error)}.")
+            self._finished = Finished(broken.about(self.task_ref.get("operation"), self.task_ref.get("id")))
         await asyncio.sleep(max(0.0, self.fire_not_before_at - time.time()))
         yield TriggerEvent(event_of(self.task_ref, self._finished))  # type: ignore[no-untyped-call]  # as above
 
@@ -157,19 +160,30 @@ class AsposeOcrTaskTrigger(BaseTrigger):
             max_poll_interval_seconds=self.max_poll_interval_seconds,
             error_budget_seconds=self.error_budget_seconds,
         )
-        client = await self._client(ref.conn_id)
         poller = Poller(ref, plan, random)
         step = poller.first_wait(time.time())
         while True:
             await asyncio.sleep(step.seconds)
-            try:
-                following = poller.on_state(await client.status(ref.operation, ref.id, ONCE), time.time())
-            except AsposeOcrError as error:
-                following = poller.on_error(error, time.time())
-                log.warning("%s", error.message)
+            following = await self._poll(ref, poller)
             if isinstance(following, Finished):
                 return following
             step = following
+
+    async def _poll(self, ref: TaskRef, poller: Poller) -> Wait | Finished:
+        try:
+            # Asked for with each poll, so that changed credentials reach the waits that go on.
+            client = await self._client(ref.conn_id)
+            return poller.on_state(await client.status(ref.operation, ref.id, ONCE), time.time())
+        except AsposeOcrError as error:
+            problem = error
+        except AirflowNotFoundException as error:
+            text = f"There is no connection {shown(ref.conn_id, 200)!r}: {shown(error)}."
+            return Finished(WaitError(text).about(ref.operation, ref.id))
+        except Exception as error:  # a secrets backend, or Airflow's API while it restarts
+            problem = WaitError(f"The connection cannot be read: {type(error).__name__}: {shown(error)}.")
+            problem.about(ref.operation, ref.id)
+        log.warning("%s", problem.message)
+        return poller.on_error(problem, time.time())
 
     async def _client(self, conn_id: str) -> AsyncCloudClient:
         return await loop_clients(mask_token).client(conn_id, AsposeOcrHook.aaccount)

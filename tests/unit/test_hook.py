@@ -451,7 +451,8 @@ class TestFromATask:
         task = hook.submit("RecognizeImage", source)
         with capture_logs() as logged, pytest.raises(TaskTimeoutError):
             hook.wait(task, timeout_seconds=0.1, poll_interval_seconds=0.05)
-        assert [entry["status"] for entry in self._deletes(aspose_ocr_emulator)] == [503]
+        # As often as any single request is tried.
+        assert [entry["status"] for entry in self._deletes(aspose_ocr_emulator)] == [503] * 4
         assert f"Could not cancel RecognizeImage {task['id']}" in _text(logged)
 
     def test_wait_that_ends_otherwise_cancels_nothing(

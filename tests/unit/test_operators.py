@@ -271,6 +271,47 @@ class TestWait:
             resume(recognize(page), {"status": "failed", "task": ref, "error": late})
         assert [entry["id"] for entry in deletes(cloud)] == [ref["id"]]
 
+    def test_a_result_that_came_after_the_deadline_is_not_thrown_away(
+        self, cloud: EmulatorControl, page: str
+    ) -> None:
+        ref = execute(recognize(page))
+        late = {"error": "TaskTimeoutError", "message": "Late.", "operation": "RecognizeImage"}
+        assert resume(recognize(page), {"status": "failed", "task": ref, "error": late}) == ref
+        assert not deletes(cloud)
+
+    def test_a_deadline_s_cancel_is_tried_again(self, cloud: EmulatorControl, page: str) -> None:
+        cloud.add_faults(
+            {"kind": "task_stuck"}, {"kind": "status", "method": "DELETE", "status": 503, "count": 1}
+        )
+        with pytest.raises(errors.TaskTimeoutError):
+            execute(recognize(page, deferrable=False, timeout_seconds=0.3))
+        assert [entry["status"] for entry in deletes(cloud)] == [503, 200]
+
+    def test_what_cannot_be_handed_on_is_cancelled(self, cloud: EmulatorControl, page: str) -> None:
+        operator = recognize(page)
+        context = context_for(operator)
+
+        def broken(**_: Any) -> None:
+            raise RuntimeError("the API server is away")
+
+        context["ti"].xcom_push = broken
+        with pytest.raises(RuntimeError, match="is away"):
+            execute(operator, context)
+        assert [entry["id"] for entry in deletes(cloud)] == [cloud.tasks()[0]["id"]]
+
+    def test_regions_and_source_of_the_pipelined_mode_are_waited_for(
+        self, cloud: EmulatorControl, page: str
+    ) -> None:
+        cloud.add_faults({"kind": "task_stuck", "path": "*DetectRegions"})
+        detected = execute(recognize(page, AsposeOcrDetectRegionsOperator, wait_for_completion=False))
+        operator = recognize(
+            page, AsposeOcrRecognizeRegionsOperator, regions=detected, deferrable=True, inline_wait_seconds=0
+        )
+        waiting = deferral(operator)
+        assert waiting.method_name == "execute_after_upstream"
+        assert waiting.trigger.serialize()[1]["task"]["id"] == detected["id"]
+        assert cloud.billing() == {"DetectRegions": 1}
+
     def test_an_owner_whose_polls_failed_for_too_long_leaves_nothing_running(
         self, cloud: EmulatorControl, page: str, tmp_path: Path
     ) -> None:

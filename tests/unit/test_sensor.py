@@ -152,6 +152,7 @@ class TestReschedule:
         assert caught.value.reschedule_date - before > timedelta(seconds=59)
         assert deleted(cloud) == []
         done = submit()
+        AsposeOcrHook("ocr").wait(done, poll_interval_seconds=0.05)
         assert execute(sensor(done, mode="reschedule")) == done
 
     def test_its_timeout_cancels(
