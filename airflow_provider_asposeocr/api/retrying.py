@@ -111,8 +111,9 @@ def next_step(
         # Refused before it was processed, so that even a submit may be replayed.
         if outcome.status in (401, 403) and request.authorized and not renewed:
             return RenewToken(error)
-    # A lock-out lasts minutes: whoever waits for it should not hold a worker meanwhile.
-    final = isinstance(error, SubmitUnknownError | CredentialsLockedError) or not error.retryable
+    # A pair that is locked out is not offered again before the time the cloud has named.
+    locked = isinstance(error, CredentialsLockedError) and error.retry_after_seconds is None
+    final = locked or isinstance(error, SubmitUnknownError) or not error.retryable
     if final or attempt >= retry.attempts:
         return GiveUp(error)
     wait = max(retry.wait_seconds(attempt, random), error.retry_after_seconds or 0.0)

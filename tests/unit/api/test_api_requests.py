@@ -289,7 +289,7 @@ class TestRetryAfter:
         seconds = retry_after_seconds(Answer(429, {"retry-after": value}), NOW)
         assert seconds is None or seconds >= 0
 
-    @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "token"])
+    @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.parametrize(("asked", "waits"), [(0, 0.75), (7, 7), (30, 30), (31, None), (600, None)])
     def test_is_waited_for_unless_a_worker_would_sleep_it_off(
         self, kind: Kind, asked: int, waits: float | None
