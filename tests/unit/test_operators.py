@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +16,7 @@ from airflow_provider_asposeocr import clients, operators
 from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.errors import SettingsError, StorageError, SubmitUnknownError
 from airflow_provider_asposeocr.compat import AirflowFailException, TaskDeferralError, TaskDeferralTimeout
+from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.operators import (
     AsposeOcrBinarizeImageOperator,
     AsposeOcrDetectRegionsOperator,
@@ -74,6 +75,18 @@ def recognize(source: Any, cls: Any = AsposeOcrRecognizeImageOperator, **given: 
 def fetch(task: Any, destination: Any, **given: Any) -> Any:
     fields = {"task_id": "fetch", "poll_interval_seconds": 0.05, "max_poll_interval_seconds": 0.1}
     return AsposeOcrFetchResultOperator(task=task, destination=str(destination), **{**fields, **given})
+
+
+def completed(cloud: EmulatorControl) -> None:
+    """Return when the cloud has done all that it was asked to."""
+    hook = AsposeOcrHook("ocr")
+    for task in cloud.tasks():
+        ref = {**REF, "operation": task["operation"], "id": task["id"], "submitted_at": now_text()}
+        hook.wait(ref, poll_interval_seconds=0.02, max_poll_interval_seconds=0.05)
+
+
+def now_text() -> str:
+    return datetime.now(UTC).isoformat()
 
 
 def methods(cloud: EmulatorControl) -> list[str]:
@@ -490,6 +503,7 @@ class TestLostDeferral:
         operator = recognize(page, deferrable=True, inline_wait_seconds=0)
         context = context_for(operator)
         deferral(operator, context)
+        completed(cloud)
         with pytest.raises(TaskDeferralTimeout):
             recognize(page).resume_execution("__fail__", self.TIMEOUT, context)
         assert not deletes(cloud)
