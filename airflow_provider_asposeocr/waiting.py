@@ -27,7 +27,7 @@ from airflow_provider_asposeocr.api.errors import (
     WaitError,
     from_dict,
 )
-from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan
+from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, failed_error
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.api.untrusted import shown
@@ -246,9 +246,7 @@ class WaitsForTask(_Operator):
             return error
         if not (state.messages or state.warnings):
             return error
-        return TaskFailedError(f"{ref.operation} failed in the cloud: {state.reason}.").about(
-            ref.operation, ref.id
-        )
+        return failed_error(ref, state)
 
     def _owns(self, ref: TaskRef) -> bool:
         """Whether this Airflow task submitted the cloud task, so that its own retry submits it again."""

@@ -117,8 +117,7 @@ class Poller:
         if status is TaskStatus.COMPLETED:
             return Finished()
         if status is TaskStatus.ERROR:
-            text = f"{self._ref.operation} failed in the cloud: {state.reason}."
-            return Finished(TaskFailedError(text).about(self._ref.operation, self._ref.id))
+            return Finished(failed_error(self._ref, state))
         if status is TaskStatus.NOT_EXIST:
             return self._on_not_exist(now)
         return self._unless_late(now)
@@ -177,6 +176,18 @@ def known_status(ref: TaskRef, state: TaskState) -> TaskStatus:
         return state.status
     except UnknownStatusError as error:
         raise error.about(ref.operation, ref.id) from None
+
+
+def failed_error(ref: TaskRef, state: TaskState) -> TaskFailedError:
+    """
+    Say why the cloud answers ``Error``.
+
+    :param ref: The task.
+    :param state: What the cloud says.
+    """
+    return TaskFailedError(f"{ref.operation} failed in the cloud: {state.reason}.").about(
+        ref.operation, ref.id
+    )
 
 
 def gone_error(ref: TaskRef, now: float) -> AsposeOcrError:

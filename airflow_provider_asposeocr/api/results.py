@@ -18,12 +18,11 @@ from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import (
     ResultIncompleteError,
     TaskExpiredError,
-    TaskFailedError,
     TaskPendingError,
     UnexpectedResponseError,
 )
 from airflow_provider_asposeocr.api.filetypes import HEAD_BYTES
-from airflow_provider_asposeocr.api.polling import gone_error, known_status
+from airflow_provider_asposeocr.api.polling import failed_error, gone_error, known_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -111,9 +110,7 @@ def _check_state(ref: TaskRef, state: TaskState, now: float) -> None:
     if status is TaskStatus.COMPLETED:
         return
     if status is TaskStatus.ERROR:
-        raise TaskFailedError(f"{ref.operation} failed in the cloud: {state.reason}.").about(
-            ref.operation, ref.id
-        )
+        raise failed_error(ref, state)
     if status is TaskStatus.NOT_EXIST:
         raise gone_error(ref, now)
     raise TaskPendingError(f"{ref.operation} is still {status.value}.").about(ref.operation, ref.id)
