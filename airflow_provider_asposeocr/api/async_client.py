@@ -20,7 +20,6 @@ from airflow_provider_asposeocr.api.errors import (
     UnexpectedResponseError,
 )
 from airflow_provider_asposeocr.api.pacing import Pacer
-from airflow_provider_asposeocr.api.responses import TaskState
 from airflow_provider_asposeocr.api.retrying import (
     Accept,
     Again,
@@ -31,7 +30,7 @@ from airflow_provider_asposeocr.api.retrying import (
 )
 from airflow_provider_asposeocr.api.tokens import TokenSlot, parse_token
 from airflow_provider_asposeocr.api.transports import AiohttpTransport, Take
-from airflow_provider_asposeocr.api.wire import ResponseReader
+from airflow_provider_asposeocr.api.wire import Reading
 
 if TYPE_CHECKING:
     import ssl
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.api.account import Account
     from airflow_provider_asposeocr.api.protocol import Answer, Request
+    from airflow_provider_asposeocr.api.responses import TaskState
 
 log = logging.getLogger(__name__)
 
@@ -108,22 +108,10 @@ class AsyncCloudClient:
     async def _read(
         self, request: Request, retry: RequestRetry | None, status_is_enough: bool = False
     ) -> TaskState:
-        readers: list[ResponseReader] = []
-
-        def begin() -> Take:
-            reader = ResponseReader()
-            readers.append(reader)
-
-            def take(chunk: bytes) -> bool:
-                reader.feed(chunk)
-                return not (status_is_enough and reader.status_word)
-
-            return take
-
+        reading = Reading(status_is_enough=status_is_enough)
         try:
-            await self._call(request, begin, retry)
-            word = readers[-1].status_word
-            return TaskState(taskStatus=word) if status_is_enough and word else readers[-1].close()
+            await self._call(request, reading.begin, retry)
+            return reading.state()
         except (ResultCorruptError, UnexpectedResponseError) as error:
             raise protocol.about_task(request, error) from None
 

@@ -39,7 +39,7 @@ from airflow_provider_asposeocr.api.retrying import (
 from airflow_provider_asposeocr.api.settings import near_miss
 from airflow_provider_asposeocr.api.tokens import TokenSlot, parse_token
 from airflow_provider_asposeocr.api.transports import RequestsTransport, Take
-from airflow_provider_asposeocr.api.wire import FileBody, ResponseReader, ResultSink, TextBody
+from airflow_provider_asposeocr.api.wire import FileBody, Reading, ResultSink, TextBody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -238,22 +238,10 @@ class CloudClient:
         retry: RequestRetry | None = None,
         status_is_enough: bool = False,
     ) -> TaskState:
-        readers: list[ResponseReader] = []
-
-        def begin() -> Take:
-            reader = ResponseReader(make_sink() if make_sink else None)
-            readers.append(reader)
-
-            def take(chunk: bytes) -> bool:
-                reader.feed(chunk)
-                return not (status_is_enough and reader.status_word)
-
-            return take
-
+        reading = Reading(make_sink, status_is_enough)
         try:
-            self._call(request, begin, retry)
-            word = readers[-1].status_word
-            return TaskState(taskStatus=word) if status_is_enough and word else readers[-1].close()
+            self._call(request, reading.begin, retry)
+            return reading.state()
         except (ResultCorruptError, UnexpectedResponseError) as error:
             raise protocol.about_task(request, error) from None
 

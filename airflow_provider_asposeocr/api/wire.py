@@ -292,3 +292,33 @@ class ResponseReader:
             self._keys[-1] = text
         elif len(self._path) == 1 and self._keys[0] == b"taskStatus":
             self.status_word = text.decode("utf-8", "replace")
+
+
+class Reading:
+    """
+    The reading of one answer, begun anew with each attempt.
+
+    :param make_sink: Makes what takes the decoded results of an attempt; by default they are dropped.
+    :param status_is_enough: Whether to stop as soon as the status word has been read.
+    """
+
+    def __init__(
+        self, make_sink: Callable[[], ResultSink] | None = None, status_is_enough: bool = False
+    ) -> None:
+        self._make_sink = make_sink
+        self._status_is_enough = status_is_enough
+        self._reader = ResponseReader()
+
+    def begin(self) -> Callable[[bytes], bool]:
+        """Begin an attempt and return what takes its body and says whether it wants more of it."""
+        self._reader = ResponseReader(self._make_sink() if self._make_sink else None)
+        return self._take
+
+    def state(self) -> TaskState:
+        """Return what the last attempt has read."""
+        word = self._reader.status_word
+        return TaskState(taskStatus=word) if self._status_is_enough and word else self._reader.close()
+
+    def _take(self, chunk: bytes) -> bool:
+        self._reader.feed(chunk)
+        return not (self._status_is_enough and self._reader.status_word)
