@@ -140,6 +140,8 @@ def tampered(answer: Answer, rules: Iterable[faults.AnyRule]) -> Answer:
         elif isinstance(rule, faults.ResultTypeFault):
             renamed = tuple(replace(result, type=rule.result_type) for result in answer.results)
             answer = replace(answer, results=renamed)
+        elif isinstance(rule, faults.NotExistFault):
+            answer = not_exist(answer.id)
         else:
             answer = with_fate(answer, fate_of(rule))
     return answer

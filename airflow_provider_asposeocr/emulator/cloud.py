@@ -52,7 +52,7 @@ class Cloud:
             entry.status = None if isinstance(response, DroppedResponse) else response.status_code
             await response(scope, receive, send)
         except ClientDisconnect:
-            pass  # Nobody is left to answer; the journal shows an entry without a status.
+            entry.answer_lost = True  # Nobody is left to answer; the journal shows an entry without a status.
         finally:
             emulation.journal.close(entry)
 

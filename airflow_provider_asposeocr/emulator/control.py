@@ -75,8 +75,18 @@ class EmulatorControl:
         return faults
 
     def clear_faults(self) -> None:
-        """Lift all fault rules: the outage is over."""
+        """Lift all fault rules and let go what they hold: the outage is over."""
         self._call("DELETE", "faults")
+
+    def release(self, n: int | None = None) -> int:
+        """
+        Let requests go on that a ``hold`` rule holds back; the rule stays in force.
+
+        :param n: Number of the request in the journal; by default all that are held now.
+        :return: How many were held.
+        """
+        released: dict[str, int] = self._call("POST", "release", params={} if n is None else {"n": n})
+        return released["released"]
 
     def reset(self) -> None:
         """Forget tasks, journal, billing, faults, tokens and lock-outs, and return to real time."""
@@ -91,6 +101,7 @@ class EmulatorControl:
         *,
         since: int = 0,
         answered: bool = True,
+        held: bool = False,
     ) -> list[dict[str, Any]]:
         """
         Wait until the emulator has seen a request.
@@ -101,11 +112,13 @@ class EmulatorControl:
         :param timeout_seconds: Longest wait, in real time.
         :param since: Only entries after this number ``n`` count.
         :param answered: Wait until the emulator is done with them, not only for their arrival.
+        :param held: Wait until a ``hold`` rule holds them back instead.
         :return: Their journal entries.
         :raises TimeoutError: if there were fewer when the time was up.
         """
         deadline = time.monotonic() + timeout_seconds
-        wanted: dict[str, Any] = {"since": since, "path": path_glob, "count": count, "answered": answered}
+        wanted: dict[str, Any] = {"since": since, "path": path_glob, "count": count}
+        wanted["held" if held else "answered"] = held or answered
         if method is not None:
             wanted["method"] = method
         while True:

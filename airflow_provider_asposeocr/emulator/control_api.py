@@ -60,13 +60,15 @@ async def _local_only(request: Request) -> None:
         raise HTTPException(403, "The control API answers programs on this machine only.")
 
 
-def _filter(method: str | None, path: str | None, answered: bool) -> Callable[[Entry], bool]:
+def _filter(method: str | None, path: str | None, answered: bool, held: bool) -> Callable[[Entry], bool]:
     """Make the filter of ``GET journal``; ``None`` is any."""
 
     def wanted(entry: Entry) -> bool:
         if method is not None and entry.method != method.upper():
             return False
-        return (entry.answered or not answered) and (path is None or path_matches(entry.path, path))
+        if (answered and not entry.answered) or (held and not entry.held):
+            return False
+        return path is None or path_matches(entry.path, path)
 
     return wanted
 
@@ -81,7 +83,29 @@ def _task_as_json(task: Task, status: TaskStatus, now: float) -> dict[str, Any]:
         "submitted_at": task.submitted_at,
         "finished_at": finished_at if finished_at is not None and finished_at <= now else None,
         "deleted": task.deleted,
+        "id_sent": task.id_sent,
     }
+
+
+def _add_fault_routes(router: APIRouter, emulation: Emulation) -> None:
+    @router.get("/faults")
+    async def faults() -> list[dict[str, Any]]:
+        return emulation.faults.as_json()
+
+    @router.post("/faults")
+    async def add_faults(rules: list[AnyRule]) -> list[dict[str, Any]]:
+        emulation.faults.add(rules)
+        return emulation.faults.as_json()
+
+    @router.delete("/faults")
+    async def clear_faults() -> dict[str, str]:
+        emulation.faults.clear()
+        emulation.holds.release()
+        return {}
+
+    @router.post("/release")
+    async def release(n: int | None = None) -> dict[str, int]:
+        return {"released": emulation.holds.release(n)}
 
 
 def control_router(emulation: Emulation) -> APIRouter:
@@ -98,10 +122,11 @@ def control_router(emulation: Emulation) -> APIRouter:
         method: str | None = None,
         path: str | None = None,
         answered: bool = False,
+        held: bool = False,
         count: Annotated[int, Query(ge=1)] = 1,
         wait_seconds: Annotated[float, Query(ge=0, le=600)] = 0,
     ) -> list[dict[str, Any]]:
-        wanted = _filter(method, path, answered)
+        wanted = _filter(method, path, answered, held)
         entries = await emulation.journal.wait_for(since, wanted, count, wait_seconds)
         return [entry.as_json() for entry in entries]
 
@@ -124,19 +149,7 @@ def control_router(emulation: Emulation) -> APIRouter:
         emulation.tasks.sweep()
         return await clock()
 
-    @router.get("/faults")
-    async def faults() -> list[dict[str, Any]]:
-        return emulation.faults.as_json()
-
-    @router.post("/faults")
-    async def add_faults(rules: list[AnyRule]) -> list[dict[str, Any]]:
-        emulation.faults.add(rules)
-        return emulation.faults.as_json()
-
-    @router.delete("/faults")
-    async def clear_faults() -> dict[str, str]:
-        emulation.faults.clear()
-        return {}
+    _add_fault_routes(router, emulation)
 
     @router.post("/reset")
     async def reset() -> dict[str, str]:

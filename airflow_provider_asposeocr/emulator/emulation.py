@@ -17,6 +17,7 @@ from airflow_provider_asposeocr.emulator.accounts import Accounts
 from airflow_provider_asposeocr.emulator.clock import Clock
 from airflow_provider_asposeocr.emulator.durations import parse_duration
 from airflow_provider_asposeocr.emulator.faults import FaultBook
+from airflow_provider_asposeocr.emulator.holds import Holds
 from airflow_provider_asposeocr.emulator.journal import Billing, Journal
 from airflow_provider_asposeocr.emulator.lockout import LockOut
 from airflow_provider_asposeocr.emulator.tasks import Task, TaskStore
@@ -46,6 +47,7 @@ class Emulation:
         self.accounts = Accounts(options.secrets(), options.token_seconds, lock_out, self.clock)
         self.faults = FaultBook()
         self.journal = Journal()
+        self.holds = Holds(self.journal)
         self.billing = Billing()
         if options.data_dir is not None:
             options.data_dir.mkdir(parents=True, exist_ok=True)
@@ -56,7 +58,8 @@ class Emulation:
         self._generator = self._seeded()
 
     def reset(self) -> None:
-        """Forget tasks, journal, billing, faults, tokens and lock-outs, and return to real time."""
+        """Forget tasks, journal, billing, faults, tokens and lock-outs, let go what is held, return to real time."""
+        self.holds.release()
         self.tasks.clear()
         self.accounts.reset()
         self.faults.clear()

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import shutil
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from airflow_provider_asposeocr.emulator.answers import (
     Answer,
@@ -25,9 +24,10 @@ from airflow_provider_asposeocr.emulator.answers import (
     tampered,
     without_results,
 )
+from airflow_provider_asposeocr.emulator.faults import NotExistFault
 from airflow_provider_asposeocr.emulator.problems import invalid
 from airflow_provider_asposeocr.emulator.request_body import receive, receive_to_file
-from airflow_provider_asposeocr.emulator.responses import OCRResponse
+from airflow_provider_asposeocr.emulator.responses import IdResponse, OCRResponse
 from airflow_provider_asposeocr.emulator.submission import Submission, read_submission
 from airflow_provider_asposeocr.emulator.tasks import Fate, Task, new_task_id
 
@@ -129,16 +129,19 @@ class Endpoints:
         emulation.billing.count(task.operation)
         exchange.entry.task_id = task.id
         for rule in exchange.hits("fate"):
+            if isinstance(rule, NotExistFault):
+                task.hide(rule.hidden_polls, rule.hidden_seconds)
             task.fate = fate_of(rule) or task.fate
         emulation.queue.put(task)
         end = await exchange.interrupted("accepted")
-        return end or _id_response(exchange, task.id)
+        accepts_json = "application/json" in exchange.request.headers.get("accept", "")
+        return end or IdResponse(task, emulation.options.quoted_ids and accepts_json)
 
     async def fetch(self, exchange: Exchange, operation: Operation) -> Response:
         """GET of an operation: the task's status, and its results once there are any. Always 200."""
         account = exchange.authenticate() if operation.needs_token else None
         task = _visible(exchange, account, operation)
-        if task is None:
+        if task is None or _hidden(exchange, task):
             return OCRResponse(tampered(not_exist(_query_id(exchange)), exchange.hits("view")))
         answer = tampered(_answer(exchange, task), exchange.hits("view"))
         if answer.results:
@@ -158,6 +161,8 @@ class Endpoints:
         if task is None or (account is not None and task.account not in (None, account)):
             return OCRResponse(tampered(not_exist(_query_id(exchange)), exchange.hits("view")))
         exchange.entry.task_id = task.id
+        if _hidden(exchange, task):
+            return OCRResponse(tampered(not_exist(task.id), exchange.hits("view")))
         answer = tampered(_answer(exchange, task), exchange.hits("view"))
         return OCRResponse(without_results(answer, options.status_messages))
 
@@ -169,7 +174,7 @@ class Endpoints:
             ended = exchange.emulation.tasks.status(task).is_terminal
             if not ended or exchange.emulation.options.delete_finished == "remove":
                 exchange.emulation.tasks.delete(task)
-        return Response(None, 200)
+        return await exchange.interrupted("accepted") or Response(None, 200)
 
 
 def _unpack(body: Path, payload: Path, operation: Operation, options: Options) -> tuple[Submission, str]:
@@ -179,13 +184,6 @@ def _unpack(body: Path, payload: Path, operation: Operation, options: Options) -
     payload.write_bytes(submission.payload)
     digest = hashlib.sha256(submission.payload).hexdigest()
     return Submission(b"", submission.settings, submission.broken), digest
-
-
-def _id_response(exchange: Exchange, task_id: str) -> Response:
-    accepts_json = "application/json" in exchange.request.headers.get("accept", "")
-    if exchange.emulation.options.quoted_ids and accepts_json:
-        return Response(json.dumps(task_id), media_type="application/json")
-    return PlainTextResponse(task_id)
 
 
 def _query_id(exchange: Exchange) -> str:
@@ -203,6 +201,15 @@ def _visible(exchange: Exchange, account: str | None, operation: Operation) -> T
         return None
     exchange.entry.task_id = task.id
     return task
+
+
+def _hidden(exchange: Exchange, task: Task) -> bool:
+    """Say whether a fault rule keeps the task from this GET; counts it."""
+    hidden = task.is_hidden(exchange.emulation.clock.now())
+    task.hidden_polls = max(0, task.hidden_polls - 1)
+    if hidden:
+        exchange.entry.faults.append("not_exist")
+    return hidden
 
 
 def _answer(exchange: Exchange, task: Task) -> Answer:

@@ -13,7 +13,12 @@ from starlette.responses import HTMLResponse, Response
 
 from airflow_provider_asposeocr.emulator import faults
 from airflow_provider_asposeocr.emulator.problems import unauthorized
-from airflow_provider_asposeocr.emulator.responses import DroppedResponse, TruncatedResponse
+from airflow_provider_asposeocr.emulator.responses import (
+    DroppedResponse,
+    IdResponse,
+    TruncatedResponse,
+    client_has_gone,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +58,8 @@ class Exchange:
         for rule in self.hits(stage):
             if isinstance(rule, faults.DelayFault):
                 await asyncio.sleep(rule.delay_seconds)
+            elif isinstance(rule, faults.HoldFault):
+                await self.emulation.holds.wait(self.entry)
             elif isinstance(rule, faults.DropFault):
                 return DroppedResponse()
             elif isinstance(rule, faults.HtmlFault):
@@ -88,9 +95,14 @@ class Exchange:
         return "authorization" in self.request.headers
 
     def finished(self, response: Response) -> Response:
-        """Return the answer as it goes on the wire."""
+        """Return the answer as it goes on the wire, and note whether it can arrive there."""
         if not isinstance(response, DroppedResponse):
             for rule in self.hits("answer"):
                 if isinstance(rule, faults.TruncateFault):
-                    return TruncatedResponse(response, rule.chunked)
+                    response = TruncatedResponse(response, rule.chunked)
+                    break
+        cut = isinstance(response, DroppedResponse | TruncatedResponse)
+        self.entry.answer_lost = cut or client_has_gone(self.request.scope)
+        if isinstance(response, IdResponse):
+            response.task.id_sent = not self.entry.answer_lost
         return response

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 #: When a rule is asked: a request arrived; a valid token was shown; a submit is accepted and its task's fate decided;
-#: the submit was accepted; the state of a task, or its results, are about to be answered; any answer is about to be sent.
+#: the submit was accepted, or the DELETE was done; the state of a task, or its results, are about to be answered; any
+#: answer is about to be sent.
 Stage = Literal["request", "credentials", "fate", "accepted", "view", "results", "answer"]
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -63,10 +64,14 @@ class Rule(BaseModel):
         :param method: Its HTTP method.
         :param path: Its path as it was sent.
         """
-        wanted = self.method or self.default_method
+        wanted = self.wanted_method()
         if stage != self.asked_at() or (wanted is not None and wanted.upper() != method.upper()):
             return False
         return path_matches(path, self.path)
+
+    def wanted_method(self) -> str | None:
+        """Return the method of the requests the rule is about; ``None`` is any."""
+        return self.method or self.default_method
 
     def asked_at(self) -> Stage:
         """Return the stage at which the rule is asked."""
@@ -74,12 +79,15 @@ class Rule(BaseModel):
 
 
 class _Timed(Rule):
-    """A rule that can strike on arrival, or after the submit was accepted (and billed)."""
+    """A rule that can strike on arrival, or after the submit was accepted and billed (or the DELETE of ``method`` done)."""
 
     after: Literal["request", "accepted"] = "request"
 
     def asked_at(self) -> Stage:
         return self.after
+
+    def wanted_method(self) -> str | None:
+        return self.method or ("POST" if self.after == "accepted" else None)
 
 
 class StatusFault(_Timed):
@@ -108,6 +116,12 @@ class DelayFault(_Timed):
 
     kind: Literal["delay"]
     delay_seconds: float = Field(ge=0, le=86_400)
+
+
+class HoldFault(_Timed):
+    """Waits until the control API releases the request, then goes on as if nothing had been."""
+
+    kind: Literal["hold"]
 
 
 class DropFault(_Timed):
@@ -167,6 +181,28 @@ class PartialFault(_FateRule):
     kind: Literal["partial"]
 
 
+class NotExistFault(_FateRule):
+    """
+    POST: a GET does not see the task at first, as in an eventually consistent cloud. GET: this answer says NotExist.
+
+    The first ``hidden_polls`` GETs about the task (status and fetch) do not see it, nor do those in its first
+    ``hidden_seconds``; without either, it is the first GET. A DELETE sees it.
+    """
+
+    kind: Literal["not_exist"]
+    hidden_polls: int | None = Field(None, ge=0)
+    hidden_seconds: float | None = Field(None, ge=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _check_hiding(self) -> NotExistFault:
+        hiding = self.hidden_polls is not None or self.hidden_seconds is not None
+        if hiding and self.asked_at() != "fate":
+            raise ValueError(
+                "hidden_polls and hidden_seconds belong to the submit (POST) that makes the task."
+            )
+        return self
+
+
 class UnknownStatusFault(Rule):
     """Answers a GET with a taskStatus of its own."""
 
@@ -213,6 +249,7 @@ class TruncateFault(Rule):
 AnyRule = Annotated[
     StatusFault
     | DelayFault
+    | HoldFault
     | DropFault
     | HtmlFault
     | ExpiredTokenFault
@@ -220,6 +257,7 @@ AnyRule = Annotated[
     | TaskStuckFault
     | NoResultsFault
     | PartialFault
+    | NotExistFault
     | UnknownStatusFault
     | EscapeBase64Fault
     | BadBase64Fault
@@ -239,7 +277,10 @@ class _Armed:
     generator: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
-        self.generator = random.Random(self.rule.seed)  # noqa: S311 - a draw that can be repeated
+        # Rules of different kinds must not hit the same requests only because their seeds are equal.
+        rule = self.rule
+        series = f"{rule.seed} {rule.kind} {rule.asked_at()} {rule.method} {rule.path}"
+        self.generator = random.Random(series)  # noqa: S311 - a draw that can be repeated
 
     @property
     def exhausted(self) -> bool:

@@ -34,7 +34,10 @@ class Entry:
     :param account: Client id of a valid token, if there was one.
     :param request_bytes: Bytes of the request body that were read.
     :param faults: Kinds of the fault rules that hit it.
+    :param held: Whether a fault rule holds it back now.
     :param answered: Whether the emulator is done with the request.
+    :param answer_lost: Whether the client can not have got the whole answer: the connection was dropped or the answer
+        cut short, or the client had gone when it was to be sent.
     """
 
     n: int
@@ -47,7 +50,9 @@ class Entry:
     account: str | None = None
     request_bytes: int = 0
     faults: list[str] = field(default_factory=list)
+    held: bool = False
     answered: bool = False
+    answer_lost: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry as a JSON object."""
@@ -67,13 +72,13 @@ class Journal:
         self._count += 1
         entry = Entry(self._count, time, method, path, query_id)
         self._entries.append(entry)
-        self._announce()
+        self.announce()
         return entry
 
     def close(self, entry: Entry) -> None:
         """Say that the emulator is done with a request."""
         entry.answered = True
-        self._announce()
+        self.announce()
 
     def since(self, n: int) -> list[Entry]:
         """Return the entries after number ``n``, oldest first."""
@@ -104,9 +109,10 @@ class Journal:
         """Forget all entries and count from 1 again."""
         self._entries.clear()
         self._count = 0
-        self._announce()
+        self.announce()
 
-    def _announce(self) -> None:
+    def announce(self) -> None:
+        """Let those who wait for an entry look again."""
         self._changed.set()
         self._changed = asyncio.Event()
 

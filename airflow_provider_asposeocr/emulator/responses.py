@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import select
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
     from airflow_provider_asposeocr.emulator.answers import Answer
+    from airflow_provider_asposeocr.emulator.tasks import Task
 
 #: Bytes read at once; a multiple of 3, so that the base64 of the pieces can be joined.
 _PIECE_BYTES = 3 * 64 * 1024
 #: Key of the connection's transport in the request's state (see :mod:`.server`).
 TRANSPORT = "transport"
+#: Events of a connection that the other side has closed; POLLRDHUP is Linux'.
+_HUNG_UP = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
 
 
 class OCRResponse(Response):
@@ -110,6 +114,22 @@ def _read(path: Path) -> Iterator[bytes]:
             yield piece
 
 
+class IdResponse(Response):
+    """
+    The answer to a submit: the bare id.
+
+    :param task: The task that was accepted.
+    :param quoted: Whether the id is written as a JSON string.
+    """
+
+    def __init__(self, task: Task, quoted: bool) -> None:
+        self.task = task
+        super().__init__(
+            json.dumps(task.id) if quoted else task.id,
+            media_type="application/json" if quoted else "text/plain",
+        )
+
+
 class DroppedResponse(Response):
     """No answer: the connection is closed."""
 
@@ -148,6 +168,16 @@ class TruncatedResponse(Response):
 
         await self._whole(scope, receive, send_half)
         await hang_up(scope, receive)
+
+
+def client_has_gone(scope: Scope) -> bool:
+    """Say whether the client has closed the connection; asks the kernel, which knows before the event loop does."""
+    transport: asyncio.Transport = scope["state"][TRANSPORT]
+    if transport.is_closing():
+        return True
+    poll = select.poll()
+    poll.register(transport.get_extra_info("socket").fileno(), _HUNG_UP)
+    return bool(poll.poll(0))
 
 
 async def hang_up(scope: Scope, receive: Receive) -> None:

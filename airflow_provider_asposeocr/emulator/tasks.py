@@ -58,6 +58,9 @@ class Task:
     :param outcome: What the worker handed back.
     :param failure: Why it failed; ``None`` if it did not.
     :param deleted: Whether a DELETE removed it.
+    :param id_sent: Whether the answer with its id was sent to a client that was still there.
+    :param hidden_polls: GETs that do not see it yet.
+    :param hidden_until: Instant until which no GET sees it.
     :param readers: Answers that are reading its files now.
     """
 
@@ -75,6 +78,9 @@ class Task:
     outcome: JobOutcome | None = None
     failure: tuple[str, ...] | None = None
     deleted: bool = False
+    id_sent: bool = False
+    hidden_polls: int = 0
+    hidden_until: float = 0.0
     readers: int = field(default=0, repr=False)
 
     @property
@@ -83,6 +89,20 @@ class Task:
         if self.started_at is None or self.worked_at is None:
             return None
         return max(self.worked_at, self.started_at + self.duration_seconds)
+
+    def hide(self, polls: int | None, seconds: float | None) -> None:
+        """
+        Keep the task from GETs at first.
+
+        :param polls: Number of the first GETs about it that do not see it.
+        :param seconds: Time from the submit in which none does; without either, it is the first GET.
+        """
+        self.hidden_polls = int(seconds is None) if polls is None else polls
+        self.hidden_until = self.submitted_at + (seconds or 0.0)
+
+    def is_hidden(self, now: float) -> bool:
+        """Say whether a GET at an instant does not see it."""
+        return self.hidden_polls > 0 or now < self.hidden_until
 
 
 def status_of(task: Task, now: float, retention_seconds: float) -> TaskStatus:

@@ -8,7 +8,6 @@ cloud documents are decoded, and pages are handed out one at a time.
 from __future__ import annotations
 
 import struct
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,15 +21,11 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.emulator.engines.base import Array, Image
 
-#: Resolution at which pages of a PDF are rendered (both engines were measured to read it without errors).
-PDF_DPI = 200
-#: A page so large that it must be rendered below this resolution is refused.
-_LEAST_PDF_DPI = 72
 #: Resolution of an image that does not tell its own; it decides the paper size in a PDF and nothing else.
 _DEFAULT_DPI = 96.0
 
-# pdfium is not safe to call from two threads, not even for two documents.
-_PDFIUM = threading.Lock()
+#: Passes over a progressive JPEG; encoders make about ten.
+_MAX_JPEG_SCANS = 100
 
 
 @dataclass(frozen=True)
@@ -128,7 +123,9 @@ def read_pages(path: Path, kind: str, limits: Limits) -> Iterator[Page]:
     :raises JobError: if the file is damaged, protected, or over a limit.
     """
     if kind == "pdf":
-        yield from _pdf_pages(path, limits)
+        from airflow_provider_asposeocr.emulator.imaging.pdf_pages import pdf_pages
+
+        yield from pdf_pages(path, limits)
     else:
         yield read_image(path, kind, limits)
 
@@ -139,9 +136,17 @@ def read_image(path: Path, kind: str, limits: Limits) -> Page:
 
     :raises JobError: if it is damaged, has more than one TIFF page, or more than ``limits.max_pixels``.
     """
+    from PIL import Image as PillowImage
+
+    if kind == "jpeg":
+        _check_scans(path)
     try:
         with path.open("rb") as file:
             return _decoded(_opener(kind)(file), kind, limits)
+    except PillowImage.DecompressionBombError as error:  # a GIF's frame may be larger than its screen
+        raise JobError(
+            f"The {kind.upper()} image has a frame that is too large to be decoded ({error})."
+        ) from error
     except (
         *_DAMAGE,
         Warning,
@@ -153,6 +158,16 @@ def read_image(path: Path, kind: str, limits: Limits) -> Page:
 
 #: What Pillow raises, depending on the format and on what is broken.
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, struct.error)
+
+
+def _check_scans(path: Path) -> None:
+    """Refuse a JPEG that is painted over again and again: each scan costs a pass over all pixels and a few bytes."""
+    scans = path.read_bytes().count(b"\xff\xda")
+    if scans > _MAX_JPEG_SCANS:
+        raise JobError(
+            f"The JPEG image has {scans} scans, more than the {_MAX_JPEG_SCANS} that the emulator decodes. "
+            "Submit it with fewer."
+        )
 
 
 def _opener(kind: str) -> Callable[[Any], Any]:
@@ -175,13 +190,14 @@ def _decoded(image: Any, kind: str, limits: Limits) -> Page:
     warnings: tuple[str, ...] = ()
     width, height = image.size
     check_pixels(width, height, limits)
-    frames = getattr(image, "n_frames", 1)
-    if kind == "tiff" and frames > 1:
+    # Not their number: to count the pages of a hostile TIFF takes minutes.
+    several = getattr(image, "is_animated", False)
+    if kind == "tiff" and several:
         raise JobError(
-            f"The TIFF has {frames} pages; only TIFF files with a single page are read. Submit its pages one by one."
+            "The TIFF has several pages; only TIFF files with a single page are read. Submit its pages one by one."
         )
-    if frames > 1:
-        warnings = (f"The {kind.upper()} has {frames} frames; only the first was used.",)
+    if several:
+        warnings = (f"The {kind.upper()} has several frames; only the first was used.",)
     dpi = _plausible_dpi(image.info.get("dpi"))
     image.load()
     return Page(_pixels(ImageOps.exif_transpose(image)), dpi, warnings)
@@ -224,12 +240,13 @@ def _pixels(image: Any) -> Image:
     if image.mode in ("1", "L"):
         return np.asarray(image.convert("L"))
     colours: Image = np.asarray(image.convert("RGB"))
-    if _is_grey(colours):
+    if is_grey(colours):
         return np.ascontiguousarray(colours[:, :, 0])
     return np.ascontiguousarray(colours[:, :, ::-1])
 
 
-def _is_grey(colours: Image) -> bool:
+def is_grey(colours: Image) -> bool:
+    """Return whether the three colours of every pixel are alike."""
     first = colours[:, :, 0]
     return np.array_equal(first, colours[:, :, 1]) and np.array_equal(first, colours[:, :, 2])
 
@@ -243,98 +260,3 @@ def _eight_bits(values: Array) -> Image:
     scaled = (numbers - low) * (255.0 / max(high - low, 1e-6))
     result: Image = np.clip(scaled, 0, 255).astype(np.uint8)
     return result
-
-
-def _pdf_pages(path: Path, limits: Limits) -> Iterator[Page]:
-    import pypdfium2
-
-    with _PDFIUM:
-        document = _open_pdf(path)
-    try:
-        with _PDFIUM:
-            count = len(document)
-        if count == 0:
-            raise JobError("The PDF has no pages.")
-        if count > limits.max_pages:
-            raise JobError(
-                f"The PDF has {count} pages, more than this emulator's limit of {limits.max_pages}. "
-                "Submit it in parts, or start the emulator with a higher limit."
-            )
-        for index in range(count):
-            try:
-                with _PDFIUM:
-                    page = _rendered(document, index, limits)
-            except pypdfium2.PdfiumError as error:
-                raise JobError(f"Page {index + 1} of the PDF cannot be rendered: {error}") from error
-            yield page
-    finally:
-        with _PDFIUM:
-            document.close()
-
-
-def _open_pdf(path: Path) -> Any:
-    import pypdfium2
-    import pypdfium2.raw
-
-    try:
-        return pypdfium2.PdfDocument(path)
-    except pypdfium2.PdfiumError as error:
-        if error.err_code in (pypdfium2.raw.FPDF_ERR_PASSWORD, pypdfium2.raw.FPDF_ERR_SECURITY):
-            raise JobError("The PDF is encrypted. Remove its password and submit it again.") from error
-        raise JobError(f"The PDF cannot be opened, it is damaged or cut short ({error}).") from error
-
-
-def _rendered(document: Any, index: int, limits: Limits) -> Page:
-    """Render one page; a large one at the resolution at which it fits the limit."""
-    page = document[index]
-    try:
-        _check_embedded_images(page, index, limits)
-        width, height = page.get_size()
-        if not (width > 0 and height > 0):
-            raise JobError(f"Page {index + 1} of the PDF has no area.")
-        # One pixel less on each side than would fit, because the size is rounded up.
-        fitting = 72 * ((limits.max_pixels / (width * height)) ** 0.5) * 0.99
-        dpi = min(float(PDF_DPI), fitting)
-        if dpi < _LEAST_PDF_DPI:
-            raise JobError(
-                f"Page {index + 1} of the PDF is {width:.0f} x {height:.0f} points; even at {_LEAST_PDF_DPI} dpi "
-                f"it has more than this emulator's limit of {limits.max_pixels} pixels."
-            )
-        bitmap = page.render(scale=dpi / 72, rev_byteorder=False)
-        try:
-            return Page(_from_bitmap(bitmap.to_numpy()), dpi, _reduced(index, dpi))
-        finally:
-            bitmap.close()
-    finally:
-        page.close()
-
-
-def _reduced(index: int, dpi: float) -> tuple[str, ...]:
-    if dpi == PDF_DPI:
-        return ()
-    return (
-        f"Page {index + 1} of the PDF is so large that it was rendered at {dpi:.0f} instead of {PDF_DPI} dpi.",
-    )
-
-
-def _check_embedded_images(page: Any, index: int, limits: Limits) -> None:
-    """Refuse a page with an image that pdfium would unpack to more pixels than allowed."""
-    import pypdfium2.raw
-
-    for item in page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE]):
-        width, height = item.get_px_size()
-        if width * height > limits.max_pixels:
-            raise JobError(
-                f"Page {index + 1} of the PDF holds an image of {width} x {height} pixels, more than this "
-                f"emulator's limit of {limits.max_pixels}."
-            )
-
-
-def _from_bitmap(pixels: Image) -> Image:
-    """Copy pdfium's BGR(x) bitmap, as grey where it is grey; the bitmap's memory ends with it."""
-    colours = pixels[:, :, :3] if pixels.ndim == 3 else pixels
-    if colours.ndim == 2 or colours.shape[2] == 1:
-        return np.array(colours.reshape(colours.shape[:2]))
-    if _is_grey(colours):
-        return np.array(colours[:, :, 0])
-    return np.array(colours)

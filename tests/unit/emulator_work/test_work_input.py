@@ -158,7 +158,7 @@ def test_image_inside_a_pdf_counts_too(run, blind):
 def test_tiff_with_several_pages_is_refused(run, blind):
     document = encoded(blank(50, 50), "TIFF", save_all=True, append_images=[blank(50, 50)])
     message = fail(run, blind(), "RecognizeImage", document)
-    assert "has 2 pages" in message
+    assert "has several pages" in message
     assert "single page" in message
 
 
