@@ -7,13 +7,16 @@ BIN := $(VENV)/bin
 AIRFLOW ?= 3.3.2
 OLDEST_AIRFLOW ?= 3.1.8
 OLDEST_VENV := .venv-oldest
+PRODUCTION_VENV := .venv-production
 SDK_ENVIRONMENTS := .env-sdk
+AZURITE := .env-azurite
 TESSDATA := .env-tessdata
 
 # Tesseract's language data comes from the distribution; without root it is unpacked into the checkout.
 export ASPOSE_OCR_EMULATOR_TESSDATA ?= $(abspath $(TESSDATA))
 
-.PHONY: demo airflow test unit contract test-airflow test-oldest lint types wheel format setup setup-tests clean
+.PHONY: demo airflow test unit contract test-airflow test-oldest test-properties test-stores test-distributed test-storm \
+	lint types wheel format setup setup-tests clean
 
 demo: $(VENV)/demo.stamp $(TESSDATA)/stamp ## run the chain on the bundled scans, print files and error rates
 	$(BIN)/python -m demo.run
@@ -24,7 +27,7 @@ airflow: $(VENV)/demo.stamp $(TESSDATA)/stamp ## leave Airflow with its UI and t
 test: unit contract test-oldest test-airflow ## everything but lint
 
 unit: $(VENV)/test.stamp $(TESSDATA)/stamp
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest tests/unit tests/properties
 
 contract: $(VENV)/test.stamp $(SDK_ENVIRONMENTS)/stamp ## the vendor's SDK against the emulator
 	$(BIN)/python -m pytest tests/contract
@@ -39,6 +42,19 @@ test-oldest: $(OLDEST_VENV)/stamp ## imports and unit tests on the oldest Airflo
 		--deselect tests/unit/test_hook.py::TestConnection::test_extras_that_are_no_object_are_named_both_ways \
 		--deselect tests/unit/test_hook.py::TestTestConnection::test_a_form_that_makes_no_sense \
 		--deselect tests/unit/test_sensor.py::TestParseTime::test_what_makes_no_sense_is_named
+
+test-properties: $(VENV)/test.stamp ## the property tests with at least 100,000 inputs
+	$(BIN)/python -m pytest tests/properties --hypothesis-profile=thorough
+
+# The next three need more than `test`: npm and node for Azurite, PostgreSQL and Redis on loopback. Without them they fail.
+test-stores: $(PRODUCTION_VENV)/stamp $(AZURITE)/stamp ## killed writers against S3 (moto) and Azure Blob (Azurite)
+	ASPOSE_OCR_AZURITE=$(abspath $(AZURITE)) $(PRODUCTION_VENV)/bin/python -m pytest tests/stores
+
+test-distributed: $(PRODUCTION_VENV)/stamp ## CeleryExecutor, two workers, two triggerers, and a storm of failures
+	$(PRODUCTION_VENV)/bin/python -m pytest -s tests/distributed
+
+test-storm: $(PRODUCTION_VENV)/stamp ## the storm at its full size, 100 documents
+	STORM_DOCUMENTS=100 $(PRODUCTION_VENV)/bin/python -m pytest -s tests/distributed/test_storm.py
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check .
@@ -81,6 +97,16 @@ $(OLDEST_VENV)/stamp: pyproject.toml
 	sh tools/install.sh $(OLDEST_VENV)/bin/python "apache-airflow==$(OLDEST_AIRFLOW)" -e . --group test
 	touch $@
 
+$(PRODUCTION_VENV)/stamp: pyproject.toml
+	$(PYTHON) -m venv $(PRODUCTION_VENV)
+	sh tools/install.sh $(PRODUCTION_VENV)/bin/python "apache-airflow==$(AIRFLOW)" -e ".[emulator]" \
+		--group test --group production
+	touch $@
+
+$(AZURITE)/stamp: tools/azurite.sh
+	sh tools/azurite.sh $(AZURITE)
+	touch $@
+
 $(SDK_ENVIRONMENTS)/stamp: tests/contract/make_sdk_environments.py | $(VENV)/test.stamp
 	$(BIN)/python tests/contract/make_sdk_environments.py $(SDK_ENVIRONMENTS)
 	touch $@
@@ -90,4 +116,4 @@ $(TESSDATA)/stamp:
 	@if ls $(TESSDATA)/*.traineddata >/dev/null 2>&1; then touch $@; fi
 
 clean: ## remove everything that was made here
-	rm -rf $(VENV) $(OLDEST_VENV) $(SDK_ENVIRONMENTS) $(TESSDATA) .env-wheel dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST_VENV) $(PRODUCTION_VENV) $(SDK_ENVIRONMENTS) $(AZURITE) $(TESSDATA) .env-wheel dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

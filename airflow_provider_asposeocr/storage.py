@@ -18,8 +18,10 @@ from uuid import uuid4
 
 from airflow.sdk import ObjectStoragePath
 
+from airflow_provider_asposeocr import uploads
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, DestinationError, StorageError
-from airflow_provider_asposeocr.api.filetypes import safe_stem, suffix_for
+from airflow_provider_asposeocr.api.filetypes import LONGEST_STEM_BYTES, safe_stem, suffix_for
+from airflow_provider_asposeocr.api.leftovers import hold, sweep
 from airflow_provider_asposeocr.api.untrusted import shown
 
 if TYPE_CHECKING:
@@ -34,7 +36,9 @@ IF_EXISTS: tuple[IfExists, ...] = ("overwrite", "fail", "skip")
 
 _LOCAL = frozenset({"", "file", "local"})
 #: Their upload of a local file is one PUT, or a multipart or block upload that the server commits at its end.
-_COMMITS_UPLOADS = frozenset({"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "az", "adl"})
+_COMMITS_UPLOADS = uploads.PROTOCOLS | {"gs", "gcs", "abfs", "abfss", "az", "adl"}
+#: What temporary names beside a result begin with.
+_HIDDEN = ".aspose-ocr-"
 
 
 @dataclass(frozen=True)
@@ -86,9 +90,17 @@ def check_file_stem(value: str | None) -> None:
     :param value: The rendered ``file_stem``.
     :raises DestinationError: if it is not the stem of a file name.
     """
-    if value is not None and (not value.strip() or "/" in value or "\\" in value or value in (".", "..")):
+    if value is None:
+        return
+    # A NUL or a lone surrogate is no part of any name; a name that starts with a dot is hidden from most listings.
+    named = value.strip() and value.isprintable() and not value.startswith(".")
+    if not named or "/" in value or "\\" in value:
         raise DestinationError(
-            f"file_stem {shown(value, 120)!r} is not a file name; folders go into destination."
+            f"file_stem {shown(value, 120)!r} is not the name of a visible file; folders go into destination."
+        )
+    if len(value.encode()) > LONGEST_STEM_BYTES:
+        raise DestinationError(
+            f"file_stem {shown(value, 120)!r} has more than {LONGEST_STEM_BYTES} bytes, too many for a file name."
         )
 
 
@@ -204,25 +216,42 @@ def _describe(path: ObjectStoragePath) -> dict[str, Any]:
 def _write(local: Path, target: ObjectStoragePath) -> None:
     if target.protocol in _COMMITS_UPLOADS:
         target.fs.put_file(str(local), target.path)
-        return
-    # Hidden, of a length that every file system takes, and recognizable as ours if a kill leaves it behind.
-    temporary = target.parent / f".aspose-ocr-{uuid4().hex}.part"
+        if target.protocol in uploads.PROTOCOLS:
+            uploads.abort_superfluous(target.fs, target.path, local)
+    elif target.protocol in _LOCAL:
+        _write_locally(local, target.path)
+    else:
+        _write_and_move(local, target)
+
+
+def _write_locally(local: Path, target: str) -> None:
+    folder, name = os.path.split(target)
+    os.makedirs(folder, exist_ok=True)
+    # Hidden, of a length that every file system takes, and recognizable as what a killed writer of this file has left.
+    prefix = f"{_HIDDEN}{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}-"
+    sweep(folder, prefix)
+    temporary = os.path.join(folder, f"{prefix}{uuid4().hex}.part")
+    try:
+        with local.open("rb") as reader, open(temporary, "xb") as writer:
+            hold(writer.fileno())
+            shutil.copyfileobj(reader, writer, 1024 * 1024)
+            writer.flush()
+            os.fsync(writer.fileno())
+            os.replace(temporary, target)  # Before the lock is gone, or a sweep may take it away.
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _write_and_move(local: Path, target: ObjectStoragePath) -> None:
+    # At random: under a name of the target's, two writers would mix what they write.
+    temporary = target.parent / f"{_HIDDEN}{uuid4().hex}.part"
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        if target.protocol in _LOCAL:
-            _copy_durably(local, temporary.path)
-            os.replace(temporary.path, target.path)
-        else:
-            target.fs.put_file(str(local), temporary.path)
-            target.fs.mv(temporary.path, target.path)
+        target.fs.put_file(str(local), temporary.path)
+        target.fs.mv(temporary.path, target.path)
     except BaseException:
         with suppress(Exception):
             target.fs.rm(temporary.path)
         raise
-
-
-def _copy_durably(source: Path, target: str) -> None:
-    with source.open("rb") as reader, open(target, "xb") as writer:
-        shutil.copyfileobj(reader, writer, 1024 * 1024)
-        writer.flush()
-        os.fsync(writer.fileno())

@@ -8,24 +8,26 @@ of them is made of a whole result.
 from __future__ import annotations
 
 import hashlib
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, BinaryIO
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import (
     ResultIncompleteError,
+    StorageError,
     TaskExpiredError,
     TaskPendingError,
     UnexpectedResponseError,
 )
 from airflow_provider_asposeocr.api.filetypes import HEAD_BYTES
+from airflow_provider_asposeocr.api.leftovers import work_folder
 from airflow_provider_asposeocr.api.polling import failed_error, gone_error, known_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from airflow_provider_asposeocr.api.client import CloudClient
     from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
@@ -74,6 +76,18 @@ class Fetched:
     shortfall: str | None = None
 
 
+@contextmanager
+def _local_disk() -> Iterator[None]:
+    """Name the local disk in its failures; between a transport and its connection an OSError is the network's."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"The results cannot be kept in the local temporary folder {gettempdir()!r}: {error}. "
+            "Make room there, or set TMPDIR to another folder."
+        ) from error
+
+
 @dataclass
 class _Part:
     stream: BinaryIO
@@ -82,7 +96,8 @@ class _Part:
     size: int = 0
 
     def write(self, chunk: bytes) -> None:
-        self.stream.write(chunk)
+        with _local_disk():
+            self.stream.write(chunk)
         self.digest.update(chunk)
         self.size += len(chunk)
 
@@ -97,12 +112,14 @@ class _Spool:
     def begin(self) -> Callable[[bytes], object]:
         self.close()
         path = self._folder / f"{len(self.parts)}.result"
-        self.parts.append(_Part(path.open("wb"), path))
+        with _local_disk():
+            self.parts.append(_Part(path.open("wb"), path))
         return self.parts[-1].write
 
     def close(self) -> None:
         if self.parts:
-            self.parts[-1].stream.close()
+            with _local_disk():
+                self.parts[-1].stream.close()
 
 
 def _check_state(ref: TaskRef, state: TaskState, now: float) -> None:
@@ -132,26 +149,38 @@ def fetched(
     :raises TaskFailedError: if the task ended with the status ``Error``; the message has the cloud's reasons.
     :raises TaskPendingError: if it is not done yet.
     :raises ResultIncompleteError: if it is completed without (all) results.
+    :raises StorageError: if there is no room for them on local disk.
     """
     error = gone_error(ref, now)
     if isinstance(error, TaskExpiredError):
         raise error
-    with TemporaryDirectory(prefix="aspose-ocr-") as name:
-        spools: list[_Spool] = []
-
-        def make_sink() -> _Spool:
-            if spools:
-                spools[-1].close()
-            spools.append(_Spool(Path(name)))
-            return spools[-1]
-
+    with ExitStack() as stack:
         try:
-            state = client.fetch(ref.operation, ref.id, make_sink)
-        finally:
-            if spools:
-                spools[-1].close()
+            with _local_disk():
+                folder = stack.enter_context(work_folder())
+            state, spool = _read(client, ref, folder)
+        except StorageError as full:
+            full.about(ref.operation, ref.id)
+            raise
         _check_state(ref, state, now)
-        yield _assemble(ref, state, spools[-1], keep_incomplete)
+        yield _assemble(ref, state, spool, keep_incomplete)
+
+
+def _read(client: CloudClient, ref: TaskRef, folder: Path) -> tuple[TaskState, _Spool]:
+    spools: list[_Spool] = []
+
+    def make_sink() -> _Spool:
+        if spools:
+            spools[-1].close()
+        spools.append(_Spool(folder))
+        return spools[-1]
+
+    try:
+        state = client.fetch(ref.operation, ref.id, make_sink)
+    finally:
+        if spools:
+            spools[-1].close()
+    return state, spools[-1]
 
 
 def _assemble(ref: TaskRef, state: TaskState, spool: _Spool, keep_incomplete: bool) -> Fetched:

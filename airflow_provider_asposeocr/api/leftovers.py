@@ -1,0 +1,83 @@
+"""
+What a killed process leaves on a disk, and how the next one removes it.
+
+Invariant: what is removed belongs to nobody. Whoever works on a file or a folder of ours holds its lock, which the
+kernel releases when the process ends, however it ends. Where a file system has no locks, nothing is removed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from stat import S_ISDIR
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: What the names of temporary folders begin with.
+WORK_FOLDER = "aspose-ocr-work-"
+
+
+def hold(descriptor: int) -> None:
+    """
+    Lock a file or folder for as long as it is open, before anything is put into it.
+
+    :param descriptor: Of the open file or folder.
+    """
+    with suppress(OSError):  # A file system without locks; sweep() leaves alone what it cannot lock.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def sweep(folder: str, prefix: str) -> None:
+    """
+    Remove the files and folders that dead processes of this user have left.
+
+    :param folder: Where to look.
+    :param prefix: What their names begin with.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(prefix):
+                with suppress(OSError):
+                    _remove_if_dead(entry.path, entry.is_dir(follow_symlinks=False))
+
+
+def _remove_if_dead(path: str, is_folder: bool) -> None:
+    # Some network file systems lock only what is open for writing. A pipe in that place must not stop us.
+    mode = os.O_RDONLY if is_folder else os.O_RDWR
+    descriptor = os.open(path, mode | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if os.fstat(descriptor).st_uid != os.geteuid():
+            return
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # What is empty may have been made a moment ago by somebody who is about to lock it.
+        facts = os.fstat(descriptor)
+        if S_ISDIR(facts.st_mode) and os.listdir(descriptor):
+            shutil.rmtree(path)
+        elif not S_ISDIR(facts.st_mode) and facts.st_size:
+            os.unlink(path)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def work_folder() -> Iterator[Path]:
+    """
+    Make a temporary folder, and remove those that killed processes of this host have left.
+
+    :return: A context in which the folder exists.
+    """
+    sweep(tempfile.gettempdir(), WORK_FOLDER)
+    folder = tempfile.mkdtemp(prefix=WORK_FOLDER)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        hold(descriptor)
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
