@@ -69,7 +69,11 @@ def recall_refusal(record: object, now: float) -> AsposeOcrError | None:
     if not isinstance(record, dict):
         return None
     at, until = record.get("at"), record.get("until")
-    if not isinstance(at, int | float) or not isinstance(until, int | float) or not at <= now < until:
+    if not isinstance(at, int | float) or not isinstance(until, int | float):
+        return None
+    # Whatever wrote the file, nobody is kept out for longer than the cloud locks a pair.
+    until = min(until, at + LONGEST_LOCK_SECONDS)
+    if not at <= now < until:
         return None
     if record.get("verdict") == "rejected":
         return CredentialsRejectedError(

@@ -43,6 +43,7 @@ all four.
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, Literal, Self
 
 from airflow_provider_asposeocr.api.untrusted import shown
@@ -224,7 +225,11 @@ class RateLimitedError(RequestError):
 
 
 class QuotaExceededError(RequestError):
-    """The cloud answered 402; the vendor does not document how a used-up plan answers."""
+    """
+    The cloud answered 402, or refused with words about a plan or a payment.
+
+    The vendor does not document how a used-up plan answers.
+    """
 
     remedy = "Check the plan in the vendor's dashboard, then clear the task."
 
@@ -361,6 +366,22 @@ def from_dict(described: dict[str, Any]) -> AsposeOcrError:
     :return: The error; :class:`AsposeOcrError` itself where the class is unknown here, so that it stays an error.
     """
     cls = _subclasses(AsposeOcrError).get(str(described.get("error")), AsposeOcrError)
-    names = ("operation", "task_id", "http_status", "retry_after_seconds", "billed")
     message = str(described.get("message") or "The trigger reported an error without a message.")
-    return cls(message, **{name: described.get(name) for name in names})
+    return cls(
+        message,
+        operation=_text(described.get("operation")),
+        task_id=_text(described.get("task_id")),
+        http_status=_number(described.get("http_status"), int),
+        retry_after_seconds=_number(described.get("retry_after_seconds"), int, float),
+        billed=next((name for name in _BILLED_SENTENCES if name == described.get("billed")), None),
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _number(value: object, *types: type) -> Any:
+    """Return a finite number that is not negative as it is, and nothing else."""
+    usable = isinstance(value, types) and not isinstance(value, bool)
+    return value if usable and 0 <= value < math.inf else None  # type: ignore[operator]  # it is a number
