@@ -21,6 +21,7 @@ _PUBLIC = {
     "AsposeOcrRecognizeImageOperator": "operators",
     "AsposeOcrRecognizePdfOperator": "operators",
     "AsposeOcrRecognizeRegionsOperator": "operators",
+    "AsposeOcrRetryPolicy": "retry_policy",
     "AsposeOcrSubmitOperator": "operators",
     "AsposeOcrTaskSensor": "sensors.aspose_ocr",
     "AsposeOcrTaskTrigger": "triggers.aspose_ocr",

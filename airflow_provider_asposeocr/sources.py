@@ -8,6 +8,7 @@ are known, a request can be repeated, and a source that cannot be read costs not
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,16 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.client import CloudClient
     from airflow_provider_asposeocr.api.operations import Operation
 
+log = logging.getLogger(__name__)
+
 _CHUNK_BYTES = 1024 * 1024
+#: What storages call that which changes with a file's content, in the order of its worth.
+_VERSION_FIELDS = (
+    ("etag", ("ETag", "etag")),
+    ("generation", ("generation",)),
+    ("size", ("size",)),
+    ("time", ("mtime", "LastModified", "last_modified", "updated", "modified")),
+)
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,30 @@ def parse_source(value: Any) -> str | TaskRef:
             "Write an absolute path or a URI."
         )
     return value
+
+
+def identity_of(source: str | TaskRef) -> tuple[str, str | None]:
+    """
+    Tell a source from others without reading it.
+
+    :param source: What :func:`parse_source` returned.
+    :return: What it is called, and its version: what the storage says about the file now. The version is ``None`` for
+        an upstream task, whose result never changes, and where the storage says nothing.
+    """
+    if isinstance(source, TaskRef):
+        return f"{source.operation} {source.id}", None
+    try:
+        path = ObjectStoragePath(source)
+        facts = path.fs.info(path.path)
+    except (
+        Exception
+    ) as error:  # each storage library has its own root class; reading it will say what is wrong
+        log.debug("No version of %s: %s", shown(source, 300), shown(error))
+        return source, None
+    found = (
+        (name, next((facts[key] for key in keys if facts.get(key)), None)) for name, keys in _VERSION_FIELDS
+    )
+    return source, " ".join(f"{name}={value}" for name, value in found if value is not None) or None
 
 
 def spool(

@@ -3,7 +3,8 @@ Waiting for a cloud task, for everything that runs in a worker.
 
 Invariant: operators and the sensor wait in one way: a few seconds inline, then deferred (or on, where deferring is not
 wanted), until one absolute deadline that lies before Airflow's own, because Airflow's orphans the cloud task. Whoever
-gives up because its time is over cancels; a task that was seen completed is never cancelled.
+gives up for good cancels; whoever has a try left leaves the cloud task for it. A task that was seen completed is never
+cancelled.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.defaults import default_seconds
 from airflow_provider_asposeocr.fields import check_choice, check_seconds, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, poll_once
+from airflow_provider_asposeocr.kills import own_state, verdict, verdict_of_origin
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
 
 if TYPE_CHECKING:
@@ -49,8 +51,8 @@ else:
     # sensor's.
     _Operator = object
 
-CancelOnKill = Literal["always", "never"]
-CANCEL_ON_KILL: tuple[CancelOnKill, ...] = ("always", "never")
+CancelOnKill = Literal["last_try", "always", "never"]
+CANCEL_ON_KILL: tuple[CancelOnKill, ...] = ("last_try", "always", "never")
 
 #: Airflow's deferral timeout comes this long after our deadline; it is for the case that the triggerer is gone.
 BACKSTOP_SECONDS = 300.0
@@ -60,6 +62,8 @@ EXECUTION_TIMEOUT_MARGIN_SECONDS = 5.0
 LOCAL_EXECUTOR_DELAY_SECONDS = 8.0
 #: Airflow ends the process five seconds after the signal of a kill.
 KILL_SECONDS = 3.0
+#: A wait notices a kill after at most this time.
+SLICE_SECONDS = 0.5
 #: Begins with the index: with native rendering a bare name like "2024" would become a number, which Airflow refuses.
 MAP_INDEX_TEMPLATE = "{{ ti.map_index }}: {{ aspose_ocr_source_name }}"
 
@@ -129,7 +133,9 @@ class WaitsForTask(_Operator):
 
     _running: TaskRef | None = None
     _client: CloudClient | None = None
+    _ti: Any = None
     _killed = False
+    _after_kill: Thread | None = None
 
     def _check_waiting(self) -> None:
         check_seconds(
@@ -166,18 +172,20 @@ class WaitsForTask(_Operator):
         :param context: Airflow's context.
         :param resume_method: Name of the method that goes on after a deferral.
         """
-        client = self._watch(ref)
+        client = self._watch(ref, context)
         name_map_index(context, ref.source_name)
         plan = self._plan(context, time.time())
         poller = Poller(ref, plan, random)
         inline_until = time.time() + self._seconds("inline_wait_seconds") if self.deferrable else float("inf")
         step = poller.first_wait(time.time())
         while time.time() + step.seconds <= inline_until:
-            time.sleep(step.seconds)
+            self._sleep(step.seconds)
+            self._stop_if_killed(ref)
             following = poll_once(client, ref, poller)
             if isinstance(following, Finished):
                 return self._settle(ref, following.error)
             step = following
+        self._stop_if_killed(ref)
         self._defer(ref, plan, resume_method)
 
     def _defer(self, ref: TaskRef, plan: PollPlan, resume_method: str) -> NoReturn:
@@ -202,18 +210,19 @@ class WaitsForTask(_Operator):
         try:
             ref, error = outcome_of(event)
         except WaitError:
-            if self.owns_task:
-                # Its retry submits again and does not come back to this one.
+            self._ti = context["ti"]
+            if self.owns_task and not self._comes_back(None):
                 self._cancel_lost(context)
             raise
         name_map_index(context, ref.source_name)
-        self._watch(ref)
+        self._watch(ref, context)
         self._settle(ref, error)
         return ref
 
-    def _watch(self, ref: TaskRef) -> CloudClient:
+    def _watch(self, ref: TaskRef, context: Context) -> CloudClient:
         """Remember what to cancel; a signal handler may not ask Airflow for the connection any more."""
         hook = AsposeOcrHook(ref.conn_id)
+        self._ti = context["ti"]
         self._client, self._running = hook.client, ref
         return self._client
 
@@ -223,10 +232,15 @@ class WaitsForTask(_Operator):
             # Between the deadline and this moment lie a trigger event and a worker's start.
             error = None
         if isinstance(error, TaskTimeoutError):
-            self._cancel("its deadline has passed")
+            if self._cancel("its deadline has passed"):
+                self._over(ref)
+        elif isinstance(error, TaskFailedError):
+            self._over(ref)
         elif error is not None and error.retryable and self._owns(ref) and not isinstance(error, TaskError):
-            # The retry submits again and does not come back to this one.
-            self._cancel("the wait for it broke")
+            if self._comes_back(ref):
+                self.log.warning("%s %s is left for the retry, which waits on.", ref.operation, ref.id)
+            else:
+                self._cancel("the wait for it broke")
         # The wait is over, so that a kill or a time-out from now on has nothing to cancel.
         self._running = None
         if error is None:
@@ -252,6 +266,26 @@ class WaitsForTask(_Operator):
         """Whether this Airflow task submitted the cloud task, so that its own retry submits it again."""
         return self.owns_task
 
+    def _over(self, ref: TaskRef) -> None:
+        """Take note that nobody needs to come back to a cloud task."""
+
+    def _comes_back(self, ref: TaskRef | None) -> bool:
+        """Whether this Airflow task has a try left that goes on with the cloud task."""
+        return self._ti is not None and bool(self._ti.try_number <= getattr(self._ti, "max_tries", 0))
+
+    def _sleep(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        # A signal does not end a sleep, it only interrupts it.
+        while not self._killed and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, SLICE_SECONDS))
+
+    def _stop_if_killed(self, ref: TaskRef) -> None:
+        if not self._killed:
+            return
+        if self._after_kill is not None:
+            self._after_kill.join(KILL_SECONDS)
+        raise WaitError("The task was killed while it waited.").about(ref.operation, ref.id)
+
     def _fail(self, error: AsposeOcrError, ref: TaskRef | None = None) -> NoReturn:
         """
         Raise an error so that Airflow retries what a retry can mend and nothing else.
@@ -276,44 +310,80 @@ class WaitsForTask(_Operator):
         except AsposeOcrError:
             return False
 
-    def _cancel(self, reason: str, retry: RequestRetry | None = None) -> None:
-        """Cancel the cloud task that this one waits for, if there is one; never raises an error of the cloud."""
+    def _cancel(self, reason: str, retry: RequestRetry | None = None) -> bool:
+        """
+        Cancel the cloud task that this one waits for, if there is one; never raises an error of the cloud.
+
+        :return: Whether it is cancelled.
+        """
         ref, self._running = self._running, None
         if ref is None or self._client is None:
-            return
+            return False
         try:
             self._client.cancel(ref.operation, ref.id, retry)
         except AsposeOcrError as error:
             self.log.warning("Could not cancel %s %s: %s", ref.operation, ref.id, error.message)
-        else:
-            self.log.info("Cancelled %s %s: %s", ref.operation, ref.id, reason)
+            return False
+        self.log.info("Cancelled %s %s: %s", ref.operation, ref.id, reason)
+        return True
 
     def on_kill(self) -> None:
         """
-        Cancel the cloud task; runs in a signal handler, with what is already in memory.
+        Cancel the cloud task if nobody comes back to it; runs in a signal handler, with what is already in memory.
 
-        In a thread with little time: the code that the signal interrupted may hold a lock of the client, and the cloud
-        may not answer.
+        A signal does not say whether a user has killed the task or its machine is going away. Where that matters, a
+        thread asks Airflow, which the handler itself may not do: the code that the signal interrupted may hold the
+        locks for that. For the same reason, and because the cloud may not answer, cancelling is a thread with little
+        time, too.
         """
-        self._killed = True
-        if self.cancel_on_kill == "always":
-            work = Thread(target=self._cancel, args=("the task was killed", ONCE), daemon=True)
+        work, ref = None, self._running
+        if self.cancel_on_kill != "never" and ref is not None:
+            sure = self.cancel_on_kill == "always" or (self._owns(ref) and not self._comes_back(ref))
+            work = Thread(target=self._end_after_kill, args=(ref, sure), daemon=True)
             work.start()
+        self._after_kill = work
+        self._killed = True
+        if work is not None and sure:
             work.join(KILL_SECONDS)
+
+    def _end_after_kill(self, ref: TaskRef, sure: bool) -> None:
+        if sure or self._is_to_be_cancelled(ref):
+            self._cancel("the task was killed", ONCE)
+        else:
+            self.log.warning("%s %s goes on without this process.", ref.operation, ref.id)
+
+    def _is_to_be_cancelled(self, ref: TaskRef) -> bool:
+        comes_back = self._comes_back(ref)
+        try:
+            state = self._state(self._ti)
+            decided = verdict(state, ref, owns=self._owns(ref), comes_back=comes_back)
+            if decided == "ask about origin":
+                decided = verdict_of_origin(self._state(ref))
+        except Exception as error:  # it may be anything: the supervisor is ending this process
+            self.log.warning("Airflow does not tell the task's state: %s", shown(error))
+            return not comes_back
+        return decided == "cancel"
+
+    def _state(self, of: Any) -> str | None:
+        states = self._ti.get_task_states(
+            dag_id=of.dag_id, task_ids=[of.task_id], run_ids=[of.run_id], map_index=of.map_index
+        )
+        return own_state(states, of.run_id, of.task_id, of.map_index)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """
         Go on after a deferral; where Airflow itself gave up on it, cancel the cloud task first.
 
-        A consumer whose trigger failed early leaves it alone, because its own retry can wait for it again.
+        Where only the trigger failed, it is left alone for whoever can wait for it again: a consumer, or the next try.
 
         :param next_method: As Airflow passes it.
         :param next_kwargs: As Airflow passes it.
         :param context: Airflow's context.
         """
         if next_method == TRIGGER_FAIL_REPR:
+            self._ti = context["ti"]
             too_late = (next_kwargs or {}).get("error") == TriggerFailureReason.TRIGGER_TIMEOUT
-            if too_late or self.owns_task:
+            if too_late or (self.owns_task and not self._comes_back(None)):
                 self._cancel_lost(context)
         return super().resume_execution(next_method, next_kwargs, context)
 

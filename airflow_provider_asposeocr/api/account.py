@@ -87,6 +87,11 @@ class Account:
         return hashlib.scrypt(pair.encode(), salt=b"aspose-ocr", n=2**12, r=8, p=1, dklen=32).hex()
 
     @property
+    def owner(self) -> tuple[str, str, bool]:
+        """Who pays, and where: the same before and after the secret has been rotated."""
+        return self.base_url.rstrip("/"), self.client_id or "", self.trial
+
+    @property
     def certificates(self) -> str:
         """File or folder with the trusted certificates."""
         environment = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")

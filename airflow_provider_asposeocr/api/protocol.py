@@ -294,6 +294,25 @@ _REFUSALS: dict[int, type[errors.AsposeOcrError]] = {
 }
 
 
+#: Words of a refusal that is about money. Gateways say "quota" and "limit" about mere pace too, hence not in a 429.
+_MONEY = re.compile(
+    r"\b(payments?|billing|subscriptions?|plan|credits?|balance|per month|monthly)\b", re.IGNORECASE
+)
+_QUOTA = re.compile(r"\b(quota|limit)\b", re.IGNORECASE)
+
+
+def _refusal(request: Request, answer: Answer, detail: str) -> type[errors.AsposeOcrError]:
+    """Name a refusal; how a used-up plan reads is not documented, so it is taken from its words where it has some."""
+    cls = _REFUSALS.get(answer.status, errors.RequestRejectedError)
+    if answer.status == 403 and (_MONEY.search(detail) or _QUOTA.search(detail)):
+        return errors.QuotaExceededError
+    # A poll costs nothing that a wait could save, and one with Retry-After says when it is over.
+    paced = request.kind == "status" or "retry-after" in answer.headers
+    if answer.status == 429 and _MONEY.search(detail) and not paced:
+        return errors.QuotaExceededError
+    return cls
+
+
 def _token_refusal(status: int) -> type[errors.AsposeOcrError]:
     """Wrong credentials answer 400, the lock-out 429 with Retry-After (vendor's platform docs, rate limits)."""
     if status == 429:
@@ -325,7 +344,7 @@ def answer_error(request: Request, answer: Answer, now: float) -> errors.AsposeO
     elif status < 400:
         cls = errors.UnexpectedResponseError
     else:
-        cls = _REFUSALS.get(status, errors.RequestRejectedError)
+        cls = _refusal(request, answer, detail)
     said = f"the cloud answered {status}" + (f" ({detail})" if detail else "")
     wait = retry_after_seconds(answer, now)
     if wait is not None:

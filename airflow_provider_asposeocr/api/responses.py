@@ -139,10 +139,13 @@ def parse_task_id(text: bytes) -> str:
     :return: The id, an opaque text.
     :raises ValueError: if that cannot be an id.
     """
-    decoded = text[: LONGEST_TASK_ID + 5].decode("utf-8", "replace").strip().strip("\"'").strip()
+    # Cut well beyond the longest id, so that what is cut off is never the end of one.
+    decoded = text[: 8 * LONGEST_TASK_ID].decode("utf-8", "replace").strip().strip("\"'").strip()
     if (
         not decoded
+        or len(text) > 8 * LONGEST_TASK_ID
         or len(decoded) > LONGEST_TASK_ID
+        or "\ufffd" in decoded
         or not decoded.isprintable()
         or set(decoded) & set("<>{} ")
     ):

@@ -164,6 +164,16 @@ _STRUCTURE = re.compile(rb'["{}\[\]:,]')
 _STRING_END = re.compile(rb'["\\]')
 
 
+def _plain(text: bytes) -> bytes:
+    """Return the inside of a JSON string without its escapes; as it is where it makes no sense."""
+    if b"\\" not in text:
+        return text
+    try:
+        return str(json.loads(b'"%s"' % text)).encode("utf-8", "replace")
+    except ValueError:
+        return text
+
+
 class ResponseReader:
     """
     Read the answer of a GET as it comes in.
@@ -284,7 +294,7 @@ class ResponseReader:
             self._decoder.close()
             self._decoder = None
             return
-        text, self._string = bytes(self._string or b""), None
+        text, self._string = _plain(bytes(self._string or b"")), None
         self._rest += b'"'
         if not self._path:
             return

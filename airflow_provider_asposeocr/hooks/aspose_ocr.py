@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from random import random
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseHook
@@ -24,6 +22,7 @@ from airflow_provider_asposeocr import sources, storage
 from airflow_provider_asposeocr.api.account import Account
 from airflow_provider_asposeocr.api.client import CloudClient, find_operation
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError, TaskTimeoutError
+from airflow_provider_asposeocr.api.leftovers import work_folder
 from airflow_provider_asposeocr.api.operations import API_PREFIX, DEFAULT_BASE_URL
 from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_task_ref
@@ -35,7 +34,7 @@ from airflow_provider_asposeocr.clients import client_for
 from airflow_provider_asposeocr.defaults import default_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from airflow.sdk import Connection
 
@@ -191,13 +190,35 @@ class AsposeOcrHook(BaseHook):
         :raises InputError: if the source or the settings cannot be used; nothing was sent.
         :raises SubmitUnknownError: if nobody knows whether the cloud accepted it.
         """
+        with self.prepared(operation, source, settings=settings, strict_settings=strict_settings) as send:
+            return send().to_dict()
+
+    @contextmanager
+    def prepared(
+        self,
+        operation: str,
+        source: Any,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        strict_settings: bool = True,
+    ) -> Iterator[Callable[[], TaskRef]]:
+        """
+        Bring a source to local disk, so that only the cloud can fail from then on.
+
+        :param operation: As of :meth:`submit`, like the other parameters.
+        :param source: A path, a URI or a task reference.
+        :param settings: Settings of the operation.
+        :param strict_settings: Whether settings that are not known for the operation are an error.
+        :return: A context that yields what sends the document and returns the task reference.
+        """
         row = find_operation(operation, self.account.trial)
         checked = validate_settings(row, settings, strict=strict_settings)
-        with TemporaryDirectory(prefix="aspose-ocr-") as folder:
-            document = sources.spool(
-                sources.parse_source(source), row, Path(folder), self._client_of, time.time()
-            )
-            submitted = self.client.submit(operation, document.path, checked)
+        with work_folder() as folder:
+            document = sources.spool(sources.parse_source(source), row, folder, self.client_of, time.time())
+            yield lambda: self._send(operation, document, checked)
+
+    def _send(self, operation: str, document: sources.Document, settings: Mapping[str, Any]) -> TaskRef:
+        submitted = self.client.submit(operation, document.path, settings)
         ref = TaskRef(
             operation=submitted.operation,
             id=submitted.id,
@@ -213,7 +234,7 @@ class AsposeOcrHook(BaseHook):
             document.size_bytes,
             document.sha256,
         )
-        return ref.to_dict()
+        return ref
 
     def status(self, task: Any) -> TaskState:
         """
@@ -223,7 +244,7 @@ class AsposeOcrHook(BaseHook):
         :return: The state, see its ``status``, ``messages`` and ``warnings``.
         """
         ref = parse_task_ref(task)
-        return self._client_of(ref.conn_id).status(ref.operation, ref.id)
+        return self.client_of(ref.conn_id).status(ref.operation, ref.id)
 
     def wait(
         self,
@@ -253,7 +274,7 @@ class AsposeOcrHook(BaseHook):
             max_poll_interval_seconds=given(max_poll_interval_seconds, "max_poll_interval_seconds"),
             error_budget_seconds=default_seconds("error_budget_seconds"),
         )
-        client, poller = self._client_of(ref.conn_id), Poller(ref, plan, random)
+        client, poller = self.client_of(ref.conn_id), Poller(ref, plan, random)
         step = poller.first_wait(time.time())
         while True:
             time.sleep(step.seconds)
@@ -279,7 +300,7 @@ class AsposeOcrHook(BaseHook):
         :raises ResultError: if its results are missing or broken.
         """
         ref = parse_task_ref(task)
-        with fetched(self._client_of(ref.conn_id), ref, time.time()) as done:
+        with fetched(self.client_of(ref.conn_id), ref, time.time()) as done:
             return [FetchedResult(result.type, result.data) for result in done.results]
 
     def fetch_to(self, task: Any, destination: str, **options: Any) -> dict[str, Any]:
@@ -294,7 +315,7 @@ class AsposeOcrHook(BaseHook):
         """
         ref = parse_task_ref(task)
         checked = storage.parse_destination(destination)
-        with fetched(self._client_of(ref.conn_id), ref, time.time()) as done:
+        with fetched(self.client_of(ref.conn_id), ref, time.time()) as done:
             return storage.store(ref, done, checked, **options)
 
     def cancel(self, task: Any) -> None:
@@ -304,7 +325,7 @@ class AsposeOcrHook(BaseHook):
         :param task: The task reference.
         """
         ref = parse_task_ref(task)
-        self._client_of(ref.conn_id).cancel(ref.operation, ref.id)
+        self.client_of(ref.conn_id).cancel(ref.operation, ref.id)
 
     def test_connection(self) -> tuple[bool, str]:
         """
@@ -327,7 +348,12 @@ class AsposeOcrHook(BaseHook):
             return True, f"{account.base_url} answers in evaluation mode; a tenth of the words is masked."
         return True, f"{account.base_url} accepts the client id and secret."
 
-    def _client_of(self, conn_id: str) -> CloudClient:
+    def client_of(self, conn_id: str) -> CloudClient:
+        """
+        Return the client of a connection; an upstream task may be of another account.
+
+        :param conn_id: Airflow connection.
+        """
         if conn_id == self.aspose_ocr_conn_id:
             return self.client
         return type(self)(conn_id).client

@@ -49,7 +49,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
     :param poll_interval_seconds: Shortest time between two polls.
     :param max_poll_interval_seconds: Longest time between two polls.
     :param timeout_seconds: How long to wait before the cloud task is cancelled.
-    :param cancel_on_kill: ``always`` or ``never``: whether killing the task cancels the cloud task, if that still runs.
+    :param cancel_on_kill: Whether killing the task cancels the cloud task, if that still runs.
     :return: The manifest: JSON with ``task``, ``response_status_code``, ``messages``, ``warnings``, ``shortfall`` and
         ``results``, each with ``type``, ``uri``, ``bytes``, ``sha256`` and ``skipped``.
     :raises ValueError: at parse time, if a number or a policy makes no sense.
@@ -72,7 +72,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         poll_interval_seconds: float | None = None,
         max_poll_interval_seconds: float | None = None,
         timeout_seconds: float | None = None,
-        cancel_on_kill: CancelOnKill = "always",
+        cancel_on_kill: CancelOnKill = "last_try",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

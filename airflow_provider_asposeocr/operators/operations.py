@@ -81,6 +81,12 @@ class AsposeOcrRecognizeRegionsOperator(AsposeOcrSubmitOperator):
     def _inputs(self) -> list[Any]:
         return [*super()._inputs(), rendered(self.regions)]
 
+    def _asked(self) -> Any:
+        regions = rendered(self.regions)
+        if is_task_ref(regions):
+            regions = parse_task_ref(regions).id
+        return [super()._asked(), regions]
+
     @staticmethod
     def _check_regions(settings: Mapping[str, Any] | None) -> None:
         """Without regions the cloud would have nothing to read, and bill it."""

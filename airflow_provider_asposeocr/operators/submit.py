@@ -1,14 +1,14 @@
 """
 Operators that start a cloud task.
 
-Invariant: an operator submits once per execution and hands a task reference on, never a document. The work is in one
-base class; :mod:`.operations` has a small class per operation.
+Invariant: a task instance submits once, whatever dies, unless the user or the cloud wants it otherwise, and hands a
+task reference on, never a document. The work is in one base class; :mod:`.operations` has a small class per operation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.configuration import conf
 from airflow.sdk import BaseOperator
@@ -17,29 +17,35 @@ from airflow_provider_asposeocr.api.client import find_operation
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
     SettingsError,
-    SubmitUnknownError,
     TaskError,
     TaskPendingError,
-    WaitError,
+    TaskUnknownError,
 )
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.settings import validate_settings
-from airflow_provider_asposeocr.compat import AirflowFailException
+from airflow_provider_asposeocr.durable import DurableSubmit, Policies
 from airflow_provider_asposeocr.fields import check_choice, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+from airflow_provider_asposeocr.ledger import (
+    ON_EXPIRED,
+    ON_UNKNOWN_SUBMIT,
+    REUSE,
+    Identity,
+    Ledger,
+    OnExpired,
+    OnUnknownSubmit,
+    Reuse,
+    digest,
+    forget_on_success,
+)
+from airflow_provider_asposeocr.sources import identity_of, parse_source
 from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask, name_map_index
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from airflow.sdk import Context
 
 #: XCom key of the bare task id, for logs and for people.
 TASK_ID_KEY = "aspose_ocr_task_id"
-
-OnUnknownSubmit = Literal["resubmit", "fail"]
-ON_UNKNOWN_SUBMIT: tuple[OnUnknownSubmit, ...] = ("resubmit", "fail")
-
 
 #: Everything else, text and Airflow's lazy values, is known after rendering.
 KNOWN_AT_PARSE_TIME = (Mapping, list, tuple, set, int, float)
@@ -66,10 +72,17 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         ``[aspose_ocr] max_poll_interval_seconds`` (30).
     :param timeout_seconds: How long to wait before the cloud task is cancelled; by default
         ``[aspose_ocr] timeout_seconds`` (3600). ``execution_timeout`` is observed too.
-    :param cancel_on_kill: ``always`` or ``never``: whether killing the task cancels its cloud task.
+    :param reuse: Whether a later try takes up the cloud task of an earlier one instead of submitting (Airflow 3.3):
+        ``retry``, the default: Airflow's own retries do, a task that a user has cleared submits anew; ``always``: a
+        cleared one does too, as long as the cloud keeps the result; ``never``.
+    :param cancel_on_kill: Whether the end of the worker's process cancels its cloud task: ``last_try``, the default:
+        if a user has killed the task or no try is left, otherwise the retry finds it; ``always``; or ``never``, which
+        goes for a user's kill too.
     :param on_unknown_submit: What to do when a document was sent and no answer came, so that nobody knows whether the
-        cloud accepted and billed it (it has no idempotency key): ``resubmit``, the default, once more and at most once
-        per try, which may bill the document twice; or ``fail`` without a retry, for a human to decide.
+        cloud accepted and billed it (it has no idempotency key): ``resubmit``, the default, once per task instance,
+        which may bill the document twice; or ``fail`` without a retry, for a human to decide.
+    :param on_expired: What a later try does when the cloud keeps the result of the earlier one no longer: ``fail``, the
+        default, because submitting again is billed again; or ``resubmit``.
     :return: The task reference: JSON with ``operation``, ``id``, ``submitted_at``, ``conn_id`` and where it came from.
         The bare id is under the XCom key ``aspose_ocr_task_id``.
     :raises SettingsError: at parse time, if a setting does not apply; after rendering, where it is a template.
@@ -78,6 +91,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
 
     owns_task = True
     operation: str
+    _ledger: Ledger | None = None
 
     template_fields: Sequence[str] = ("source", "settings", "aspose_ocr_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"settings": "json"}
@@ -97,8 +111,10 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         poll_interval_seconds: float | None = None,
         max_poll_interval_seconds: float | None = None,
         timeout_seconds: float | None = None,
-        cancel_on_kill: CancelOnKill = "always",
+        reuse: Reuse = "retry",
+        cancel_on_kill: CancelOnKill = "last_try",
         on_unknown_submit: OnUnknownSubmit = "resubmit",
+        on_expired: OnExpired = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -113,10 +129,16 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         self.poll_interval_seconds = poll_interval_seconds
         self.max_poll_interval_seconds = max_poll_interval_seconds
         self.timeout_seconds = timeout_seconds
+        self.reuse = reuse
         self.cancel_on_kill = cancel_on_kill
         self.on_unknown_submit = on_unknown_submit
+        self.on_expired = on_expired
         self._check_waiting()
+        check_choice("reuse", reuse, REUSE)
         check_choice("on_unknown_submit", on_unknown_submit, ON_UNKNOWN_SUBMIT)
+        check_choice("on_expired", on_expired, ON_EXPIRED)
+        if reuse != "always":
+            self._on_success(forget_on_success)
         row = find_operation(operation)
         if settings is None or isinstance(settings, KNOWN_AT_PARSE_TIME):
             validate_settings(row, settings, strict=strict_settings, rendered=False)
@@ -128,10 +150,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         :param context: Airflow's context.
         :return: The task reference.
         """
-        try:
-            return self._submit_and_wait(context)
-        except AsposeOcrError as error:
-            self._fail(error, self._concerned(error))
+        return self._run(context)
 
     def execute_after_upstream(self, context: Context, event: Any = None) -> dict[str, Any]:
         """
@@ -143,9 +162,9 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         """
         try:
             self._resumed(event, context)
-            return self._submit_and_wait(context)
         except AsposeOcrError as error:
             self._fail(error, self._concerned(error))
+        return self._run(context)
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """
@@ -157,23 +176,86 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         """
         try:
             return self._resumed(event, context).to_dict()
+        except TaskUnknownError as error:
+            if not self._inherited(context):
+                self._fail(error)
         except AsposeOcrError as error:
             self._fail(error)
+        return self._run(context)
+
+    def _run(self, context: Context) -> dict[str, Any]:
+        try:
+            return self._submit_and_wait(context)
+        except AsposeOcrError as error:
+            self._fail(error, self._concerned(error))
 
     def _submit_and_wait(self, context: Context) -> dict[str, Any]:
         while True:
+            ref = self._acquire(context)
             try:
-                ref = self._submit(context)
-                break
+                if self.wait_for_completion:
+                    self._wait_for(ref, context)
+            except TaskUnknownError:
+                if not self._inherited(context):
+                    raise
+            else:
+                return ref.to_dict()
+
+    def _acquire(self, context: Context) -> TaskRef:
+        """Return this task instance's cloud task, submitted if it has none."""
+        while True:
+            try:
+                return self._submit(context)
             except TaskPendingError as error:
                 upstream = self._concerned(error)
                 if upstream is None:
                     raise
                 # Handed on in the pipelined mode: its result must be there before it can be sent.
                 self._wait_for(upstream, context, "execute_after_upstream")
-        if self.wait_for_completion:
-            self._wait_for(ref, context)
-        return ref.to_dict()
+
+    def _inherited(self, context: Context) -> bool:
+        """
+        Whether the cloud task that has vanished was another try's; then this one submits.
+
+        A user's Clear cancels it while the new attempt takes it up: nothing in Airflow orders the two.
+        """
+        ledger = self._open_ledger(context)
+        if ledger.record is None or not ledger.record.inherited:
+            return False
+        self.log.warning("The cloud task of an earlier try was cancelled meanwhile; submitting again.")
+        ledger.withdraw()
+        return True
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """
+        Go on after a deferral.
+
+        :param next_method: As Airflow passes it, like the other parameters.
+        :param next_kwargs: Its arguments.
+        :param context: Airflow's context.
+        """
+        # Read now: whether a retry comes back to the cloud task must be known when a signal arrives.
+        self._open_ledger(context)
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    def _open_ledger(self, context: Context) -> Ledger:
+        if self._ledger is None:
+            self._ledger = Ledger.of(context)
+        return self._ledger
+
+    def _comes_back(self, ref: TaskRef | None) -> bool:
+        if ref is not None and not self._owns(ref):
+            return super()._comes_back(ref)
+        remembers = self._ledger is not None and self._ledger.durable and self.reuse != "never"
+        return remembers and super()._comes_back(ref)
+
+    def _over(self, ref: TaskRef) -> None:
+        if self._ledger is not None and self._owns(ref):
+            self._ledger.withdraw()
+
+    def _on_success(self, callback: Any) -> None:
+        given = self.on_success_callback or ()
+        self.on_success_callback = [*(given if isinstance(given, Sequence) else [given]), callback]
 
     def _inputs(self) -> list[Any]:
         """Return what goes in and may be a cloud task's result."""
@@ -194,46 +276,49 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
 
     def _submit(self, context: Context) -> TaskRef:
         hook = AsposeOcrHook(self.aspose_ocr_conn_id)
-        source, settings = self._input(), self._settings()
-
-        def submit() -> TaskRef:
-            task = hook.submit(
-                self.operation, source, settings=settings, strict_settings=self.strict_settings
+        policies = Policies(self.reuse, self.on_unknown_submit, self.on_expired)
+        ledger = self._open_ledger(context)
+        if not ledger.durable:
+            self.log.info(
+                "Crash recovery is off: a retry submits again (task_state_store is new in Airflow 3.3)."
             )
-            return TaskRef.model_validate(task)
-
-        try:
-            ref = submit()
-        except SubmitUnknownError as error:
-            self._take_unknown(error)
-            ref = submit()
+        submit = DurableSubmit(hook, ledger, self._identity(hook), policies)
+        ref = submit.find()
+        if ref is None:
+            with hook.prepared(
+                self.operation,
+                self._input(),
+                settings=self._settings(),
+                strict_settings=self.strict_settings,
+            ) as send:
+                ref = submit.send(send, lambda: self._killed)
         # From here on a kill finds something to cancel.
-        self._client, self._running = hook.client, ref
+        self._watch(ref, context)
         try:
             if self._killed:
-                raise WaitError("The task was killed while it submitted.").about(ref.operation, ref.id)
+                self.on_kill()
+            self._stop_if_killed(ref)
             name_map_index(context, ref.source_name)
             context["ti"].xcom_push(key=TASK_ID_KEY, value=ref.id)
         except Exception:
-            if self.cancel_on_kill == "always" or not self._killed:
+            if not self._killed and not self._comes_back(ref):
                 self._cancel("the Airflow task could not go on with it")
             raise
         return ref
 
-    def _take_unknown(self, error: SubmitUnknownError) -> None:
-        """Return if the document may be submitted once more."""
-        if self._killed:
-            raise error
-        if self.on_unknown_submit == "fail":
-            raise AirflowFailException(
-                f"{error.message} It may have been billed. on_unknown_submit is 'fail': look into the vendor's "
-                "dashboard; clearing this task submits again."
-            ) from error
-        self.log.warning(
-            "%s Submitting once more; if the cloud had accepted it, %s is billed twice.",
-            error.message,
-            self.operation,
+    def _identity(self, hook: AsposeOcrHook) -> Identity:
+        name, version = identity_of(parse_source(self._input()))
+        return Identity(
+            operation=self.operation,
+            source=name,
+            version=version,
+            settings=digest(self._asked()),
+            account=digest(hook.account.owner),
         )
+
+    def _asked(self) -> Any:
+        """Return what is asked for beside the source, without reading anything."""
+        return rendered(self.settings)
 
     def _input(self) -> Any:
         return rendered(self.source)
@@ -245,6 +330,9 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         raise SettingsError(f"settings must be a mapping, not {type(settings).__name__}.")
 
     def _lost(self, context: Context) -> tuple[str, str, str] | None:
+        record = self._open_ledger(context).record
+        if record is not None and record.task is not None:
+            return record.task.conn_id, record.task.operation, record.task.id
         ti = context["ti"]
         id = ti.xcom_pull(task_ids=self.task_id, key=TASK_ID_KEY, map_indexes=ti.map_index)
         if not id:

@@ -43,7 +43,7 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
     :param inline_wait_seconds: As of :class:`.AsposeOcrSubmitOperator`, like the two parameters below.
     :param poll_interval_seconds: Shortest time between two polls in the triggerer.
     :param max_poll_interval_seconds: Longest time between two polls in the triggerer.
-    :param cancel_on_kill: ``always`` or ``never``: whether killing the sensor cancels the cloud task.
+    :param cancel_on_kill: Whether killing the sensor cancels the cloud task.
     :return: The task reference.
     """
 
@@ -63,7 +63,7 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
         inline_wait_seconds: float | None = None,
         poll_interval_seconds: float | None = None,
         max_poll_interval_seconds: float | None = None,
-        cancel_on_kill: CancelOnKill = "always",
+        cancel_on_kill: CancelOnKill = "last_try",
         **kwargs: Any,
     ) -> None:
         super().__init__(poke_interval=poke_interval, **kwargs)
@@ -125,7 +125,7 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
             return True
         if time.time() < self._ask_again_at:
             return False
-        client = self._watch(ref)
+        client = self._watch(ref, context)
         if self._poller is None:
             self._poller = Poller(ref, self._plan(context, time.time()), random)
         following = poll_once(client, ref, self._poller)

@@ -25,6 +25,7 @@ from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.clients import loop_clients
 from airflow_provider_asposeocr.compat import AirflowNotFoundException
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, mask_token
+from airflow_provider_asposeocr.kills import is_origin, own_state, verdict, verdict_of_origin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -70,7 +71,8 @@ class AsposeOcrTaskTrigger(BaseTrigger):
     :param error_budget_seconds: How long polls may fail in a row.
     :param fire_not_before_at: Earliest moment of the event, in seconds since the epoch: LocalExecutor fails a task
         whose trigger fires before the exit of its worker has been noticed.
-    :param cancel_on_kill: ``always`` or ``never``: whether a user's kill cancels the cloud task.
+    :param cancel_on_kill: ``never`` = a user's kill leaves the cloud task running. The other two mean the same here:
+        who asks Airflow knows that it was a user.
     """
 
     def __init__(
@@ -196,7 +198,7 @@ class AsposeOcrTaskTrigger(BaseTrigger):
                 return
             client, killed = await asyncio.gather(self._client(ref.conn_id), self._is_killed())
             if not killed:
-                log.info("The task still waits for %s; nothing is cancelled.", ref.id)
+                log.info("Somebody still waits for %s; nothing is cancelled.", ref.id)
                 return
             if await self._is_over(client, ref.operation, ref.id):
                 log.info("%s has ended and stays.", ref.id)
@@ -213,25 +215,35 @@ class AsposeOcrTaskTrigger(BaseTrigger):
 
     async def _is_killed(self) -> bool:
         """
-        Ask Airflow for the state of the task.
+        Ask Airflow whether a user wants the cloud task over.
 
-        Where no answer can be had, the cloud task is left alone: it ends by itself, and cancelling what somebody
-        still waits for would bill the page twice.
+        Where no answer can be had, it is left alone: it ends by itself, and cancelling what somebody still waits for
+        would bill the page twice.
         """
         ti = self.task_instance
         if ti is None:
             return True
+        ref = parse_task_ref(self.task_ref)
         try:
-            from airflow.sdk.execution_time import task_runner
-            from airflow.sdk.execution_time.comms import GetTaskStates
-
-            question = GetTaskStates(
-                dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
-            )
-            answer = await task_runner.SUPERVISOR_COMMS.asend(question)
-            states = getattr(answer, "task_states", {}).get(ti.run_id, {})
+            state = await self._state(ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
+            decided = verdict(state, ref, owns=is_origin(ti, ref), comes_back=True)
+            if decided == "ask about origin":
+                origin = await self._state(ref.dag_id, ref.run_id, ref.task_id, ref.map_index)
+                decided = verdict_of_origin(origin)
         except Exception as error:
             log.warning("Airflow does not tell the task's state, so nothing is cancelled: %s", shown(error))
             return False
-        key = ti.task_id if ti.map_index is None or ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
-        return bool(states.get(key) != "deferred")
+        return decided == "cancel"
+
+    @staticmethod
+    async def _state(
+        dag_id: str | None, run_id: str | None, task_id: str | None, map_index: int | None
+    ) -> str | None:
+        from airflow.sdk.execution_time import task_runner
+        from airflow.sdk.execution_time.comms import GetTaskStates
+
+        question = GetTaskStates(
+            dag_id=dag_id or "", task_ids=[task_id or ""], run_ids=[run_id or ""], map_index=map_index
+        )
+        answer = await task_runner.SUPERVISOR_COMMS.asend(question)
+        return own_state(getattr(answer, "task_states", {}), run_id or "", task_id or "", map_index)

@@ -17,13 +17,34 @@ from airflow_provider_asposeocr.hooks.aspose_ocr import mask_token
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 
 
-class TaskInstance:
-    """A task instance that records its XComs."""
+class StateStore:
+    """A ``task_state_store``: JSON by key, for all tries of a task instance."""
 
-    def __init__(self, task_id: str, map_index: int = -1) -> None:
+    def __init__(self) -> None:
+        self.stored: dict[str, str] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return json.loads(self.stored[key]) if key in self.stored else default
+
+    def set(self, key: str, value: Any) -> None:
+        assert value is not None
+        self.stored[key] = json.dumps(value)
+
+    def delete(self, key: str) -> None:
+        self.stored.pop(key, None)
+
+
+class TaskInstance:
+    """A task instance that records its XComs; by default in its only try."""
+
+    def __init__(self, task_id: str, map_index: int = -1, try_number: int = 1, max_tries: int = 0) -> None:
         self.dag_id, self.run_id, self.task_id, self.map_index = "the_dag", "the_run", task_id, map_index
+        self.try_number, self.max_tries = try_number, max_tries
         self.start_date = datetime.now(UTC)
         self.xcoms: dict[str, Any] = {}
+        #: What the database says of it, and of any other task.
+        self.state: str | None = "running"
+        self.origin_state: str | None = "success"
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms[key] = json.loads(json.dumps(value))
@@ -32,14 +53,32 @@ class TaskInstance:
         assert (task_ids, map_indexes) == (self.task_id, self.map_index)
         return self.xcoms.get(key)
 
+    def get_task_states(self, **question: Any) -> dict[str, Any]:
+        ((run_id,), (task_id,)) = question["run_ids"], question["task_ids"]
+        index = question["map_index"]
+        own = (run_id, task_id, index) == (self.run_id, self.task_id, self.map_index)
+        key = task_id if index is None or index < 0 else f"{task_id}_{index}"
+        return {run_id: {key: self.state if own else self.origin_state}}
+
     def get_first_reschedule_date(self, _: Any) -> None:
         return None
 
 
-def context_for(operator: Any, map_index: int = -1) -> Any:
-    """A context as far as the provider's operators and Airflow's bases look at it."""
-    ti = TaskInstance(operator.task_id, map_index)
-    return {"ti": ti, "task_instance": ti, "run_id": ti.run_id, "task": operator, "map_index_template": None}
+def context_for(operator: Any, map_index: int = -1, store: StateStore | None = None, **tries: int) -> Any:
+    """
+    A context as far as the provider's operators and Airflow's bases look at it.
+
+    Without a store it is that of an Airflow before 3.3.
+    """
+    ti = TaskInstance(operator.task_id, map_index, **tries)
+    context = {
+        "ti": ti,
+        "task_instance": ti,
+        "run_id": ti.run_id,
+        "task": operator,
+        "map_index_template": None,
+    }
+    return context if store is None else {**context, "task_state_store": store}
 
 
 def execute(operator: Any, context: Any = None) -> Any:

@@ -22,10 +22,11 @@ NAME = package.__name__
 ORDER = (
     ("__init__", "get_provider_info"),
     ("api",),
-    ("compat", "defaults", "fields", "clients", "storage"),
-    ("sources",),
+    ("uploads",),
+    ("compat", "defaults", "fields", "clients", "storage", "ledger", "kills"),
+    ("sources", "retry_policy"),
     ("hooks",),
-    ("triggers",),
+    ("triggers", "durable"),
     ("waiting",),
     ("operators", "sensors"),
 )
@@ -172,7 +173,7 @@ def test_an_exported_name_resolves(name: str) -> None:
 
 
 def test_every_public_class_is_exported() -> None:
-    public = {"AsposeOcrHook", "AsposeOcrTaskSensor", "AsposeOcrTaskTrigger"}
+    public = {"AsposeOcrHook", "AsposeOcrRetryPolicy", "AsposeOcrTaskSensor", "AsposeOcrTaskTrigger"}
     operators = importlib.import_module(f"{NAME}.operators")
     public |= {name for name in vars(operators) if name.startswith("AsposeOcr")}
     assert public == set(package._PUBLIC)

@@ -136,7 +136,7 @@ class TestInAWorker:
     ) -> None:
         task = submit()
         operator = sensor(task, **given)
-        operator._watch(operator._ref())
+        operator._watch(operator._ref(), context_for(operator))
         operator.on_kill()
         assert deleted(cloud) == [task["id"]]
 

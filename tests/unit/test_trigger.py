@@ -7,9 +7,10 @@ from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from airflow.sdk.execution_time import task_runner
 from airflow_names import deserialize, serialize
 from airflow_tasks import PNG, events_of
 
@@ -264,6 +265,22 @@ class TestTime:
         seen = cloud.journal(since)
         assert [entry["path"] for entry in seen].count("/connect/token") == 1
 
+    async def test_a_token_that_expires_in_mid_wait_costs_one_request_for_all(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        task = submit({"kind": "task_stuck"})
+        deadline = time.time() + 4
+        triggers = [trigger_of(task, deadline_at=deadline, poll_interval_seconds=0.5) for _ in range(20)]
+        waits = [asyncio.create_task(trigger.run().__anext__()) for trigger in triggers]
+        await asyncio.to_thread(cloud.wait_for_request, "GET", STATUS, 20)
+        since = cloud.journal()[-1]["n"]
+        await asyncio.to_thread(cloud.advance_clock, 48 * 3600)
+        await asyncio.gather(*waits)
+        await loop_clients(mask_token).close()
+        seen = cloud.journal(since)
+        assert 401 in [entry["status"] for entry in seen]
+        assert [entry["path"] for entry in seen].count("/connect/token") == 1
+
 
 class Decided(AsposeOcrTaskTrigger):
     """Airflow's answer about the task's state is decided by the test."""
@@ -339,6 +356,44 @@ class TestKill:
         await trigger.on_kill()
         assert len(polls(cloud)) == 1
         assert not deletes(cloud)
+
+    @pytest.mark.parametrize(
+        ("own", "origin", "cancelled"),
+        [
+            ("failed", "success", True),
+            ("success", "success", True),
+            (None, "success", False),
+            ("scheduled", None, True),
+            ("deferred", "success", False),
+            ("running", "success", False),
+        ],
+    )
+    async def test_airflow_s_states_decide_for_a_consumer(
+        self,
+        submit: Callable[..., dict[str, Any]],
+        cloud: EmulatorControl,
+        monkeypatch: pytest.MonkeyPatch,
+        own: str | None,
+        origin: str | None,
+        cancelled: bool,
+    ) -> None:
+        class Ti:
+            dag_id, run_id, task_id, map_index = "d", "r", "fetch", 2
+
+        class Answer:
+            task_states: ClassVar = {"r": {"fetch_2": own, "recognize": origin}}
+
+        class Supervisor:
+            async def asend(self, question: Any) -> Any:
+                assert question.run_ids == ["r"]
+                return Answer
+
+        monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Supervisor(), raising=False)
+        names = {"dag_id": "d", "run_id": "r", "task_id": "recognize", "map_index": -1}
+        trigger = trigger_of({**submit({"kind": "task_stuck"}), **names})
+        trigger.task_instance = Ti()
+        await trigger.on_kill()
+        assert len(deletes(cloud)) == cancelled
 
     async def test_airflow_without_an_answer_cancels_nothing(
         self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl

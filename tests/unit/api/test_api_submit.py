@@ -126,6 +126,49 @@ def test_a_refusal_is_final_and_free(desk: Desk, status: int, cls: type[errors.A
     assert desk.emulator.control.billing() == {}
 
 
+@pytest.mark.parametrize(
+    ("status", "said", "cls"),
+    [
+        (403, "Your subscription has ended", errors.QuotaExceededError),
+        (403, "API calls quota exceeded", errors.QuotaExceededError),
+        (403, "Forbidden", errors.AccessDeniedError),
+        (429, "The free plan allows 150 calls per month", errors.QuotaExceededError),
+        (429, "Payment required", errors.QuotaExceededError),
+        (429, "API calls quota exceeded! maximum admitted 10 per Second", errors.RateLimitedError),
+        (429, "Too many requests", errors.RateLimitedError),
+    ],
+)
+def test_a_used_up_plan_reads_as_such(
+    desk: Desk, status: int, said: str, cls: type[errors.AsposeOcrError]
+) -> None:
+    body = f'{{"title": "{said}"}}'
+    desk.emulator.control.add_faults({**SUBMIT, "kind": "status", "status": status, "body": body, "count": 9})
+    error = failure(desk)
+    assert type(error) is cls
+    assert said in error.message
+    assert desk.emulator.control.billing() == {}
+
+
+def test_a_pace_that_names_its_end_is_no_quota(desk: Desk) -> None:
+    fault = {
+        "kind": "status",
+        "status": 429,
+        "headers": {"Retry-After": "9"},
+        "body": "See your billing plan",
+    }
+    desk.emulator.control.add_faults({**SUBMIT, **fault})
+    desk.client.submit("RecognizeImage", desk.document, {})
+    assert submits(desk) == [429, 200]
+
+
+def test_a_poll_never_ends_a_wait_because_of_a_quota(desk: Desk) -> None:
+    task = desk.client.submit("RecognizeImage", desk.document, {})
+    fault = {"kind": "status", "status": 429, "body": "See your billing plan", "path": "*/GetTaskStatus"}
+    desk.emulator.control.add_faults({**fault, "count": 9})
+    with pytest.raises(errors.RateLimitedError):
+        desk.client.status("RecognizeImage", task.id)
+
+
 def test_nothing_listens_is_tried_four_times_and_costs_nothing(tmp_path: Path) -> None:
     document = tmp_path / "page.png"
     document.write_bytes(PNG)

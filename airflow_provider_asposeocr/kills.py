@@ -1,0 +1,81 @@
+"""
+What the end of a worker's process, or of a trigger, says about the cloud task.
+
+Invariant: a cloud task is cancelled when a user wants it over or nobody comes back to it, and not because a machine
+goes away. A signal and a trigger's kill hook look the same in both cases; the state that Airflow has for the task
+tells them apart.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.api.responses import TaskRef
+
+#: Somebody has said that it is over.
+ENDED = frozenset({"failed", "success", "skipped", "upstream_failed", "removed"})
+#: On the way to a new attempt, which a user's Clear begins.
+CLEARED = frozenset({None, "restarting", "scheduled", "queued"})
+# All others (running, deferred, up for retry) mean that this process was lost or replaced, not the task.
+
+Verdict = Literal["cancel", "leave", "ask about origin"]
+
+
+def own_state(task_states: dict[str, Any], run_id: str, task_id: str, map_index: int | None) -> str | None:
+    """
+    Read Airflow's answer to the question for the state of one task instance.
+
+    :param task_states: States by run and by task, a mapped task with its index.
+    :param run_id: The run.
+    :param task_id: The task.
+    :param map_index: Its index; negative or ``None`` = not mapped.
+    :return: For example ``deferred``; ``None`` where it has none.
+    """
+    key = task_id if map_index is None or map_index < 0 else f"{task_id}_{map_index}"
+    state = task_states.get(run_id, {}).get(key)
+    return None if state is None else str(state)
+
+
+def is_origin(ti: Any, ref: TaskRef) -> bool:
+    """
+    Tell whether a task instance is the one that submitted a cloud task.
+
+    :param ti: The task instance.
+    :param ref: The cloud task.
+    """
+    own = (ti.dag_id, ti.run_id, ti.task_id, _index(ti.map_index))
+    return own == (ref.dag_id, ref.run_id, ref.task_id, _index(ref.map_index))
+
+
+def _index(map_index: int | None) -> int:
+    return -1 if map_index is None else map_index
+
+
+def verdict(state: str | None, ref: TaskRef, *, owns: bool, comes_back: bool) -> Verdict:
+    """
+    Decide about the cloud task of a process that is being ended.
+
+    :param state: Airflow's state of the task now.
+    :param ref: The cloud task.
+    :param owns: Whether the task has submitted the cloud task; a new attempt of another one only waits for it again.
+    :param comes_back: Whether a later try would find the cloud task.
+    """
+    if state in ENDED:
+        return "cancel"
+    if state not in CLEARED:
+        return "leave" if comes_back else "cancel"
+    if owns:
+        return "cancel"
+    # What was submitted outside of Airflow's tasks is not cleared with them.
+    return "ask about origin" if ref.task_id else "leave"
+
+
+def verdict_of_origin(state: str | None) -> Verdict:
+    """
+    Decide about the cloud task of a consumer that was cleared.
+
+    :param state: Airflow's state of the task that submitted it.
+    :return: ``cancel`` where that one was cleared too and submits anew.
+    """
+    return "leave" if state == "success" else "cancel"

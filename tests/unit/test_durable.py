@@ -1,0 +1,421 @@
+"""Several tries of one task instance against the emulated cloud: what is billed, what is cancelled, what the log says."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow_tasks import PNG, StateStore, context_for, deferral, events_of, execute
+from test_operators import STATUS, cloud, completed, deletes, page, recognize
+
+from airflow_provider_asposeocr.api import errors
+from airflow_provider_asposeocr.compat import AirflowFailException
+from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+from airflow_provider_asposeocr.ledger import KEY
+
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.emulator.control import EmulatorControl
+
+__all__ = ["cloud", "page"]
+
+STUCK = {"kind": "task_stuck"}
+REATTACHED = "re-attached, nothing billed again"
+
+
+class Instance:
+    """A task instance with some tries; each begins with a new object of the operator, as in a new process."""
+
+    def __init__(self, source: str, retries: int = 3, **given: Any) -> None:
+        self.store = StateStore()
+        self.try_number, self.max_tries = 0, retries
+        self._source, self._given = source, given
+
+    @property
+    def record(self) -> dict[str, Any] | None:
+        stored: dict[str, Any] | None = self.store.get(KEY)
+        return stored
+
+    def operator(self, **changes: Any) -> Any:
+        return recognize(self._source, **{**self._given, **changes})
+
+    def context(self, operator: Any) -> Any:
+        return context_for(operator, store=self.store, try_number=self.try_number, max_tries=self.max_tries)
+
+    def run(self, **changes: Any) -> Any:
+        """Run the next try, by default without waiting, as if it died after the submit."""
+        self.try_number += 1
+        operator = self.operator(**{"wait_for_completion": False, **changes})
+        return execute(operator, self.context(operator))
+
+    def clear(self) -> None:
+        self.max_tries = self.try_number + 3
+
+    def age(self, seconds: float) -> None:
+        """Let the cloud task of the record be older."""
+        record = json.loads(self.store.stored[KEY])
+        record["task"]["submitted_at"] = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
+        self.store.stored[KEY] = json.dumps(record)
+
+
+@pytest.fixture
+def instance(page: str) -> Instance:
+    return Instance(page)
+
+
+class TestRetry:
+    @pytest.mark.parametrize("fault", [None, STUCK], ids=["Completed", "Pending"])
+    def test_it_takes_up_the_task_of_the_try_that_died(
+        self, cloud: EmulatorControl, instance: Instance, fault: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        if fault:
+            cloud.add_faults(fault)
+        first = instance.run()
+        if not fault:
+            completed(cloud)
+        assert instance.run() == first
+        assert cloud.billing() == {"RecognizeImage": 1}
+        assert REATTACHED in caplog.text
+        assert deletes(cloud) == []
+
+    def test_also_without_the_file_that_went_in(
+        self, cloud: EmulatorControl, instance: Instance, page: str
+    ) -> None:
+        first = instance.run()
+        Path(page).unlink()
+        assert instance.run() == first
+
+    def test_a_cloud_that_does_not_answer_is_no_reason_to_submit(
+        self, cloud: EmulatorControl, instance: Instance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = instance.run()
+        monkeypatch.setattr("airflow_provider_asposeocr.api.client.time.sleep", lambda _: None)
+        cloud.add_faults({"kind": "status", "status": 503, "method": "GET", "count": 4})
+        assert instance.run() == first
+        assert cloud.billing() == {"RecognizeImage": 1}
+
+    def test_a_young_task_that_not_every_server_knows_yet(
+        self, cloud: EmulatorControl, instance: Instance
+    ) -> None:
+        cloud.add_faults({"kind": "not_exist", "hidden_polls": 1})
+        first = instance.run()
+        assert instance.run() == first
+
+    def test_a_status_that_nobody_knows_fails_and_submits_nothing(
+        self, cloud: EmulatorControl, instance: Instance
+    ) -> None:
+        instance.run()
+        cloud.add_faults({"kind": "unknown_status", "path": STATUS, "count": 9})
+        with pytest.raises(AirflowFailException, match="unknown task status"):
+            instance.run(wait_for_completion=True)
+        assert cloud.billing() == {"RecognizeImage": 1}
+        assert deletes(cloud) == []
+
+    def test_after_an_error_it_submits_again(self, cloud: EmulatorControl, instance: Instance) -> None:
+        cloud.add_faults({"kind": "task_error"})
+        first = instance.run()
+        completed_or_failed(first)
+        assert instance.run()["id"] != first["id"]
+        assert cloud.billing() == {"RecognizeImage": 2}
+
+    def test_after_the_task_has_vanished_it_submits_again(
+        self, cloud: EmulatorControl, instance: Instance
+    ) -> None:
+        first = instance.run()
+        AsposeOcrHook("ocr").cancel(first)
+        instance.age(60)
+        assert instance.run()["id"] != first["id"]
+
+    def test_a_result_that_has_expired_is_the_user_s_decision(
+        self, cloud: EmulatorControl, instance: Instance
+    ) -> None:
+        first = instance.run()
+        AsposeOcrHook("ocr").cancel(first)
+        instance.age(25 * 3600)
+        with pytest.raises(AirflowFailException, match="was kept until"):
+            instance.run()
+        assert cloud.billing() == {"RecognizeImage": 1}
+        assert instance.run(on_expired="resubmit")["id"] != first["id"]
+
+    def test_another_input_is_another_submit(
+        self, cloud: EmulatorControl, instance: Instance, page: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        cloud.add_faults({**STUCK, "count": 3})
+        first = instance.run()
+        Path(page).write_bytes(PNG + b"\0")
+        second = instance.run()
+        assert "version changed since" in caplog.text
+        third = instance.run(settings={"language": "German"})
+        assert len({first["id"], second["id"], third["id"]}) == 3
+        assert [entry["id"] for entry in deletes(cloud)] == [first["id"], second["id"]]
+
+    def test_never_means_never(self, cloud: EmulatorControl, instance: Instance) -> None:
+        cloud.add_faults(STUCK)
+        first = instance.run()
+        assert instance.run(reuse="never")["id"] != first["id"]
+        assert [entry["id"] for entry in deletes(cloud)] == [first["id"]]
+
+    def test_the_deadline_s_cancel_is_not_looked_for_again(
+        self, cloud: EmulatorControl, instance: Instance
+    ) -> None:
+        cloud.add_faults(STUCK)
+        with pytest.raises(errors.TaskTimeoutError):
+            instance.run(wait_for_completion=True, deferrable=False, timeout_seconds=0.3)
+        assert instance.record is None
+
+    def test_polls_that_fail_leave_the_task_to_the_retry(
+        self, cloud: EmulatorControl, instance: Instance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW__ASPOSE_OCR__ERROR_BUDGET_SECONDS", "0.1")
+        cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "probability": 1.0})
+        with pytest.raises(errors.CloudUnavailableError):
+            instance.run(wait_for_completion=True, deferrable=False)
+        assert deletes(cloud) == []
+        cloud.clear_faults()
+        instance.run(wait_for_completion=True, deferrable=False)
+        assert cloud.billing() == {"RecognizeImage": 1}
+
+    def test_but_not_where_no_try_is_left(
+        self, cloud: EmulatorControl, page: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW__ASPOSE_OCR__ERROR_BUDGET_SECONDS", "0.1")
+        cloud.add_faults(STUCK, {"kind": "status", "status": 503, "path": STATUS, "probability": 1.0})
+        with pytest.raises(errors.CloudUnavailableError):
+            Instance(page, retries=0).run(wait_for_completion=True, deferrable=False)
+        assert len(deletes(cloud)) == 1
+
+
+def completed_or_failed(ref: dict[str, Any]) -> None:
+    with pytest.raises(errors.TaskFailedError):
+        AsposeOcrHook("ocr").wait(ref, poll_interval_seconds=0.02)
+
+
+class TestUnknown:
+    def test_a_try_that_died_while_it_submitted(
+        self, cloud: EmulatorControl, instance: Instance, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        die_while_submitting(cloud, instance)
+        instance.run()
+        assert "may be billed twice" in caplog.text
+        assert cloud.billing() == {"RecognizeImage": 2}
+
+    def test_only_one_may_do_so(self, cloud: EmulatorControl, instance: Instance) -> None:
+        die_while_submitting(cloud, instance)
+        die_while_submitting(cloud, instance)
+        with pytest.raises(AirflowFailException, match="may have been billed more than once"):
+            instance.run()
+        assert cloud.billing() == {"RecognizeImage": 2}
+        instance.clear()
+        instance.run()
+
+    def test_a_human_decides(self, cloud: EmulatorControl, instance: Instance, page: str) -> None:
+        die_while_submitting(cloud, instance)
+        message = f"RecognizeImage of '{page}'.*may have been billed; on_unknown_submit is 'fail'"
+        with pytest.raises(AirflowFailException, match=message):
+            instance.run(on_unknown_submit="fail")
+        assert cloud.billing() == {"RecognizeImage": 1}
+
+    def test_what_certainly_was_not_accepted_leaves_no_doubt(
+        self, cloud: EmulatorControl, instance: Instance
+    ) -> None:
+        cloud.add_faults({"kind": "status", "status": 400, "method": "POST", "path": "RecognizeImage"})
+        with pytest.raises(AirflowFailException, match="Nothing was billed"):
+            instance.run(on_unknown_submit="fail")
+        assert instance.record is None
+        instance.run(on_unknown_submit="fail")
+
+    def test_a_record_that_cannot_be_written_after_the_submit_does_not_lose_the_task(
+        self, cloud: EmulatorControl, instance: Instance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def unless_submitted(key: str, value: Any) -> None:
+            if value["phase"] == "submitted":
+                raise RuntimeError("Airflow's API is away")
+            StateStore.set(instance.store, key, value)
+
+        monkeypatch.setattr(instance.store, "set", unless_submitted)
+        assert instance.run()["id"] == cloud.tasks()[0]["id"]
+
+
+class _Killed(BaseException):
+    """SIGKILL, as far as the operator can tell: nothing runs after it."""
+
+
+def die_while_submitting(cloud: EmulatorControl, instance: Instance) -> None:
+    """Let a try send its document, have it accepted, and end before the answer."""
+
+    def send(self: Any, *arguments: Any) -> Any:
+        sent(self, *arguments)
+        raise _Killed
+
+    sent = AsposeOcrHook._send
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AsposeOcrHook, "_send", send)
+        with pytest.raises(_Killed):
+            instance.run()
+
+
+class TestClear:
+    def test_a_running_one_is_cancelled_and_submitted_anew(
+        self, cloud: EmulatorControl, instance: Instance, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        cloud.add_faults(STUCK)
+        first = instance.run()
+        instance.clear()
+        assert instance.run()["id"] != first["id"]
+        assert [entry["id"] for entry in deletes(cloud)] == [first["id"]]
+        assert "the task was cleared" in caplog.text
+
+    def test_a_finished_one_stays_in_the_cloud(self, cloud: EmulatorControl, instance: Instance) -> None:
+        first = instance.run()
+        completed(cloud)
+        instance.clear()
+        assert instance.run()["id"] != first["id"]
+        assert deletes(cloud) == []
+
+    def test_always_means_also_after_a_clear(self, cloud: EmulatorControl, instance: Instance) -> None:
+        first = instance.run(reuse="always")
+        instance.clear()
+        assert instance.run(reuse="always") == first
+        assert cloud.billing() == {"RecognizeImage": 1}
+
+    @pytest.mark.parametrize("deferrable", [True, False])
+    def test_an_inherited_task_that_is_cancelled_under_its_heir_is_submitted_once_more_never_twice(
+        self, cloud: EmulatorControl, instance: Instance, deferrable: bool
+    ) -> None:
+        cloud.add_faults({**STUCK, "count": 2})
+        first = instance.run()
+        instance.age(60)
+        instance.try_number += 1
+        operator = instance.operator(deferrable=deferrable, inline_wait_seconds=0)
+        context = instance.context(operator)
+        ends: list[Any] = []
+
+        def work() -> None:
+            try:
+                ends.append(execute(operator, context))
+            except errors.AsposeOcrError as error:
+                ends.append(error)
+
+        if deferrable:
+            deferred = deferral(operator, context)
+            AsposeOcrHook("ocr").cancel(first)
+            ends = resume_in_new_process(instance, deferred)
+        else:
+            worker = threading.Thread(target=work)
+            worker.start()
+            cloud.wait_for_request("GET", STATUS, count=2)
+            AsposeOcrHook("ocr").cancel(first)
+            cloud.wait_for_request("POST", "RecognizeImage", count=2)
+            operator._killed = True
+            worker.join()
+        assert cloud.billing() == {"RecognizeImage": 2}
+        assert instance.record is not None
+        assert not instance.record["inherited"]
+        assert len(ends) == 1
+
+
+def resume_in_new_process(instance: Instance, deferred: Any) -> list[Any]:
+    import asyncio
+
+    from airflow.sdk.execution_time.context import set_current_context
+
+    events = asyncio.run(events_of(deferred.trigger))
+    operator = instance.operator(deferrable=True, inline_wait_seconds=0)
+    context = instance.context(operator)
+    with set_current_context(context):
+        try:
+            return [operator.resume_execution(deferred.method_name, {"event": events[0]}, context)]
+        except BaseException as error:  # deferred again
+            return [error]
+
+
+class TestKill:
+    """`last_try`: who is killed while a try is left asks Airflow whether it was a user."""
+
+    def waiting(self, cloud: EmulatorControl, instance: Instance, state: str | None) -> str:
+        """Kill a try while it waits; returns its end."""
+        cloud.add_faults(STUCK)
+        instance.try_number += 1
+        operator = instance.operator(deferrable=False)
+        context = instance.context(operator)
+        context["ti"].state = state
+        ends: list[str] = []
+
+        def work() -> None:
+            try:
+                execute(operator, context)
+            except errors.AsposeOcrError as error:
+                ends.append(str(error))
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        cloud.wait_for_request("GET", STATUS)
+        operator.on_kill()
+        worker.join()
+        return ends[0]
+
+    def test_an_eviction_leaves_the_task_to_the_retry(
+        self, cloud: EmulatorControl, instance: Instance, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert "killed while it waited" in self.waiting(cloud, instance, "running")
+        assert deletes(cloud) == []
+        assert f"{cloud.tasks()[0]['id']} goes on without this process" in capsys.readouterr().out
+        instance.run()
+        assert cloud.billing() == {"RecognizeImage": 1}
+
+    @pytest.mark.parametrize("state", ["failed", "success", "restarting", None])
+    def test_a_user_cancels_it(self, cloud: EmulatorControl, instance: Instance, state: str | None) -> None:
+        self.waiting(cloud, instance, state)
+        assert len(deletes(cloud)) == 1
+
+    @pytest.mark.parametrize("given", [{"cancel_on_kill": "always"}, {"reuse": "never"}], ids=str)
+    def test_who_does_not_come_back_cancels(
+        self, cloud: EmulatorControl, page: str, given: dict[str, Any]
+    ) -> None:
+        self.waiting(cloud, Instance(page, **given), "running")
+        assert len(deletes(cloud)) == 1
+
+    @pytest.mark.parametrize("state", ["up_for_retry", "running"])
+    def test_a_process_that_airflow_gave_up_does_not_take_the_task_from_its_retry(
+        self, cloud: EmulatorControl, instance: Instance, state: str
+    ) -> None:
+        self.waiting(cloud, instance, state)
+        assert deletes(cloud) == []
+
+    def test_so_does_the_last_try(self, cloud: EmulatorControl, page: str) -> None:
+        self.waiting(cloud, Instance(page, retries=0), "running")
+        assert len(deletes(cloud)) == 1
+
+    def test_never_leaves_it_whoever_killed(self, cloud: EmulatorControl, page: str) -> None:
+        self.waiting(cloud, Instance(page, retries=0, cancel_on_kill="never"), "failed")
+        assert deletes(cloud) == []
+
+
+class TestNothingStaleIsLeft:
+    @pytest.mark.parametrize(("reuse", "left"), [("retry", False), ("never", False), ("always", True)])
+    def test_after_the_success(
+        self, cloud: EmulatorControl, instance: Instance, reuse: str, left: bool
+    ) -> None:
+        instance.run(reuse=reuse)
+        operator = instance.operator(reuse=reuse)
+        for callback in operator.on_success_callback:
+            callback(instance.context(operator))
+        assert (KEY in instance.store.stored) is left
+
+    def test_the_user_s_callbacks_stay(self, instance: Instance) -> None:
+        def mine(_: Any) -> None: ...
+
+        assert instance.operator(on_success_callback=mine).on_success_callback[0] is mine
+        assert len(instance.operator(on_success_callback=[mine, mine]).on_success_callback) == 3
+
+
+def test_without_a_store_it_works_and_says_what_is_lost(
+    cloud: EmulatorControl, page: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        execute(recognize(page, wait_for_completion=False))
+    assert cloud.billing() == {"RecognizeImage": 2}
+    assert capsys.readouterr().out.count("Crash recovery is off") == 2
