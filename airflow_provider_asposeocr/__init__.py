@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "AsposeOcrBinarizeImageOperator": "operators",
+    "AsposeOcrCancelTasksOperator": "operators",
     "AsposeOcrDeskewImageOperator": "operators",
     "AsposeOcrDetectRegionsOperator": "operators",
     "AsposeOcrFetchResultOperator": "operators",

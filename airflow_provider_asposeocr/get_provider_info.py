@@ -154,6 +154,7 @@ def get_provider_info() -> dict[str, Any]:
                     f"{root}.operators.submit",
                     f"{root}.operators.operations",
                     f"{root}.operators.fetch",
+                    f"{root}.operators.cancel",
                 ],
             }
         ],

@@ -392,20 +392,18 @@ class WaitsForTask(_Operator):
             lost = self._lost(context)
             if lost is None:
                 return
-            conn_id, operation, id = lost
-            client = AsposeOcrHook(conn_id).client
-            if client.status(operation, id).status.is_terminal:
+            client = AsposeOcrHook(lost.conn_id).client
+            if client.status(lost.operation, lost.id).status.is_terminal:
                 return
-            client.cancel(operation, id)
+            client.cancel(lost.operation, lost.id)
         except AsposeOcrError as error:
             self.log.warning("Could not cancel the cloud task of a lost deferral: %s", error.message)
         else:
-            self.log.info("Cancelled %s %s, because its deferral failed", operation, id)
+            self.log.info("Cancelled %s %s, because its deferral failed", lost.operation, lost.id)
 
-    def _lost(self, context: Context) -> tuple[str, str, str] | None:
-        """Return connection, operation and id of the cloud task, of which Airflow passes nothing in that case."""
-        ref = parse_task_ref(rendered(self.task))
-        return ref.conn_id, ref.operation, ref.id
+    def _lost(self, context: Context) -> TaskRef | None:
+        """Return the cloud task, of which Airflow passes nothing in that case."""
+        return parse_task_ref(rendered(self.task))
 
 
 class _NoResults:

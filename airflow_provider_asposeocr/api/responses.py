@@ -20,6 +20,7 @@ from pydantic import (
     Field,
     ValidationError,
     field_serializer,
+    field_validator,
 )
 
 from airflow_provider_asposeocr.api.enums import ResponseStatusCode, TaskStatus
@@ -147,7 +148,7 @@ def parse_task_id(text: bytes) -> str:
         or len(decoded) > LONGEST_TASK_ID
         or "\ufffd" in decoded
         or not decoded.isprintable()
-        or set(decoded) & set("<>{} ")
+        or set(decoded) & set("<>{}\"' ")
     ):
         raise ValueError(f"{shown(decoded, 120)!r} is no task id")
     return decoded
@@ -183,9 +184,19 @@ class TaskRef(BaseModel):
     task_id: str | None = None
     map_index: int | None = None
 
+    @field_validator("submitted_at")
+    @classmethod
+    def _in_utc(cls, value: datetime) -> datetime:
+        try:
+            in_utc = value.astimezone(UTC)
+            in_utc + timedelta(seconds=RETENTION_SECONDS)
+        except OverflowError:
+            raise ValueError("no cloud task was submitted at that time") from None
+        return in_utc
+
     @field_serializer("submitted_at")
-    def _as_utc(self, value: datetime) -> str:
-        return value.astimezone(UTC).isoformat()
+    def _as_text(self, value: datetime) -> str:
+        return value.isoformat()
 
     @property
     def row(self) -> Operation:

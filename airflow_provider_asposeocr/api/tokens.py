@@ -37,7 +37,8 @@ def _lifetime_seconds(expires_in: Any) -> float:
         lifetime = float(expires_in)
     except (ValueError, TypeError, OverflowError):
         return USUAL_SECONDS
-    return lifetime if 0 < lifetime < float("inf") else USUAL_SECONDS
+    # A life too short to be told from none is one second: the token is there, and a refusal would replace it.
+    return max(lifetime, 1.0) if 0 < lifetime < float("inf") else USUAL_SECONDS
 
 
 def parse_token(body: bytes, now: float) -> Token:

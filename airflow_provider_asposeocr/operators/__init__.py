@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_provider_asposeocr.operators.cancel import AsposeOcrCancelTasksOperator
 from airflow_provider_asposeocr.operators.fetch import AsposeOcrFetchResultOperator
 from airflow_provider_asposeocr.operators.operations import (
     AsposeOcrBinarizeImageOperator,
@@ -16,6 +17,7 @@ from airflow_provider_asposeocr.operators.submit import AsposeOcrSubmitOperator
 
 __all__ = [
     "AsposeOcrBinarizeImageOperator",
+    "AsposeOcrCancelTasksOperator",
     "AsposeOcrDeskewImageOperator",
     "AsposeOcrDetectRegionsOperator",
     "AsposeOcrFetchResultOperator",

@@ -44,8 +44,8 @@ from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask, name_
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-#: XCom key of the bare task id, for logs and for people.
-TASK_ID_KEY = "aspose_ocr_task_id"
+#: XCom key of the task reference while the task that submitted it still waits.
+TASK_KEY = "aspose_ocr_task"
 
 #: Everything else, text and Airflow's lazy values, is known after rendering.
 KNOWN_AT_PARSE_TIME = (Mapping, list, tuple, set, int, float)
@@ -84,7 +84,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
     :param on_expired: What a later try does when the cloud keeps the result of the earlier one no longer: ``fail``, the
         default, because submitting again is billed again; or ``resubmit``.
     :return: The task reference: JSON with ``operation``, ``id``, ``submitted_at``, ``conn_id`` and where it came from.
-        The bare id is under the XCom key ``aspose_ocr_task_id``.
+        The XCom key ``aspose_ocr_task`` has it as soon as the cloud has the task.
     :raises SettingsError: at parse time, if a setting does not apply; after rendering, where it is a template.
     :raises ValueError: at parse time, if a number or a policy makes no sense.
     """
@@ -137,7 +137,8 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         check_choice("reuse", reuse, REUSE)
         check_choice("on_unknown_submit", on_unknown_submit, ON_UNKNOWN_SUBMIT)
         check_choice("on_expired", on_expired, ON_EXPIRED)
-        if reuse != "always":
+        # In the pipelined mode the cloud task goes on after the success; a cleared task must find it, to cancel it.
+        if reuse != "always" and wait_for_completion:
             self._on_success(forget_on_success)
         row = find_operation(operation)
         if settings is None or isinstance(settings, KNOWN_AT_PARSE_TIME):
@@ -299,7 +300,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
                 self.on_kill()
             self._stop_if_killed(ref)
             name_map_index(context, ref.source_name)
-            context["ti"].xcom_push(key=TASK_ID_KEY, value=ref.id)
+            context["ti"].xcom_push(key=TASK_KEY, value=ref.to_dict())
         except Exception:
             if not self._killed and not self._comes_back(ref):
                 self._cancel("the Airflow task could not go on with it")
@@ -329,13 +330,10 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
             return settings
         raise SettingsError(f"settings must be a mapping, not {type(settings).__name__}.")
 
-    def _lost(self, context: Context) -> tuple[str, str, str] | None:
+    def _lost(self, context: Context) -> TaskRef | None:
         record = self._open_ledger(context).record
         if record is not None and record.task is not None:
-            return record.task.conn_id, record.task.operation, record.task.id
+            return record.task
         ti = context["ti"]
-        id = ti.xcom_pull(task_ids=self.task_id, key=TASK_ID_KEY, map_indexes=ti.map_index)
-        if not id:
-            return None
-        trial = AsposeOcrHook(self.aspose_ocr_conn_id).account.trial
-        return self.aspose_ocr_conn_id, find_operation(self.operation, trial).name, str(id)
+        known = ti.xcom_pull(task_ids=self.task_id, key=TASK_KEY, map_indexes=ti.map_index)
+        return parse_task_ref(known) if known else None

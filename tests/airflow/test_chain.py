@@ -86,7 +86,7 @@ def test_a_deferred_chain_lands_in_storage_and_bills_each_step_once(stack: Stack
     assert ref.keys() >= REF_KEYS
     assert ref["operation"] == "RecognizeImage"
     assert (ref["dag_id"], ref["run_id"], ref["task_id"]) == ("test_deferred_chain", run_id, "recognize")
-    assert stack.rest.xcom("test_deferred_chain", run_id, "recognize", "aspose_ocr_task_id") == ref["id"]
+    assert stack.rest.xcom("test_deferred_chain", run_id, "recognize", "aspose_ocr_task") == ref
     assert manifest["task"]["id"] == ref["id"]
     assert len(json.dumps(ref)) < 2000
 

@@ -68,3 +68,13 @@ def test_our_deadline_cancels_the_cloud_task_and_says_what_was_billed(stack: Sta
     log = stack.rest.logs("test_deadline", run_id, "recognize")
     assert "which is the deadline" in log
     assert "The cloud task was accepted and billed." in log
+
+
+def test_failing_a_run_before_its_consumer_begins_cancels_the_cloud_task(stack: Stack) -> None:
+    stack.cloud.add_faults(STUCK)
+    run_id = stack.rest.start("test_teardown", stack.files)
+    stack.rest.wait_for_task_state("test_teardown", run_id, "recognize", "success", timeout_seconds=90)
+    stack.rest.set_run_state("test_teardown", run_id, "failed")
+    assert_cancelled(stack)
+    stack.rest.wait_for_task_state("test_teardown", run_id, "leave_nothing", "success", timeout_seconds=60)
+    assert stack.rest.task_instance("test_teardown", run_id, "fetch")["state"] == "skipped"

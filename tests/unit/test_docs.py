@@ -17,7 +17,7 @@ from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.api.responses import TaskRef
 from airflow_provider_asposeocr.get_provider_info import CONFIG, CONN_FIELDS
-from airflow_provider_asposeocr.operators.submit import TASK_ID_KEY
+from airflow_provider_asposeocr.operators.submit import TASK_KEY
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def test_every_setting_is_documented_where_it_applies() -> None:
 
 def test_every_key_of_a_task_reference_is_documented() -> None:
     section = section_of(read("docs/operators.md"), "XCom")
-    assert not [name for name in (*TaskRef.model_fields, TASK_ID_KEY) if f"`{name}`" not in section]
+    assert not [name for name in (*TaskRef.model_fields, TASK_KEY) if f"`{name}`" not in section]
 
 
 def test_every_field_of_the_connection_is_documented() -> None:

@@ -405,6 +405,19 @@ class TestNothingStaleIsLeft:
             callback(instance.context(operator))
         assert (KEY in instance.store.stored) is left
 
+    def test_the_pipelined_mode_cancels_what_a_cleared_task_has_left_running(
+        self, cloud: EmulatorControl, instance: Instance
+    ) -> None:
+        cloud.add_faults(STUCK)
+        instance.run(wait_for_completion=False)
+        operator = instance.operator(wait_for_completion=False)
+        for callback in operator.on_success_callback or ():
+            callback(instance.context(operator))
+        instance.clear()
+        instance.run(wait_for_completion=False)
+        assert len(deletes(cloud)) == 1
+        assert cloud.billing() == {"RecognizeImage": 2}
+
     def test_the_user_s_callbacks_stay(self, instance: Instance) -> None:
         def mine(_: Any) -> None: ...
 

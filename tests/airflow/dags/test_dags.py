@@ -6,6 +6,7 @@ from airflow.sdk import DAG, Param
 
 from airflow_provider_asposeocr.operators import (
     AsposeOcrBinarizeImageOperator,
+    AsposeOcrCancelTasksOperator,
     AsposeOcrFetchResultOperator,
     AsposeOcrRecognizeImageOperator,
     AsposeOcrUpscaleImageOperator,
@@ -55,3 +56,13 @@ with DAG("test_pipelined_chain", params=PARAMS, default_args={"deferrable": True
         task_id="recognize", source=early.output, wait_for_completion=False
     )
     AsposeOcrFetchResultOperator(task_id="fetch", task=late.output, destination="{{ params.outbox }}")
+
+# A consumer that never starts, since nobody has made its pool, and the teardown that knows what was submitted.
+with DAG("test_teardown", params=PARAMS):
+    submitted = AsposeOcrRecognizeImageOperator(
+        task_id="recognize", source="{{ params.scan }}", wait_for_completion=False
+    )
+    fetch = AsposeOcrFetchResultOperator(
+        task_id="fetch", task=submitted.output, destination="{{ params.outbox }}", pool="nobody_has_made_it"
+    )
+    fetch >> AsposeOcrCancelTasksOperator(task_id="leave_nothing", task_ids="recognize").as_teardown()

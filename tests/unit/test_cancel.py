@@ -1,0 +1,116 @@
+"""The teardown: what still runs is cancelled, and nothing else is touched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk import DAG
+
+from airflow_provider_asposeocr import clients
+from airflow_provider_asposeocr.api.errors import AccessDeniedError, CloudUnavailableError
+from airflow_provider_asposeocr.compat import AirflowFailException
+from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+from airflow_provider_asposeocr.operators import AsposeOcrCancelTasksOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from airflow_provider_asposeocr.emulator.control import EmulatorControl
+    from airflow_provider_asposeocr.emulator.server import Emulator
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
+
+
+@pytest.fixture
+def cloud(
+    aspose_ocr_emulator: Emulator, cloud_connection: str, monkeypatch: pytest.MonkeyPatch
+) -> EmulatorControl:
+    # The emulator has forgotten its tokens, and a renewal would be in every journal.
+    monkeypatch.setattr(clients, "_clients", {})
+    return aspose_ocr_emulator.control
+
+
+@pytest.fixture
+def submit(cloud: EmulatorControl, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    (tmp_path / "page.png").write_bytes(PNG)
+
+    def send(*, stuck: bool) -> dict[str, Any]:
+        if stuck:
+            cloud.add_faults({"kind": "task_stuck", "count": 1})
+        ref: dict[str, Any] = AsposeOcrHook("ocr").submit("RecognizeImage", str(tmp_path / "page.png"))
+        if not stuck:
+            AsposeOcrHook("ocr").wait(ref, poll_interval_seconds=0.02, max_poll_interval_seconds=0.05)
+        return ref
+
+    return send
+
+
+def run(submitted: dict[str, list[Any]], task_ids: Any) -> list[str]:
+    class TaskInstance:
+        def xcom_pull(self, task_ids: list[str], key: str) -> list[Any]:
+            assert key == "aspose_ocr_task"
+            return [value for task_id in task_ids for value in submitted.get(task_id, [None])]
+
+    operator = AsposeOcrCancelTasksOperator(task_id="leave_nothing", task_ids=task_ids)
+    context: Any = {"ti": TaskInstance()}
+    return operator.execute(context)
+
+
+def deleted(cloud: EmulatorControl) -> list[str]:
+    return [task["id"] for task in cloud.tasks() if task["deleted"]]
+
+
+def test_what_still_runs_is_cancelled_and_what_has_ended_stays(
+    cloud: EmulatorControl, submit: Callable[..., Any]
+) -> None:
+    running, done, mapped = submit(stuck=True), submit(stuck=False), submit(stuck=True)
+    submitted = {"one": [running], "two": [done, mapped], "never ran": [None]}
+    ids = [running["id"], mapped["id"]]
+
+    assert run(submitted, ["one", "two", "never ran", "unheard of"]) == ids
+    assert sorted(deleted(cloud)) == sorted(ids)
+    assert [entry["id"] for entry in cloud.journal() if entry["method"] == "DELETE"] == ids
+
+
+def test_one_task_may_be_named_by_itself(cloud: EmulatorControl, submit: Callable[..., Any]) -> None:
+    running = submit(stuck=True)
+    assert run({"one": [running]}, "one") == [running["id"]]
+
+
+def test_what_is_gone_already_is_no_error(cloud: EmulatorControl, submit: Callable[..., Any]) -> None:
+    running = submit(stuck=True)
+    AsposeOcrHook("ocr").cancel(running)
+    assert run({"one": [running]}, "one") == []
+
+
+@pytest.mark.parametrize(("status", "error"), [(503, CloudUnavailableError), (403, AirflowFailException)])
+def test_one_that_cannot_be_cancelled_keeps_no_other_from_it_and_is_told(
+    cloud: EmulatorControl, submit: Callable[..., Any], status: int, error: type[Exception]
+) -> None:
+    refs = [submit(stuck=True), submit(stuck=True)]
+    # As often as the client tries one status request.
+    cloud.add_faults(
+        {"kind": "status", "status": status, "method": "GET", "count": 4 if status == 503 else 2}
+    )
+
+    with pytest.raises(error) as caught:
+        run({"one": refs}, "one")
+
+    assert refs[0]["id"] in str(caught.value)
+    assert refs[1]["id"] in deleted(cloud)
+    if error is AirflowFailException:
+        assert isinstance(caught.value.__cause__, AccessDeniedError)
+
+
+@pytest.mark.parametrize("bad", [[], "", [""], [1]])
+def test_no_task_is_a_mistake_of_the_dag(bad: Any) -> None:
+    with pytest.raises(ValueError, match="^task_ids must name tasks"):
+        AsposeOcrCancelTasksOperator(task_id="leave_nothing", task_ids=bad)
+
+
+def test_it_can_be_a_teardown() -> None:
+    with DAG("d"):
+        operator = AsposeOcrCancelTasksOperator(task_id="leave_nothing", task_ids="x").as_teardown()
+    assert operator.is_teardown
