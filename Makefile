@@ -15,7 +15,7 @@ TESSDATA := .env-tessdata
 # Tesseract's language data comes from the distribution; without root it is unpacked into the checkout.
 export ASPOSE_OCR_EMULATOR_TESSDATA ?= $(abspath $(TESSDATA))
 
-.PHONY: demo airflow test unit contract test-airflow test-oldest test-properties test-stores test-distributed test-storm \
+.PHONY: demo airflow test unit contract test-airflow test-oldest test-properties test-stores test-failures test-distributed test-storm \
 	lint types wheel format setup setup-tests clean
 
 demo: $(VENV)/demo.stamp $(TESSDATA)/stamp ## run the chain on the bundled scans, print files and error rates
@@ -46,9 +46,12 @@ test-oldest: $(OLDEST_VENV)/stamp ## imports and unit tests on the oldest Airflo
 test-properties: $(VENV)/test.stamp ## the property tests with at least 100,000 inputs
 	$(BIN)/python -m pytest tests/properties --hypothesis-profile=thorough
 
-# The next three need more than `test`: npm and node for Azurite, PostgreSQL and Redis on loopback. Without them they fail.
+# The next four need more than `test`: npm and node for Azurite, PostgreSQL and Redis on loopback. Without them they fail.
 test-stores: $(PRODUCTION_VENV)/stamp $(AZURITE)/stamp ## killed writers against S3 (moto) and Azure Blob (Azurite)
 	ASPOSE_OCR_AZURITE=$(abspath $(AZURITE)) $(PRODUCTION_VENV)/bin/python -m pytest tests/stores
+
+test-failures: $(PRODUCTION_VENV)/stamp ## what each failure costs, the table of docs/failures.md
+	$(PRODUCTION_VENV)/bin/python -m pytest tests/failures
 
 test-distributed: $(PRODUCTION_VENV)/stamp ## CeleryExecutor, two workers, two triggerers, and a storm of failures
 	$(PRODUCTION_VENV)/bin/python -m pytest -s tests/distributed

@@ -18,7 +18,7 @@ from airflow_provider_asposeocr.api.errors import (
     UnknownStatusError,
     WaitError,
 )
-from airflow_provider_asposeocr.api.polling import gone_error
+from airflow_provider_asposeocr.api.polling import gone_error, has_ended
 from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.ledger import (
@@ -150,6 +150,7 @@ class DurableSubmit:
         status = self._status(task)
         outcome = decide_found(task, status, time.time(), self._policies.on_expired)
         if outcome == "expired":
+            self._ledger.withdraw()  # Or every Clear, which the error advises, would come here again.
             raise gone_error(task, time.time())
         if outcome == "submit":
             log.warning(
@@ -183,7 +184,7 @@ class DurableSubmit:
         """Cancel what nobody waits for any more; a completed task stays, its result is paid for."""
         try:
             client = self._hook.client_of(task.conn_id)
-            if client.status(task.operation, task.id).status.is_terminal:
+            if has_ended(task, client.status(task.operation, task.id).status, time.time()):
                 return
             client.cancel(task.operation, task.id)
         except Exception as error:  # the connection of an earlier try may be gone, too

@@ -161,7 +161,8 @@ def decide_start(
     cleared = was_cleared(record, max_tries)
     task = record.task
     if record.phase == "intent" or task is None:
-        if cleared or changed:
+        # Changed or not: what may have been billed is counted, and only a user may begin anew.
+        if cleared:
             return Submit(
                 because="an earlier submit of this task was never answered; it may have been billed"
             )
@@ -217,6 +218,7 @@ class Ledger:
 
     def __init__(self, store: Any, max_tries: int) -> None:
         self._store = store
+        self._kept = True
         self.max_tries = max_tries
         self.record = self._read()
 
@@ -231,8 +233,8 @@ class Ledger:
 
     @property
     def durable(self) -> bool:
-        """Whether the record outlives this try."""
-        return self._store is not None
+        """Whether the record outlives this try: there is a store, and it has taken what was last written."""
+        return self._store is not None and self._kept
 
     @property
     def resubmits(self) -> int:
@@ -299,7 +301,9 @@ class Ledger:
             resubmits=resubmits,
         )
         if self._store is not None:
+            self._kept = False
             self._store.set(KEY, self.record.model_dump(mode="json", exclude_none=True))
+            self._kept = True
 
 
 def forget_on_success(context: Mapping[str, Any]) -> None:

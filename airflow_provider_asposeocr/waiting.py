@@ -28,7 +28,7 @@ from airflow_provider_asposeocr.api.errors import (
     WaitError,
     from_dict,
 )
-from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, failed_error
+from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, failed_error, has_ended
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.api.untrusted import shown
@@ -62,6 +62,8 @@ EXECUTION_TIMEOUT_MARGIN_SECONDS = 5.0
 LOCAL_EXECUTOR_DELAY_SECONDS = 8.0
 #: Airflow ends the process five seconds after the signal of a kill.
 KILL_SECONDS = 3.0
+#: Of those, for a last look whether the task is done.
+LAST_LOOK_SECONDS = 1.0
 #: A wait notices a kill after at most this time.
 SLICE_SECONDS = 0.5
 #: Begins with the index: with native rendering a bare name like "2024" would become a number, which Airflow refuses.
@@ -219,25 +221,28 @@ class WaitsForTask(_Operator):
         self._settle(ref, error)
         return ref
 
-    def _watch(self, ref: TaskRef, context: Context) -> CloudClient:
+    def _watch(self, ref: TaskRef, context: Context, client: CloudClient | None = None) -> CloudClient:
         """Remember what to cancel; a signal handler may not ask Airflow for the connection any more."""
-        hook = AsposeOcrHook(ref.conn_id)
         self._ti = context["ti"]
-        self._client, self._running = hook.client, ref
+        if client is None and self._client is not None and self._running == ref:
+            return self._client
+        self._client, self._running = client or AsposeOcrHook(ref.conn_id).client, ref
         return self._client
 
     def _settle(self, ref: TaskRef, error: AsposeOcrError | None) -> None:
         """Take the end of a wait: return on success, otherwise cancel what still runs and raise."""
-        if isinstance(error, TaskTimeoutError) and self._is_completed(ref):
-            # Between the deadline and this moment lie a trigger event and a worker's start.
+        # Between the deadline and this moment lie a trigger event and a worker's start.
+        status = self._last_look(ref) if isinstance(error, TaskTimeoutError) else None
+        if status is TaskStatus.COMPLETED:
             error = None
         if isinstance(error, TaskTimeoutError):
-            if self._cancel("its deadline has passed"):
+            # The trigger has cancelled it already, unless the wait was inline or the cloud did not answer.
+            if status is TaskStatus.NOT_EXIST or self._cancel("its deadline has passed"):
                 self._over(ref)
         elif isinstance(error, TaskFailedError):
             self._over(ref)
-        elif error is not None and error.retryable and self._owns(ref) and not isinstance(error, TaskError):
-            if self._comes_back(ref):
+        elif error is not None and self._owns(ref) and not isinstance(error, TaskError):
+            if error.retryable and self._comes_back(ref):
                 self.log.warning("%s %s is left for the retry, which waits on.", ref.operation, ref.id)
             else:
                 self._cancel("the wait for it broke")
@@ -302,13 +307,22 @@ class WaitsForTask(_Operator):
             raise AirflowFailException(message) from error
         raise error
 
-    def _is_completed(self, ref: TaskRef) -> bool:
+    def _last_look(self, ref: TaskRef) -> TaskStatus | None:
+        """Ask once more before a cancel, because a result that is there is paid for; ``None`` = no answer."""
+        if self._client is None:
+            return None
         try:
-            return self._client is not None and (
-                self._client.status(ref.operation, ref.id, ONCE).status is TaskStatus.COMPLETED
-            )
+            return self._client.status(ref.operation, ref.id, ONCE).status
         except AsposeOcrError:
-            return False
+            return None
+
+    def _is_completed_in_time(self, ref: TaskRef) -> bool:
+        """Look once more, but let no slow cloud delay the cancel."""
+        seen: list[TaskStatus | None] = []
+        look = Thread(target=lambda: seen.append(self._last_look(ref)), daemon=True)
+        look.start()
+        look.join(LAST_LOOK_SECONDS)
+        return seen == [TaskStatus.COMPLETED]
 
     def _cancel(self, reason: str, retry: RequestRetry | None = None) -> bool:
         """
@@ -347,10 +361,12 @@ class WaitsForTask(_Operator):
             work.join(KILL_SECONDS)
 
     def _end_after_kill(self, ref: TaskRef, sure: bool) -> None:
-        if sure or self._is_to_be_cancelled(ref):
-            self._cancel("the task was killed", ONCE)
-        else:
+        if not sure and not self._is_to_be_cancelled(ref):
             self.log.warning("%s %s goes on without this process.", ref.operation, ref.id)
+        elif self._is_completed_in_time(ref):
+            self.log.info("%s %s is completed and stays.", ref.operation, ref.id)
+        else:
+            self._cancel("the task was killed", ONCE)
 
     def _is_to_be_cancelled(self, ref: TaskRef) -> bool:
         comes_back = self._comes_back(ref)
@@ -393,11 +409,11 @@ class WaitsForTask(_Operator):
             if lost is None:
                 return
             client = AsposeOcrHook(lost.conn_id).client
-            if client.status(lost.operation, lost.id).status.is_terminal:
+            if has_ended(lost, client.status(lost.operation, lost.id).status, time.time()):
                 return
             client.cancel(lost.operation, lost.id)
-        except AsposeOcrError as error:
-            self.log.warning("Could not cancel the cloud task of a lost deferral: %s", error.message)
+        except Exception as error:  # whatever it is, Airflow's own error says more about the task
+            self.log.warning("Could not cancel the cloud task of a lost deferral: %s", shown(error))
         else:
             self.log.info("Cancelled %s %s, because its deferral failed", lost.operation, lost.id)
 

@@ -1,4 +1,4 @@
-"""A real Airflow on this machine: API server, scheduler, dag-processor and triggerer.
+"""A real Airflow on this machine: API server, scheduler, dag-processor, triggerers and Celery workers.
 
 Invariant: all state lives below `home`, no AIRFLOW variable of the surrounding shell reaches it, it listens
 on loopback only, and when the context manager is left, however that happens, none of its processes is left.
@@ -7,9 +7,8 @@ on loopback only, and when the context manager is left, however that happens, no
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
-import secrets
+import re
 import signal
 import subprocess
 import sys
@@ -19,17 +18,29 @@ from typing import TYPE_CHECKING, Any, Self
 
 import requests
 
-from demo.processes import Service, ServiceError, free_port, stop_services, with_checkout
+from demo.airflow_settings import settings
+from demo.processes import NAME_VARIABLE, Service, ServiceError, free_port, stop_services, with_checkout
+from demo.rest import AirflowRest, RestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from types import TracebackType
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 # What the health report calls the components that write a heartbeat.
 HEARTBEATS = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
-# Their log servers have fixed ports, and everything here reads the log files directly.
-EXTRA_ARGUMENTS = {"scheduler": ["--skip-serve-logs"], "triggerer": ["--skip-serve-logs"]}
+# What the list of jobs calls them, which tells several of a kind apart.
+JOB_TYPES = {"scheduler": "SchedulerJob", "dag-processor": "DagProcessorJob", "triggerer": "TriggererJob"}
+# The log servers have fixed ports, and everything here reads the log files directly.
+COMMANDS = {
+    "api-server": ("api-server",),
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+    "dag-processor": ("dag-processor",),
+    "triggerer": ("triggerer", "--skip-serve-logs"),
+    "celery-worker": ("celery", "worker", "--skip-serve-logs"),
+}
+# What a Celery worker says once it takes tasks; it writes no heartbeat.
+WORKER_READY = " ready."
 START_SECONDS = 180.0
 # Nothing that an Airflow about to be thrown away could still finish is worth waiting for: its triggerer takes
 # 12 s to end in order, the others 1 to 3.
@@ -38,7 +49,7 @@ RESTART_GRACE_SECONDS = 30.0
 
 
 class LocalAirflow:
-    """Airflow with LocalExecutor and sqlite, started by `with` and gone after it."""
+    """Airflow, by default with LocalExecutor and sqlite, started by `with` and gone after it."""
 
     def __init__(
         self,
@@ -48,26 +59,35 @@ class LocalAirflow:
         components: Sequence[str] = COMPONENTS,
         parallelism: int = 4,
         python: Path | str = sys.executable,
+        arguments: Mapping[str, Sequence[str]] | None = None,
+        own_env: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         """Take note of what to start; nothing runs yet.
 
         :param home: AIRFLOW_HOME; made if missing. Holds the database, task logs, `logs-<component>.txt`.
         :param dags_folder: where the DAGs are; several folders become one bundle each.
-        :param env: variables on top, for example `AIRFLOW_CONN_...`; they win over the settings made here.
-        :param components: which of the four to start; the API server is always needed.
-        :param parallelism: worker processes of the LocalExecutor. Each costs about 70 MB; 4 suit two cores.
+        :param env: variables on top, for example `AIRFLOW_CONN_...`; they win over the settings made here,
+            those of the executor and the database too.
+        :param components: what to start, keys of `COMMANDS`; the API server is always needed. A number makes one
+            of several ("triggerer-2"), which then is a host of its own: it has its name and temporary files.
+        :param parallelism: tasks at once in all; with the LocalExecutor its processes. Each costs about 70 MB;
+            4 suit two cores.
         :param python: the interpreter with Airflow, for another environment than the current one.
+        :param arguments: more arguments of the command, by component.
+        :param own_env: variables of single components, by component; they win over all others.
         :raises ValueError: for an unknown component, or without the API server.
         """
-        unknown = set(components) - set(COMPONENTS)
+        unknown = {name for name in components if kind_of(name) not in COMMANDS}
         if unknown or "api-server" not in components:
             raise ValueError(
-                f"components must be some of {COMPONENTS}, with the api-server; got {tuple(components)}"
+                f"components must be some of {tuple(COMMANDS)}, with the api-server; got {tuple(components)}"
             )
         self.home = home.resolve()
         folders = [dags_folder] if isinstance(dags_folder, Path) else list(dags_folder)
         self.components = tuple(components)
         self.python = str(python)
+        self._arguments = dict(arguments or {})
+        self._own_env = dict(own_env or {})
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         own = {
@@ -102,7 +122,7 @@ class LocalAirflow:
         self.run_command("db", "migrate", timeout_seconds=timeout_seconds)
         started_at = dt.datetime.now(dt.UTC)
         for component in self.components:
-            self._launch(component)
+            self.launch(component)
         self._wait_healthy(self.components, started_at, deadline)
         return self
 
@@ -124,10 +144,18 @@ class LocalAirflow:
         :param timeout_seconds: until it must be healthy.
         :raises ServiceError: if it did not become healthy.
         """
-        self._services.pop(component).stop(RESTART_GRACE_SECONDS)
+        self.end(component)
         started_at = dt.datetime.now(dt.UTC)
-        self._launch(component)
+        self.launch(component)
         self._wait_healthy([component], started_at, time.monotonic() + timeout_seconds)
+
+    def end(self, component: str) -> None:
+        """End one component in order; it is not started again.
+
+        :param component: one of those that were started.
+        """
+        self._services[component].stop(RESTART_GRACE_SECONDS)
+        del self._services[component]
 
     def kill(
         self, component: str, signal_number: int = signal.SIGKILL, *, whole_session: bool = True
@@ -139,6 +167,43 @@ class LocalAirflow:
         :param whole_session: also to what it forked (tasks, the trigger runner), as when a machine is lost.
         """
         self._services[component].signal(signal_number, whole_session=whole_session)
+
+    def wait_healthy(self, timeout_seconds: float = START_SECONDS) -> None:
+        """Wait until every component shows life from now on.
+
+        :param timeout_seconds: until all of them must have.
+        :raises ServiceError: if one did not, or has ended.
+        """
+        now = dt.datetime.now(dt.UTC)
+        self._wait_healthy(self.components, now, time.monotonic() + timeout_seconds)
+
+    def launch(self, component: str) -> None:
+        """Start a component, for the first time or again, and do not wait for it.
+
+        :param component: one of `components`, or one more of a kind.
+        """
+        kind = kind_of(component)
+        command = [self.python, "-m", "airflow", *COMMANDS[kind], *self._arguments.get(component, ())]
+        env = dict(self.env)
+        if component != kind:
+            folder = self.temporary_folder(component)
+            folder.mkdir(exist_ok=True)
+            env |= {
+                NAME_VARIABLE: component,
+                "AIRFLOW__CORE__HOSTNAME_CALLABLE": "demo.processes.service_name",
+                "TMPDIR": str(folder),
+            }
+            if kind == "celery-worker":
+                command += ["--celery-hostname", component]
+        env |= self._own_env.get(component, {})
+        if component in self._services:
+            self._services[component].stop(0)  # Whatever a killed predecessor has left.
+        log_path = self.home / f"logs-{component}.txt"
+        self._services[component] = Service(component, command, env, log_path)
+
+    def temporary_folder(self, component: str) -> Path:
+        """Where a numbered component has its temporary files."""
+        return self.home / f"tmp-{component}"
 
     def pid(self, component: str) -> int:
         """The process id of a component."""
@@ -152,13 +217,15 @@ class LocalAirflow:
         """What a component wrote to stdout and stderr so far."""
         return (self.home / f"logs-{component}.txt").read_text(encoding="utf-8", errors="replace")
 
-    def check(self) -> None:
+    def check(self, without: Collection[str] = ()) -> None:
         """Raise if a component has ended on its own.
 
+        :param without: components whose end was wanted.
         :raises ServiceError: with the end of its log.
         """
-        for service in self._services.values():
-            service.check()
+        for name, service in self._services.items():
+            if name not in without:
+                service.check()
 
     def run_command(self, *arguments: str, timeout_seconds: float = 120.0) -> str:
         """Run an `airflow` command in this Airflow's environment.
@@ -184,11 +251,6 @@ class LocalAirflow:
             )
         return done.stdout
 
-    def _launch(self, component: str) -> None:
-        command = [self.python, "-m", "airflow", component, *EXTRA_ARGUMENTS.get(component, [])]
-        log_path = self.home / f"logs-{component}.txt"
-        self._services[component] = Service(component, command, self.env, log_path)
-
     def _wait_healthy(self, components: Sequence[str], started_at: dt.datetime, deadline: float) -> None:
         """Wait for the API server's answer and for a heartbeat of each other since `started_at`."""
         missing = list(components)
@@ -198,7 +260,34 @@ class LocalAirflow:
                 logs = "\n".join(f"--- {name}\n{self._services[name].tail()}" for name in missing)
                 raise ServiceError(f"not healthy in time: {', '.join(missing)}\n{logs}")
             time.sleep(0.3)
-            missing = unhealthy(components, self._health(), started_at)
+            health = self._health()
+            missing = unhealthy(components, health, started_at)
+            missing += [name for name in components if not self._shows_life(name, health, started_at)]
+
+    def _shows_life(self, component: str, health: dict[str, Any] | None, since: dt.datetime) -> bool:
+        """Look for what the health report does not tell: it knows one component of a kind and no workers."""
+        kind = kind_of(component)
+        if kind == "celery-worker":
+            return WORKER_READY in self._services[component].output()
+        if component == kind:
+            return True
+        latest = self.heartbeat(component) if health is not None else None
+        return latest is not None and latest >= since
+
+    def heartbeat(self, component: str) -> dt.datetime | None:
+        """Look up the last heartbeat of a numbered component that writes one.
+
+        :param component: for example `"triggerer-2"`.
+        :return: the instant; `None` where there was none yet or the API server does not answer.
+        """
+        try:
+            found = AirflowRest(self.base_url).get(
+                "/jobs", job_type=JOB_TYPES[kind_of(component)], hostname=component, limit=100
+            )
+        except (RestError, requests.RequestException):
+            return None
+        beats = [dt.datetime.fromisoformat(job["latest_heartbeat"]) for job in found["jobs"]]
+        return max(beats, default=None)
 
     def _health(self) -> dict[str, Any] | None:
         try:
@@ -209,6 +298,11 @@ class LocalAirflow:
             return None
         health: dict[str, Any] = answer.json()
         return health
+
+
+def kind_of(component: str) -> str:
+    """Name the kind of a component: without the number of one of several."""
+    return re.sub(r"-[0-9]+$", "", component)
 
 
 def unhealthy(components: Sequence[str], health: dict[str, Any] | None, since: dt.datetime) -> list[str]:
@@ -232,69 +326,3 @@ def _beats(health: dict[str, Any], key: str, since: dt.datetime) -> bool:
         and latest is not None
         and dt.datetime.fromisoformat(latest) >= since
     )
-
-
-def settings(home: Path, dags_folders: Sequence[Path], base_url: str, parallelism: int) -> dict[str, str]:
-    """Name the Airflow settings of a local, impatient installation.
-
-    :param home: AIRFLOW_HOME.
-    :param dags_folders: one DAG bundle each.
-    :param base_url: where the API server listens: scheme, loopback address and port.
-    :param parallelism: worker processes of the LocalExecutor.
-    :return: environment variables.
-    """
-    host, port = base_url.removeprefix("http://").split(":")
-    values: dict[str, dict[str, Any]] = {
-        "core": {
-            "executor": "LocalExecutor",
-            "parallelism": parallelism,
-            "dags_folder": dags_folders[0],
-            "load_examples": False,
-            "dags_are_paused_at_creation": True,
-            "test_connection": "Enabled",
-            "execution_api_server_url": f"{base_url}/execution/",
-            "simple_auth_manager_all_admins": True,
-            # The default looks the name up, which takes seconds where there is no name server.
-            "hostname_callable": "socket.gethostname",
-        },
-        "database": {"sql_alchemy_conn": f"sqlite:///{home}/airflow.db"},
-        "api": {"host": host, "port": port, "base_url": base_url, "workers": 1, "expose_config": True},
-        # Airflow 3.1 leaves the issuer empty, which the PyJWT of today refuses.
-        "api_auth": {"jwt_secret": secrets.token_urlsafe(64), "jwt_issuer": "local-airflow"},
-        "logging": {"base_log_folder": home / "logs", "colored_console_log": False},
-        "dag_processor": {
-            "dag_bundle_config_list": json.dumps([_bundle(folder) for folder in dags_folders]),
-            "refresh_interval": 5,
-            "min_file_process_interval": 5,
-            "bundle_refresh_check_interval": 2,
-        },
-        # A worker hears of a kill at its next heartbeat, and Airflow looks for lost tasks at these intervals.
-        "workers": {"min_heartbeat_interval": 2},
-        "scheduler": {
-            "enable_health_check": False,
-            "job_heartbeat_sec": 2,
-            "scheduler_heartbeat_sec": 2,
-            "task_instance_heartbeat_timeout": 20,
-            "task_instance_heartbeat_timeout_detection_interval": 3,
-            "trigger_timeout_check_interval": 3,
-            "orphaned_tasks_check_interval": 15,
-        },
-        "triggerer": {"job_heartbeat_sec": 2},
-        "usage_data_collection": {"enabled": False},
-    }
-    flat = {
-        f"AIRFLOW__{section.upper()}__{key.upper()}": str(value)
-        for section, entries in values.items()
-        for key, value in entries.items()
-    }
-    return {"AIRFLOW_HOME": str(home), "NO_COLOR": "1", **flat}
-
-
-def _bundle(folder: Path) -> dict[str, Any]:
-    # With the parent's name, because two folders may have the same one and Airflow reserves "example_dags".
-    name = f"{folder.parent.name}-{folder.name}"
-    return {
-        "name": name,
-        "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-        "kwargs": {"path": str(folder)},
-    }

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LOG_TAIL_LINES = 40
+# Names the service that a process belongs to.
+NAME_VARIABLE = "LOCAL_SERVICE_NAME"
 
 
 class ServiceError(RuntimeError):
@@ -38,6 +40,14 @@ def with_checkout(env: Mapping[str, str]) -> dict[str, str]:
     """
     pythonpath = os.pathsep.join(filter(None, [str(CHECKOUT), env.get("PYTHONPATH")]))
     return {**env, "PYTHONPATH": pythonpath, "PYTHONUNBUFFERED": "1"}
+
+
+def service_name() -> str:
+    """Name the service that this process belongs to, so that several on one machine can be told apart.
+
+    :return: what `NAME_VARIABLE` says, else the name of the machine.
+    """
+    return os.environ.get(NAME_VARIABLE) or socket.gethostname()
 
 
 def free_port() -> int:
@@ -81,6 +91,7 @@ class Service:
         self.name = name
         self.log_path = log_path
         with log_path.open("ab") as log:
+            self._log_start = log.tell()
             self._process = subprocess.Popen(
                 list(command),
                 env=dict(env),
@@ -113,6 +124,12 @@ class Service:
         """
         with self.log_path.open(encoding="utf-8", errors="replace") as log:
             return "".join(deque(log, maxlen=lines))
+
+    def output(self) -> str:
+        """Read what this process has written; what its predecessors wrote to the same log is left out."""
+        with self.log_path.open("rb") as log:
+            log.seek(self._log_start)
+            return log.read().decode("utf-8", errors="replace")
 
     def signal(self, signal_number: int, *, whole_session: bool) -> None:
         """Send a signal.

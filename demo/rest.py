@@ -43,15 +43,22 @@ class WaitedTooLong(RestError):
 class AirflowRest:
     """A client for one Airflow whose SimpleAuthManager makes everybody an administrator."""
 
-    def __init__(self, base_url: str, check: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        check: Callable[[], None] | None = None,
+        look_every_seconds: float = LOOK_EVERY_SECONDS,
+    ) -> None:
         """Prepare the client; nothing is sent yet.
 
         :param base_url: scheme, host and port, for example `LocalAirflow.base_url`.
         :param check: called while waiting, to end a wait that is in vain: `LocalAirflow.check` raises when a
             component has ended.
+        :param look_every_seconds: how often a wait asks; many clients at once want a longer pause.
         """
         self.base_url = base_url.rstrip("/")
         self._check = check or (lambda: None)
+        self._look_every_seconds = look_every_seconds
         self._session = requests.Session()
         # No proxy, no .netrc: this is loopback, and a .netrc entry would replace the bearer header.
         self._session.trust_env = False
@@ -115,9 +122,7 @@ class AirflowRest:
             found = next((dag for dag in known if dag["dag_id"] == dag_id), None)
             errors = [] if found else self.import_errors()
             if errors:
-                raise RestError(
-                    "\n".join(f"{error['filename']}:\n{error['stack_trace']}" for error in errors)
-                )
+                raise RestError("\n".join(f"{each['filename']}:\n{each['stack_trace']}" for each in errors))
             return found
 
         return self._wait(look, f"DAG {dag_id} to be known", timeout_seconds)
@@ -222,9 +227,7 @@ class AirflowRest:
             try:
                 instance = self.task_instance(dag_id, run_id, task_id, map_index)
             except HttpError as error:
-                if (
-                    error.status == 404
-                ):  # a run's task instances exist only once the scheduler has seen the run
+                if error.status == 404:  # They exist only once the scheduler has seen the run.
                     return None
                 raise
             if instance["state"] in wanted:
@@ -287,6 +290,10 @@ class AirflowRest:
         content = self.get(path, map_index=map_index, full_content="true")["content"]
         return "\n".join(_log_line(entry) for entry in content)
 
+    def create_connection(self, connection_id: str, conn_type: str, **fields: Any) -> None:
+        """Make a connection, as the UI's form does; `fields` are `host`, `login`, `extra` (JSON text) and more."""
+        self.post("/connections", {"connection_id": connection_id, "conn_type": conn_type, **fields})
+
     def test_connection(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Do what the UI's Test button does.
 
@@ -315,15 +322,13 @@ class AirflowRest:
             self._check()
             if time.monotonic() > deadline:
                 raise WaitedTooLong(f"waited {timeout_seconds:g} s for {what}")
-            time.sleep(LOOK_EVERY_SECONDS)
+            time.sleep(self._look_every_seconds)
 
 
 def _body(answer: requests.Response) -> Any:
-    if answer.status_code >= 400:
-        request = answer.request
-        raise HttpError(
-            answer.status_code, f"{request.method} {request.url} answered {answer.status_code}: {answer.text}"
-        )
+    status, request = answer.status_code, answer.request
+    if status >= 400:
+        raise HttpError(status, f"{request.method} {request.url} answered {status}: {answer.text}")
     return answer.json() if answer.content else None
 
 

@@ -178,6 +178,20 @@ def known_status(ref: TaskRef, state: TaskState) -> TaskStatus:
         raise error.about(ref.operation, ref.id) from None
 
 
+def has_ended(ref: TaskRef, status: TaskStatus, now: float) -> bool:
+    """
+    Tell whether there is nothing left to cancel.
+
+    :param ref: The task.
+    :param status: What the cloud says.
+    :param now: Seconds since the epoch.
+    :return: For ``NotExist`` only once every server must know the task; before that it may run unseen.
+    """
+    if status is TaskStatus.NOT_EXIST:
+        return now - ref.submitted_epoch >= YOUNG_SECONDS
+    return status.is_terminal
+
+
 def failed_error(ref: TaskRef, state: TaskState) -> TaskFailedError:
     """
     Say why the cloud answers ``Error``.

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from random import random
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseHook
@@ -21,7 +22,12 @@ from airflow.sdk.log import mask_secret
 from airflow_provider_asposeocr import sources, storage
 from airflow_provider_asposeocr.api.account import Account
 from airflow_provider_asposeocr.api.client import CloudClient, find_operation
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError, TaskTimeoutError
+from airflow_provider_asposeocr.api.errors import (
+    AsposeOcrError,
+    InputError,
+    SourceUnreadableError,
+    TaskTimeoutError,
+)
 from airflow_provider_asposeocr.api.leftovers import work_folder
 from airflow_provider_asposeocr.api.operations import API_PREFIX, DEFAULT_BASE_URL
 from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan
@@ -213,7 +219,14 @@ class AsposeOcrHook(BaseHook):
         """
         row = find_operation(operation, self.account.trial)
         checked = validate_settings(row, settings, strict=strict_settings)
-        with work_folder() as folder:
+        with ExitStack() as stack:
+            try:
+                folder = stack.enter_context(work_folder())
+            except OSError as error:
+                raise SourceUnreadableError(
+                    f"The source cannot be brought to the local temporary folder {gettempdir()!r}: {error}. "
+                    "Make room there, or set TMPDIR to another folder."
+                ) from error
             document = sources.spool(sources.parse_source(source), row, folder, self.client_of, time.time())
             yield lambda: self._send(operation, document, checked)
 

@@ -6,12 +6,15 @@ Invariant: what is cancelled still runs, and what cannot be cancelled now does n
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
+from airflow_provider_asposeocr.api.polling import has_ended
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
+from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.operators.submit import TASK_KEY
@@ -50,31 +53,37 @@ class AsposeOcrCancelTasksOperator(BaseOperator):
         :param context: Airflow's context.
         :return: The ids that were cancelled.
         """
-        cancelled, failure = [], None
-        for ref in self._submitted(context):
+        cancelled: list[str] = []
+        failure: Exception | None = None
+        for value in self._submitted(context["ti"]):
             try:
+                ref = parse_task_ref(value)
                 if self._cancel(ref):
                     cancelled.append(ref.id)
-            except AsposeOcrError as error:
-                self.log.warning("Could not cancel %s %s: %s", ref.operation, ref.id, error.message)
-                failure = failure or error.about(ref.operation, ref.id)
+            except Exception as error:  # of the cloud, or of the connection, which may be gone
+                self.log.warning("Could not cancel %s: %s", shown(value, 300), shown(error))
+                failure = failure or error
         if failure is None:
             return cancelled
-        if failure.retryable:
-            raise failure
-        raise AirflowFailException(str(failure)) from failure
+        if isinstance(failure, AsposeOcrError) and not failure.retryable:
+            raise AirflowFailException(str(failure)) from failure
+        raise failure
 
-    def _submitted(self, context: Context) -> list[TaskRef]:
+    def _submitted(self, ti: Any) -> list[Any]:
         task_ids = [self.task_ids] if isinstance(self.task_ids, str) else list(self.task_ids)
-        pulled = context["ti"].xcom_pull(task_ids=task_ids, key=TASK_KEY)
-        return [parse_task_ref(value) for value in pulled or () if value]
+        # In a mapped task group only what its own lane has submitted: the others still wait for theirs.
+        lane = {"map_indexes": ti.map_index} if ti.map_index is not None and ti.map_index >= 0 else {}
+        return [value for value in ti.xcom_pull(task_ids=task_ids, key=TASK_KEY, **lane) or () if value]
 
     def _cancel(self, ref: TaskRef) -> bool:
         client = AsposeOcrHook(ref.conn_id).client
-        status = client.status(ref.operation, ref.id).status
-        if status.is_terminal:
-            self.log.info("%s %s has ended: %s", ref.operation, ref.id, status)
-            return False
+        try:
+            status = client.status(ref.operation, ref.id).status
+            if has_ended(ref, status, time.time()):
+                self.log.info("%s %s has ended: %s", ref.operation, ref.id, status)
+                return False
+        except AsposeOcrError as error:
+            raise error.about(ref.operation, ref.id) from None
         client.cancel(ref.operation, ref.id)
         self.log.info("Cancelled %s %s", ref.operation, ref.id)
         return True

@@ -17,6 +17,7 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskExpiredErr
 from airflow_provider_asposeocr.api.polling import gone_error
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.api.results import fetched
+from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.fields import check_choice, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask
@@ -149,5 +150,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
             self.log.warning("The cloud says: %s", notice)
         for result in manifest["results"]:
             verb = "Left" if result["skipped"] else "Wrote"
-            self.log.info("%s %s (%s, %d bytes)", verb, result["uri"], result["type"], result["bytes"])
+            self.log.info(
+                "%s %s (%s, %d bytes)", verb, result["uri"], shown(result["type"], 40), result["bytes"]
+            )
         return manifest

@@ -293,8 +293,9 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
                 strict_settings=self.strict_settings,
             ) as send:
                 ref = submit.send(send, lambda: self._killed)
-        # From here on a kill finds something to cancel.
-        self._watch(ref, context)
+        # From here on a kill finds something to cancel. Airflow is not asked for the connection again: if it does not
+        # answer, an accepted task would be lost.
+        self._watch(ref, context, hook.client_of(ref.conn_id))
         try:
             if self._killed:
                 self.on_kill()

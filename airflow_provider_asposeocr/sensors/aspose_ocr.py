@@ -16,6 +16,7 @@ from airflow.sdk import BaseSensorOperator
 # It moved between versions, and this is the one that the base class raises.
 from airflow.sdk.bases.sensor import AirflowSkipException  # type: ignore[attr-defined]  # not exported there
 
+from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError
 from airflow_provider_asposeocr.api.polling import LONGEST_JITTER, Finished, Poller
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
@@ -90,7 +91,8 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
             super().execute(context)
         except (AirflowSensorTimeout, AirflowSkipException):
             # Airflow's own time-out, which soft_fail turns into a skip. Other ends have settled what there was.
-            self._cancel("the sensor has timed out")
+            if self._last_look(ref) is not TaskStatus.COMPLETED:
+                self._cancel("the sensor has timed out")
             raise
         return ref.to_dict()
 

@@ -1,7 +1,8 @@
 """
 The wait for a cloud task, in the triggerer.
 
-Invariant: the trigger only asks for the status and, when a user has killed the task, cancels. It never submits, which
+Invariant: the trigger only asks for the status and, when a user has killed the task or its deadline has passed,
+cancels. It never submits, which
 could be billed twice since a trigger may run twice, and never downloads. Its row in the metadata database is plain
 text: a task reference and numbers, nothing else.
 """
@@ -17,8 +18,8 @@ from weakref import WeakKeyDictionary
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, WaitError
-from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, Wait
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError, WaitError
+from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, Wait, has_ended
 from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.api.untrusted import shown
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
+    from airflow_provider_asposeocr.api.enums import TaskStatus
     from airflow_provider_asposeocr.api.responses import TaskRef
 
 log = logging.getLogger(__name__)
@@ -119,6 +121,8 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         self._warm_up()
         try:
             self._finished = await self._wait()
+            if isinstance(self._finished.error, TaskTimeoutError):
+                await self._give_up()
         except AsposeOcrError as error:
             self._finished = Finished(error)
         except Exception as error:
@@ -200,18 +204,30 @@ class AsposeOcrTaskTrigger(BaseTrigger):
             if not killed:
                 log.info("Somebody still waits for %s; nothing is cancelled.", ref.id)
                 return
-            if await self._is_over(client, ref.operation, ref.id):
+            status = await self._last_look(client, ref)
+            if status is not None and has_ended(ref, status, time.time()):
                 log.info("%s has ended and stays.", ref.id)
                 return
             await client.cancel(ref.operation, ref.id)
             log.info("Cancelled %s %s, because the task was killed.", ref.operation, ref.id)
 
-    async def _is_over(self, client: AsyncCloudClient, operation: str, id: str) -> bool:
+    async def _last_look(self, client: AsyncCloudClient, ref: TaskRef) -> TaskStatus | None:
         try:
             async with asyncio.timeout(LAST_LOOK_SECONDS):
-                return (await client.status(operation, id, ONCE)).status.is_terminal
+                return (await client.status(ref.operation, ref.id, ONCE)).status
         except (TimeoutError, AsposeOcrError):
-            return False
+            return None
+
+    async def _give_up(self) -> None:
+        """Cancel at the deadline: the worker that is told of it may have to wait for a slot, for hours."""
+        ref = parse_task_ref(self.task_ref)
+        try:
+            client = await self._client(ref.conn_id)
+            await client.cancel(ref.operation, ref.id, ONCE)
+        except Exception as error:  # the worker tries again
+            log.warning("Could not cancel %s %s at its deadline: %s", ref.operation, ref.id, shown(error))
+        else:
+            log.info("Cancelled %s %s, because its deadline has passed.", ref.operation, ref.id)
 
     async def _is_killed(self) -> bool:
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -47,14 +48,25 @@ def submit(cloud: EmulatorControl, tmp_path: Path) -> Callable[..., dict[str, An
     return send
 
 
-def run(submitted: dict[str, list[Any]], task_ids: Any) -> list[str]:
-    class TaskInstance:
-        def xcom_pull(self, task_ids: list[str], key: str) -> list[Any]:
-            assert key == "aspose_ocr_task"
-            return [value for task_id in task_ids for value in submitted.get(task_id, [None])]
+class TaskInstance:
+    """Pulls as Airflow does: all map indexes of a task unless told otherwise."""
 
+    def __init__(self, submitted: dict[str, list[Any]], map_index: int) -> None:
+        self.submitted, self.map_index = submitted, map_index
+
+    def xcom_pull(self, task_ids: list[str], key: str, map_indexes: int | None = None) -> list[Any]:
+        assert key == "aspose_ocr_task"
+        of_tasks = [self.submitted.get(task_id, [None]) for task_id in task_ids]
+        return [
+            value
+            for of_task in of_tasks
+            for value in (of_task if map_indexes is None else [of_task[map_indexes]])
+        ]
+
+
+def run(submitted: dict[str, list[Any]], task_ids: Any, map_index: int = -1) -> list[str]:
     operator = AsposeOcrCancelTasksOperator(task_id="leave_nothing", task_ids=task_ids)
-    context: Any = {"ti": TaskInstance()}
+    context: Any = {"ti": TaskInstance(submitted, map_index)}
     return operator.execute(context)
 
 
@@ -79,10 +91,37 @@ def test_one_task_may_be_named_by_itself(cloud: EmulatorControl, submit: Callabl
     assert run({"one": [running]}, "one") == [running["id"]]
 
 
+def test_a_lane_of_a_mapped_group_leaves_the_others_alone(
+    cloud: EmulatorControl, submit: Callable[..., Any]
+) -> None:
+    lanes = [submit(stuck=True), submit(stuck=True)]
+    assert run({"lane.recognize": lanes}, "lane.recognize", map_index=1) == [lanes[1]["id"]]
+    assert deleted(cloud) == [lanes[1]["id"]]
+
+
+def test_a_young_task_that_not_every_server_knows_yet_is_cancelled(
+    cloud: EmulatorControl, submit: Callable[..., Any]
+) -> None:
+    cloud.add_faults({"kind": "not_exist", "hidden_seconds": 10, "count": 1})
+    young = submit(stuck=True)
+    assert run({"one": [young]}, "one") == [young["id"]]
+
+
+@pytest.mark.parametrize("bad", [{"conn_id": "nobody_has_it"}, {"operation": "Fly"}, {"id": ""}])
+def test_a_reference_that_is_no_good_keeps_no_other_from_it(
+    cloud: EmulatorControl, submit: Callable[..., Any], bad: dict[str, str]
+) -> None:
+    good = submit(stuck=True)
+    with pytest.raises(Exception, match=r"nobody_has_it|operation|id"):
+        run({"one": [{**good, **bad}, good]}, "one")
+    assert deleted(cloud) == [good["id"]]
+
+
 def test_what_is_gone_already_is_no_error(cloud: EmulatorControl, submit: Callable[..., Any]) -> None:
     running = submit(stuck=True)
     AsposeOcrHook("ocr").cancel(running)
-    assert run({"one": [running]}, "one") == []
+    a_minute_ago = (datetime.now(UTC) - timedelta(seconds=60)).isoformat()
+    assert run({"one": [{**running, "submitted_at": a_minute_ago}]}, "one") == []
 
 
 @pytest.mark.parametrize(("status", "error"), [(503, CloudUnavailableError), (403, AirflowFailException)])

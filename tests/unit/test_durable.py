@@ -140,6 +140,16 @@ class TestRetry:
         assert cloud.billing() == {"RecognizeImage": 1}
         assert instance.run(on_expired="resubmit")["id"] != first["id"]
 
+    def test_a_clear_does_what_the_error_advises(self, cloud: EmulatorControl, instance: Instance) -> None:
+        first = instance.run(reuse="always")
+        AsposeOcrHook("ocr").cancel(first)
+        instance.age(25 * 3600)
+        instance.clear()
+        with pytest.raises(AirflowFailException, match="was kept until"):
+            instance.run(reuse="always")
+        instance.clear()
+        assert instance.run(reuse="always")["id"] != first["id"]
+
     def test_another_input_is_another_submit(
         self, cloud: EmulatorControl, instance: Instance, page: str, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -177,6 +187,12 @@ class TestRetry:
         cloud.clear_faults()
         instance.run(wait_for_completion=True, deferrable=False)
         assert cloud.billing() == {"RecognizeImage": 1}
+
+    def test_but_not_if_no_retry_comes_of_it(self, cloud: EmulatorControl, instance: Instance) -> None:
+        cloud.add_faults(STUCK, {"kind": "status", "status": 400, "path": STATUS, "count": 1})
+        with pytest.raises(AirflowFailException):
+            instance.run(wait_for_completion=True, deferrable=False)
+        assert len(deletes(cloud)) == 1
 
     def test_but_not_where_no_try_is_left(
         self, cloud: EmulatorControl, page: str, monkeypatch: pytest.MonkeyPatch
@@ -238,6 +254,45 @@ class TestUnknown:
         monkeypatch.setattr(instance.store, "set", unless_submitted)
         assert instance.run()["id"] == cloud.tasks()[0]["id"]
 
+    def test_and_then_an_eviction_cancels_since_no_retry_would_find_it(
+        self, cloud: EmulatorControl, instance: Instance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        keep = instance.store.set
+
+        def unless_submitted(key: str, value: Any) -> None:
+            if value["phase"] == "submitted":
+                raise RuntimeError("Airflow's API is away")
+            keep(key, value)
+
+        monkeypatch.setattr(instance.store, "set", unless_submitted)
+        killed_while_waiting(cloud, instance, "running")
+        assert len(deletes(cloud)) == 1
+
+    def test_an_accepted_task_is_watched_without_asking_airflow_again(
+        self, cloud: EmulatorControl, page: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Or nobody would cancel it in the last try, when Airflow's API goes away in mid-submit."""
+        get_connection = AsposeOcrHook.get_connection
+
+        def before_the_submit(_: Any, conn_id: str) -> Any:
+            assert not cloud.billing(), "Airflow's API is away"
+            return get_connection(conn_id)
+
+        monkeypatch.setattr(AsposeOcrHook, "get_connection", before_the_submit)
+        cloud.add_faults(STUCK)
+        with pytest.raises(errors.TaskTimeoutError):
+            Instance(page, retries=0).run(wait_for_completion=True, deferrable=False, timeout_seconds=0.3)
+        assert len(deletes(cloud)) == 1
+
+    def test_another_input_does_not_begin_the_count_anew(
+        self, cloud: EmulatorControl, instance: Instance, page: str
+    ) -> None:
+        die_while_submitting(cloud, instance)
+        Path(page).write_bytes(PNG + b"\0")
+        with pytest.raises(AirflowFailException, match="on_unknown_submit is 'fail'"):
+            instance.run(on_unknown_submit="fail")
+        assert cloud.billing() == {"RecognizeImage": 1}
+
 
 class _Killed(BaseException):
     """SIGKILL, as far as the operator can tell: nothing runs after it."""
@@ -267,6 +322,15 @@ class TestClear:
         assert instance.run()["id"] != first["id"]
         assert [entry["id"] for entry in deletes(cloud)] == [first["id"]]
         assert "the task was cleared" in caplog.text
+
+    def test_so_is_one_that_not_every_server_knows_yet(
+        self, cloud: EmulatorControl, instance: Instance
+    ) -> None:
+        cloud.add_faults(STUCK, {"kind": "not_exist", "hidden_seconds": 10, "count": 1})
+        first = instance.run()
+        instance.clear()
+        instance.run()
+        assert [entry["id"] for entry in deletes(cloud)] == [first["id"]]
 
     def test_a_finished_one_stays_in_the_cloud(self, cloud: EmulatorControl, instance: Instance) -> None:
         first = instance.run()
@@ -332,35 +396,36 @@ def resume_in_new_process(instance: Instance, deferred: Any) -> list[Any]:
             return [error]
 
 
+def killed_while_waiting(cloud: EmulatorControl, instance: Instance, state: str | None) -> str:
+    """Kill a try while it waits; returns its end."""
+    cloud.add_faults(STUCK)
+    instance.try_number += 1
+    operator = instance.operator(deferrable=False)
+    context = instance.context(operator)
+    context["ti"].state = state
+    ends: list[str] = []
+
+    def work() -> None:
+        try:
+            execute(operator, context)
+        except errors.AsposeOcrError as error:
+            ends.append(str(error))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    cloud.wait_for_request("GET", STATUS)
+    operator.on_kill()
+    worker.join()
+    return ends[0]
+
+
 class TestKill:
     """`last_try`: who is killed while a try is left asks Airflow whether it was a user."""
-
-    def waiting(self, cloud: EmulatorControl, instance: Instance, state: str | None) -> str:
-        """Kill a try while it waits; returns its end."""
-        cloud.add_faults(STUCK)
-        instance.try_number += 1
-        operator = instance.operator(deferrable=False)
-        context = instance.context(operator)
-        context["ti"].state = state
-        ends: list[str] = []
-
-        def work() -> None:
-            try:
-                execute(operator, context)
-            except errors.AsposeOcrError as error:
-                ends.append(str(error))
-
-        worker = threading.Thread(target=work)
-        worker.start()
-        cloud.wait_for_request("GET", STATUS)
-        operator.on_kill()
-        worker.join()
-        return ends[0]
 
     def test_an_eviction_leaves_the_task_to_the_retry(
         self, cloud: EmulatorControl, instance: Instance, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert "killed while it waited" in self.waiting(cloud, instance, "running")
+        assert "killed while it waited" in killed_while_waiting(cloud, instance, "running")
         assert deletes(cloud) == []
         assert f"{cloud.tasks()[0]['id']} goes on without this process" in capsys.readouterr().out
         instance.run()
@@ -368,29 +433,29 @@ class TestKill:
 
     @pytest.mark.parametrize("state", ["failed", "success", "restarting", None])
     def test_a_user_cancels_it(self, cloud: EmulatorControl, instance: Instance, state: str | None) -> None:
-        self.waiting(cloud, instance, state)
+        killed_while_waiting(cloud, instance, state)
         assert len(deletes(cloud)) == 1
 
     @pytest.mark.parametrize("given", [{"cancel_on_kill": "always"}, {"reuse": "never"}], ids=str)
     def test_who_does_not_come_back_cancels(
         self, cloud: EmulatorControl, page: str, given: dict[str, Any]
     ) -> None:
-        self.waiting(cloud, Instance(page, **given), "running")
+        killed_while_waiting(cloud, Instance(page, **given), "running")
         assert len(deletes(cloud)) == 1
 
     @pytest.mark.parametrize("state", ["up_for_retry", "running"])
     def test_a_process_that_airflow_gave_up_does_not_take_the_task_from_its_retry(
         self, cloud: EmulatorControl, instance: Instance, state: str
     ) -> None:
-        self.waiting(cloud, instance, state)
+        killed_while_waiting(cloud, instance, state)
         assert deletes(cloud) == []
 
     def test_so_does_the_last_try(self, cloud: EmulatorControl, page: str) -> None:
-        self.waiting(cloud, Instance(page, retries=0), "running")
+        killed_while_waiting(cloud, Instance(page, retries=0), "running")
         assert len(deletes(cloud)) == 1
 
     def test_never_leaves_it_whoever_killed(self, cloud: EmulatorControl, page: str) -> None:
-        self.waiting(cloud, Instance(page, retries=0, cancel_on_kill="never"), "failed")
+        killed_while_waiting(cloud, Instance(page, retries=0, cancel_on_kill="never"), "failed")
         assert deletes(cloud) == []
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_asposeocr.api.errors import SourceUnreadableError
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 
 if TYPE_CHECKING:
@@ -47,6 +48,15 @@ def submitting(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
 
 def documents() -> set[Path]:
     return {path for path in Path(tempfile.gettempdir()).rglob("source") if path.stat().st_size}
+
+
+def test_a_full_disk_is_named_and_nothing_is_sent(
+    tmp_path: Path, cloud_connection: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "page.png").write_bytes(PNG)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no such folder"))
+    with pytest.raises(SourceUnreadableError, match=r"no such folder.*set TMPDIR.*Nothing was billed"):
+        AsposeOcrHook(cloud_connection).submit("RecognizeImage", str(tmp_path / "page.png"))
 
 
 def test_the_next_submit_removes_the_document_of_a_killed_one_and_no_other(

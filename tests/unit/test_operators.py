@@ -453,6 +453,16 @@ class TestKill:
         kept.on_kill()
         assert not deletes(cloud)
 
+    def test_a_task_that_was_completed_between_two_polls_stays(
+        self, cloud: EmulatorControl, page: str
+    ) -> None:
+        operator = recognize(page, wait_for_completion=False)
+        execute(operator)
+        completed(cloud)
+        operator.on_kill()
+        operator._after_kill.join(5)
+        assert not deletes(cloud)
+
     def test_before_the_submit_there_is_nothing_to_cancel(self, cloud: EmulatorControl, page: str) -> None:
         recognize(page).on_kill()
         assert cloud.journal() == []
@@ -467,7 +477,10 @@ class TestKill:
     def test_during_the_submit_it_cancels_once_the_id_is_known(
         self, cloud: EmulatorControl, page: str
     ) -> None:
-        cloud.add_faults({"kind": "hold", "method": "POST", "path": "RecognizeImage", "after": "accepted"})
+        cloud.add_faults(
+            {"kind": "task_stuck"},
+            {"kind": "hold", "method": "POST", "path": "RecognizeImage", "after": "accepted"},
+        )
         operator = recognize(page)
         ends: list[BaseException] = []
 
@@ -486,10 +499,14 @@ class TestKill:
         assert [str(error)[:24] for error in ends] == ["The task was killed whil"]
         assert [entry["id"] for entry in deletes(cloud)] == [cloud.tasks()[0]["id"]]
 
-    def test_it_is_over_before_airflow_kills_the_process(self, cloud: EmulatorControl, page: str) -> None:
+    @pytest.mark.parametrize("slow", ["GET", "DELETE"])
+    def test_it_is_over_before_airflow_kills_the_process(
+        self, cloud: EmulatorControl, page: str, slow: str
+    ) -> None:
+        cloud.add_faults({"kind": "task_stuck"})
         operator = recognize(page, wait_for_completion=False)
         execute(operator)
-        cloud.add_faults({"kind": "delay", "delay_seconds": 5, "method": "DELETE"})
+        cloud.add_faults({"kind": "delay", "delay_seconds": 5, "method": slow})
         began = time.monotonic()
         operator.on_kill()
         assert time.monotonic() - began < 4

@@ -134,10 +134,11 @@ class TestInAWorker:
     def test_killing_it_cancels(
         self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, given: dict[str, Any]
     ) -> None:
-        task = submit()
+        task = submit(STUCK)
         operator = sensor(task, **given)
         operator._watch(operator._ref(), context_for(operator))
         operator.on_kill()
+        operator._after_kill.join(5)  # A consumer's verdict is not waited for in the signal handler.
         assert deleted(cloud) == [task["id"]]
 
 

@@ -217,6 +217,21 @@ class TestTime:
         assert len(polls(cloud)) == 1
         assert time.monotonic() - began < 5
 
+    async def test_it_cancels_at_the_deadline_since_a_worker_may_come_late(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        task = submit({"kind": "task_stuck"})
+        await events_of(trigger_of(task, deadline_at=time.time() - 100))
+        assert [each["id"] for each in cloud.tasks() if each["deleted"]] == [task["id"]]
+
+    async def test_a_cancel_that_fails_then_is_the_worker_s(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        task = submit({"kind": "task_stuck"})
+        cloud.add_faults({"kind": "status", "status": 503, "method": "DELETE"})
+        (event,) = await events_of(trigger_of(task, deadline_at=time.time() - 100))
+        assert event["error"]["error"] == "TaskTimeoutError"
+
     async def test_done_counts_even_after_the_deadline(self, submit: Callable[..., dict[str, Any]]) -> None:
         (event,) = await events_of(trigger_of(submit(), deadline_at=time.time() - 100))
         assert event["status"] == "completed"

@@ -3,11 +3,12 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from demo.local_airflow import COMPONENTS, LocalAirflow, unhealthy
+from demo.local_airflow import COMPONENTS, LocalAirflow, kind_of, unhealthy
 from demo.processes import CHECKOUT, ServiceError
 
 if TYPE_CHECKING:
@@ -82,3 +83,42 @@ def test_a_failed_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:
         pass
 
     assert airflow.pids() == {}
+
+
+def test_each_of_several_is_a_host_of_its_own(tmp_path: Path) -> None:
+    """The interpreter stands in for one whose components say who they are."""
+    fake = tmp_path / "python"
+    fake.write_text('#!/bin/sh\necho "$LOCAL_SERVICE_NAME $TMPDIR $OWN $*"\nexec sleep 60\n')
+    fake.chmod(0o755)
+    airflow = LocalAirflow(
+        tmp_path / "home",
+        tmp_path,
+        python=fake,
+        components=("api-server", "celery-worker-1", "celery-worker-2"),
+        arguments={"celery-worker-2": ("--queues", "ocr")},
+        own_env={"celery-worker-2": {"OWN": "its own"}},
+    )
+    airflow.home.mkdir()
+    try:
+        for component in airflow.components:
+            airflow.launch(component)
+        deadline = time.monotonic() + 20
+        while not all(airflow.log(component) for component in airflow.components):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        airflow.stop()
+
+    first, second = (airflow.log(f"celery-worker-{number}") for number in (1, 2))
+    assert first.startswith(
+        f"celery-worker-1 {airflow.temporary_folder('celery-worker-1')}  -m airflow celery"
+    )
+    assert "--celery-hostname celery-worker-1" in first
+    assert second.startswith(f"celery-worker-2 {airflow.temporary_folder('celery-worker-2')} its own -m")
+    assert "--queues ocr --celery-hostname celery-worker-2" in second
+    assert airflow.temporary_folder("celery-worker-2").is_dir()
+
+
+def test_the_number_is_not_part_of_the_kind() -> None:
+    names = ("triggerer", "triggerer-2", "celery-worker-11", "dag-processor")
+    assert [kind_of(name) for name in names] == ["triggerer", "triggerer", "celery-worker", "dag-processor"]

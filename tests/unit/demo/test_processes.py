@@ -2,13 +2,21 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from demo.processes import Service, ServiceError, session_members, stop_services
+from demo.processes import (
+    NAME_VARIABLE,
+    Service,
+    ServiceError,
+    service_name,
+    session_members,
+    stop_services,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,3 +105,18 @@ def test_a_stopped_service_may_be_stopped_again(tmp_path: Path) -> None:
     running = service(tmp_path, "pass")
     running.stop(grace_seconds=5)
     running.stop(grace_seconds=5)
+
+
+def test_the_output_is_that_of_this_process_and_not_of_its_predecessors(tmp_path: Path) -> None:
+    for word in ("first", "second"):
+        running = service(tmp_path, f"print({word!r})")
+        running.reap()
+    assert running.output() == "second\n"
+    assert running.tail() == "first\nsecond\n"
+
+
+def test_a_process_bears_the_name_of_its_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(NAME_VARIABLE, raising=False)
+    assert service_name() == socket.gethostname()
+    monkeypatch.setenv(NAME_VARIABLE, "triggerer-2")
+    assert service_name() == "triggerer-2"

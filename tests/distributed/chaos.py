@@ -1,0 +1,237 @@
+"""
+Machines that die, stall and restart.
+
+Invariant: what is done to which component and when is drawn from one seeded generator, every blow hits something that
+has work to lose, and whatever was broken is mended again by :meth:`Chaos.tick` or :meth:`Chaos.end`. Between two blows
+some work gets done: on a slow machine the time between them grows, or nothing would ever be finished.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tests.distributed.documents import STEPS
+from tests.distributed.installation import TRIGGERER_THRESHOLD_SECONDS, TRIGGERERS, WORKERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from tests.distributed.installation import Installation
+
+KILL_WORKER = "kill -9 of a worker"
+KILL_TRIGGERER = "kill -9 of a triggerer"
+KILL_SUBMITTING = "kill -9 of a worker between the cloud's acceptance and its answer"
+SUSPEND_TRIGGERER = "SIGSTOP of a triggerer"
+RESTART_SCHEDULER = "restart of the scheduler"
+KINDS = (KILL_WORKER, KILL_SUBMITTING, KILL_TRIGGERER, SUSPEND_TRIGGERER, RESTART_SCHEDULER)
+
+RUNNING = "select hostname, count(*) from task_instance where state = 'running' group by hostname"
+RUNNING_STEP = (
+    "select hostname, count(*) from task_instance where state = 'running' and task_id = %s group by hostname"
+)
+#: Steps that run, and in which no task has to be retried now: a second unknown window of the same task needs a user.
+STEPS_RUNNING = """
+    select task_id from task_instance
+    where dag_id = 'storm' and state not in ('success', 'failed', 'upstream_failed')
+    group by task_id having max(try_number) = 1 and bool_or(state = 'running')
+"""
+#: A restarted triggerer has another job and the same host name; only the last job of each is alive.
+WAITING = """
+    select job.hostname, count(*) from trigger join job on job.id = trigger.triggerer_id
+    where job.id in (select max(id) from job where job_type = 'TriggererJob' group by hostname)
+    group by job.hostname
+"""
+
+
+class Chaos:
+    """
+    The blows of one storm.
+
+    :param installation: What is hit.
+    :param random: Decides.
+    :param least_work: Tasks that succeed between two blows.
+    :param say: Takes a sentence about each blow.
+    """
+
+    def __init__(
+        self, installation: Installation, random: Random, least_work: int, say: Callable[[str], None]
+    ) -> None:
+        self._installation = installation
+        self._airflow = installation.airflow
+        self._random = random
+        self._least_work = least_work
+        self._say = say
+        self._next_at = time.monotonic() + random.uniform(3, 8)
+        self._next_done = 0
+        self._round: list[str] = []
+        #: Steps of which a submit will be held back.
+        self._traps: list[str] = []
+        self._repairs: list[tuple[float, str, Callable[[], None]]] = []
+        #: Components that do not run now because of a blow.
+        self.down: set[str] = set()
+        self.blows: Counter[str] = Counter()
+        #: When, in seconds since the epoch.
+        self.worker_kills: list[float] = []
+        #: Triggers that another triggerer had taken over when a suspended one went on.
+        self.taken_over = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything has happened at least once, and a take-over too."""
+        return set(self.blows) == set(KINDS) and self.taken_over > 0
+
+    def tick(self, done: int, *, strike: bool) -> None:
+        """
+        Do what is due.
+
+        :param done: Tasks that have succeeded.
+        :param strike: Whether there may be another blow; otherwise only what is broken is mended.
+        """
+        now = time.monotonic()
+        for repair in [repair for repair in self._repairs if repair[0] <= now]:
+            self._mend(repair)
+        if self._traps:
+            self._spring()
+        if not strike or now < self._next_at or done < self._next_done:
+            return
+        for kind in self._round:
+            if self._strike(kind):
+                self._round.remove(kind)
+                self._next_at = time.monotonic() + self._random.uniform(5, 12)
+                self._next_done = done + self._least_work
+                return
+        # None of these has anything to lose now; the others need not wait for that.
+        others = [kind for kind in KINDS if kind not in self._round]
+        self._round += self._random.sample(others, len(others))
+
+    def _count(self, kind: str, text: str) -> None:
+        self.blows[kind] += 1
+        self._say(text)
+
+    def end(self) -> None:
+        """Mend what is broken, at once."""
+        self._traps.clear()
+        self._installation.cloud.release()
+        for repair in list(self._repairs):
+            self._mend(repair)
+
+    def _mend(self, repair: tuple[float, str, Callable[[], None]]) -> None:
+        self._repairs.remove(repair)
+        _, component, mend = repair
+        mend()
+        self.down.discard(component)
+
+    def _mend_later(self, after_seconds: float, component: str, mend: Callable[[], None]) -> None:
+        self.down.add(component)
+        self._repairs.append((time.monotonic() + after_seconds, component, mend))
+
+    def _strike(self, kind: str) -> bool:
+        if kind == RESTART_SCHEDULER:
+            self._count(kind, "restart of the scheduler")
+            self._airflow.end("scheduler")
+            self._airflow.launch("scheduler")
+            self._say("the scheduler starts")
+            return True
+        if kind == KILL_WORKER:
+            return self._kill(kind, WORKERS, RUNNING, "running tasks")
+        if kind == KILL_SUBMITTING:
+            return self._set_trap()
+        if self.down & set(TRIGGERERS):
+            return False  # One has to stay, to take over.
+        if kind == KILL_TRIGGERER:
+            return self._kill(kind, TRIGGERERS, WAITING, "waits")
+        return self._suspend()
+
+    def _set_trap(self) -> bool:
+        cloud = self._installation.cloud
+        running = {step for (step,) in self._installation.rows(STEPS_RUNNING)}
+        if any(f"read.{step}" in running for step in self._traps):
+            return False
+        # The next submit of these loses its answer already.
+        spoken_for = {fault["rule"]["path"] for fault in cloud.faults() if not fault["exhausted"]}
+        free = [
+            step
+            for step, operation in STEPS.items()
+            if f"read.{step}" in running and f"*{operation}" not in spoken_for
+        ]
+        if not free:
+            return False
+        step = self._random.choice(free)
+        hold = {"kind": "hold", "method": "POST", "path": f"*{STEPS[step]}", "after": "accepted", "count": 1}
+        cloud.add_faults(hold)
+        self._traps.append(step)
+        return True
+
+    def _spring(self) -> None:
+        """Kill the worker whose submit the cloud holds back, and every other one that runs the same step."""
+        cloud = self._installation.cloud
+        try:
+            entry = cloud.wait_for_request("POST", held=True, timeout_seconds=0)[0]
+        except TimeoutError:
+            return
+        operation = entry["path"].rsplit("/", 1)[-1]
+        (step,) = (step for step, name in STEPS.items() if name == operation)
+        self._traps.remove(step)
+        self._count(KILL_SUBMITTING, f"{operation} {entry['task_id']} is accepted and not answered yet")
+        for victim, count in self._installation.rows(RUNNING_STEP, f"read.{step}"):
+            if victim not in self.down:
+                self._end(victim, f"{count} tasks of the step {step}")
+        cloud.release(entry["n"])
+
+    def _victim(self, candidates: tuple[str, ...], work: str) -> tuple[str, int] | None:
+        busy = dict(self._installation.rows(work))
+        able = [name for name in candidates if name not in self.down and busy.get(name)]
+        if not able:
+            return None
+        victim = self._random.choice(able)
+        return victim, busy[victim]
+
+    def _kill(self, kind: str, candidates: tuple[str, ...], work: str, what: str) -> bool:
+        found = self._victim(candidates, work)
+        if found is None:
+            return False
+        victim, busy = found
+        self.blows[kind] += 1
+        self._end(victim, f"{busy} {what}")
+        return True
+
+    def _end(self, victim: str, what: str) -> None:
+        self._airflow.kill(victim, signal.SIGKILL)
+        if victim in WORKERS:
+            self.worker_kills.append(time.time())
+        after_seconds = self._random.uniform(2, 8)
+        self._say(f"kill -9 of {victim} with {what}; back in {after_seconds:.1f} s")
+
+        def come_back() -> None:
+            self._airflow.launch(victim)
+            self._say(f"{victim} starts")
+
+        self._mend_later(after_seconds, victim, come_back)
+
+    def _suspend(self) -> bool:
+        found = self._victim(TRIGGERERS, WAITING)
+        if found is None:
+            return False
+        victim, waits = found
+        self._airflow.kill(victim, signal.SIGSTOP)
+        # Its last heartbeat is not younger than now.
+        after_seconds = TRIGGERER_THRESHOLD_SECONDS + self._random.uniform(3, 8)
+        self._count(
+            SUSPEND_TRIGGERER, f"SIGSTOP of {victim} with {waits} waits; SIGCONT in {after_seconds:.1f} s"
+        )
+        rows = "select id from trigger where triggerer_id in (select max(id) from job where hostname = %s)"
+        stalled = {id for (id,) in self._installation.rows(rows, victim)}
+
+        def go_on() -> None:
+            left = {id for (id,) in self._installation.rows(rows, victim)}
+            moved = len(stalled - left)
+            self.taken_over += moved
+            self._airflow.kill(victim, signal.SIGCONT)
+            self._say(f"SIGCONT of {victim}; {moved} of its {len(stalled)} waits had been taken over")
+
+        self._mend_later(after_seconds, victim, go_on)
+        return True

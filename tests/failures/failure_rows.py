@@ -1,0 +1,346 @@
+"""
+What each failure costs: the rows of the failure table.
+
+Invariant: every row is run in each mode that can have it, on real Airflow processes; nothing is written down here that
+is not also seen there. Importing this starts nothing.
+"""
+
+from __future__ import annotations
+
+from tests.failures import failure_cases as cases
+from tests.failures.failure_cases import POLL
+from tests.failures.failure_table import Differs, Outcome, Row
+
+REATTACHED = "re-attached, nothing billed again"
+TWICE = "may be billed twice"
+DEADLINE = "which is the deadline"
+KILLED = "the task was killed"
+CLEAR_THAT = "clear that task, not this one"
+
+#: Polls are slow, and a cancel is answered late.
+SLOW = (
+    {"kind": "delay", "delay_seconds": 5, "method": "GET", "probability": 1},
+    {"kind": "delay", "delay_seconds": 5, "method": "DELETE", "after": "accepted", "probability": 1},
+)
+ONCE = Outcome(billed=1, cancelled=0, end="success")
+AGAIN = Outcome(billed=2, cancelled=0, end="success")
+ANEW = Outcome(billed=2, cancelled=1, end="success")
+LEFT = Outcome(billed=1, cancelled=0, end="failed")
+CANCELLED = Outcome(billed=1, cancelled=1, end="failed")
+
+#: A consumer that is tried again waits again; there is no record that it could take the cloud task up from.
+WAITS_AGAIN = Differs("the consumer waits again, without these words", words=("is completed",))
+
+
+def submitting(*faults: dict[str, object]) -> tuple[dict[str, object], ...]:
+    return tuple({"method": "POST", "path": "RecognizeImage", **fault} for fault in faults)
+
+
+def polling(**fault: object) -> tuple[dict[str, object], ...]:
+    return ({"method": "GET", "path": POLL, **fault},)
+
+
+WORKER = "The worker"
+WORKER_ROWS = (
+    Row(
+        "killed_before_submit",
+        WORKER,
+        "SIGKILL before the request has reached the cloud",
+        "the retry submits it",
+        f'"{TWICE}", because nobody can know that it was not sent',
+        ONCE,
+        cases.kill_in_submit,
+        ({"kind": "hold", "path": "/connect/token"},),
+        long=True,
+        words=(TWICE,),
+    ),
+    Row(
+        "killed_in_submit",
+        WORKER,
+        "SIGKILL while the request is under way: accepted, and the answer does not arrive",
+        "runs to its end unknown to anybody; the retry submits another one",
+        f'"{TWICE}"; with `on_unknown_submit="fail"` the task fails instead',
+        AGAIN,
+        cases.kill_in_submit,
+        submitting({"kind": "hold", "after": "accepted"}),
+        long=True,
+        words=(TWICE,),
+    ),
+    Row(
+        "killed_while_waiting",
+        WORKER,
+        "SIGKILL while it waits",
+        "goes on, and the retry finds it",
+        f'"{REATTACHED}"',
+        ONCE,
+        cases.kill_while_it_waits,
+        variant="in_worker",
+        long=True,
+        words=(REATTACHED,),
+        differs={"pipelined": WAITS_AGAIN},
+    ),
+    Row(
+        "evicted_while_waiting",
+        WORKER,
+        "SIGTERM (a drained node) while it waits, with a try left",
+        "goes on, and the retry finds it",
+        f'"goes on without this process", then "{REATTACHED}"',
+        ONCE,
+        cases.evict_while_it_waits,
+        variant="in_worker",
+        long=True,
+        words=("goes on without this process", REATTACHED),
+        differs={
+            "pipelined": Differs(
+                "the consumer waits again; its log has the first words only",
+                words=("goes on without this process",),
+            )
+        },
+    ),
+    Row(
+        "evicted_in_last_try",
+        WORKER,
+        "SIGTERM while it waits, in the last try",
+        "cancelled",
+        f'"{KILLED}"',
+        CANCELLED,
+        cases.evict_in_the_last_try,
+        variant="in_worker_last_try",
+        long=True,
+        words=(KILLED,),
+    ),
+    Row(
+        "killed_in_last_try",
+        WORKER,
+        "SIGKILL while it waits, in the last try",
+        "runs to its end, although nobody waits for it any more: a known limitation",
+        "Airflow's own words about a process that was killed",
+        LEFT,
+        cases.kill_in_the_last_try,
+        variant="in_worker_last_try",
+        long=True,
+        left_running=True,
+    ),
+    Row(
+        "own_code_fails",
+        WORKER,
+        "Code of yours fails after the wait (`post_execute`, a callback, a full disk), and the task is retried",
+        "the retry finds it completed",
+        f'"{REATTACHED}"',
+        ONCE,
+        variant="fails_once",
+        words=(REATTACHED,),
+        differs={"pipelined": WAITS_AGAIN},
+    ),
+)
+
+NO_TRIGGERER = Differs("it waits in the worker", possible=False)
+TRIGGERER = "The triggerer"
+TRIGGERER_ROWS = (
+    Row(
+        "triggerer_restarted",
+        TRIGGERER,
+        "Restarted in order, as by a deployment",
+        "goes on; the next triggerer waits for it, to the same deadline",
+        "nothing",
+        ONCE,
+        cases.disturb_while_it_waits,
+        long=True,
+        disturbs="restart",
+        differs={"inline": NO_TRIGGERER},
+    ),
+    Row(
+        "triggerer_killed",
+        TRIGGERER,
+        "SIGKILL, or its machine is lost",
+        "goes on; another triggerer waits for it once the first one's heartbeat is too old",
+        "nothing",
+        ONCE,
+        cases.disturb_while_it_waits,
+        long=True,
+        disturbs="kill",
+        differs={"inline": NO_TRIGGERER},
+    ),
+    Row(
+        "event_lost",
+        TRIGGERER,
+        "SIGKILL after it has seen the end of the cloud task and before Airflow has its event",
+        "completed; another triggerer asks again and fires the event",
+        "nothing",
+        ONCE,
+        cases.disturb_with_the_event_under_way,
+        long=True,
+        disturbs="kill",
+        one_by_one=True,
+        differs={"inline": Differs("there is no event", possible=False)},
+    ),
+)
+
+POLLING = "The cloud, while it is asked for the status"
+NOTHING_LOST = "goes on"
+POLLING_ROWS = (
+    Row(
+        "poll_401",
+        POLLING,
+        "401, twice: the token is refused, and a fresh one too",
+        NOTHING_LOST,
+        "a warning",
+        ONCE,
+        faults=polling(kind="status", status=401, count=2),
+    ),
+    Row(
+        "poll_429",
+        POLLING,
+        "429 with `Retry-After`, twice",
+        NOTHING_LOST,
+        "a warning",
+        ONCE,
+        faults=polling(kind="status", status=429, headers={"Retry-After": "1"}, count=2),
+    ),
+    Row(
+        "poll_503",
+        POLLING,
+        "503, three times",
+        NOTHING_LOST,
+        "a warning",
+        ONCE,
+        faults=polling(kind="status", status=503, count=3),
+    ),
+    Row(
+        "poll_reset",
+        POLLING,
+        "The connection is dropped, three times",
+        NOTHING_LOST,
+        "a warning",
+        ONCE,
+        faults=polling(kind="drop", count=3),
+    ),
+    Row(
+        "poll_html",
+        POLLING,
+        "200 with an HTML page, three times",
+        NOTHING_LOST,
+        "a warning",
+        ONCE,
+        faults=polling(kind="html", count=3),
+    ),
+    Row(
+        "outage",
+        POLLING,
+        "503 for longer than `error_budget_seconds`, with a try left",
+        "goes on; the retry finds it",
+        f'"is left for the retry, which waits on", then "{REATTACHED}"',
+        ONCE,
+        cases.outage_until_it_fails,
+        polling(kind="status", status=503, probability=1),
+        long=True,
+        words=("is left for the retry", REATTACHED),
+        differs={"pipelined": WAITS_AGAIN},
+    ),
+    Row(
+        "unknown_status",
+        POLLING,
+        "A status that this version does not know",
+        "left alone",
+        "the task fails, without a retry; the message has the word",
+        LEFT,
+        faults=({"kind": "unknown_status", "path": POLL},),
+        words=("Paused",),
+    ),
+    Row(
+        "not_exist_young",
+        POLLING,
+        "`NotExist`, in the first 15 seconds of the cloud task",
+        NOTHING_LOST,
+        "nothing",
+        ONCE,
+        faults=submitting({"kind": "not_exist", "hidden_seconds": 5}),
+    ),
+    Row(
+        "not_exist_old",
+        POLLING,
+        "`NotExist`, later",
+        "left alone; the retry submits another one",
+        '"The cloud does not know the task"',
+        AGAIN,
+        faults=submitting({"kind": "not_exist", "hidden_seconds": 3600}),
+        words=("The cloud does not know the task",),
+        differs={
+            "pipelined": Differs(
+                f'the consumer fails without a retry and says "{CLEAR_THAT}"; the second one is billed when you do',
+                action=cases.as_advised,
+                words=("The cloud does not know the task", CLEAR_THAT),
+            )
+        },
+    ),
+    Row(
+        "task_error",
+        POLLING,
+        "The cloud task ends in `Error`",
+        "over; the retry submits another one",
+        "the cloud's own messages",
+        AGAIN,
+        faults=submitting({"kind": "task_error", "messages": ["the page is upside down"]}),
+        words=("the page is upside down",),
+        differs={
+            "pipelined": Differs(
+                f'the consumer fails without a retry and says "{CLEAR_THAT}"; the second one is billed when you do',
+                action=cases.as_advised,
+                words=("the page is upside down", CLEAR_THAT),
+            )
+        },
+    ),
+)
+
+SUBMITTING = "The cloud, while it is submitted to"
+SENT_AGAIN = "the accepted one runs to its end unknown to anybody, and another one is submitted"
+SUBMITTING_ROWS = (
+    Row(
+        "submit_401",
+        SUBMITTING,
+        "401: the token has expired",
+        "submitted once, with a fresh token",
+        "nothing",
+        ONCE,
+        faults=submitting({"kind": "expired_token"}),
+    ),
+    Row(
+        "submit_429",
+        SUBMITTING,
+        "429 with `Retry-After`, twice",
+        "submitted once, when the cloud lets it",
+        "nothing",
+        ONCE,
+        faults=submitting({"kind": "status", "status": 429, "headers": {"Retry-After": "1"}, "count": 2}),
+    ),
+    Row(
+        "submit_503",
+        SUBMITTING,
+        "503, and it was accepted nevertheless",
+        SENT_AGAIN,
+        f'"{TWICE}"',
+        AGAIN,
+        faults=submitting({"kind": "status", "status": 503, "after": "accepted"}),
+        words=(TWICE,),
+    ),
+    Row(
+        "submit_reset",
+        SUBMITTING,
+        "The connection is dropped after it was accepted",
+        SENT_AGAIN,
+        f'"{TWICE}"',
+        AGAIN,
+        faults=submitting({"kind": "drop", "after": "accepted"}),
+        words=(TWICE,),
+    ),
+    Row(
+        "submit_html",
+        SUBMITTING,
+        "200 with an HTML page after it was accepted",
+        SENT_AGAIN,
+        f'"{TWICE}"',
+        AGAIN,
+        faults=submitting({"kind": "html", "after": "accepted"}),
+        words=(TWICE,),
+    ),
+)

@@ -1,0 +1,146 @@
+"""
+The rows of the failure table in which somebody gives up: a deadline, or a user.
+
+Invariant: as of :mod:`.failure_rows`, which these follow.
+"""
+
+from __future__ import annotations
+
+from tests.failures import failure_cases as cases
+from tests.failures.failure_rows import (
+    AGAIN,
+    ANEW,
+    CANCELLED,
+    DEADLINE,
+    KILLED,
+    ONCE,
+    POLLING_ROWS,
+    SLOW,
+    SUBMITTING_ROWS,
+    TRIGGERER_ROWS,
+    WORKER_ROWS,
+)
+from tests.failures.failure_table import Differs, Outcome, Row
+
+LIMIT = "A deadline"
+DEADLINE_ROWS = (
+    Row(
+        "deadline",
+        LIMIT,
+        "`timeout_seconds` is over",
+        "asked for once more, then cancelled",
+        f'"{DEADLINE}"',
+        CANCELLED,
+        variant="deadline",
+        long=True,
+        words=(DEADLINE, "its deadline has passed"),
+    ),
+    Row(
+        "execution_timeout",
+        LIMIT,
+        "`execution_timeout` is 5 seconds away",
+        "asked for once more, then cancelled",
+        f'"{DEADLINE}"',
+        CANCELLED,
+        variant="execution_timeout",
+        long=True,
+        words=(DEADLINE, "its deadline has passed"),
+    ),
+)
+
+USER = "A user"
+#: Said by the process that was killed, by the triggerer, or by the new attempt: whichever comes first.
+CANCELS = "Cancelled RecognizeImage"
+WAITS_FOR_THE_SAME = "a consumer that is cleared waits again for the same one"
+USER_ROWS = (
+    Row(
+        "mark_failed",
+        USER,
+        "Marks the waiting task failed",
+        "cancelled, also when the cloud is slow",
+        f'"{KILLED}", where the cloud answers before the process ends',
+        CANCELLED,
+        cases.mark_failed,
+        SLOW,
+        long=True,
+    ),
+    Row(
+        "mark_success",
+        USER,
+        "Marks the waiting task success",
+        "cancelled, also when the cloud is slow",
+        f'"{KILLED}", where the cloud answers before the process ends',
+        Outcome(billed=1, cancelled=1, end="success"),
+        cases.mark_success,
+        SLOW,
+        long=True,
+    ),
+    Row(
+        "fail_run",
+        USER,
+        "Marks the run failed while the task waits",
+        "cancelled, also when the cloud is slow",
+        f'"{KILLED}", where the cloud answers before the process ends',
+        CANCELLED,
+        cases.fail_the_run,
+        SLOW,
+        long=True,
+    ),
+    Row(
+        "clear_running",
+        USER,
+        "Clears the waiting task while it runs in a worker",
+        "cancelled; the new attempt submits another one",
+        f'"{CANCELS}"',
+        ANEW,
+        cases.clear_what_waits,
+        variant="in_worker",
+        long=True,
+        words=(CANCELS,),
+        differs={"pipelined": Differs(WAITS_FOR_THE_SAME, outcome=ONCE, words=())},
+    ),
+    Row(
+        "clear_deferred",
+        USER,
+        "Clears the waiting task while it is deferred",
+        "cancelled; the new attempt submits another one",
+        f'"{CANCELS}"',
+        ANEW,
+        cases.clear_what_waits,
+        long=True,
+        words=(CANCELS,),
+        differs={
+            "inline": Differs("it is never deferred", possible=False),
+            "pipelined": Differs(WAITS_FOR_THE_SAME, outcome=ONCE, words=()),
+        },
+    ),
+    Row(
+        "clear_run",
+        USER,
+        "Clears the run while the task waits",
+        "cancelled; the new attempt submits another one",
+        f'"{CANCELS}"',
+        ANEW,
+        cases.clear_the_run,
+        long=True,
+        words=(CANCELS,),
+    ),
+    Row(
+        "clear_finished",
+        USER,
+        "Clears the run after its end",
+        "completed, and stays; the new attempt submits another one",
+        "nothing",
+        AGAIN,
+        cases.clear_after_the_end,
+    ),
+)
+
+ROWS = (
+    *WORKER_ROWS,
+    *TRIGGERER_ROWS,
+    *POLLING_ROWS,
+    *SUBMITTING_ROWS,
+    *DEADLINE_ROWS,
+    *USER_ROWS,
+)
