@@ -43,7 +43,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "in_worker": {"inline_wait_seconds": IN_THE_WORKER},
     "in_worker_last_try": {"inline_wait_seconds": IN_THE_WORKER, "retries": 0},
     "deadline": {"timeout_seconds": 10, "retries": 0},
-    "execution_timeout": {"execution_timeout": timedelta(seconds=15), "retries": 0},
+    # Long enough for a busy machine to get to the submit.
+    "execution_timeout": {"execution_timeout": timedelta(seconds=30), "retries": 0},
     "fails_once": {"post_execute": fail_once},
 }
 
