@@ -172,7 +172,12 @@ def test_a_pipelined_consumer_names_the_task_to_clear(stack: Stack) -> None:
     states = {
         task["task_id"]: task["state"] for task in stack.rest.task_instances("aspose_ocr_pipelined", run_id)
     }
-    assert states == {"submit": "success", "done": "failed", "fetch": "upstream_failed"}
+    assert states == {
+        "submit": "success",
+        "done": "failed",
+        "fetch": "upstream_failed",
+        "leave_nothing": "success",
+    }
     log = stack.rest.logs("aspose_ocr_pipelined", run_id, "done")
     assert "the page is upside down" in log
     assert "by task 'submit' of 'aspose_ocr_pipelined'" in log
