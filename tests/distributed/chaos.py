@@ -11,8 +11,12 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+import psutil
+
+from demo.processes import session_members
 from tests.distributed.documents import STEPS
 from tests.distributed.installation import TRIGGERER_THRESHOLD_SECONDS, TRIGGERERS, WORKERS
 
@@ -30,14 +34,12 @@ RESTART_SCHEDULER = "restart of the scheduler"
 KINDS = (KILL_WORKER, KILL_SUBMITTING, KILL_TRIGGERER, SUSPEND_TRIGGERER, RESTART_SCHEDULER)
 
 RUNNING = "select hostname, count(*) from task_instance where state = 'running' group by hostname"
-RUNNING_STEP = (
-    "select hostname, count(*) from task_instance where state = 'running' and task_id = %s group by hostname"
-)
-#: Steps that run, and in which no task has to be retried now: a second unknown window of the same task needs a user.
+#: Steps that run, and in which no task is retried now (unless that does not matter): a second unknown window of the
+#: same task needs a user.
 STEPS_RUNNING = """
     select task_id from task_instance
     where dag_id = 'storm' and state not in ('success', 'failed', 'upstream_failed')
-    group by task_id having max(try_number) = 1 and bool_or(state = 'running')
+    group by task_id having (max(try_number) = 1 or %s) and bool_or(state = 'running')
 """
 #: A restarted triggerer has another job and the same host name; only the last job of each is alive.
 WAITING = """
@@ -45,6 +47,15 @@ WAITING = """
     where job.id in (select max(id) from job where job_type = 'TriggererJob' group by hostname)
     group by job.hostname
 """
+
+
+def open_connections(pid: int) -> list[Any]:
+    """TCP connections of a process; none if it has ended."""
+    try:
+        connections: list[Any] = psutil.Process(pid).net_connections("tcp")
+    except psutil.Error:
+        return []
+    return [connection for connection in connections if connection.status == psutil.CONN_ESTABLISHED]
 
 
 class Chaos:
@@ -148,7 +159,8 @@ class Chaos:
 
     def _set_trap(self) -> bool:
         cloud = self._installation.cloud
-        running = {step for (step,) in self._installation.rows(STEPS_RUNNING)}
+        urgent = KILL_SUBMITTING not in self.blows
+        running = {step for (step,) in self._installation.rows(STEPS_RUNNING, urgent)}
         if any(f"read.{step}" in running for step in self._traps):
             return False
         # The next submit of these loses its answer already.
@@ -167,7 +179,7 @@ class Chaos:
         return True
 
     def _spring(self) -> None:
-        """Kill the worker whose submit the cloud holds back, and every other one that runs the same step."""
+        """Kill the worker whose submit the cloud holds back, and whoever else talks to the cloud just then."""
         cloud = self._installation.cloud
         try:
             entry = cloud.wait_for_request("POST", held=True, timeout_seconds=0)[0]
@@ -176,11 +188,20 @@ class Chaos:
         operation = entry["path"].rsplit("/", 1)[-1]
         (step,) = (step for step, name in STEPS.items() if name == operation)
         self._traps.remove(step)
-        self._count(KILL_SUBMITTING, f"{operation} {entry['task_id']} is accepted and not answered yet")
-        for victim, count in self._installation.rows(RUNNING_STEP, f"read.{step}"):
-            if victim not in self.down:
-                self._end(victim, f"{count} tasks of the step {step}")
+        victims = [name for name in WORKERS if name not in self.down and self._talks_to_the_cloud(name)]
+        if victims:  # Otherwise it has met another blow.
+            self._count(KILL_SUBMITTING, f"{operation} {entry['task_id']} is accepted and not answered yet")
+        for victim in victims:
+            self._end(victim, "the submit")
         cloud.release(entry["n"])
+
+    def _talks_to_the_cloud(self, worker: str) -> bool:
+        port = urlsplit(self._installation.cloud_url).port
+        return any(
+            connection.raddr and connection.raddr.port == port
+            for pid in session_members(self._airflow.pid(worker))
+            for connection in open_connections(pid)
+        )
 
     def _victim(self, candidates: tuple[str, ...], work: str) -> tuple[str, int] | None:
         busy = dict(self._installation.rows(work))
