@@ -11,6 +11,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISDIR
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 #: What the names of temporary folders begin with.
 WORK_FOLDER = "aspose-ocr-work-"
+#: Nobody takes that long between making something and locking it, and no two clocks differ by so much.
+_OLD_SECONDS = 3600.0
 
 
 def hold(descriptor: int) -> None:
@@ -57,9 +60,10 @@ def _remove_if_dead(path: str, is_folder: bool) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # What is empty may have been made a moment ago by somebody who is about to lock it.
         facts = os.fstat(descriptor)
-        if S_ISDIR(facts.st_mode) and os.listdir(descriptor):
+        old = time.time() - facts.st_mtime > _OLD_SECONDS
+        if S_ISDIR(facts.st_mode) and (old or os.listdir(descriptor)):
             shutil.rmtree(path)
-        elif not S_ISDIR(facts.st_mode) and facts.st_size:
+        elif not S_ISDIR(facts.st_mode) and (old or facts.st_size):
             os.unlink(path)
     finally:
         os.close(descriptor)
