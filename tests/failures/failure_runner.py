@@ -197,6 +197,8 @@ class Board:
     def _found(self, case: Case) -> Finding:
         tasks, journal = case.cloud.tasks(), case.cloud.journal()
         deletes = [entry for entry in journal if entry["method"] == "DELETE"]
+        # A second one, of the new attempt, finds nothing any more.
+        first_delete = {entry["id"]: entry["time"] for entry in reversed(deletes)}
         submits = [
             entry
             for entry in journal
@@ -217,8 +219,7 @@ class Board:
             deleted_when_completed=[
                 task["id"]
                 for task in tasks
-                for entry in deletes
-                if entry["id"] == task["id"] and (task["finished_at"] or float("inf")) <= entry["time"]
+                if (task["finished_at"] or float("inf")) <= first_delete.get(task["id"], 0.0)
             ],
             log=self._log(case),
             kill_seconds=kill_seconds,
