@@ -109,7 +109,8 @@ class Chaos:
             self._spring()
         if not strike or now < self._next_at or done < self._next_done:
             return
-        for kind in self._round:
+        # What has not happened yet first; and what is always possible last, for waits are short.
+        for kind in sorted(self._round, key=lambda kind: (kind in self.blows, kind == RESTART_SCHEDULER)):
             if self._strike(kind):
                 self._round.remove(kind)
                 self._next_at = time.monotonic() + self._random.uniform(5, 12)
