@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from random import random
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,11 @@ log = logging.getLogger(__name__)
 
 #: The trigger asks once more whether the task is done before it cancels, but a slow cloud must not delay a cancel.
 LAST_LOOK_SECONDS = 1.5
+#: A poll that is overdue by so much means that the process has stalled; Airflow lets another triggerer take over after
+#: 30 s by default, and hardly anybody sets less than 10.
+STALL_SECONDS = 8.0
+#: Where the look has to be answered before a cancel, it is repeated so often.
+LOOK_AGAIN_SECONDS = 1.0
 #: All that a kill may take. Airflow grants 30 s by default ([triggerer] on_kill_timeout).
 KILL_SECONDS = 28.0
 
@@ -96,6 +102,8 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         self.fire_not_before_at = fire_not_before_at
         self.cancel_on_kill = cancel_on_kill
         self._finished: Finished | None = None
+        #: So long another triggerer cannot have taken the wait over unnoticed.
+        self._fresh_until = math.inf
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and exactly the arguments of the constructor."""
@@ -168,6 +176,7 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         )
         poller = Poller(ref, plan, random)
         step = poller.first_wait(time.time())
+        self._fresh_until = time.time() + step.seconds + STALL_SECONDS
         while True:
             await asyncio.sleep(step.seconds)
             following = await self._poll(ref, poller)
@@ -179,7 +188,10 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         try:
             # Asked for with each poll, so that changed credentials reach the waits that go on.
             client = await self._client(ref.conn_id)
-            return poller.on_state(await client.status(ref.operation, ref.id, ONCE), time.time())
+            step = poller.on_state(await client.status(ref.operation, ref.id, ONCE), time.time())
+            if isinstance(step, Wait):
+                self._fresh_until = time.time() + step.seconds + STALL_SECONDS
+            return step
         except AsposeOcrError as error:
             problem = error
         except AirflowNotFoundException as error:
@@ -204,7 +216,11 @@ class AsposeOcrTaskTrigger(BaseTrigger):
             if not killed:
                 log.info("Somebody still waits for %s; nothing is cancelled.", ref.id)
                 return
-            status = await self._last_look(client, ref)
+            if time.time() > self._fresh_until:
+                # This triggerer has stalled: another one may have seen the end, and it was no user who ended the task.
+                status: TaskStatus | None = await self._certain_look(client, ref)
+            else:
+                status = await self._last_look(client, ref)
             if status is not None and has_ended(ref, status, time.time()):
                 log.info("%s has ended and stays.", ref.id)
                 return
@@ -217,6 +233,16 @@ class AsposeOcrTaskTrigger(BaseTrigger):
                 return (await client.status(ref.operation, ref.id, ONCE)).status
         except (TimeoutError, AsposeOcrError):
             return None
+
+    @staticmethod
+    async def _certain_look(client: AsyncCloudClient, ref: TaskRef) -> TaskStatus:
+        while True:
+            try:
+                return (await client.status(ref.operation, ref.id, ONCE)).status
+            except AsposeOcrError as error:
+                if not error.retryable:
+                    raise
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     async def _give_up(self) -> None:
         """Cancel at the deadline: the worker that is told of it may have to wait for a slot, for hours."""

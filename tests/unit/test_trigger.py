@@ -17,6 +17,7 @@ from airflow_tasks import PNG, events_of
 from airflow_provider_asposeocr.api import polling
 from airflow_provider_asposeocr.clients import loop_clients
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, mask_token
+from airflow_provider_asposeocr.triggers import aspose_ocr as trigger_module
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
 
 if TYPE_CHECKING:
@@ -363,6 +364,28 @@ class TestKill:
         await trigger.on_kill()
         assert not deletes(cloud)
         assert len(polls(cloud)) == asked
+
+    async def test_a_triggerer_that_has_stalled_cancels_nothing_without_an_answer(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Another one has seen the end meanwhile, and Airflow's state is not a user's word."""
+        trigger = trigger_of(submit(), Decided)
+        trigger._fresh_until = time.time() - 1
+        monkeypatch.setattr(trigger_module, "LOOK_AGAIN_SECONDS", 0.05)
+        cloud.add_faults(
+            {"kind": "drop", "path": STATUS, "count": 2},
+            {"kind": "delay", "delay_seconds": 2, "path": STATUS, "count": 1},
+        )
+        await trigger.on_kill()
+        assert not deletes(cloud)
+
+    async def test_a_wait_is_fresh_until_a_poll_is_overdue(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        trigger = trigger_of(submit({"kind": "task_stuck"}), Decided)
+        await killed_while_waiting(trigger, cloud)
+        assert 0 < trigger._fresh_until - time.time() < 60
+        assert len(deletes(cloud)) == 1
 
     async def test_nothing_after_it_completed_unseen(
         self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
