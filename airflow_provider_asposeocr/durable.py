@@ -18,9 +18,10 @@ from airflow_provider_asposeocr.api.errors import (
     UnknownStatusError,
     WaitError,
 )
-from airflow_provider_asposeocr.api.polling import gone_error, has_ended
+from airflow_provider_asposeocr.api.polling import gone_error
 from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.compat import AirflowFailException
+from airflow_provider_asposeocr.hooks.aspose_ocr import cancel_if_running
 from airflow_provider_asposeocr.ledger import (
     Identity,
     Ledger,
@@ -181,16 +182,11 @@ class DurableSubmit:
             return None
 
     def _drop(self, task: TaskRef) -> None:
-        """Cancel what nobody waits for any more; a completed task stays, its result is paid for."""
         try:
-            client = self._hook.client_of(task.conn_id)
-            if has_ended(task, client.status(task.operation, task.id).status, time.time()):
-                return
-            client.cancel(task.operation, task.id)
+            if cancel_if_running(self._hook.client_of(task.conn_id), task):
+                log.info("Cancelled %s %s of an earlier try.", task.operation, task.id)
         except Exception as error:  # the connection of an earlier try may be gone, too
             log.warning("Could not cancel %s %s: %s", task.operation, task.id, shown(error))
-        else:
-            log.info("Cancelled %s %s of an earlier try.", task.operation, task.id)
 
     def _take_unknown(self, message: str, error: SubmitUnknownError | None = None) -> None:
         """Return if the document may be sent again."""

@@ -28,14 +28,14 @@ from airflow_provider_asposeocr.api.errors import (
     WaitError,
     from_dict,
 )
-from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, failed_error, has_ended
+from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, failed_error
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.defaults import default_seconds
 from airflow_provider_asposeocr.fields import check_choice, check_seconds, rendered
-from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, poll_once
+from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, cancel_if_running, poll_once
 from airflow_provider_asposeocr.kills import own_state, verdict, verdict_of_origin
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
 
@@ -406,16 +406,10 @@ class WaitsForTask(_Operator):
     def _cancel_lost(self, context: Context) -> None:
         try:
             lost = self._lost(context)
-            if lost is None:
-                return
-            client = AsposeOcrHook(lost.conn_id).client
-            if has_ended(lost, client.status(lost.operation, lost.id).status, time.time()):
-                return
-            client.cancel(lost.operation, lost.id)
+            if lost is not None and cancel_if_running(AsposeOcrHook(lost.conn_id).client, lost):
+                self.log.info("Cancelled %s %s, because its deferral failed", lost.operation, lost.id)
         except Exception as error:  # whatever it is, Airflow's own error says more about the task
             self.log.warning("Could not cancel the cloud task of a lost deferral: %s", shown(error))
-        else:
-            self.log.info("Cancelled %s %s, because its deferral failed", lost.operation, lost.id)
 
     def _lost(self, context: Context) -> TaskRef | None:
         """Return the cloud task, of which Airflow passes nothing in that case."""

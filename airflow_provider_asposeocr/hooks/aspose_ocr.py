@@ -30,7 +30,7 @@ from airflow_provider_asposeocr.api.errors import (
 )
 from airflow_provider_asposeocr.api.leftovers import work_folder
 from airflow_provider_asposeocr.api.operations import API_PREFIX, DEFAULT_BASE_URL
-from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan
+from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, has_ended
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_task_ref
 from airflow_provider_asposeocr.api.results import fetched
 from airflow_provider_asposeocr.api.retrying import ONCE
@@ -370,6 +370,21 @@ class AsposeOcrHook(BaseHook):
         if conn_id == self.aspose_ocr_conn_id:
             return self.client
         return type(self)(conn_id).client
+
+
+def cancel_if_running(client: CloudClient, ref: TaskRef) -> bool:
+    """
+    Cancel a task that nobody waits for any more; one that has ended stays, its result is paid for.
+
+    :param client: Client of its account.
+    :param ref: The task.
+    :return: Whether it was cancelled.
+    :raises AsposeOcrError: if the cloud does not say whether it still runs, or does not cancel it.
+    """
+    if has_ended(ref, client.status(ref.operation, ref.id).status, time.time()):
+        return False
+    client.cancel(ref.operation, ref.id)
+    return True
 
 
 def poll_once(client: CloudClient, ref: TaskRef, poller: Poller) -> Any:

@@ -6,17 +6,15 @@ Invariant: what is cancelled still runs, and what cannot be cancelled now does n
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
-from airflow_provider_asposeocr.api.polling import has_ended
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.compat import AirflowFailException
-from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, cancel_if_running
 from airflow_provider_asposeocr.operators.submit import TASK_KEY
 
 if TYPE_CHECKING:
@@ -78,12 +76,8 @@ class AsposeOcrCancelTasksOperator(BaseOperator):
     def _cancel(self, ref: TaskRef) -> bool:
         client = AsposeOcrHook(ref.conn_id).client
         try:
-            status = client.status(ref.operation, ref.id).status
-            if has_ended(ref, status, time.time()):
-                self.log.info("%s %s has ended: %s", ref.operation, ref.id, status)
-                return False
+            cancelled = cancel_if_running(client, ref)
         except AsposeOcrError as error:
             raise error.about(ref.operation, ref.id) from None
-        client.cancel(ref.operation, ref.id)
-        self.log.info("Cancelled %s %s", ref.operation, ref.id)
-        return True
+        self.log.info("%s %s %s", "Cancelled" if cancelled else "Nothing to cancel:", ref.operation, ref.id)
+        return cancelled

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import DAG
+from airflow_tasks import PNG
+from test_operators import cloud
 
-from airflow_provider_asposeocr import clients
 from airflow_provider_asposeocr.api.errors import AccessDeniedError, CloudUnavailableError
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
@@ -19,18 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_asposeocr.emulator.control import EmulatorControl
-    from airflow_provider_asposeocr.emulator.server import Emulator
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
-
-
-@pytest.fixture
-def cloud(
-    aspose_ocr_emulator: Emulator, cloud_connection: str, monkeypatch: pytest.MonkeyPatch
-) -> EmulatorControl:
-    # The emulator has forgotten its tokens, and a renewal would be in every journal.
-    monkeypatch.setattr(clients, "_clients", {})
-    return aspose_ocr_emulator.control
+__all__ = ["cloud"]
 
 
 @pytest.fixture
