@@ -8,6 +8,7 @@ chosen one and has half of that one, and the rest of it stays out until the gate
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,9 @@ from typing import Any, Literal
 #: Bodies from this size on are uploads; smaller ones are lists of parts and the like.
 LARGE_BYTES = 512 * 1024
 _CHUNK_BYTES = 256 * 1024
+#: What the kernel takes in for the gate. Left to itself it grows to many MiB on a busy machine: the rest of a body then
+#: lies on this side of the gate, and comes whole although its writer is dead.
+_KERNEL_BYTES = 64 * 1024
 _DEADLINE_SECONDS = 60.0
 
 
@@ -48,6 +52,7 @@ class Gate:
                 super().setup()
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KERNEL_BYTES)
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})

@@ -149,7 +149,7 @@ def make_place(kind: str, folder: Path, request: pytest.FixtureRequest) -> Place
     cls, server = {"s3": (S3, "s3_server"), "abfs": (AzureBlob, "azure_server")}[name]
     place: Place = cls(request.getfixturevalue(server), **({"stop_at": 1} if in_one_request else {}))
     if in_one_request:
-        place.large_bytes = 32 * MIB
+        place.large_bytes = 15 * MIB
     return place
 
 
