@@ -3,7 +3,7 @@ What must be true when a storm is over.
 
 Invariant: every check compares two sides that know nothing of each other (what was computed beforehand with what is in
 storage, what the cloud accepted with what the logs admit), and a finding names documents and log files. Pure but for
-reading files; it asks nothing of a running Airflow.
+files; it asks nothing of a running Airflow.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.api.leftovers import WORK_FOLDER, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -232,7 +234,17 @@ def check_states(states: Mapping[str, str | None], triggers: int) -> list[str]:
     return found
 
 
-def check_temporary_files(folders: Iterable[Path]) -> list[str]:
-    """Find documents and results on the disks of workers: the first task after a kill clears away what is left."""
+def check_temporary_files(folders: Sequence[Path], worker_kills: Sequence[float]) -> list[str]:
+    """
+    Find documents and results on the disks of workers.
+
+    :param folders: The workers' temporary folders.
+    :param worker_kills: When workers were killed. What one has left is excused if the next task on its host would
+        clear it away: perhaps there was none after the last kill.
+    """
+    last_kill = max(worker_kills, default=0.0)
     left = [path for folder in folders for path in sorted(folder.glob("aspose-ocr-*/**/*")) if path.is_file()]
-    return [f"{path}: an orphan file" for path in left]
+    excused = {path for path in left if path.stat().st_mtime <= last_kill}
+    for folder in folders:
+        sweep(str(folder), WORK_FOLDER)
+    return [f"{path}: an orphan file" for path in left if path not in excused or path.exists()]

@@ -228,6 +228,25 @@ def test_documents_left_on_a_disk(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "source").touch()
     (tmp_path / "aspose-ocr-x1").mkdir()
-    assert check_temporary_files([tmp_path]) == []
+    assert check_temporary_files([tmp_path], []) == []
     (tmp_path / "aspose-ocr-x1" / "source").touch()
-    assert len(check_temporary_files([tmp_path])) == 1
+    assert len(check_temporary_files([tmp_path], [])) == 1
+
+
+@pytest.mark.parametrize(
+    ("folder", "killed_later", "found"),
+    [
+        ("aspose-ocr-work-x1", True, 0),
+        ("aspose-ocr-work-x1", False, 1),
+        # No task would clear this away.
+        ("aspose-ocr-else-x1", True, 1),
+    ],
+)
+def test_what_the_next_task_would_clear_away_is_excused_by_a_later_kill(
+    tmp_path: Path, folder: str, killed_later: bool, found: int
+) -> None:
+    left = tmp_path / folder / "source"
+    left.parent.mkdir()
+    left.touch()
+    kills = [left.stat().st_mtime + (1 if killed_later else -1)]
+    assert len(check_temporary_files([tmp_path], kills)) == found
