@@ -3,7 +3,7 @@ Shared clients: one session, one token and one pace per account.
 
 Invariant: a process has one client per account, an event loop has one too; so that a thousand triggers make one token
 request and keep a handful of connections. Clients are found by the account's value: a changed connection gets
-another client.
+another client. Within a loop connections are closed when the last wait has left; token and pace outlive it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import Counter
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -20,7 +24,8 @@ from airflow_provider_asposeocr.api.client import DEFAULT_USER_AGENT, CloudClien
 from airflow_provider_asposeocr.api.transports import tls_context
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    import ssl
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from airflow_provider_asposeocr.api.account import Account
 
@@ -47,6 +52,21 @@ def client_for(account: Account, on_secret: Callable[[str], object]) -> CloudCli
         return client
 
 
+def _prepared(account: Account) -> ssl.SSLContext:
+    """Do in a thread what would stall the loop: importing and loading certificates take tens of milliseconds each."""
+    for library in ("aiohttp", "requests.utils"):
+        import_module(library)
+    return tls_context(account)
+
+
+@dataclass
+class _Known:
+    """What a loop knows of a connection."""
+
+    looked_up_at: float
+    client: AsyncCloudClient
+
+
 class LoopClients:
     """
     The clients of one event loop.
@@ -57,8 +77,26 @@ class LoopClients:
     def __init__(self, on_secret: Callable[[str], object]) -> None:
         self._on_secret = on_secret
         self._clients: dict[Account, AsyncCloudClient] = {}
-        self._accounts: dict[str, tuple[float, Account]] = {}
+        self._known: dict[str, _Known] = {}
+        self._users: Counter[str] = Counter()
         self._locks: dict[str, asyncio.Lock] = {}
+
+    @asynccontextmanager
+    async def using(self, conn_id: str) -> AsyncIterator[None]:
+        """
+        Keep the sockets of a connection open from one request to the next, as long as somebody waits.
+
+        :param conn_id: Airflow connection.
+        """
+        self._users[conn_id] += 1
+        try:
+            yield
+        finally:
+            self._users[conn_id] -= 1
+            if not self._users[conn_id]:
+                del self._users[conn_id]
+                if known := self._known.get(conn_id):
+                    await self._keep_while_used(known.client)
 
     async def client(self, conn_id: str, look_up: Callable[[str], Awaitable[Account]]) -> AsyncCloudClient:
         """
@@ -67,25 +105,46 @@ class LoopClients:
         :param conn_id: Airflow connection.
         :param look_up: Reads the connection; one caller at a time does.
         """
+        if known := self._fresh(conn_id):
+            return known.client
         async with self._locks.setdefault(conn_id, asyncio.Lock()):
-            looked_up_at, account = self._accounts.get(conn_id, (0.0, None))
-            if account is None or time.monotonic() - looked_up_at > LOOKUP_SECONDS:
-                account = await look_up(conn_id)
-                self._accounts[conn_id] = (time.monotonic(), account)
+            if known := self._fresh(conn_id):
+                return known.client
+            client = await self._client_of(await look_up(conn_id))
+            before = self._known.get(conn_id)
+            self._known[conn_id] = _Known(time.monotonic(), client)
+            await self._keep_while_used(client)
+            if before is not None and before.client is not client:
+                await self._keep_while_used(before.client)
+            return client
+
+    def _fresh(self, conn_id: str) -> _Known | None:
+        known = self._known.get(conn_id)
+        return known if known and time.monotonic() - known.looked_up_at <= LOOKUP_SECONDS else None
+
+    async def _client_of(self, account: Account) -> AsyncCloudClient:
+        if account not in self._clients:
+            certificates = await asyncio.to_thread(_prepared, account)
+            # Another connection of the same account may have been faster.
             if account not in self._clients:
-                # Loading certificates takes tens of milliseconds of CPU, which would stall the loop.
-                certificates = await asyncio.to_thread(tls_context, account)
-                # Another connection of the same account may have been faster.
-                if account not in self._clients:
-                    around = Surroundings(on_secret=self._on_secret, user_agent=USER_AGENT)
-                    self._clients[account] = AsyncCloudClient(account, certificates, around)
-            return self._clients[account]
+                around = Surroundings(on_secret=self._on_secret, user_agent=USER_AGENT)
+                self._clients[account] = AsyncCloudClient(account, certificates, around)
+        return self._clients[account]
+
+    async def _keep_while_used(self, client: AsyncCloudClient) -> None:
+        """Let a client go whose account no connection has any more; requests under way end as if nothing had been."""
+        names = [conn_id for conn_id, known in self._known.items() if known.client is client]
+        if not names:
+            self._clients.pop(client.account, None)
+        await client.keep_connections(any(self._users[conn_id] for conn_id in names))
 
     async def close(self) -> None:
-        """Close all connections of the loop."""
-        for client in self._clients.values():
-            await client.close()
+        """Close all connections of the loop and forget the clients."""
+        clients = list(self._clients.values())
         self._clients.clear()
+        self._known.clear()
+        for client in clients:
+            await client.close()
 
 
 _by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopClients] = WeakKeyDictionary()
@@ -97,4 +156,8 @@ def loop_clients(on_secret: Callable[[str], object]) -> LoopClients:
 
     :param on_secret: Called with each token the moment it exists; the first caller's is kept.
     """
-    return _by_loop.setdefault(asyncio.get_running_loop(), LoopClients(on_secret))
+    loop = asyncio.get_running_loop()
+    clients = _by_loop.get(loop)
+    if clients is None:
+        clients = _by_loop[loop] = LoopClients(on_secret)
+    return clients

@@ -52,6 +52,13 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         exclusiveMinimum=0,
         maximum=1000,
     ),
+    "max_connections": _field(
+        "Connections per triggerer",
+        "Most connections that one triggerer keeps to the cloud for this account; 16 by default.",
+        type=["integer", "null"],
+        minimum=2,
+        maximum=1000,
+    ),
     "ca_bundle": _field(
         "CA bundle",
         "File with the certificates to trust, on every worker, triggerer and API server.",
@@ -80,11 +87,16 @@ CONFIG: dict[str, dict[str, Any]] = {
                 "float",
                 "5",
             ),
-            "poll_interval_seconds": _option("Shortest time between two polls of one task.", "float", "2"),
+            "poll_interval_seconds": _option(
+                "Shortest time between two polls of one task. Where nothing is known about tasks of its kind, the first "
+                "poll comes at twice this age.",
+                "float",
+                "0.8",
+            ),
             "max_poll_interval_seconds": _option(
                 "Longest time between two polls of one task; the interval grows with the age of the task.",
                 "float",
-                "30",
+                "600",
             ),
             "timeout_seconds": _option(
                 "How long a task waits for its cloud task before it cancels it.", "float", "3600"
@@ -159,6 +171,11 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "sensors": [{"integration-name": integration, "python-modules": [f"{root}.sensors.aspose_ocr"]}],
-        "triggers": [{"integration-name": integration, "python-modules": [f"{root}.triggers.aspose_ocr"]}],
+        "triggers": [
+            {
+                "integration-name": integration,
+                "python-modules": [f"{root}.triggers.aspose_ocr", f"{root}.triggers.start"],
+            }
+        ],
         "config": CONFIG,
     }

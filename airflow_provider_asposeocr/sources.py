@@ -20,7 +20,7 @@ from airflow_provider_asposeocr.api.filetypes import HEAD_BYTES, sniff
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.results import Result, fetched
 from airflow_provider_asposeocr.api.untrusted import shown
-from airflow_provider_asposeocr.storage import opened
+from airflow_provider_asposeocr.storage import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_CHUNK_BYTES = 1024 * 1024
 #: What storages call that which changes with a file's content, in the order of its worth.
 _VERSION_FIELDS = (
     ("etag", ("ETag", "etag")),
@@ -164,11 +163,11 @@ def _choose(ref: TaskRef, operation: Operation, results: tuple[Result, ...]) -> 
 def _download(uri: str, target: Path) -> tuple[int, str]:
     digest, size = hashlib.sha256(), 0
     try:
-        with opened(ObjectStoragePath(uri)) as stream, target.open("wb") as local:
-            while chunk := stream.read(_CHUNK_BYTES):
-                local.write(chunk)
-                digest.update(chunk)
-                size += len(chunk)
+        with target.open("wb") as local:
+            for piece in pieces(ObjectStoragePath(uri)):
+                local.write(piece)
+                digest.update(piece)
+                size += len(piece)
     except FileNotFoundError:
         raise SourceError(f"There is no file at the source {shown(uri, 300)!r}.") from None
     except IsADirectoryError:

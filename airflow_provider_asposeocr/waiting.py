@@ -9,7 +9,9 @@ cancelled.
 
 from __future__ import annotations
 
+import math
 import time
+from dataclasses import replace
 from datetime import timedelta
 from random import random
 from threading import Thread
@@ -28,7 +30,7 @@ from airflow_provider_asposeocr.api.errors import (
     WaitError,
     from_dict,
 )
-from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, failed_error
+from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, failed_error, has_ended
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.api.untrusted import shown
@@ -38,6 +40,7 @@ from airflow_provider_asposeocr.fields import check_choice, check_seconds, rende
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, cancel_if_running, poll_once
 from airflow_provider_asposeocr.kills import own_state, verdict, verdict_of_origin
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
+from airflow_provider_asposeocr.triggers.deadlines import BACKSTOP_SECONDS, deadline_of
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -54,10 +57,6 @@ else:
 CancelOnKill = Literal["last_try", "always", "never"]
 CANCEL_ON_KILL: tuple[CancelOnKill, ...] = ("last_try", "always", "never")
 
-#: Airflow's deferral timeout comes this long after our deadline; it is for the case that the triggerer is gone.
-BACKSTOP_SECONDS = 300.0
-#: Our deadline comes this long before Airflow's execution_timeout, to have time for the cancel.
-EXECUTION_TIMEOUT_MARGIN_SECONDS = 5.0
 #: Measured: LocalExecutor fails tasks whose trigger fires up to five seconds after the deferral.
 LOCAL_EXECUTOR_DELAY_SECONDS = 8.0
 #: Airflow ends the process five seconds after the signal of a kill.
@@ -102,14 +101,16 @@ def outcome_of(event: Any) -> tuple[TaskRef, AsposeOcrError | None]:
     :param event: What the trigger fired, or whatever arrived in its place.
     :return: The task, and why the wait failed if it did.
     :raises WaitError: if it is not an event of ours: a lost event is no success.
+    :raises AsposeOcrError: what the trigger says, if it has not even found out which task it is.
     """
     if not isinstance(event, dict) or event.get("status") not in ("completed", "failed"):
         raise WaitError(f"The trigger's event is missing or not understood: {shown(repr(event), 200)}.")
-    ref = parse_task_ref(event.get("task"))
-    if event["status"] == "completed":
-        return ref, None
     described = event.get("error")
-    return ref, from_dict(described if isinstance(described, dict) else {})
+    error = from_dict(described if isinstance(described, dict) else {})
+    if event["status"] == "failed" and event.get("task") is None:
+        raise error
+    ref = parse_task_ref(event.get("task"))
+    return ref, None if event["status"] == "completed" else error
 
 
 class WaitsForTask(_Operator):
@@ -132,6 +133,8 @@ class WaitsForTask(_Operator):
     execution_timeout: timedelta | None
     #: The task reference of a consumer.
     task: Any
+    #: Why it starts in a worker although it was asked to start in the triggerer.
+    starts_in_worker: str | None = None
 
     _running: TaskRef | None = None
     _client: CloudClient | None = None
@@ -153,14 +156,12 @@ class WaitsForTask(_Operator):
         return default_seconds(name) if value is None else float(value)
 
     def _plan(self, context: Context, now: float) -> PollPlan:
-        deadline_at = now + self._seconds("timeout_seconds")
+        airflow_ends_at = math.inf
         if self.execution_timeout is not None:
             # Airflow does not enforce it after a deferral, and elsewhere it leaves the cloud task running.
-            start = context["ti"].start_date.timestamp()
-            limit = start + self.execution_timeout.total_seconds() - EXECUTION_TIMEOUT_MARGIN_SECONDS
-            deadline_at = min(deadline_at, max(limit, now))
+            airflow_ends_at = context["ti"].start_date.timestamp() + self.execution_timeout.total_seconds()
         return PollPlan(
-            deadline_at=deadline_at,
+            deadline_at=deadline_of(now, self._seconds("timeout_seconds"), airflow_ends_at),
             poll_interval_seconds=self._seconds("poll_interval_seconds"),
             max_poll_interval_seconds=self._seconds("max_poll_interval_seconds"),
             error_budget_seconds=default_seconds("error_budget_seconds"),
@@ -174,6 +175,8 @@ class WaitsForTask(_Operator):
         :param context: Airflow's context.
         :param resume_method: Name of the method that goes on after a deferral.
         """
+        if self.starts_in_worker is not None:
+            self.log.info("start_from_trigger has no effect: %s.", self.starts_in_worker)
         client = self._watch(ref, context)
         name_map_index(context, ref.source_name)
         plan = self._plan(context, time.time())
@@ -188,18 +191,20 @@ class WaitsForTask(_Operator):
                 return self._settle(ref, following.error)
             step = following
         self._stop_if_killed(ref)
-        self._defer(ref, plan, resume_method)
+        self._defer(ref, replace(plan, seen_running_at=poller.seen_running_at), resume_method)
 
     def _defer(self, ref: TaskRef, plan: PollPlan, resume_method: str) -> NoReturn:
         now = time.time()
         trigger = AsposeOcrTaskTrigger(
-            task=ref.to_dict(),
+            reference=ref.to_dict(),
             deadline_at=plan.deadline_at,
             poll_interval_seconds=plan.poll_interval_seconds,
             max_poll_interval_seconds=plan.max_poll_interval_seconds,
             error_budget_seconds=plan.error_budget_seconds,
             fire_not_before_at=now + event_delay_seconds(),
             cancel_on_kill=self.cancel_on_kill,
+            seen_running_at=plan.seen_running_at,
+            deferred_at=now,
         )
         # The poller gives up at the retention's end at the latest.
         last = max(now, min(plan.deadline_at, ref.expires_at.timestamp()))
@@ -231,17 +236,19 @@ class WaitsForTask(_Operator):
 
     def _settle(self, ref: TaskRef, error: AsposeOcrError | None) -> None:
         """Take the end of a wait: return on success, otherwise cancel what still runs and raise."""
-        # Between the deadline and this moment lie a trigger event and a worker's start.
-        status = self._last_look(ref) if isinstance(error, TaskTimeoutError) else None
+        broken = error is not None and self._owns(ref) and not isinstance(error, TaskError)
+        # Between the last poll and this moment lie a trigger event and a worker's start.
+        status = self._last_look(ref) if broken or isinstance(error, TaskTimeoutError) else None
         if status is TaskStatus.COMPLETED:
             error = None
         if isinstance(error, TaskTimeoutError):
             # The trigger has cancelled it already, unless the wait was inline or the cloud did not answer.
-            if status is TaskStatus.NOT_EXIST or self._cancel("its deadline has passed"):
+            ended = status is not None and has_ended(ref, status, time.time())
+            if ended or self._cancel("its deadline has passed"):
                 self._over(ref)
         elif isinstance(error, TaskFailedError):
             self._over(ref)
-        elif error is not None and self._owns(ref) and not isinstance(error, TaskError):
+        elif error is not None and broken:
             if error.retryable and self._comes_back(ref):
                 self.log.warning("%s %s is left for the retry, which waits on.", ref.operation, ref.id)
             else:

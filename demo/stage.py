@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FOLDER = CHECKOUT / ".demo"
 EMULATOR_GRACE_SECONDS = 5.0
-# The default of 30 s suits a cloud that bills polls; the emulator is on the same machine and done in seconds.
+# The default of ten minutes suits a cloud that bills polls; the emulator is on the same machine and done in seconds.
 MAX_POLL_INTERVAL = {"AIRFLOW__ASPOSE_OCR__MAX_POLL_INTERVAL_SECONDS": "4"}
 # Most tasks of the demo only wait for an emulator; six slots keep both engines busy.
 PARALLELISM = 6

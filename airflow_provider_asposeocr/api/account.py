@@ -12,10 +12,10 @@ import os
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from requests import utils as requests_utils
-
 from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.api.operations import DEFAULT_BASE_URL, TOKEN_PATH
+
+DEFAULT_CONNECTIONS = 16
 
 
 def _is_http_url(url: str) -> bool:
@@ -43,6 +43,8 @@ class Account:
     :param connect_timeout_seconds: Longest wait for a connection.
     :param request_timeout_seconds: Longest wait for the next bytes of an answer. The vendor's SDKs wait 60 to 100.
     :param max_requests_per_second: Most status requests per second of one process; the vendor publishes no limit.
+    :param max_connections: Most connections of one triggerer, 2 or more; 16 are enough for hundreds of polls per second.
+        One of them is kept free for cancels and tokens.
     :raises InputError: if a URL is no http(s) URL, or if there are no credentials and this is no evaluation mode.
     """
 
@@ -56,6 +58,7 @@ class Account:
     connect_timeout_seconds: float = 10.0
     request_timeout_seconds: float = 60.0
     max_requests_per_second: float = 20.0
+    max_connections: int = DEFAULT_CONNECTIONS
 
     def __post_init__(self) -> None:
         for url in filter(None, (self.base_url, self.token_url)):
@@ -94,6 +97,8 @@ class Account:
     @property
     def certificates(self) -> str:
         """File or folder with the trusted certificates."""
+        from requests import utils as requests_utils  # here, because parsing a DAG needs no HTTP client
+
         environment = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
         return self.ca_bundle or environment or requests_utils.DEFAULT_CA_BUNDLE_PATH
 
@@ -106,5 +111,7 @@ class Account:
         """
         if self.proxy:
             return self.proxy
+        from requests import utils as requests_utils  # as above
+
         environment = requests_utils.get_environ_proxies(url)
         return requests_utils.select_proxy(url, environment) if environment else None

@@ -28,6 +28,7 @@ from airflow_provider_asposeocr.api.retrying import (
     RequestRetry,
     next_step,
 )
+from airflow_provider_asposeocr.api.status_reading import StatusReading
 from airflow_provider_asposeocr.api.tokens import TokenSlot, parse_token
 from airflow_provider_asposeocr.api.transports import AiohttpTransport, Take
 from airflow_provider_asposeocr.api.wire import Reading
@@ -67,33 +68,49 @@ class AsyncCloudClient:
         self._tokens = TokenSlot()
         self._renewal = asyncio.Lock()
         self._pacer = Pacer(account.max_requests_per_second)
+        # However slowly the cloud answers polls, one connection is free for a cancel or a token.
+        self._polls = asyncio.Semaphore(max(1, account.max_connections - 1))
         self._status_refused = False
 
-    async def status(self, operation: str, id: str, retry: RequestRetry | None = None) -> TaskState:
+    async def status(
+        self, operation: str, id: str, retry: RequestRetry | None = None, *, ahead: bool = False
+    ) -> TaskState:
         """
         Read the status of a task as :meth:`.client.CloudClient.status` does, at most so many times per second.
 
         :param operation: Name of the operation that submitted it.
         :param id: The task's id.
         :param retry: How the request is repeated.
+        :param ahead: Whether to ask at once, ahead of pace, pause and queue, as :meth:`cancel` does. For the look before
+            a cancel: whoever cancels without an answer may throw a result away that is paid for.
         :return: The state; ``NotExist`` is a state too.
         """
-        await self._sleep(self._pacer.reserve(self._around.clock()))
+        if ahead:
+            return await self._status(operation, id, retry)
+        request = protocol.status_request(self.account, find_operation(operation), id)
+        self._heed_pause(request)
+        if seconds := self._pacer.reserve(self._around.clock()):
+            await self._sleep(seconds)
+        async with self._polls:
+            self._heed_pause(request)
+            return await self._status(operation, id, retry)
+
+    async def _status(self, operation: str, id: str, retry: RequestRetry | None) -> TaskState:
         row = find_operation(operation)
         if not self._status_refused or row.needs_token:
             try:
-                return await self._read(protocol.status_request(self.account, row, id), retry)
+                request = protocol.status_request(self.account, row, id)
+                return await self._read(request, StatusReading(), retry)
             except AccessDeniedError:
                 if row.needs_token:
                     raise
                 self._status_refused = True
-        return await self._read(
-            protocol.fetch_request(self.account, row, id, "status"), retry, status_is_enough=True
-        )
+        elsewhere = protocol.fetch_request(self.account, row, id, "status")
+        return await self._read(elsewhere, Reading(status_is_enough=True), retry)
 
     async def cancel(self, operation: str, id: str, retry: RequestRetry | None = None) -> None:
         """
-        Remove a task from the cloud's queue, ahead of all waiting status requests.
+        Remove a task from the cloud's queue, ahead of all waiting status requests and in spite of any pause.
 
         :param operation: Name of the operation that submitted it.
         :param id: The task's id.
@@ -101,14 +118,25 @@ class AsyncCloudClient:
         """
         await self._call(protocol.cancel_request(self.account, find_operation(operation), id), retry=retry)
 
+    async def keep_connections(self, kept: bool) -> None:
+        """
+        Choose whether connections outlive the requests under way; token and pace always do.
+
+        :param kept: Whether somebody will ask again soon.
+        """
+        await self._transport.keep_connections(kept)
+
     async def close(self) -> None:
-        """Close kept connections."""
+        """Close kept connections, those in use as well."""
         await self._transport.close()
 
+    def _heed_pause(self, request: Request) -> None:
+        if held := self._pacer.held_seconds(self._around.clock()):
+            raise protocol.held_back_error(request, held)
+
     async def _read(
-        self, request: Request, retry: RequestRetry | None, status_is_enough: bool = False
+        self, request: Request, reading: StatusReading | Reading, retry: RequestRetry | None
     ) -> TaskState:
-        reading = Reading(status_is_enough=status_is_enough)
         try:
             await self._call(request, reading.begin, retry)
             return reading.state()
@@ -136,17 +164,23 @@ class AsyncCloudClient:
                 case Accept(answer):
                     return answer
                 case GiveUp(error):
-                    if error.http_status == 429:
-                        self._pacer.pause(around.clock(), error.retry_after_seconds)
+                    self._pause_all(request, error)
                     raise error
                 case RenewToken():
                     token, renewed = await self._token(refused=token), True
                 case Again(seconds, error):
+                    self._pause_all(request, error)
                     log.warning("%s Next attempt in %.1f s.", error.message, seconds)
                     await self._sleep(seconds)
                     attempt += 1
 
+    def _pause_all(self, request: Request, error: AsposeOcrError) -> None:
+        if protocol.asks_all_to_wait(request, error):
+            self._pacer.pause(self._around.clock(), error.retry_after_seconds)
+
     async def _token(self, refused: str | None = None) -> str:
+        if token := self._tokens.usable(self._around.clock(), refused):
+            return token.value
         async with self._renewal:
             token = self._tokens.usable(self._around.clock(), refused)
             if token is None:

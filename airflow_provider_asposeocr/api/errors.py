@@ -221,6 +221,8 @@ class RateLimitedError(RequestError):
     """The cloud answered 429."""
 
     retryable = True
+    #: Whether nothing was sent, because the cloud has asked another request of the connection to come back later.
+    held_back = False
     remedy = "Let fewer tasks run at once, for example through an Airflow pool."
 
 

@@ -1,14 +1,17 @@
 """
 How many status requests a process makes per second.
 
-Invariant: no I/O and no clock; whoever asks gets a number of seconds to wait. After a 429 all waits of the account
-pause, not only the one that met it.
+Invariant: no I/O and no clock; whoever asks gets a number of seconds. Where the cloud asks one wait to come back later,
+that holds for all waits of the account, those included that have a moment reserved already. A clock that is set back
+makes nobody wait longer.
 """
 
 from __future__ import annotations
 
 #: Pause after a 429 that does not say how long.
 USUAL_PAUSE_SECONDS = 5.0
+#: Longest pause for all: the longest that the vendor documents, its lock-out. One odd answer must not end all waits.
+LONGEST_PAUSE_SECONDS = 600.0
 
 
 class Pacer:
@@ -21,6 +24,8 @@ class Pacer:
     def __init__(self, per_second: float) -> None:
         self._gap_seconds = 1.0 / per_second
         self._next_at = 0.0
+        self._paused_until = 0.0
+        self._now = 0.0
 
     def reserve(self, now: float) -> float:
         """
@@ -29,6 +34,7 @@ class Pacer:
         :param now: Seconds since the epoch.
         :return: Seconds to wait until then.
         """
+        self._heed_clock(now)
         at = max(now, self._next_at)
         self._next_at = at + self._gap_seconds
         return at - now
@@ -38,6 +44,25 @@ class Pacer:
         Let nobody through for a while.
 
         :param now: Seconds since the epoch.
-        :param seconds: How long the cloud asks to wait, if it says so.
+        :param seconds: How long the cloud asks to wait, if it says so; ten minutes of it are heeded.
         """
-        self._next_at = max(self._next_at, now + (USUAL_PAUSE_SECONDS if seconds is None else seconds))
+        self._heed_clock(now)
+        length = USUAL_PAUSE_SECONDS if seconds is None else min(seconds, LONGEST_PAUSE_SECONDS)
+        self._paused_until = max(self._paused_until, now + length)
+
+    def held_seconds(self, now: float) -> float:
+        """
+        Say how long nobody may ask.
+
+        :param now: Seconds since the epoch.
+        :return: The rest of the pause; 0 where there is none.
+        """
+        self._heed_clock(now)
+        return max(0.0, self._paused_until - now)
+
+    def _heed_clock(self, now: float) -> None:
+        if now < self._now:
+            back = self._now - now
+            self._next_at -= back
+            self._paused_until -= back
+        self._now = now

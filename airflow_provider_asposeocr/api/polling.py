@@ -2,19 +2,21 @@
 When to ask for a task's status again, and when to stop.
 
 Invariant: the worker that waits inline, the trigger and the sensor in poke mode all ask this module, so that they
-cannot drift apart. Time is a parameter and always the wall clock in seconds since the epoch: a plan is stored in the
-metadata database and goes on in another process.
+cannot drift apart; the ages at which they ask come from :mod:`.schedules`. Time is a parameter and always the wall
+clock in seconds since the epoch: a plan is stored in the metadata database and goes on in another process.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import (
     AccessDeniedError,
     AsposeOcrError,
+    RateLimitedError,
     TaskExpiredError,
     TaskFailedError,
     TaskTimeoutError,
@@ -22,16 +24,18 @@ from airflow_provider_asposeocr.api.errors import (
     UnknownStatusError,
 )
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
+from airflow_provider_asposeocr.api.schedules import Geometric, Limits
 
 if TYPE_CHECKING:
+    from airflow_provider_asposeocr.api.durations import Entry
     from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
     from airflow_provider_asposeocr.api.retrying import Random
+    from airflow_provider_asposeocr.api.schedules import Schedule
 
-#: Part of a task's age to wait until the next poll: a result is noticed late by at most a quarter of its duration,
-#: and the number of polls grows with the logarithm of the duration (polls may be billed; nobody knows).
-GROWTH = 0.25
 #: Each wait is multiplied by a random number between these.
-SHORTEST_JITTER, LONGEST_JITTER = 0.8, 1.2
+SHORTEST_JITTER, LONGEST_JITTER = 0.9, 1.1
+#: A poll that failed says nothing about the task, so that the next one need not wait for the task's sake.
+LONGEST_AFTER_FAILURE_SECONDS = 30.0
 #: A fresh task may not be known at once to every server behind the cloud's gateway; nothing documents that it is.
 YOUNG_SECONDS = 15.0
 #: A fresh token refused once in a wait that went well so far may have expired on the way; for longer it is a refusal.
@@ -44,23 +48,36 @@ class PollPlan:
     The cadence and the limits of one wait.
 
     :param deadline_at: When to give up, in seconds since the epoch.
-    :param poll_interval_seconds: Shortest time between two polls.
+    :param poll_interval_seconds: Shortest time between two polls, and from the submit to the first one. The default
+        lets a task of two seconds be noticed after two and a half.
     :param max_poll_interval_seconds: Longest time between two polls; the interval grows with the age of the task.
     :param error_budget_seconds: How long polls may fail in a row. The default outlasts the ten minutes of the vendor's
         lock-out, the longest pause that the vendor documents.
+    :param not_before_at: Earliest moment at which it is of use to know, in seconds since the epoch; no poll comes
+        before it. The default is no such moment.
+    :param seen_running_at: When the task was last seen running, by whoever waited before, in seconds since the epoch.
+        The default means that nobody has seen it.
     """
 
     deadline_at: float
-    poll_interval_seconds: float = 2.0
-    max_poll_interval_seconds: float = 30.0
+    poll_interval_seconds: float = 0.8
+    max_poll_interval_seconds: float = 600.0
     error_budget_seconds: float = 900.0
+    not_before_at: float = 0.0
+    seen_running_at: float = 0.0
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Ask again after this time."""
+    """
+    Ask again after this time.
+
+    :param seconds: The time.
+    :param asked_seconds: How much of it the cloud has asked for; 0 where it left it to us.
+    """
 
     seconds: float
+    asked_seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -81,13 +98,20 @@ class Poller:
     :param ref: The task.
     :param plan: Cadence and limits.
     :param random: Source of jitter.
+    :param entry: What is known about tasks like this one, which also learns from this wait; by default nothing is.
     """
 
-    def __init__(self, ref: TaskRef, plan: PollPlan, random: Random) -> None:
+    def __init__(self, ref: TaskRef, plan: PollPlan, random: Random, entry: Entry | None = None) -> None:
         self._ref = ref
         self._plan = plan
+        self._limits = Limits(plan.poll_interval_seconds, plan.max_poll_interval_seconds)
         self._random = random
+        self._entry = entry
         self._failing_since: float | None = None
+        #: Whether the wait began when its first poll was overdue.
+        self._late = False
+        #: When the task was last seen running, in seconds since the epoch; 0 = not yet.
+        self.seen_running_at = plan.seen_running_at
         #: The cloud forgets the task at that moment, so that waiting longer is in vain.
         self.deadline_at = min(plan.deadline_at, ref.expires_at.timestamp())
 
@@ -95,14 +119,16 @@ class Poller:
         """
         Return the time until the first poll.
 
-        A task that has just been submitted is left alone for one interval. An older one may be done already, and
-        whoever comes to it late should not wait longer because of that.
+        A task that is fresh, for its kind, is left alone. An older one may be done already, and whoever comes to it
+        late should not wait longer because of that.
 
         :param now: Seconds since the epoch.
         """
-        age = max(0.0, now - self._ref.submitted_epoch)
-        wait = self._plan.poll_interval_seconds * self._jitter() - age
-        return Wait(max(0.0, min(wait, self.deadline_at - now)))
+        last = self._age(self.seen_running_at) if self.seen_running_at else 0.0
+        due = last + (self._schedule().next_age(last) - last) * self._jitter()
+        left = due - self._age(now)
+        self._late = left <= 0
+        return self._until(now, left)
 
     def on_state(self, state: TaskState, now: float) -> Wait | Finished:
         """
@@ -115,11 +141,13 @@ class Poller:
         self._failing_since = None
         status = known_status(self._ref, state)
         if status is TaskStatus.COMPLETED:
+            self._learn(now)
             return Finished()
         if status is TaskStatus.ERROR:
             return Finished(failed_error(self._ref, state))
         if status is TaskStatus.NOT_EXIST:
             return self._on_not_exist(now)
+        self.seen_running_at = now
         return self._unless_late(now)
 
     def on_error(self, error: AsposeOcrError, now: float) -> Wait | Finished:
@@ -129,6 +157,9 @@ class Poller:
         :param error: Why.
         :param now: Seconds since the epoch.
         """
+        if isinstance(error, RateLimitedError) and error.held_back:
+            # Not a poll that failed: none was made.
+            return self._unless_late(now, LONGEST_AFTER_FAILURE_SECONDS, error.retry_after_seconds or 0.0)
         denied = isinstance(error, AccessDeniedError)
         if not (error.retryable or denied):
             return Finished(error)
@@ -137,28 +168,55 @@ class Poller:
         budget = self._plan.error_budget_seconds
         if now - self._failing_since >= (min(budget, DENIED_SECONDS) if denied else budget):
             return Finished(error)
-        return self._unless_late(now, error.retry_after_seconds or 0.0)
+        return self._unless_late(now, LONGEST_AFTER_FAILURE_SECONDS, error.retry_after_seconds or 0.0)
 
     def _on_not_exist(self, now: float) -> Wait | Finished:
         age = now - self._ref.submitted_epoch
         if age < YOUNG_SECONDS:
-            return self._unless_late(now)
+            return self._unless_late(now, LONGEST_AFTER_FAILURE_SECONDS)
         return Finished(gone_error(self._ref, now))
 
-    def _unless_late(self, now: float, at_least_seconds: float = 0.0) -> Wait | Finished:
+    def _unless_late(
+        self, now: float, at_most_seconds: float = math.inf, asked_seconds: float = 0.0
+    ) -> Wait | Finished:
         if now < self.deadline_at:
-            return self._wait(now, at_least_seconds)
+            return self._wait(now, at_most_seconds, asked_seconds)
+        return self.late(now)
+
+    def late(self, now: float) -> Finished:
+        """
+        Return the end of a wait whose deadline has passed.
+
+        :param now: Seconds since the epoch.
+        """
         waited = now - self._ref.submitted_epoch
         text = f"{self._ref.operation} was not done {waited:.0f} s after its submit, which is the deadline."
         return Finished(TaskTimeoutError(text).about(self._ref.operation, self._ref.id))
 
-    def _wait(self, now: float, at_least_seconds: float = 0.0) -> Wait:
-        age = max(0.0, now - self._ref.submitted_epoch)
-        shortest, longest = self._plan.poll_interval_seconds, self._plan.max_poll_interval_seconds
-        interval = min(max(age * GROWTH, shortest), max(longest, shortest))
+    def _wait(self, now: float, at_most_seconds: float, asked_seconds: float) -> Wait:
+        age = self._age(now)
+        interval = self._schedule().next_age(age) - age
+        shorter = max(at_most_seconds, self._plan.poll_interval_seconds)
         # Mapped tasks start together; without jitter they would poll together for ever.
-        seconds = max(interval * self._jitter(), at_least_seconds)
-        return Wait(max(0.0, min(seconds, self.deadline_at - now)))
+        longest = max(self._plan.max_poll_interval_seconds, self._plan.poll_interval_seconds)
+        return self._until(now, min(min(interval, shorter) * self._jitter(), longest), asked_seconds)
+
+    def _until(self, now: float, seconds: float, asked_seconds: float = 0.0) -> Wait:
+        seconds = max(seconds, asked_seconds, self._plan.not_before_at - now)
+        return Wait(max(0.0, min(seconds, self.deadline_at - now)), asked_seconds)
+
+    def _schedule(self) -> Schedule:
+        return self._entry.schedule(self._limits) if self._entry is not None else Geometric(self._limits)
+
+    def _learn(self, now: float) -> None:
+        if self._entry is None:
+            return
+        seen = self.seen_running_at
+        self._entry.observe(self._age(seen) if seen else 0.0, self._age(now), late=self._late and not seen)
+
+    def _age(self, at: float) -> float:
+        # Clocks of two machines: a task may seem to come from the future.
+        return max(0.0, at - self._ref.submitted_epoch)
 
     def _jitter(self) -> float:
         return SHORTEST_JITTER + (LONGEST_JITTER - SHORTEST_JITTER) * self._random()

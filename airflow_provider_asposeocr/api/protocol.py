@@ -259,6 +259,37 @@ def about_task(request: Request, error: errors.AsposeOcrError) -> errors.AsposeO
     return error.about(request.operation, request.task_id)
 
 
+def held_back_error(request: Request, seconds: float) -> errors.RateLimitedError:
+    """
+    Say that a request was not sent because the cloud has asked another one to come back later.
+
+    :param request: What was to be asked.
+    :param seconds: How long that still holds.
+    """
+    asked = f"the cloud asks all requests of this connection to wait, for another {seconds:.0f} s"
+    error = errors.RateLimitedError(
+        _described(request, asked),
+        operation=request.operation,
+        task_id=request.task_id,
+        retry_after_seconds=seconds,
+        billed=_billed_before(request),
+    )
+    error.held_back = True
+    return error
+
+
+def asks_all_to_wait(request: Request, error: errors.AsposeOcrError) -> bool:
+    """
+    Tell whether a refusal is about everybody's pace and not about one request.
+
+    :param request: What was asked. What the token endpoint says is about the credentials: tokens go on being good.
+    :param error: What the answer means.
+    """
+    if request.kind == "token":
+        return False
+    return error.http_status == 429 or (error.http_status == 503 and error.retry_after_seconds is not None)
+
+
 def failure_error(request: Request, failure: Failure) -> errors.AsposeOcrError:
     """
     Say what a missing answer means.

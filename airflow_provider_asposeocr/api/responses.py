@@ -169,6 +169,7 @@ class TaskRef(BaseModel):
     :param submitted_at: When it was submitted; results expire 24 hours later.
     :param conn_id: Airflow connection whose account owns the task.
     :param source_name: Name of the file that went in, without folders; names of results are made from it.
+    :param source_bytes: Size of the document that went in; how long a task takes is learned by it.
     :param dag_id: Where it came from, as the other three.
     """
 
@@ -179,6 +180,7 @@ class TaskRef(BaseModel):
     submitted_at: AwareDatetime
     conn_id: str
     source_name: str | None = None
+    source_bytes: Annotated[int, Field(ge=0)] | None = None
     dag_id: str | None = None
     run_id: str | None = None
     task_id: str | None = None

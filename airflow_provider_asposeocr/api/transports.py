@@ -3,25 +3,26 @@ The two thin transports: requests in a worker, aiohttp in the triggerer.
 
 Invariant: a transport sends one request once and says what came of it; it decides nothing. Neither follows
 redirects (a bearer token must not travel) nor reads ``.netrc`` (an entry there would replace our header), and both
-take proxy and certificates from the account.
+take proxy and certificates from the account. Each imports its library when it is made and used: that is most of what
+an import of this package would cost, parsing a DAG needs neither, and a worker or a triggerer needs one.
 """
 
 from __future__ import annotations
 
 import ssl
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import aiohttp
-import requests
-import urllib3
 
 from airflow_provider_asposeocr.api.errors import CertificateError
 from airflow_provider_asposeocr.api.protocol import Answer, Failure, Request, is_success
 from airflow_provider_asposeocr.api.wire import FileBody, TextBody
 
 if TYPE_CHECKING:
+    import aiohttp
+    import requests
+
     from airflow_provider_asposeocr.api.account import Account
 
 #: Takes the body of a successful answer; returns whether it wants more of it.
@@ -95,6 +96,8 @@ class RequestsTransport:
 
     @staticmethod
     def _new_session() -> requests.Session:
+        import requests
+
         session = requests.Session()
         session.trust_env = False
         return session
@@ -102,6 +105,9 @@ class RequestsTransport:
     def _exchange(
         self, session: requests.Session, request: Request, token: str | None, take: Take | None
     ) -> Answer | Failure:
+        import requests
+        import urllib3
+
         proxy = self._account.proxy_for(request.url)
         kept = _Kept()
         try:
@@ -137,6 +143,9 @@ def _is_certificate_problem(error: BaseException) -> bool:
 
 def _never_connected(error: requests.exceptions.RequestException) -> bool:
     """Whether the failure happened before there was a connection to send over."""
+    import requests
+    import urllib3
+
     if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError):
         return True
     reason = getattr(error.args[0] if error.args else None, "reason", None)
@@ -173,16 +182,30 @@ class AiohttpTransport:
     def __init__(self, account: Account, user_agent: str, certificates: ssl.SSLContext) -> None:
         self._account = account
         self._user_agent = user_agent
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=16, ssl=certificates),
-            timeout=aiohttp.ClientTimeout(
-                total=None,
-                sock_connect=account.connect_timeout_seconds,
-                sock_read=account.request_timeout_seconds,
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-        )
+        self._certificates = certificates
+        self._session: aiohttp.ClientSession | None = None
+        self._under_way = 0
+        self._kept = True
+        # Chosen once: reading the whole environment takes longer than sending a poll.
+        self._proxy = account.proxy_for(account.base_url)
+        self._token_proxy = account.proxy_for(account.issuer_url)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        import aiohttp
+
+        if self._session is None:
+            account = self._account
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=account.max_connections, ssl=self._certificates),
+                timeout=aiohttp.ClientTimeout(
+                    total=None,
+                    sock_connect=account.connect_timeout_seconds,
+                    sock_read=account.request_timeout_seconds,
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+            )
+        return self._session
 
     async def exchange(
         self, request: Request, token: str | None, take: Take | None = None
@@ -195,14 +218,24 @@ class AiohttpTransport:
         :param take: Takes the body of a successful answer as it comes in; by default its first 64 KiB are kept.
         :return: The answer, or how it failed.
         """
+        self._under_way += 1
+        try:
+            return await self._exchange(request, token, take)
+        finally:
+            self._under_way -= 1
+            await self._close_unless_needed()
+
+    async def _exchange(self, request: Request, token: str | None, take: Take | None) -> Answer | Failure:
+        import aiohttp
+
         kept = _Kept()
         try:
-            async with self._session.request(
+            async with self._opened().request(
                 request.method,
                 request.url,
                 headers=_headers(request, token, self._user_agent),
                 data=request.body,
-                proxy=self._account.proxy_for(request.url),
+                proxy=self._token_proxy if request.kind == "token" else self._proxy,
                 allow_redirects=False,
             ) as response:
                 consume = take if take is not None and is_success(response.status) else kept.take
@@ -220,22 +253,53 @@ class AiohttpTransport:
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             return Failure(sent=True, detail=f"{type(error).__name__}: {error}")
 
+    async def keep_connections(self, kept: bool) -> None:
+        """
+        Choose whether connections outlive the requests under way.
+
+        :param kept: Whether somebody will ask again soon. A later request opens what it needs.
+        """
+        self._kept = kept
+        await self._close_unless_needed()
+
+    async def _close_unless_needed(self) -> None:
+        if not self._kept and not self._under_way:
+            await self.close()
+
     async def close(self) -> None:
-        """Close kept connections."""
-        await self._session.close()
+        """Close kept connections, those in use as well."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+
+#: By file, with its time and size: a bundle that was replaced is loaded by the next client.
+_contexts: dict[str, tuple[tuple[int, int], ssl.SSLContext]] = {}
+_contexts_lock = threading.Lock()
 
 
 def tls_context(account: Account) -> ssl.SSLContext:
     """
-    Load the account's trusted certificates.
+    Load the account's trusted certificates, unless this process has done so already.
 
     :param account: Names the file; the same one that requests uses.
     :raises CertificateError: if it cannot be read or holds none.
     """
     trusted = Path(account.certificates)
     try:
-        if trusted.is_dir():
-            return ssl.create_default_context(capath=str(trusted))
-        return ssl.create_default_context(cafile=str(trusted))
+        found = trusted.stat()
+        version = (found.st_mtime_ns, found.st_size)
+        with _contexts_lock:
+            known, context = _contexts.get(str(trusted), (None, None))
+            if context is None or known != version:
+                context = _loaded(trusted)
+                _contexts[str(trusted)] = version, context
+            return context
     except OSError as error:
         raise CertificateError(f"No certificates can be read from {str(trusted)!r}: {error}.") from None
+
+
+def _loaded(trusted: Path) -> ssl.SSLContext:
+    if trusted.is_dir():
+        return ssl.create_default_context(capath=str(trusted))
+    return ssl.create_default_context(cafile=str(trusted))

@@ -19,6 +19,7 @@ from airflow_provider_asposeocr.api.errors import (
     SourceError,
     UnexpectedResponseError,
 )
+from airflow_provider_asposeocr.api.json_strings import plain, string_end, whole_escapes
 from airflow_provider_asposeocr.api.responses import TaskState, parse_state
 from airflow_provider_asposeocr.api.untrusted import shown
 
@@ -100,6 +101,15 @@ def _unescape(match: re.Match[bytes]) -> bytes:
     return bytes([int(match[1], 16)]) if match[1] else {b"/": b"/"}.get(match[2], b"")
 
 
+def _unescaped(chunk: bytes) -> bytes:
+    # Two in a row are one that is meant, which base64 has not; below it would pass for the beginning of an escape.
+    if b"\\\\" in chunk:
+        raise ResultCorruptError("A result is not base64: it has a backslash.")
+    # What .NET and PHP write, in one go: up to one character in 64 is escaped.
+    chunk = chunk.replace(rb"\u002B", b"+").replace(rb"\/", b"/")
+    return _UNICODE_ESCAPE.sub(_unescape, chunk) if b"\\" in chunk else chunk
+
+
 class Base64Decoder:
     r"""
     Decode the inside of a JSON string that is base64, chunk by chunk.
@@ -122,7 +132,7 @@ class Base64Decoder:
         :raises ResultCorruptError: if that is not base64.
         """
         if b"\\" in chunk:
-            chunk = _UNICODE_ESCAPE.sub(_unescape, chunk)
+            chunk = _unescaped(chunk)
         text = self._rest + chunk.translate(None, _BLANKS)
         whole = len(text) // 4 * 4
         self._rest = text[whole:]
@@ -161,17 +171,6 @@ class _Discard:
 
 
 _STRUCTURE = re.compile(rb'["{}\[\]:,]')
-_STRING_END = re.compile(rb'["\\]')
-
-
-def _plain(text: bytes) -> bytes:
-    """Return the inside of a JSON string without its escapes; as it is where it makes no sense."""
-    if b"\\" not in text:
-        return text
-    try:
-        return str(json.loads(b'"%s"' % text)).encode("utf-8", "replace")
-    except ValueError:
-        return text
 
 
 class ResponseReader:
@@ -265,20 +264,15 @@ class ResponseReader:
 
     def _inside_string(self, view: bytes, at: int) -> int:
         """Take bytes of a string up to its end or up to the next escape that is not complete."""
-        match = _STRING_END.search(view, at)
-        while match is not None and match[0] == b"\\":
-            length = 6 if view[match.end() : match.end() + 1] == b"u" else 2
-            if match.start() + length > len(view):
-                self._take(view[at : match.start()])
-                self._pending = view[match.start() :]
-                return len(view)
-            match = _STRING_END.search(view, match.start() + length)
-        if match is None:
-            self._take(view[at:])
+        end = string_end(view, at)
+        if end < 0:
+            whole = whole_escapes(view, at)
+            self._take(view[at:whole])
+            self._pending = view[whole:]
             return len(view)
-        self._take(view[at : match.start()])
+        self._take(view[at:end])
         self._end_string()
-        return match.end()
+        return end + 1
 
     def _take(self, part: bytes) -> None:
         if self._decoder is not None:
@@ -294,7 +288,7 @@ class ResponseReader:
             self._decoder.close()
             self._decoder = None
             return
-        text, self._string = _plain(bytes(self._string or b"")), None
+        text, self._string = plain(bytes(self._string or b"")), None
         self._rest += b'"'
         if not self._path:
             return

@@ -68,6 +68,12 @@ class Options(BaseModel):
     lockout_seconds: int = Field(
         600, ge=1, description="length of the lock-out, and its Retry-After (documented: 600)"
     )
+    canned_picture_bytes: int = Field(
+        0,
+        ge=0,
+        description="size up to which the canned engine fills its pictures with noise, for benchmarks of large results"
+        " (default: none)",
+    )
     data_dir: Path | None = Field(
         None,
         description="folder for inputs and results; a new folder is made inside it and removed at the end"

@@ -48,7 +48,7 @@ def make_worker(options: Options) -> Worker:
     if options.engine == "canned":
         from airflow_provider_asposeocr.emulator.engines.canned import CannedWorker
 
-        return CannedWorker()
+        return CannedWorker(options.canned_picture_bytes)
     from airflow_provider_asposeocr.emulator import workshop
 
     return workshop.make_worker(options.engine, max_pages=options.max_pages, max_pixels=options.max_pixels)

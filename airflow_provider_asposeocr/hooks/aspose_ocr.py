@@ -20,8 +20,9 @@ from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from airflow_provider_asposeocr import sources, storage
-from airflow_provider_asposeocr.api.account import Account
+from airflow_provider_asposeocr.api.account import DEFAULT_CONNECTIONS, Account
 from airflow_provider_asposeocr.api.client import CloudClient, find_operation
+from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
     InputError,
@@ -87,6 +88,19 @@ def _positive(name: str, value: Any) -> float:
     return number
 
 
+def _connections(extra: Mapping[str, Any]) -> int:
+    value = extra.get("max_connections")
+    if value in (None, ""):
+        return DEFAULT_CONNECTIONS
+    number = _positive("max_connections", value)
+    if number < 2 or not number.is_integer():
+        # One is kept free for cancels and tokens, so that with a single one no poll would ever be made.
+        raise InputError(
+            f"max_connections in the connection's extras is {shown(value, 60)!r}, not 2 or more."
+        )
+    return int(number)
+
+
 def _extras(conn: Connection) -> dict[str, Any]:
     # Not conn.extra_dejson: it takes broken extras for none, and calls the supervisor synchronously.
     with suppress(ValueError):
@@ -123,6 +137,7 @@ def account_of(conn: Connection) -> Account:
         trial=str(extra.get("evaluation_mode") or "").lower() in ("true", "1", "yes", "on"),
         ca_bundle=extra.get("ca_bundle") or None,
         proxy=extra.get("proxy") or None,
+        max_connections=_connections(extra),
         **numbers,
     )
 
@@ -238,6 +253,7 @@ class AsposeOcrHook(BaseHook):
             submitted_at=submitted.submitted_at,
             conn_id=self.aspose_ocr_conn_id,
             source_name=document.name,
+            source_bytes=document.size_bytes,
             **_origin(),
         )
         self.log.info(
@@ -295,13 +311,23 @@ class AsposeOcrHook(BaseHook):
             if isinstance(following, Finished):
                 break
             step = following
-        if isinstance(following.error, TaskTimeoutError):
-            try:
-                client.cancel(ref.operation, ref.id)
-            except AsposeOcrError as error:
-                self.log.warning("Could not cancel %s %s: %s", ref.operation, ref.id, error.message)
+        if isinstance(following.error, TaskTimeoutError) and self._is_done_after_all(client, ref):
+            return
         if following.error is not None:
             raise following.error
+
+    def _is_done_after_all(self, client: CloudClient, ref: TaskRef) -> bool:
+        """Cancel at the deadline, unless the task is completed: the poll that noticed the time may have failed."""
+        try:
+            status = client.status(ref.operation, ref.id, ONCE).status
+        except AsposeOcrError:
+            status = None  # Nobody comes after to cancel it.
+        try:
+            if status is None or not has_ended(ref, status, time.time()):
+                client.cancel(ref.operation, ref.id)
+        except AsposeOcrError as error:
+            self.log.warning("Could not cancel %s %s: %s", ref.operation, ref.id, error.message)
+        return status is TaskStatus.COMPLETED
 
     def fetch(self, task: Any) -> list[FetchedResult]:
         """

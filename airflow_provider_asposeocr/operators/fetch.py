@@ -20,6 +20,7 @@ from airflow_provider_asposeocr.api.results import fetched
 from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.fields import check_choice, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+from airflow_provider_asposeocr.starting import arrange_start
 from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
     :param inline_text_bytes: Largest text result in bytes that is put into the manifest too; 0, the default, = none,
         because XCom lives in the metadata database.
     :param deferrable: Whether to wait in the triggerer; by default ``[operators] default_deferrable``.
+    :param start_from_trigger: Whether the wait begins in the triggerer, without a worker before it (Airflow 3.3,
+        ``deferrable=True``); by default it does not, because a result that is there already takes longer so.
     :param inline_wait_seconds: As of :class:`.AsposeOcrSubmitOperator`, like the parameters below.
     :param poll_interval_seconds: Shortest time between two polls.
     :param max_poll_interval_seconds: Longest time between two polls.
@@ -53,7 +56,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
     :param cancel_on_kill: Whether killing the task cancels the cloud task, if that still runs.
     :return: The manifest: JSON with ``task``, ``response_status_code``, ``messages``, ``warnings``, ``shortfall`` and
         ``results``, each with ``type``, ``uri``, ``bytes``, ``sha256`` and ``skipped``.
-    :raises ValueError: at parse time, if a number or a policy makes no sense.
+    :raises ValueError: at parse time, if a number or a policy makes no sense, or the triggerer could not find ``task``.
     """
 
     template_fields: Sequence[str] = ("task", "destination", "file_stem")
@@ -69,6 +72,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         on_incomplete: OnIncomplete = "fail",
         inline_text_bytes: int = 0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        start_from_trigger: bool = False,
         inline_wait_seconds: float | None = None,
         poll_interval_seconds: float | None = None,
         max_poll_interval_seconds: float | None = None,
@@ -98,6 +102,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
             or inline_text_bytes < 0
         ):
             raise ValueError(f"inline_text_bytes must be a number of bytes, not {inline_text_bytes!r}")
+        arrange_start(self, start_from_trigger, "task", task)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """

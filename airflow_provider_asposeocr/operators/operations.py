@@ -18,6 +18,7 @@ from airflow_provider_asposeocr.api.settings import validate_settings
 from airflow_provider_asposeocr.fields import rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.operators.submit import KNOWN_AT_PARSE_TIME, AsposeOcrSubmitOperator
+from airflow_provider_asposeocr.starting import may_be_reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,12 +62,19 @@ class AsposeOcrRecognizeRegionsOperator(AsposeOcrSubmitOperator):
     template_fields: Sequence[str] = (*AsposeOcrSubmitOperator.template_fields, "regions")
 
     def __init__(self, *, regions: Any = None, **kwargs: Any) -> None:
+        self.regions = regions  # first, because what the triggerer waits for may be here
         super().__init__(operation="RecognizeRegions", **kwargs)
-        self.regions = regions
         if isinstance(regions, KNOWN_AT_PARSE_TIME) and not is_task_ref(regions):
             validate_settings(find_operation(self.operation), {"regions": _listed(regions)}, rendered=False)
         if regions is None and (self.settings is None or isinstance(self.settings, Mapping)):
             self._check_regions(self.settings)
+
+    def _awaited(self) -> tuple[str, Any]:
+        # A template of the source may be that of a path; what is no text is certainly an upstream's.
+        if may_be_reference(self.regions) and isinstance(self.source, str):
+            if not may_be_reference(self.source) or not isinstance(self.regions, str):
+                return "regions", self.regions
+        return super()._awaited()
 
     def _settings(self) -> Mapping[str, Any] | None:
         settings, regions = super()._settings(), rendered(self.regions)

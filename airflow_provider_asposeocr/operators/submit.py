@@ -39,6 +39,7 @@ from airflow_provider_asposeocr.ledger import (
     forget_on_success,
 )
 from airflow_provider_asposeocr.sources import identity_of, parse_source
+from airflow_provider_asposeocr.starting import arrange_start
 from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask, name_map_index
 
 if TYPE_CHECKING:
@@ -65,11 +66,13 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
     :param wait_for_completion: ``True``: the task ends when its cloud task does, and is red when that failed. ``False``:
         the pipelined mode, submit and hand on; a consumer waits.
     :param deferrable: Whether to wait in the triggerer; by default ``[operators] default_deferrable``.
+    :param start_from_trigger: Whether the wait for the upstream cloud task begins in the triggerer, without a worker
+        before it (Airflow 3.3, ``deferrable=True``, a task reference as the source); by default it does not.
     :param inline_wait_seconds: How long to wait in the worker before deferring, 0 = not at all; by default
         ``[aspose_ocr] inline_wait_seconds`` (5), because a deferral costs a second worker process.
-    :param poll_interval_seconds: Shortest time between two polls; by default ``[aspose_ocr] poll_interval_seconds`` (2).
+    :param poll_interval_seconds: Shortest time between two polls; by default ``[aspose_ocr] poll_interval_seconds`` (0.8).
     :param max_poll_interval_seconds: Longest time between two polls, which grows with the age of the task; by default
-        ``[aspose_ocr] max_poll_interval_seconds`` (30).
+        ``[aspose_ocr] max_poll_interval_seconds`` (600).
     :param timeout_seconds: How long to wait before the cloud task is cancelled; by default
         ``[aspose_ocr] timeout_seconds`` (3600). ``execution_timeout`` is observed too.
     :param reuse: Whether a later try takes up the cloud task of an earlier one instead of submitting (Airflow 3.3):
@@ -86,7 +89,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
     :return: The task reference: JSON with ``operation``, ``id``, ``submitted_at``, ``conn_id`` and where it came from.
         The XCom key ``aspose_ocr_task`` has it as soon as the cloud has the task.
     :raises SettingsError: at parse time, if a setting does not apply; after rendering, where it is a template.
-    :raises ValueError: at parse time, if a number or a policy makes no sense.
+    :raises ValueError: at parse time, if a number or a policy makes no sense, or the triggerer has nothing to wait for.
     """
 
     owns_task = True
@@ -107,6 +110,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         aspose_ocr_conn_id: str = AsposeOcrHook.default_conn_name,
         wait_for_completion: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        start_from_trigger: bool = False,
         inline_wait_seconds: float | None = None,
         poll_interval_seconds: float | None = None,
         max_poll_interval_seconds: float | None = None,
@@ -143,6 +147,11 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         row = find_operation(operation)
         if settings is None or isinstance(settings, KNOWN_AT_PARSE_TIME):
             validate_settings(row, settings, strict=strict_settings, rendered=False)
+        arrange_start(self, start_from_trigger, *self._awaited(), "execute_after_upstream")
+
+    def _awaited(self) -> tuple[str, Any]:
+        """Return the parameter whose cloud task the triggerer waits for, and what was given for it."""
+        return "source", self.source
 
     def execute(self, context: Context) -> dict[str, Any]:
         """

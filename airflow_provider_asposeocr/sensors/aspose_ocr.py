@@ -18,11 +18,12 @@ from airflow.sdk.bases.sensor import AirflowSkipException  # type: ignore[attr-d
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError
-from airflow_provider_asposeocr.api.polling import LONGEST_JITTER, Finished, Poller
+from airflow_provider_asposeocr.api.polling import Finished, Poller
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.compat import AirflowSensorTimeout
 from airflow_provider_asposeocr.fields import check_seconds, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import poll_once
+from airflow_provider_asposeocr.starting import arrange_start
 from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask, name_map_index
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
     :param task: The task reference.
     :param deferrable: Whether to wait in the triggerer; by default ``[operators] default_deferrable``. Otherwise the
         sensor pokes, in ``mode`` ``poke`` or ``reschedule``.
+    :param start_from_trigger: As of :class:`.AsposeOcrFetchResultOperator`.
     :param poke_interval: Seconds between two pokes where it does not defer.
     :param timeout: Seconds until the sensor gives up and cancels the cloud task; by default Airflow's for sensors. The
         cloud's own 24 hours end the wait in any case.
@@ -61,6 +63,7 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
         task: Any,
         poke_interval: float = 10,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        start_from_trigger: bool = False,
         inline_wait_seconds: float | None = None,
         poll_interval_seconds: float | None = None,
         max_poll_interval_seconds: float | None = None,
@@ -77,6 +80,7 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
         self.cancel_on_kill = cancel_on_kill
         check_seconds(timeout=self.timeout)
         self._check_waiting()
+        arrange_start(self, start_from_trigger, "task", task)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
@@ -134,8 +138,8 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
         if isinstance(following, Finished):
             self._settle(ref, following.error)
             return True
-        if following.seconds > self._seconds("max_poll_interval_seconds") * LONGEST_JITTER:
-            # Longer than any interval of ours: the cloud asked for it.
+        if following.asked_seconds:
+            # How often to poke is the user's; only what the cloud has asked for comes before it.
             self._ask_again_at = time.time() + following.seconds
         return False
 

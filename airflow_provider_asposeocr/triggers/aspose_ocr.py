@@ -2,23 +2,25 @@
 The wait for a cloud task, in the triggerer.
 
 Invariant: the trigger only asks for the status and, when a user has killed the task or its deadline has passed,
-cancels. It never submits, which
-could be billed twice since a trigger may run twice, and never downloads. Its row in the metadata database is plain
-text: a task reference and numbers, nothing else.
+cancels. It never submits, which could be billed twice since a trigger may run twice, and never downloads. A task that
+is completed is never cancelled. Its row in the metadata database is plain text: a task reference and numbers, nothing
+else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
+from collections import defaultdict
 from random import random
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_asposeocr.api.durations import DurationBook
+from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError, WaitError
 from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, Wait, has_ended
 from airflow_provider_asposeocr.api.responses import parse_task_ref
@@ -28,36 +30,44 @@ from airflow_provider_asposeocr.clients import loop_clients
 from airflow_provider_asposeocr.compat import AirflowNotFoundException
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, mask_token
 from airflow_provider_asposeocr.kills import is_origin, own_state, verdict, verdict_of_origin
+from airflow_provider_asposeocr.triggers.pulse import loop_pulse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from airflow.sdk import Context
+
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
-    from airflow_provider_asposeocr.api.enums import TaskStatus
     from airflow_provider_asposeocr.api.responses import TaskRef
 
 log = logging.getLogger(__name__)
 
 #: The trigger asks once more whether the task is done before it cancels, but a slow cloud must not delay a cancel.
 LAST_LOOK_SECONDS = 1.5
-#: A poll that is overdue by so much means that the process has stalled; Airflow lets another triggerer take over after
-#: 30 s by default, and hardly anybody sets less than 10.
-STALL_SECONDS = 8.0
-#: Where the look has to be answered before a cancel, it is repeated so often.
-LOOK_AGAIN_SECONDS = 1.0
+#: A wait that begins so long after its deferral may have been another triggerer's, which is perhaps not dead but
+#: suspended. Airflow moves waits after 30 s without a heartbeat by default, and hardly anybody sets less than 10.
+TAKEN_OVER_SECONDS = 6.0
+#: At the deadline there is no such hurry.
+PATIENT_LOOK_SECONDS = 15.0
+#: A look that got no answer is repeated so often.
+LOOK_AGAIN_SECONDS = 0.5
+#: A poll may take so long past the deadline. It may stand in a queue for minutes where the cloud does not answer.
+LATE_POLL_SECONDS = 5.0
 #: All that a kill may take. Airflow grants 30 s by default ([triggerer] on_kill_timeout).
 KILL_SECONDS = 28.0
 
 #: The first question for a task's state per event loop. It takes up to 17 s, measured, because it builds Airflow's API
 #: in the process; a kill should not have to wait for that.
 _first_questions: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[bool]] = WeakKeyDictionary()
+#: What each event loop has learned of how long tasks take, by connection: clouds differ in speed.
+_books: WeakKeyDictionary[asyncio.AbstractEventLoop, defaultdict[str, DurationBook]] = WeakKeyDictionary()
 
 
-def event_of(task: dict[str, Any], finished: Finished) -> dict[str, Any]:
+def event_of(task: dict[str, Any] | None, finished: Finished) -> dict[str, Any]:
     """
     Describe the end of a wait to the worker.
 
-    :param task: The task reference.
+    :param task: The task reference; ``None`` = the wait ended before it was known.
     :param finished: How it ended.
     :return: ``{"status": "completed" | "failed", "task": …, "error": … or None}``; small, because Airflow stores it
         in the metadata database.
@@ -71,7 +81,8 @@ class AsposeOcrTaskTrigger(BaseTrigger):
     """
     Wait until a cloud task has ended.
 
-    :param task: The task reference.
+    :param reference: The task reference. Not called ``task``: where a task starts in the triggerer, Airflow takes
+        whatever shares its name with a template field for a template, and this holds foreign text.
     :param deadline_at: When to give up, in seconds since the epoch. Absolute, so that a restarted triggerer does not
         begin anew.
     :param poll_interval_seconds: Shortest time between two polls.
@@ -81,44 +92,63 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         whose trigger fires before the exit of its worker has been noticed.
     :param cancel_on_kill: ``never`` = a user's kill leaves the cloud task running. The other two mean the same here:
         who asks Airflow knows that it was a user.
+    :param seen_running_at: When the worker has last seen the task running, in seconds since the epoch; 0 = it has not.
+    :param deferred_at: When the wait was handed over to the triggerers, in seconds since the epoch; 0 = unknown.
     """
 
     def __init__(
         self,
-        task: dict[str, Any],
+        reference: dict[str, Any],
         deadline_at: float,
         poll_interval_seconds: float,
         max_poll_interval_seconds: float,
         error_budget_seconds: float,
         fire_not_before_at: float = 0.0,
         cancel_on_kill: str = "always",
+        seen_running_at: float = 0.0,
+        deferred_at: float = 0.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
-        self.task_ref = task
+        self.reference = reference
         self.deadline_at = deadline_at
         self.poll_interval_seconds = poll_interval_seconds
         self.max_poll_interval_seconds = max_poll_interval_seconds
         self.error_budget_seconds = error_budget_seconds
         self.fire_not_before_at = fire_not_before_at
         self.cancel_on_kill = cancel_on_kill
+        self.seen_running_at = seen_running_at
+        self.deferred_at = deferred_at
         self._finished: Finished | None = None
-        #: So long another triggerer cannot have taken the wait over unnoticed.
-        self._fresh_until = math.inf
+        self._poller: Poller | None = None
+        #: A stall since then may have let another triggerer take the wait over.
+        self._began_at = 0.0
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and exactly the arguments of the constructor."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
-                "task": self.task_ref,
+                "reference": self.reference,
                 "deadline_at": self.deadline_at,
                 "poll_interval_seconds": self.poll_interval_seconds,
                 "max_poll_interval_seconds": self.max_poll_interval_seconds,
                 "error_budget_seconds": self.error_budget_seconds,
                 "fire_not_before_at": self.fire_not_before_at,
                 "cancel_on_kill": self.cancel_on_kill,
+                "seen_running_at": self.seen_running_at,
+                "deferred_at": self.deferred_at,
             },
         )
+
+    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
+        """
+        Render nothing: no argument is a template, and a task reference is foreign text.
+
+        Airflow calls this wherever the operator has started in the triggerer, for later waits as well.
+
+        :param context: As Airflow passes it.
+        :param jinja_env: As Airflow passes it.
+        """
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """
@@ -127,18 +157,20 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         Whatever goes wrong becomes an event too: an exception here would reach the task as a bare "trigger failure".
         """
         self._warm_up()
+        self._began_at = time.time()
         try:
-            self._finished = await self._wait()
-            if isinstance(self._finished.error, TaskTimeoutError):
-                await self._give_up()
+            with loop_pulse().watching():
+                self._finished = await self._wait()
+                if isinstance(self._finished.error, TaskTimeoutError):
+                    self._finished = await self._give_up(self._finished)
         except AsposeOcrError as error:
             self._finished = Finished(error)
         except Exception as error:
-            self.log.exception("The wait for %s failed", shown(self.task_ref.get("id"), 80))
+            self.log.exception("The wait for %s failed", shown(self.reference.get("id"), 80))
             broken = WaitError(f"The wait failed: {type(error).__name__}: {shown(error)}.")
-            self._finished = Finished(broken.about(self.task_ref.get("operation"), self.task_ref.get("id")))
+            self._finished = Finished(broken.about(self.reference.get("operation"), self.reference.get("id")))
         await asyncio.sleep(max(0.0, self.fire_not_before_at - time.time()))
-        yield TriggerEvent(event_of(self.task_ref, self._finished))  # type: ignore[no-untyped-call]  # as above
+        yield TriggerEvent(event_of(self.reference, self._finished))  # type: ignore[no-untyped-call]  # as above
 
     def _warm_up(self) -> None:
         """Ask for the task's state once per process, long before a kill has to."""
@@ -155,7 +187,9 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         """
         if self.cancel_on_kill == "never":
             return
-        work = asyncio.create_task(self._kill())
+        # Before anything is waited for: a loop that has stalled may be about to notice it.
+        shared = loop_pulse().has_stalled_since(self._began_at) or self._was_taken_over()
+        work = asyncio.create_task(self._kill(shared))
         while not work.done():
             try:
                 await asyncio.shield(work)
@@ -167,31 +201,39 @@ class AsposeOcrTaskTrigger(BaseTrigger):
             log.warning("Could not cancel: %s %s", type(error).__name__, shown(error))
 
     async def _wait(self) -> Finished:
-        ref = parse_task_ref(self.task_ref)
+        ref = parse_task_ref(self.reference)
         plan = PollPlan(
             deadline_at=self.deadline_at,
             poll_interval_seconds=self.poll_interval_seconds,
             max_poll_interval_seconds=self.max_poll_interval_seconds,
             error_budget_seconds=self.error_budget_seconds,
+            not_before_at=self.fire_not_before_at,
+            seen_running_at=self.seen_running_at,
         )
-        poller = Poller(ref, plan, random)
+        books = _books.setdefault(asyncio.get_running_loop(), defaultdict(DurationBook))
+        poller = self._poller = Poller(
+            ref, plan, random, books[ref.conn_id].entry(ref.operation, ref.source_bytes)
+        )
         step = poller.first_wait(time.time())
-        self._fresh_until = time.time() + step.seconds + STALL_SECONDS
-        while True:
-            await asyncio.sleep(step.seconds)
-            following = await self._poll(ref, poller)
-            if isinstance(following, Finished):
-                return following
-            step = following
+        async with loop_clients(mask_token).using(ref.conn_id):
+            while True:
+                await asyncio.sleep(step.seconds)
+                try:
+                    async with asyncio.timeout(
+                        max(0.0, poller.deadline_at - time.time()) + LATE_POLL_SECONDS
+                    ):
+                        following = await self._poll(ref, poller)
+                except TimeoutError:
+                    following = poller.late(time.time())
+                if isinstance(following, Finished):
+                    return following
+                step = following
 
     async def _poll(self, ref: TaskRef, poller: Poller) -> Wait | Finished:
         try:
             # Asked for with each poll, so that changed credentials reach the waits that go on.
             client = await self._client(ref.conn_id)
-            step = poller.on_state(await client.status(ref.operation, ref.id, ONCE), time.time())
-            if isinstance(step, Wait):
-                self._fresh_until = time.time() + step.seconds + STALL_SECONDS
-            return step
+            return poller.on_state(await client.status(ref.operation, ref.id, ONCE), time.time())
         except AsposeOcrError as error:
             problem = error
         except AirflowNotFoundException as error:
@@ -206,21 +248,34 @@ class AsposeOcrTaskTrigger(BaseTrigger):
     async def _client(self, conn_id: str) -> AsyncCloudClient:
         return await loop_clients(mask_token).client(conn_id, AsposeOcrHook.aaccount)
 
-    async def _kill(self) -> None:
-        async with asyncio.timeout(KILL_SECONDS):
-            ref = parse_task_ref(self.task_ref)
+    def _was_taken_over(self) -> bool:
+        """Whether another triggerer may have had the wait before, and may come back to it."""
+        return self._began_at - self.deferred_at > TAKEN_OVER_SECONDS
+
+    async def _kill(self, shared: bool) -> None:
+        async with (
+            asyncio.timeout(KILL_SECONDS),
+            loop_clients(mask_token).using(str(self.reference.get("conn_id"))),
+        ):
+            ref = parse_task_ref(self.reference)
             if self._finished is not None and self._finished.error is None:
                 log.info("%s is completed and stays.", ref.id)
                 return
-            client, killed = await asyncio.gather(self._client(ref.conn_id), self._is_killed())
-            if not killed:
+            client = await self._client(ref.conn_id)
+            # Both questions at once: a slow cloud and a slow Airflow must not add up.
+            began = time.monotonic()
+            look = asyncio.create_task(self._last_look(client, ref))
+            if not await self._is_killed():
+                look.cancel()
                 log.info("Somebody still waits for %s; nothing is cancelled.", ref.id)
                 return
-            if time.time() > self._fresh_until:
-                # This triggerer has stalled: another one may have seen the end, and it was no user who ended the task.
-                status: TaskStatus | None = await self._certain_look(client, ref)
-            else:
-                status = await self._last_look(client, ref)
+            status = await look
+            if status is not None and time.monotonic() - began > LAST_LOOK_SECONDS:
+                # Airflow took its time, and the answer of the cloud has become old.
+                status = await self._last_look(client, ref) or status
+            if status is None and shared:
+                # Another triggerer may have seen the end, and then it was no user who ended the task.
+                status = await self._certain_look(client, ref)
             if status is not None and has_ended(ref, status, time.time()):
                 log.info("%s has ended and stays.", ref.id)
                 return
@@ -230,7 +285,7 @@ class AsposeOcrTaskTrigger(BaseTrigger):
     async def _last_look(self, client: AsyncCloudClient, ref: TaskRef) -> TaskStatus | None:
         try:
             async with asyncio.timeout(LAST_LOOK_SECONDS):
-                return (await client.status(ref.operation, ref.id, ONCE)).status
+                return await self._certain_look(client, ref)
         except (TimeoutError, AsposeOcrError):
             return None
 
@@ -238,22 +293,33 @@ class AsposeOcrTaskTrigger(BaseTrigger):
     async def _certain_look(client: AsyncCloudClient, ref: TaskRef) -> TaskStatus:
         while True:
             try:
-                return (await client.status(ref.operation, ref.id, ONCE)).status
+                return (await client.status(ref.operation, ref.id, ONCE, ahead=True)).status
             except AsposeOcrError as error:
                 if not error.retryable:
                     raise
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
-    async def _give_up(self) -> None:
-        """Cancel at the deadline: the worker that is told of it may have to wait for a slot, for hours."""
-        ref = parse_task_ref(self.task_ref)
+    async def _give_up(self, late: Finished) -> Finished:
+        """
+        Cancel at the deadline: the worker that is told of it may have to wait for a slot, for hours.
+
+        The poll that noticed the time may have failed, so that nobody knows yet whether the task is completed.
+        """
+        ref = parse_task_ref(self.reference)
         try:
             client = await self._client(ref.conn_id)
+            poller = self._poller
+            if poller is None or poller.seen_running_at < poller.deadline_at:
+                async with asyncio.timeout(PATIENT_LOOK_SECONDS):
+                    status = await self._certain_look(client, ref)
+                if status is TaskStatus.COMPLETED:
+                    return Finished()
             await client.cancel(ref.operation, ref.id, ONCE)
         except Exception as error:  # the worker tries again
             log.warning("Could not cancel %s %s at its deadline: %s", ref.operation, ref.id, shown(error))
         else:
             log.info("Cancelled %s %s, because its deadline has passed.", ref.operation, ref.id)
+        return late
 
     async def _is_killed(self) -> bool:
         """
@@ -265,7 +331,7 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         ti = self.task_instance
         if ti is None:
             return True
-        ref = parse_task_ref(self.task_ref)
+        ref = parse_task_ref(self.reference)
         try:
             state = await self._state(ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
             decided = verdict(state, ref, owns=is_origin(ti, ref), comes_back=True)

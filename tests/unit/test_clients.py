@@ -169,11 +169,12 @@ class TestLoop:
             port = server.sockets[0].getsockname()[1]
             account = Account(base_url=f"http://127.0.0.1:{port}", trial=True)
             loop, look_up = LoopClients(nobody), LookUp({"ocr": account})
-            before = await loop.client("ocr", look_up)
-            assert (await before.status("RecognizeImageTrial", "x")).taskStatus == "Pending"
-            assert not closed.is_set()
-            await loop.close()
-            await asyncio.wait_for(closed.wait(), 10)
+            async with loop.using("ocr"):
+                before = await loop.client("ocr", look_up)
+                assert (await before.status("RecognizeImageTrial", "x")).taskStatus == "Pending"
+                assert not closed.is_set()
+                await loop.close()
+                await asyncio.wait_for(closed.wait(), 10)
         assert await loop.client("ocr", look_up) is not before
         await loop.close()
 

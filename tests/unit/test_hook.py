@@ -90,6 +90,9 @@ class TestConnection:
             ({"request_timeout_seconds": ""}, "request_timeout_seconds", 60.0),
             ({"connect_timeout_seconds": 3}, "connect_timeout_seconds", 3.0),
             ({"max_requests_per_second": 2}, "max_requests_per_second", 2.0),
+            ({"max_connections": 4}, "max_connections", 4),
+            ({"max_connections": "4"}, "max_connections", 4),
+            ({"max_connections": None}, "max_connections", 16),
             ({"ca_bundle": "/etc/ca.pem"}, "ca_bundle", "/etc/ca.pem"),
             ({"ca_bundle": ""}, "ca_bundle", None),
             ({"proxy": "http://p.example:3128"}, "proxy", "http://p.example:3128"),
@@ -102,12 +105,18 @@ class TestConnection:
         assert getattr(account(extra), field) == value
 
     @pytest.mark.parametrize(
-        "name", ["request_timeout_seconds", "connect_timeout_seconds", "max_requests_per_second"]
+        "name",
+        ["request_timeout_seconds", "connect_timeout_seconds", "max_requests_per_second", "max_connections"],
     )
     @pytest.mark.parametrize("value", [0, -1, "0", "soon", "nan", "inf", float("nan"), [], {}, [5], 10**400])
     def test_a_number_that_makes_no_sense_is_named(self, name: str, value: Any) -> None:
         with pytest.raises(InputError, match=f"{name} in the connection's extras"):
             account({name: value})
+
+    @pytest.mark.parametrize("value", [1, 2.5, "1"])
+    def test_connections_are_whole_and_one_is_kept_for_cancels(self, value: Any) -> None:
+        with pytest.raises(InputError, match="max_connections in the connection's extras"):
+            account({"max_connections": value})
 
     @pytest.mark.parametrize(
         ("fields", "said"),
@@ -382,11 +391,35 @@ def hook(cloud_connection: str) -> AsposeOcrHook:
 class TestFromATask:
     """What the README shows: submit, status, wait, fetch, cancel from plain Python."""
 
+    def test_a_deadline_noticed_by_a_poll_that_failed_deletes_no_result(
+        self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str
+    ) -> None:
+        task = hook.submit("RecognizeImage", source)
+        hook.wait(task, poll_interval_seconds=0.01)
+        aspose_ocr_emulator.control.add_faults(
+            {"kind": "status", "status": 503, "path": "*/GetTaskStatus", "count": 1}
+        )
+        hook.wait(task, poll_interval_seconds=0.01, timeout_seconds=0.0)
+        assert [result.type for result in hook.fetch(task)] == ["Text"]
+
+    def test_without_an_answer_the_deadline_cancels(
+        self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str
+    ) -> None:
+        """Nobody comes after the hook to do it."""
+        control = aspose_ocr_emulator.control
+        control.add_faults({"kind": "task_stuck"})
+        task = hook.submit("RecognizeImage", source)
+        control.add_faults({"kind": "status", "status": 503, "path": "*/GetTaskStatus", "count": 100})
+        with pytest.raises(TaskTimeoutError):
+            hook.wait(task, poll_interval_seconds=0.01, timeout_seconds=0.0)
+        assert [entry["id"] for entry in control.journal() if entry["method"] == "DELETE"] == [task["id"]]
+
     def test_submit_wait_fetch(self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str) -> None:
         before = datetime.now(UTC)
         task = hook.submit("RecognizeImage", source, settings={"language": "English"})
         ref = parse_task_ref(task)
         assert (ref.operation, ref.conn_id, ref.source_name) == ("RecognizeImage", "ocr", "page.png")
+        assert ref.source_bytes == Path(source).stat().st_size
         assert before <= ref.submitted_at <= datetime.now(UTC)
         hook.wait(task, poll_interval_seconds=0.01)
         assert hook.status(task).status.value == "Completed"

@@ -28,6 +28,7 @@ ORDER = (
     ("hooks",),
     ("triggers", "durable"),
     ("waiting",),
+    ("starting",),
     ("operators", "sensors"),
 )
 #: The other side of the wire shares these with the client, and nothing else.
@@ -114,7 +115,7 @@ def test_the_emulator_shares_the_vocabulary_only(module: str) -> None:
 
 def _loaded_by(statement: str) -> set[str]:
     """The modules that a fresh interpreter has after a statement and had not before."""
-    script = f"import sys, json; before = set(sys.modules); {statement}; print(json.dumps(list(set(sys.modules) - before)))"
+    script = f"import sys, json; before = set(sys.modules)\n{statement}\nprint(json.dumps(list(set(sys.modules) - before)))"
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, timeout=120)
     return set(json.loads(done.stdout))
 
@@ -131,6 +132,31 @@ def _loaded_by(statement: str) -> set[str]:
 def test_what_every_component_imports_is_light(statement: str) -> None:
     loaded = {module.split(".")[0] for module in _loaded_by(statement)}
     assert loaded - set(sys.stdlib_module_names) - {NAME} == set()
+
+
+#: What an import of the operators needs beyond Airflow's own, from the same distributions.
+OPERATORS_NEED = {NAME, "airflow", "pydantic"}
+
+
+def test_parsing_a_dag_imports_nothing_that_airflow_does_not() -> None:
+    """The DAG processor imports the operators for every file that it parses; the HTTP clients are most of the cost."""
+    loaded = _loaded_by(
+        f"from airflow.sdk import BaseOperator; before = set(sys.modules); "
+        f"import {NAME}.operators, {NAME}.sensors.aspose_ocr"
+    )
+    tops = {module.split(".")[0] for module in loaded} - set(sys.stdlib_module_names)
+    assert tops - OPERATORS_NEED == set()
+    assert f"{NAME}.operators.submit" in loaded
+
+
+def test_a_worker_imports_its_own_http_library_only() -> None:
+    loaded = _loaded_by(
+        f"from {NAME}.api.account import Account; from {NAME}.api.client import CloudClient; "
+        "CloudClient(Account('id', 'secret'))"
+    )
+    tops = {module.split(".")[0] for module in loaded}
+    assert "requests" in tops
+    assert "aiohttp" not in tops
 
 
 def _is_ours(module: str) -> bool:

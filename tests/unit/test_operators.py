@@ -323,7 +323,7 @@ class TestWait:
         )
         waiting = deferral(operator)
         assert waiting.method_name == "execute_after_upstream"
-        assert waiting.trigger.serialize()[1]["task"]["id"] == detected["id"]
+        assert waiting.trigger.serialize()[1]["reference"]["id"] == detected["id"]
         assert cloud.billing() == {"DetectRegions": 1}
 
     def test_an_owner_whose_polls_failed_for_too_long_leaves_nothing_running(
@@ -343,6 +343,26 @@ class TestWait:
         with pytest.raises(errors.CloudUnavailableError):
             resume(recognize(page), event)
         assert [entry["id"] for entry in deletes(cloud)] == [ref["id"]]
+
+    def test_a_task_that_is_not_known_yet_is_cancelled_at_the_deadline_all_the_same(
+        self, cloud: EmulatorControl, page: str
+    ) -> None:
+        cloud.add_faults({"kind": "task_stuck"}, {"kind": "not_exist", "hidden_seconds": 60})
+        with pytest.raises(errors.TaskTimeoutError):
+            execute(recognize(page, timeout_seconds=0.2))
+        assert len(deletes(cloud)) == 1
+
+    def test_an_owner_whose_polls_failed_for_too_long_still_gets_what_is_done(
+        self, cloud: EmulatorControl, page: str
+    ) -> None:
+        ref = execute(recognize(page))
+        event = {
+            "status": "failed",
+            "task": ref,
+            "error": {"error": "CloudUnavailableError", "message": "503."},
+        }
+        assert resume(recognize(page), event) == ref
+        assert not deletes(cloud)
 
     def test_regions_are_asked_for_before_anything_is_sent(self) -> None:
         with pytest.raises(SettingsError, match="needs regions"):

@@ -15,10 +15,12 @@ from airflow_names import deserialize, serialize
 from airflow_tasks import PNG, events_of
 
 from airflow_provider_asposeocr.api import polling
+from airflow_provider_asposeocr.api.schedules import Limits
 from airflow_provider_asposeocr.clients import loop_clients
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, mask_token
 from airflow_provider_asposeocr.triggers import aspose_ocr as trigger_module
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
+from airflow_provider_asposeocr.triggers.pulse import Pulse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -55,8 +57,10 @@ def trigger_of(task: dict[str, Any], cls: Any = AsposeOcrTaskTrigger, **given: A
         "error_budget_seconds": 10.0,
         "fire_not_before_at": 0.0,
         "cancel_on_kill": "always",
+        "seen_running_at": 0.0,
+        "deferred_at": time.time(),
     }
-    return cls(task=task, **{**fields, **given})
+    return cls(reference=task, **{**fields, **given})
 
 
 def polls(cloud: EmulatorControl) -> list[dict[str, Any]]:
@@ -233,6 +237,38 @@ class TestTime:
         (event,) = await events_of(trigger_of(task, deadline_at=time.time() - 100))
         assert event["error"]["error"] == "TaskTimeoutError"
 
+    async def test_a_deadline_noticed_by_a_poll_that_failed_deletes_no_result(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        task = submit()
+        await events_of(trigger_of(task))
+        cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "count": 1})
+        (event,) = await events_of(trigger_of(task, deadline_at=time.time() - 1))
+        assert event["status"] == "completed"
+        assert not deletes(cloud)
+
+    async def test_without_an_answer_the_deadline_cancels_nothing(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The worker looks again, and cancels then."""
+        monkeypatch.setattr(trigger_module, "PATIENT_LOOK_SECONDS", 0.2)
+        cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "count": 100})
+        (event,) = await events_of(trigger_of(submit(), deadline_at=time.time() - 1))
+        assert event["error"]["error"] == "TaskTimeoutError"
+        assert not deletes(cloud)
+
+    async def test_no_queue_outlasts_the_deadline(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A cloud that takes connections and answers nothing would hold the event back for minutes."""
+        monkeypatch.setattr(trigger_module, "LATE_POLL_SECONDS", 0.1)
+        monkeypatch.setattr(trigger_module, "PATIENT_LOOK_SECONDS", 0.1)
+        cloud.add_faults({"kind": "delay", "delay_seconds": 20, "path": STATUS, "count": 10})
+        task = submit()
+        async with asyncio.timeout(10):
+            (event,) = await events_of(trigger_of(task, deadline_at=time.time() + 0.3))
+        assert event["error"]["error"] == "TaskTimeoutError"
+
     async def test_done_counts_even_after_the_deadline(self, submit: Callable[..., dict[str, Any]]) -> None:
         (event,) = await events_of(trigger_of(submit(), deadline_at=time.time() - 100))
         assert event["status"] == "completed"
@@ -253,8 +289,31 @@ class TestTime:
         not_before = time.time() + 1.0
         (event,) = await events_of(trigger_of(submit(), fire_not_before_at=not_before))
         assert time.time() >= not_before
+        # What cannot be said yet need not be asked.
+        assert [entry["time"] >= not_before for entry in polls(cloud)] == [True]
         assert event["status"] == "completed"
         assert len(polls(cloud)) == 1
+
+    async def test_what_the_worker_has_seen_is_not_asked_again_at_once(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        old = datetime.now(UTC) - timedelta(minutes=1)
+        task = {**submit(), "submitted_at": old.isoformat()}
+        seen_at = time.time()
+        cadence = {"poll_interval_seconds": 1.0, "max_poll_interval_seconds": 1.0}
+        await events_of(trigger_of(task, seen_running_at=seen_at, **cadence))
+        assert polls(cloud)[0]["time"] - seen_at > 0.8
+
+    async def test_it_learns_how_long_tasks_take(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        cadence = {"poll_interval_seconds": 0.1, "max_poll_interval_seconds": 600.0}
+        for _ in range(8):
+            await events_of(trigger_of(submit(), **cadence))
+        books = trigger_module._books[asyncio.get_running_loop()]
+        known, unknown = books["ocr"].entry("RecognizeImage"), books["other"].entry("RecognizeImage")
+        limits = Limits(0.1, 600.0)
+        assert known.schedule(limits).next_age(0.0) != unknown.schedule(limits).next_age(0.0)
 
     async def test_two_hundred_share_a_token(
         self,
@@ -351,15 +410,9 @@ class TestKill:
     async def test_nothing_after_completed_was_seen(
         self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
     ) -> None:
-        trigger = trigger_of(submit(), Decided, fire_not_before_at=time.time() + 30)
-        running = asyncio.create_task(trigger.run().__anext__())
-        await asyncio.to_thread(cloud.wait_for_request, "GET", STATUS)
-        async with asyncio.timeout(5):
-            while trigger._finished is None:  # noqa: ASYNC110 - the trigger has no event for it
-                await asyncio.sleep(0.01)
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        trigger = trigger_of(submit(), Decided)
+        running = trigger.run()
+        await anext(running)
         asked = len(polls(cloud))
         await trigger.on_kill()
         assert not deletes(cloud)
@@ -370,7 +423,7 @@ class TestKill:
     ) -> None:
         """Another one has seen the end meanwhile, and Airflow's state is not a user's word."""
         trigger = trigger_of(submit(), Decided)
-        trigger._fresh_until = time.time() - 1
+        monkeypatch.setattr(Pulse, "has_stalled_since", lambda pulse, at: True)
         monkeypatch.setattr(trigger_module, "LOOK_AGAIN_SECONDS", 0.05)
         cloud.add_faults(
             {"kind": "drop", "path": STATUS, "count": 2},
@@ -379,12 +432,48 @@ class TestKill:
         await trigger.on_kill()
         assert not deletes(cloud)
 
-    async def test_a_wait_is_fresh_until_a_poll_is_overdue(
-        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    async def test_an_answer_that_has_become_old_is_asked_for_again(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """The task was running when the cloud was asked, and is done when Airflow answers at last."""
+
+        class AirflowIsSlow(AsposeOcrTaskTrigger):
+            async def _is_killed(self) -> bool:
+                await asyncio.sleep(trigger_module.LAST_LOOK_SECONDS + 0.1)
+                return True
+
+        await events_of(trigger_of(submit()))  # The token and the connection are there.
+        monkeypatch.setattr(trigger_module, "LAST_LOOK_SECONDS", 3.0)
+        task = submit()
+        running = {"kind": "status", "status": 200, "body": '{"taskStatus": "Processing"}', "path": STATUS}
+        cloud.add_faults({**running, "count": 1})
+        trigger = trigger_of(task, AirflowIsSlow)
+        monkeypatch.setattr(trigger_module, "LOOK_AGAIN_SECONDS", 0.01)
+        await trigger.on_kill()
+        assert not deletes(cloud)
+
+    @pytest.mark.parametrize(("seconds", "cancelled"), [(1.0, True), (20.0, False)])
+    async def test_one_that_has_taken_the_wait_over_cancels_nothing_without_an_answer(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, seconds: float, cancelled: bool
+    ) -> None:
+        """The other triggerer was only suspended and has seen the end; this one runs as ever, and is told of a kill."""
+        trigger = trigger_of(submit(), Decided, deferred_at=time.time() - seconds)
+        await anext(trigger.run())
+        trigger._finished = None  # It is the other one that has seen it.
+        cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "count": 4})
+        await trigger.on_kill()
+        assert bool(deletes(cloud)) is cancelled
+
+    async def test_a_stall_during_the_wait_is_known_to_the_kill(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However long the wait is until the next poll."""
         trigger = trigger_of(submit({"kind": "task_stuck"}), Decided)
+        asked: list[float] = []
+        monkeypatch.setattr(Pulse, "has_stalled_since", lambda pulse, at: asked.append(at) or False)
+        began_at = time.time()
         await killed_while_waiting(trigger, cloud)
-        assert 0 < trigger._fresh_until - time.time() < 60
+        assert began_at <= asked[0] <= time.time()
         assert len(deletes(cloud)) == 1
 
     async def test_nothing_after_it_completed_unseen(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import random
 import struct
 import zipfile
 import zlib
@@ -26,21 +27,30 @@ if TYPE_CHECKING:
 _REGIONS = [[0, 8, 697, 441]]
 #: Characters with a meaning inside a PDF string.
 _PDF_BRACKETS = str.maketrans("()\\", "[]/")
+#: Name of a chunk that is ancillary and private, so that readers of PNG skip it.
+_NOISE = b"noIs"
 _PREPROCESSING = ("BinarizeImage", "DeskewImage", "DewarpImage", "UpscaleImage")
 
 
 class CannedWorker:
-    """The worker of ``--engine canned``."""
+    """
+    The worker of ``--engine canned``.
+
+    :param picture_bytes: Size up to which pictures are filled with noise.
+    """
 
     name = "canned"
+
+    def __init__(self, picture_bytes: int = 0) -> None:
+        self._picture_bytes = picture_bytes
 
     def __call__(self, job: Job) -> JobOutcome:
         """Write the fixed results of the job's operation."""
         digest = _digest(job.payload)
-        results = [
-            JobResult(kind, _write(job.result_dir / f"{index}", content))
-            for index, (kind, content) in enumerate(_results(job.operation, job.settings, digest))
-        ]
+        results = []
+        for index, (kind, content) in enumerate(_results(job.operation, job.settings, digest)):
+            filled = filled_png(content, self._picture_bytes, digest) if kind == "ImagePNG" else content
+            results.append(JobResult(kind, _write(job.result_dir / f"{index}", filled)))
         return JobOutcome(tuple(results))
 
 
@@ -170,18 +180,34 @@ def tiny_png(seed: str) -> bytes:
     :param seed: Text whose hash is the pattern.
     """
     rows = b"".join(b"\0" + bytes([byte]) for byte in hashlib.sha256(seed.encode()).digest()[:8])
-
-    def chunk(name: bytes, content: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(name + content))
-        return struct.pack(">I", len(content)) + name + content + check
-
     header = struct.pack(">IIBBBBB", 8, 8, 1, 0, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
+        + _png_chunk(b"IHDR", header)
+        + _png_chunk(b"IDAT", zlib.compress(rows))
+        + _png_chunk(b"IEND", b"")
     )
+
+
+def _png_chunk(name: bytes, content: bytes) -> bytes:
+    check = struct.pack(">I", zlib.crc32(content, zlib.crc32(name)))
+    return struct.pack(">I", len(content)) + name + content + check
+
+
+def filled_png(picture: bytes, size: int, seed: str) -> bytes:
+    """
+    Return a picture with a chunk of noise that every reader skips.
+
+    :param picture: A PNG file.
+    :param size: Size of the whole in bytes; if the picture and an empty chunk are as large, it stays as it is.
+    :param seed: Text that the noise is made from.
+    """
+    noise_bytes = size - len(picture) - len(_png_chunk(b"", b"")) - len(_NOISE)
+    if noise_bytes <= 0:
+        return picture
+    noise = random.Random(seed).randbytes(noise_bytes)  # noqa: S311 - the same for the same input
+    end = len(picture) - len(_png_chunk(b"IEND", b""))
+    return picture[:end] + _png_chunk(_NOISE, noise) + picture[end:]
 
 
 def tiny_pdf(text: str) -> bytes:

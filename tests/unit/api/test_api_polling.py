@@ -6,10 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_asposeocr.api import errors
+from airflow_provider_asposeocr.api.durations import DurationBook, Entry, Estimate
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 from airflow_provider_asposeocr.api.polling import (
@@ -21,6 +22,7 @@ from airflow_provider_asposeocr.api.polling import (
     gone_error,
 )
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
+from airflow_provider_asposeocr.api.schedules import Geometric, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,22 +54,67 @@ def error_of(step: Wait | Finished) -> errors.AsposeOcrError:
 
 class TestCadence:
     @pytest.mark.parametrize(
-        ("age", "seconds"), [(-5, 2), (0, 2), (8, 2), (16, 4), (40, 10), (120, 30), (1000, 30), (3000, 30)]
+        ("age", "seconds"), [(-5, 1.6), (0, 1.6), (1.6, 0.8), (16, 8), (400, 200), (1200, 600), (3000, 600)]
     )
     def test_the_interval_grows_with_the_age_between_its_limits(self, age: float, seconds: float) -> None:
-        assert poller().on_state(says("Processing"), START + age) == Wait(seconds)
+        step = poller(deadline=9000).on_state(says("Processing"), START + age)
+        assert isinstance(step, Wait)
+        assert step.seconds == pytest.approx(seconds)
 
-    @pytest.mark.parametrize(("age", "seconds"), [(-5, 2), (0, 2), (0.5, 1.5), (2, 0), (1000, 0)])
-    def test_a_fresh_task_is_left_alone_for_one_interval_and_an_old_one_is_asked_at_once(
+    def test_the_limits_are_the_user_s(self) -> None:
+        for age in (0, 10, 100, 1000):
+            step = poller(poll_interval_seconds=5, max_poll_interval_seconds=7).on_state(
+                says("Pending"), START + age
+            )
+            assert isinstance(step, Wait)
+            assert 5 <= step.seconds <= 7
+
+    @pytest.mark.parametrize(("age", "seconds"), [(-5, 1.6), (0, 1.6), (0.5, 1.1), (1.6, 0), (1000, 0)])
+    def test_a_fresh_task_is_left_alone_and_an_old_one_is_asked_at_once(
         self, age: float, seconds: float
     ) -> None:
-        assert poller().first_wait(START + age) == Wait(seconds)
+        assert poller().first_wait(START + age).seconds == pytest.approx(seconds, abs=1e-6)
+
+    def test_no_poll_comes_before_its_answer_is_of_use(self) -> None:
+        subject = poller(not_before_at=START + 8)
+        assert subject.first_wait(START) == Wait(8)
+        assert subject.first_wait(START + 6) == Wait(2)
+        assert subject.on_state(says("Pending"), START + 3) == Wait(5)
+        assert subject.on_error(UNAVAILABLE, START + 3) == Wait(5)
+        assert subject.on_state(says("Pending"), START + 16) == Wait(8)
+        assert poller(deadline=4, not_before_at=START + 8).first_wait(START) == Wait(4)
+
+    def test_no_jitter_goes_beyond_the_longest_interval(self) -> None:
+        late = Poller(REF, PollPlan(START + 90_000), lambda: 0.999)
+        step = late.on_state(says("Processing"), START + 80_000)
+        assert isinstance(step, Wait)
+        assert step.seconds == 600
+
+    def test_a_poll_that_was_held_back_is_none_that_failed(self) -> None:
+        subject, held = (
+            poller(deadline=90_000, error_budget_seconds=10),
+            errors.RateLimitedError("429", retry_after_seconds=7),
+        )
+        held.held_back = True
+        for age in (1, 100, 1000):
+            step = subject.on_error(held, START + age)
+            assert isinstance(step, Wait)
+            assert step.asked_seconds == 7
+        assert isinstance(subject.on_error(UNAVAILABLE, START + 1001), Wait)
+        assert isinstance(subject.on_error(UNAVAILABLE, START + 1012), Finished)
+
+    def test_who_takes_over_goes_on_where_the_other_stopped(self) -> None:
+        before = poller()
+        before.on_state(says("Processing"), START + 4)
+        after = poller(seen_running_at=before.seen_running_at)
+        assert after.first_wait(START + 5) == Wait(1)
+        assert after.first_wait(START + 7) == Wait(0)
 
     def test_not_even_a_fresh_one_beyond_the_deadline(self) -> None:
         assert poller(deadline=0.5).first_wait(START) == Wait(0.5)
 
     @given(st.floats(0, 86_400), st.floats(0.1, 60), st.floats(0.1, 600), st.floats(0, 1, exclude_max=True))
-    def test_an_interval_is_jittered_by_at_most_a_fifth(
+    def test_an_interval_is_jittered_by_at_most_a_tenth(
         self, age: float, shortest: float, longest: float, draw: float
     ) -> None:
         plan = PollPlan(START + 1e9, shortest, longest)
@@ -75,7 +122,8 @@ class TestCadence:
         now = START + min(age, RETENTION_SECONDS - 1000)
         step = Poller(ref, plan, lambda: draw).on_state(says("Pending"), now)
         assert isinstance(step, Wait)
-        assert 0.8 * shortest <= step.seconds <= 1.2 * max(longest, shortest)
+        assert 0.9 * shortest <= step.seconds + 1e-4
+        assert step.seconds <= max(longest, shortest) + 1e-4
 
     def test_tasks_that_start_together_do_not_poll_together(self) -> None:
         draws = [0.0, 0.25, 0.5, 0.75]
@@ -105,16 +153,6 @@ class TestCadence:
             if isinstance(step, Wait):
                 assert 0 <= step.seconds
                 assert START + now + step.seconds <= max(limit, START + now) + 1e-3
-
-    def test_polls_are_few(self) -> None:
-        """A task of an hour is asked for about 130 times, of ten minutes about 30 times."""
-        for duration, most in ((600, 35), (3600, 135)):
-            now, polls, subject = START, 0, poller(deadline=7200)
-            while now < START + duration:
-                step = subject.on_state(says("Processing"), now)
-                assert isinstance(step, Wait)
-                now, polls = now + step.seconds, polls + 1
-            assert polls <= most
 
 
 class TestStates:
@@ -181,7 +219,7 @@ class TestErrors:
         error = cls("Oh.")
         step = poller().on_error(error, START + 10)
         waits = cls.retryable or cls is errors.AccessDeniedError
-        assert step == (Wait(2.5) if waits else Finished(error))
+        assert step == (Wait(5) if waits else Finished(error))
 
     def test_a_refused_token_has_a_budget_of_its_own(self) -> None:
         # Tokens may expire on the way, twice in a row even; a refusal that lasts is one.
@@ -193,7 +231,22 @@ class TestErrors:
     def test_retry_after_is_obeyed(self) -> None:
         error = errors.RateLimitedError("429", retry_after_seconds=77)
         assert poller().on_error(error, START) == Wait(77)
-        assert poller().on_error(errors.RateLimitedError("429", retry_after_seconds=1), START) == Wait(2)
+        step = poller().on_error(errors.RateLimitedError("429", retry_after_seconds=1), START + 16)
+        assert step == Wait(8)
+
+    def test_what_the_cloud_asks_for_is_told_apart(self) -> None:
+        """The poking sensor leaves its own rhythm for that only."""
+        asked = poller().on_error(errors.RateLimitedError("429", retry_after_seconds=77), START)
+        own = poller().on_error(UNAVAILABLE, START + 50)
+        assert isinstance(asked, Wait)
+        assert isinstance(own, Wait)
+        assert (asked.asked_seconds, own.asked_seconds) == (77, 0)
+
+    def test_after_a_failure_the_next_poll_does_not_wait_for_an_old_task_s_interval(self) -> None:
+        assert poller().on_error(UNAVAILABLE, START + 1000) == Wait(30)
+        assert poller(max_poll_interval_seconds=7).on_error(UNAVAILABLE, START + 1000) == Wait(7)
+        slow = poller(poll_interval_seconds=60)
+        assert slow.on_error(UNAVAILABLE, START + 1000) == Wait(60)
 
     def test_failures_in_a_row_have_a_budget(self) -> None:
         subject = poller(error_budget_seconds=60)
@@ -244,3 +297,89 @@ class TestErrors:
 def test_every_status_is_decided() -> None:
     for status in TaskStatus:
         assert poller().on_state(says(status.value), START + 60) is not None
+
+
+class TestLearning:
+    def taught(self, seconds: float = 60.0, count: int = 20) -> DurationBook:
+        book = DurationBook()
+        for _ in range(count):
+            book.entry("UpscaleImage").observe(0.95 * seconds, 1.05 * seconds)
+        return book
+
+    def learner(self, book: DurationBook, **plan: float) -> Poller:
+        return Poller(REF, PollPlan(START + 3600, **plan), middle, book.entry("UpscaleImage"))
+
+    def learned(self, polls: list[tuple[str, float]], came_at: float = 0.0) -> list[tuple[float, float]]:
+        """What the book is told by a wait of these answers at these ages."""
+        told: list[tuple[float, float]] = []
+
+        class Listener(Estimate):
+            def observe(self, after_seconds: float, until_seconds: float) -> None:
+                told.append((after_seconds, until_seconds))
+
+        subject = Poller(REF, PollPlan(START + 3600), middle, Entry(Listener()))
+        subject.first_wait(START + came_at)
+        for status, age in polls:
+            subject.on_state(says(status), START + age)
+        return told
+
+    def test_the_first_poll_comes_when_the_task_is_likely_to_be_done(self) -> None:
+        subject = self.learner(self.taught())
+        assert 45 < subject.first_wait(START).seconds < 80
+
+    def test_also_for_who_comes_before_that(self) -> None:
+        subject = self.learner(self.taught())
+        assert 25 < subject.first_wait(START + 20).seconds < 60
+
+    def test_who_comes_later_asks_at_once(self) -> None:
+        assert self.learner(self.taught()).first_wait(START + 100) == Wait(0)
+
+    def test_the_user_s_limits_hold_for_what_was_learned(self) -> None:
+        subject = self.learner(self.taught(), max_poll_interval_seconds=10)
+        assert subject.first_wait(START).seconds == pytest.approx(10)
+        step = subject.on_state(says("Processing"), START + 10)
+        assert isinstance(step, Wait)
+        assert step.seconds == pytest.approx(10)
+
+    def test_a_task_that_outlasts_all_others_is_asked_for_at_growing_ages(self) -> None:
+        subject, now, polls = self.learner(self.taught()), START + 100, 0
+        while now < START + 1500:
+            step = subject.on_state(says("Processing"), now)
+            assert isinstance(step, Wait)
+            now, polls = now + step.seconds, polls + 1
+        assert polls <= 12
+
+    def test_a_task_ended_between_the_last_two_polls(self) -> None:
+        assert self.learned([("Pending", 5), ("Processing", 9), ("Completed", 14)]) == [(9, 14)]
+
+    def test_a_task_that_was_never_seen_running_ended_after_its_submit(self) -> None:
+        assert self.learned([("NotExist", 1), ("Completed", 14)]) == [(0, 14)]
+
+    def test_who_comes_late_to_a_completed_task_teaches_nobody_who_knows_nothing(self) -> None:
+        assert self.learned([("Completed", 500)], came_at=500) == []
+        assert self.learned([("Processing", 500), ("Completed", 700)], came_at=500) == [(500, 700)]
+
+    def test_a_task_that_failed_or_vanished_teaches_nothing(self) -> None:
+        for end in ("Error", "NotExist"):
+            assert self.learned([("Processing", 20), (end, 30)]) == []
+
+    def test_a_task_from_the_future_teaches_nothing(self) -> None:
+        """The clocks of two machines differ."""
+        book = DurationBook()
+        self.learner(book).on_state(says("Completed"), START - 5)
+        assert book.entry("UpscaleImage").schedule(Limits(0.8, 600)) == Geometric(Limits(0.8, 600))
+
+    @given(
+        came_at=st.floats(0, 2000),
+        seen_at=st.none() | st.floats(0, 2000),
+        draw=st.floats(0, 1, exclude_max=True),
+    )
+    @settings(max_examples=30)
+    def test_no_first_wait_passes_the_deadline(
+        self, came_at: float, seen_at: float | None, draw: float
+    ) -> None:
+        plan = PollPlan(START + 1000, seen_running_at=START + seen_at if seen_at is not None else 0.0)
+        step = Poller(REF, plan, lambda: draw, self.taught().entry("UpscaleImage")).first_wait(
+            START + came_at
+        )
+        assert 0 <= step.seconds <= max(0.0, 1000 - came_at) + 1e-3

@@ -174,6 +174,7 @@ REFS = st.builds(
     ),
     conn_id=st.text(),
     source_name=st.none() | st.text(),
+    source_bytes=st.none() | st.integers(0, 10**12),
     dag_id=st.none() | st.text(),
     run_id=st.none() | st.text(),
     task_id=st.none() | st.text(),
@@ -233,6 +234,7 @@ class TestTaskRef:
             ({"submitted_at": "2026-03-01T12:00:00"}, "submitted_at"),  # no time zone
             ({"submitted_at": None}, "submitted_at"),
             ({"conn_id": None}, "conn_id"),
+            ({"source_bytes": -1}, "source_bytes"),
         ],
     )
     def test_a_broken_one_says_what_is_wrong(self, change: dict[str, Any], named: str) -> None:

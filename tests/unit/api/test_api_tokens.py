@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_asposeocr.api.errors import UnexpectedResponseError
-from airflow_provider_asposeocr.api.pacing import USUAL_PAUSE_SECONDS, Pacer
+from airflow_provider_asposeocr.api.pacing import LONGEST_PAUSE_SECONDS, USUAL_PAUSE_SECONDS, Pacer
 from airflow_provider_asposeocr.api.tokens import MARGIN_SECONDS, USUAL_SECONDS, Token, TokenSlot, parse_token
 
 NOW = 1_800_000_000.0
@@ -120,14 +120,19 @@ class TestPacer:
         assert [pacer.reserve(NOW), pacer.reserve(NOW), pacer.reserve(NOW)] == [0, 0.5, 1.0]
         assert pacer.reserve(NOW + 100) == 0
 
-    @pytest.mark.parametrize(("asked", "pause"), [(7.0, 7.0), (0.0, 0.0), (None, USUAL_PAUSE_SECONDS)])
+    @pytest.mark.parametrize(
+        ("asked", "pause"),
+        [(7.0, 7.0), (0.0, 0.0), (None, USUAL_PAUSE_SECONDS), (1e9, LONGEST_PAUSE_SECONDS)],
+    )
     def test_a_429_pauses_everybody(self, asked: float | None, pause: float) -> None:
         pacer = Pacer(1000)
+        assert pacer.held_seconds(NOW) == 0
         pacer.pause(NOW, asked)
-        assert pacer.reserve(NOW) == pause
+        assert pacer.held_seconds(NOW) == pause
+        assert pacer.held_seconds(NOW + pause) == 0
 
     def test_a_shorter_pause_does_not_end_a_longer_one(self) -> None:
         pacer = Pacer(10)
         pacer.pause(NOW, 60)
         pacer.pause(NOW, 1)
-        assert pacer.reserve(NOW) == 60
+        assert pacer.held_seconds(NOW) == 60

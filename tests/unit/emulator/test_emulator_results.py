@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from emulator_clients import CloudClient, decoded
 
-from airflow_provider_asposeocr.emulator.engines.canned import canned_text
+from airflow_provider_asposeocr.emulator.engines.canned import canned_text, filled_png, tiny_png
 
 RECT = {"topLeftX": 0, "topLeftY": 0, "bottomRightX": 9, "bottomRightY": 9}
 
@@ -213,3 +213,13 @@ def test_warnings_stand_beside_success(scripted: CloudClient) -> None:
     assert (answer["taskStatus"], answer["responseStatusCode"]) == ("Completed", "Ok")
     assert answer["error"] == {"messages": ["slow"], "warnings": ["blurred"]}
     assert decoded(answer) == [("Text", b"text")]
+
+
+def test_pictures_can_be_filled_up_to_a_size() -> None:
+    picture = tiny_png("seed")
+    large = filled_png(picture, 5000, "seed")
+
+    assert len(large) == 5000
+    check_png(large)
+    assert large == filled_png(picture, 5000, "seed") != filled_png(picture, 5000, "other")
+    assert filled_png(picture, len(picture), "seed") == picture

@@ -1,0 +1,178 @@
+"""
+The wait of a task that starts in the triggerer, without a worker before it.
+
+Invariant: the template of the task reference is the DAG author's and is rendered once; what it renders to is foreign
+text and must be a task reference, or the wait fails. No argument has the name of an operator's template field.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from airflow.exceptions import AirflowConfigException
+from airflow.sdk.exceptions import AirflowRuntimeError
+from airflow.triggers.base import TriggerEvent
+
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError, WaitError
+from airflow_provider_asposeocr.api.polling import Finished
+from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
+from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.defaults import default_seconds
+from airflow_provider_asposeocr.fields import rendered
+from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger, event_of
+from airflow_provider_asposeocr.triggers.deadlines import deadline_of, start_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import datetime
+
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+#: Longest time until Airflow has answered what a template asks for. A question that the triggerer does not know is never
+#: answered; the first one that it knows was measured to take 17 s, because it builds Airflow's API in the process.
+RENDER_SECONDS = 120.0
+#: Between two attempts while Airflow's API refuses to answer.
+AGAIN_SECONDS = 2.0
+#: What an XCom that is not there renders to, with and without ``tojson``.
+NOTHING = ("null", "None", "")
+
+
+class AsposeOcrStartTrigger(AsposeOcrTaskTrigger):
+    """
+    Find the task reference, then wait as :class:`.AsposeOcrTaskTrigger` does.
+
+    Airflow makes it from ``start_trigger_args``; no operator defers to it. What is ``None`` is read from Airflow's
+    configuration here, as a worker would, so that a changed value needs no new deployment of DAGs.
+
+    :param template: The operator's field as it stands in the DAG: a Jinja template or a literal task reference.
+    :param field: Name of that field, for messages.
+    :param backstop_seconds: After how long Airflow ends the deferral.
+    :param timeout_seconds: How long to wait before the cloud task is cancelled.
+    :param poll_interval_seconds: Shortest time between two polls.
+    :param max_poll_interval_seconds: Longest time between two polls.
+    :param cancel_on_kill: As of :class:`.AsposeOcrTaskTrigger`.
+    """
+
+    def __init__(
+        self,
+        template: str | dict[str, Any],
+        field: str,
+        backstop_seconds: float,
+        timeout_seconds: float | None = None,
+        poll_interval_seconds: float | None = None,
+        max_poll_interval_seconds: float | None = None,
+        cancel_on_kill: str = "always",
+    ) -> None:
+        self._arguments: dict[str, Any] = {
+            "template": template,
+            "field": field,
+            "backstop_seconds": backstop_seconds,
+            "timeout_seconds": timeout_seconds,
+            "poll_interval_seconds": poll_interval_seconds,
+            "max_poll_interval_seconds": max_poll_interval_seconds,
+            "cancel_on_kill": cancel_on_kill,
+        }
+        self._context: Context | None = None
+        # The rest is known in run(): an exception here, a broken configuration for one, would end the whole triggerer.
+        super().__init__(
+            reference={},
+            deadline_at=0.0,
+            poll_interval_seconds=0.0,
+            max_poll_interval_seconds=0.0,
+            error_budget_seconds=0.0,
+            cancel_on_kill=cancel_on_kill,
+        )
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and exactly the arguments of the constructor."""
+        return f"{type(self).__module__}.{type(self).__qualname__}", dict(self._arguments)
+
+    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
+        """
+        Keep the context for :meth:`run`, where a question that is never answered and an error can be dealt with.
+
+        :param context: Airflow's context.
+        :param jinja_env: Not used.
+        """
+        self._context = context
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Find the task reference, wait, fire one event; whatever goes wrong becomes an event too."""
+        try:
+            self._begin(await self._find())
+        except AsposeOcrError as error:
+            log.error("%s", error.message)
+            yield TriggerEvent(event_of(None, Finished(error)))  # type: ignore[no-untyped-call]  # Airflow's
+            return
+        async for event in super().run():
+            yield event
+
+    def _begin(self, ref: TaskRef) -> None:
+        """Set what the wait needs, the same after each restart of the triggerer."""
+        self.reference = ref.to_dict()
+        allowed = self._arguments["backstop_seconds"]
+        if (limit := getattr(self.task, "execution_timeout", None)) is not None:
+            allowed = min(allowed, limit.total_seconds())
+        airflow_ends_at = _epoch(getattr(self, "timeout_after", None))
+        began_at = start_of(airflow_ends_at, allowed, ref.submitted_epoch, time.time())
+        try:
+            timeout_seconds = self._seconds("timeout_seconds")
+            self.poll_interval_seconds = self._seconds("poll_interval_seconds")
+            self.max_poll_interval_seconds = self._seconds("max_poll_interval_seconds")
+            self.error_budget_seconds = default_seconds("error_budget_seconds")
+        except AirflowConfigException as error:
+            raise InputError(f"[aspose_ocr] in the triggerer's configuration: {shown(error)}") from None
+        self.deferred_at = began_at
+        self.deadline_at = deadline_of(began_at, timeout_seconds, airflow_ends_at)
+
+    async def _find(self) -> TaskRef:
+        found = rendered(await self._rendered())
+        try:
+            return parse_task_ref(found)
+        except InputError as error:
+            # Without the text itself: a template that is wrong may render to anything, a secret too.
+            what = "nothing" if found in NOTHING else f"a {type(found).__name__}"
+            text = f"{self._field} was rendered in the triggerer to {what}. {error.message}"
+            raise InputError(text) from None
+
+    async def _rendered(self) -> Any:
+        context, self._context = self._context, None
+        if context is None:
+            raise WaitError("Airflow has passed no context to the trigger, so that nothing can be rendered.")
+        problem = "Airflow has not answered what it asks for"
+        try:
+            async with asyncio.timeout(RENDER_SECONDS):
+                while True:
+                    try:
+                        return self.render_template(self._arguments["template"], context)
+                    except AirflowRuntimeError as error:  # its API, which may restart
+                        problem = shown(error)
+                    await asyncio.sleep(AGAIN_SECONDS)
+        except TimeoutError:
+            text = f"The template of {self._field} was not rendered within {RENDER_SECONDS:.0f} s: {problem}."
+            raise WaitError(text) from None
+        except Exception as error:  # whatever the author's template raises
+            text = f"The template of {self._field} cannot be rendered in the triggerer: {shown(error)}."
+            raise InputError(text) from error
+
+    @property
+    def _field(self) -> str:
+        return str(self._arguments["field"])
+
+    def _seconds(self, name: str) -> float:
+        value = self._arguments[name]
+        return default_seconds(name) if value is None else float(value)
+
+
+def _epoch(at: datetime | None) -> float:
+    """Return seconds since the epoch; infinity where nothing is known."""
+    if at is None:
+        return math.inf
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,137 @@
+"""Airflow's states by name, and what a signal handler may do: asks nobody, waits for no lock, and tells no lie."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow_tasks import context_for, deferral, execute
+from test_durable import STUCK, Instance, instance
+from test_operators import REF, STATUS, cloud, deletes, fetch, page, recognize
+
+from airflow_provider_asposeocr.api.errors import WaitError
+from airflow_provider_asposeocr.api.responses import TaskRef
+from airflow_provider_asposeocr.kills import verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_asposeocr.emulator.control import EmulatorControl
+
+__all__ = ["cloud", "instance", "page"]
+
+TASK = TaskRef.model_validate(REF)
+
+
+@pytest.mark.parametrize(
+    ("state", "owner", "consumer"),
+    [
+        ("failed", "cancel", "cancel"),
+        ("success", "cancel", "cancel"),
+        ("skipped", "cancel", "cancel"),
+        ("upstream_failed", "cancel", "cancel"),
+        ("removed", "cancel", "cancel"),
+        (None, "cancel", "ask about origin"),
+        ("restarting", "cancel", "ask about origin"),
+        ("scheduled", "cancel", "ask about origin"),
+        ("queued", "cancel", "ask about origin"),
+        ("running", "leave", "leave"),
+        ("deferred", "leave", "leave"),
+        ("up_for_retry", "leave", "leave"),
+        ("up_for_reschedule", "leave", "leave"),
+    ],
+)
+def test_what_each_state_says_while_a_try_is_left(state: str | None, owner: str, consumer: str) -> None:
+    """By name: a table made of the module's own sets would move with them."""
+    assert verdict(state, TASK, owns=True, comes_back=True) == owner
+    assert verdict(state, TASK, owns=False, comes_back=True) == consumer
+
+
+def waiting(cloud: EmulatorControl, operator: Any, context: Any) -> tuple[threading.Thread, list[str]]:
+    """Return a worker that waits for its cloud task, and where its end will be told."""
+    ends: list[str] = []
+
+    def work() -> None:
+        try:
+            execute(operator, context)
+        except WaitError as error:
+            ends.append(str(error))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    cloud.wait_for_request("GET", STATUS)
+    return worker, ends
+
+
+def unable(*_: Any, **__: Any) -> Any:
+    raise RuntimeError("the supervisor is gone")
+
+
+class TestAirflowDoesNotTell:
+    """The supervisor may be gone already when the signal comes."""
+
+    def test_who_comes_back_leaves_the_cloud_task(self, cloud: EmulatorControl, instance: Instance) -> None:
+        cloud.add_faults(STUCK)
+        instance.try_number += 1
+        operator = instance.operator(deferrable=False)
+        context = instance.context(operator)
+        context["ti"].get_task_states = unable
+        worker, ends = waiting(cloud, operator, context)
+        operator.on_kill()
+        worker.join()
+        assert len(ends) == 1
+        assert not deletes(cloud)
+
+    def test_who_does_not_cancels(self, cloud: EmulatorControl, page: str, tmp_path: Path) -> None:
+        cloud.add_faults(STUCK)
+        ref = execute(recognize(page, wait_for_completion=False))
+        operator = fetch(ref, f"{tmp_path}/out/", deferrable=False)
+        context = context_for(operator)
+        context["ti"].get_task_states = unable
+        worker, ends = waiting(cloud, operator, context)
+        operator.on_kill()
+        worker.join()
+        assert len(ends) == 1
+        assert [entry["id"] for entry in deletes(cloud)] == [ref["id"]]
+
+
+def test_the_handler_does_not_wait_for_airflow_s_answer(cloud: EmulatorControl, instance: Instance) -> None:
+    """What the signal interrupted may hold the lock that the question needs; it goes on when the handler is over."""
+    cloud.add_faults(STUCK)
+    instance.try_number += 1
+    operator = instance.operator(wait_for_completion=False)
+    context = instance.context(operator)
+    execute(operator, context)
+    lock, ask = threading.Lock(), context["ti"].get_task_states
+
+    def locked(**question: Any) -> Any:
+        with lock:
+            return ask(**question)
+
+    context["ti"].get_task_states, context["ti"].state = locked, "failed"
+    began = time.monotonic()
+    with lock:
+        operator.on_kill()
+        assert time.monotonic() - began < 2
+        assert not deletes(cloud)
+    operator._after_kill.join(10)
+    assert len(deletes(cloud)) == 1
+
+
+def test_who_was_killed_before_the_first_poll_does_not_defer(
+    cloud: EmulatorControl, page: str, tmp_path: Path
+) -> None:
+    cloud.add_faults(STUCK)
+    ref = execute(recognize(page, wait_for_completion=False))
+    operator = fetch(ref, f"{tmp_path}/out/", deferrable=True, inline_wait_seconds=0)
+    operator.on_kill()
+    with pytest.raises(WaitError, match="killed while it waited"):
+        execute(operator)
+
+
+@pytest.mark.parametrize("policy", ["last_try", "always", "never"])
+def test_the_trigger_learns_the_policy(cloud: EmulatorControl, page: str, policy: str) -> None:
+    operator = recognize(page, deferrable=True, inline_wait_seconds=0, cancel_on_kill=policy)
+    assert deferral(operator).trigger.serialize()[1]["cancel_on_kill"] == policy
