@@ -1,0 +1,151 @@
+"""
+What a number of documents a day demands of an installation.
+
+Invariant: pure arithmetic on measured costs; every factor that is assumed has a name and a line in the docs.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DAY_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """
+    What is assumed of the cloud and of the day.
+
+    :param cloud_seconds: How long a cloud task takes.
+    :param waits: Waits in the triggerer per document.
+    :param polls: Polls per wait.
+    :param peak: Busiest hour by the mean of the day.
+    :param capacity: Triggers per triggerer, Airflow's ``[triggerer] capacity``.
+    :param load: Share of its CPU up to which a process is loaded.
+    :param slots: Task slots per worker machine.
+    """
+
+    cloud_seconds: float = 20.0
+    waits: int = 3
+    polls: float = 3.0
+    peak: float = 3.0
+    capacity: int = 1000
+    load: float = 0.5
+    slots: int = 16
+
+
+@dataclass(frozen=True)
+class Costs:
+    """
+    What a document costs, as measured.
+
+    :param tasks: Airflow tasks.
+    :param slot_seconds: Time in task slots.
+    :param worker_cpu_seconds: CPU of the task processes.
+    :param airflow_cpu_seconds: CPU of API server, scheduler and triggerer.
+    :param rows: Rows that stay in the metadata database.
+    :param poll_cpu_seconds: CPU of one poll in the triggerer.
+    :param wait_bytes: Memory of one wait in the triggerer.
+    """
+
+    tasks: float
+    slot_seconds: float
+    worker_cpu_seconds: float
+    airflow_cpu_seconds: float
+    rows: float
+    poll_cpu_seconds: float
+    wait_bytes: float
+
+
+@dataclass(frozen=True)
+class Demand:
+    """
+    What is needed in the busiest hour.
+
+    :param documents_per_day: For so many documents.
+    :param tasks_per_second: Airflow tasks begun.
+    :param polls_per_second: Status requests to the cloud.
+    :param waits_at_once: Triggers that wait.
+    :param poll_cores: CPU cores that polling keeps busy.
+    :param triggerers: Triggerer processes: for the waits or for the polls, whichever needs more, and one to spare.
+    :param triggerer_bytes: Memory of all waits.
+    :param slots: Task slots occupied.
+    :param worker_cores: CPU cores that task processes keep busy.
+    :param airflow_cores: The same for Airflow's components.
+    :param rows_per_day: Rows that the metadata database grows by.
+    """
+
+    documents_per_day: float
+    tasks_per_second: float
+    polls_per_second: float
+    waits_at_once: float
+    poll_cores: float
+    triggerers: int
+    triggerer_bytes: float
+    slots: float
+    worker_cores: float
+    airflow_cores: float
+    rows_per_day: float
+
+
+def demand(documents_per_day: float, costs: Costs, assumed: Assumptions) -> Demand:
+    """
+    Extrapolate linearly; by Little's law what is there at once is what comes per second times how long it stays.
+
+    :param documents_per_day: How many documents.
+    :param costs: What one costs.
+    :param assumed: What is assumed.
+    """
+    per_second = documents_per_day / DAY_SECONDS * assumed.peak
+    waits = per_second * assumed.waits * assumed.cloud_seconds
+    polls = per_second * assumed.waits * assumed.polls
+    poll_cores = polls * costs.poll_cpu_seconds
+    busy = max(math.ceil(waits / assumed.capacity), math.ceil(poll_cores / assumed.load))
+    return Demand(
+        documents_per_day=documents_per_day,
+        tasks_per_second=per_second * costs.tasks,
+        polls_per_second=polls,
+        waits_at_once=waits,
+        poll_cores=poll_cores,
+        triggerers=busy + 1,
+        triggerer_bytes=waits * costs.wait_bytes,
+        slots=per_second * costs.slot_seconds,
+        worker_cores=per_second * costs.worker_cpu_seconds,
+        airflow_cores=per_second * costs.airflow_cpu_seconds,
+        rows_per_day=documents_per_day * costs.rows,
+    )
+
+
+def _number(value: float) -> str:
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.2g}"
+
+
+def render(demands: Iterable[Demand]) -> str:
+    """
+    Render a table with one column per number of documents.
+
+    :param demands: The columns.
+    """
+    columns = list(demands)
+    lines = [
+        ("documents a day", [each.documents_per_day for each in columns]),
+        ("Airflow tasks per second", [each.tasks_per_second for each in columns]),
+        ("polls per second", [each.polls_per_second for each in columns]),
+        ("waits at once", [each.waits_at_once for each in columns]),
+        ("cores busy with polls", [each.poll_cores for each in columns]),
+        ("triggerers, one to spare", [each.triggerers for each in columns]),
+        ("memory of all waits, MiB", [each.triggerer_bytes / 2**20 for each in columns]),
+        ("task slots", [each.slots for each in columns]),
+        ("cores busy with task processes", [each.worker_cores for each in columns]),
+        ("cores busy with Airflow's components", [each.airflow_cores for each in columns]),
+        ("database rows a day", [each.rows_per_day for each in columns]),
+    ]
+    head, *rest = [f"| {name} | " + " | ".join(map(_number, values)) + " |" for name, values in lines]
+    return "\n".join([head, "|---|" + "---|" * len(columns), *rest])

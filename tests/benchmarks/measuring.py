@@ -1,0 +1,156 @@
+"""
+What all benchmarks share: repeated measurements, their ratio to a rival's, and the table of results.
+
+Invariant: ours and the rival are measured in turn in the same run, because machines are noisy and absolute times lie;
+what is reported is the median of the ratios of neighbouring rounds, with the spread beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+CHECKOUT = Path(__file__).parents[2]
+#: Where each program leaves its rows for the table; git ignores it.
+RESULTS = CHECKOUT / ".bench"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """
+    One figure, measured several times.
+
+    :param values: One per round.
+    :param unit: For example ``ms``.
+    """
+
+    values: tuple[float, ...]
+    unit: str
+
+    @property
+    def median(self) -> float:
+        """The middle value."""
+        return statistics.median(self.values)
+
+    def __str__(self) -> str:
+        middle = f"{_short(self.median)} {self.unit}".rstrip()
+        if len(self.values) == 1:
+            return middle
+        return f"{middle} ({_short(min(self.values))} to {_short(max(self.values))})"
+
+
+@dataclass(frozen=True)
+class Row:
+    """
+    One line of the table.
+
+    :param what: What is measured, in the words of a user.
+    :param goal: The goal, in words, for example ``at most 1.5 times``; empty for a figure that is only reported.
+    :param ours: Our figure.
+    :param rival: Who it is compared with; empty where the goal is absolute.
+    :param theirs: The rival's figure.
+    :param ratio: Ours by theirs, round by round.
+    :param met: Whether the goal is met; ``None`` where there is none.
+    :param note: Why a goal is not met, or what the figure is made of.
+    """
+
+    what: str
+    goal: str
+    ours: Sample
+    rival: str = ""
+    theirs: Sample | None = None
+    ratio: Sample | None = None
+    met: bool | None = None
+    note: str = ""
+
+
+def in_turn(
+    rounds: int, ours: Callable[[], float], theirs: Callable[[], float]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """
+    Measure both, in turn, the first one alternating.
+
+    :param rounds: How often.
+    :param ours: Measures ours once.
+    :param theirs: Measures the rival once.
+    :return: The figures of ours and of the rival, round by round.
+    """
+    first: list[float] = []
+    second: list[float] = []
+    for number in range(rounds):
+        order = [(ours, first), (theirs, second)]
+        for measure, figures in order if number % 2 == 0 else reversed(order):
+            figures.append(measure())
+    return tuple(first), tuple(second)
+
+
+def compared(
+    what: str,
+    ours: Sequence[float],
+    rival: str,
+    theirs: Sequence[float],
+    *,
+    unit: str,
+    at_most: float | None = None,
+    note: str = "",
+) -> Row:
+    """
+    Compare two series of the same rounds.
+
+    :param what: What is measured.
+    :param ours: Our figures.
+    :param rival: Who the other figures are of.
+    :param theirs: Their figures.
+    :param unit: Unit of both.
+    :param at_most: Largest ratio of ours to theirs that meets the goal; ``None`` = no goal, only reported.
+    :param note: What the reader should know.
+    """
+    ratio = Sample(tuple(a / b for a, b in zip(ours, theirs, strict=True)), "x")
+    goal = f"at most {at_most:g} x" if at_most is not None else ""
+    met = ratio.median <= at_most if at_most is not None else None
+    return Row(what, goal, Sample(tuple(ours), unit), rival, Sample(tuple(theirs), unit), ratio, met, note)
+
+
+def limited(
+    what: str, ours: Sequence[float], *, unit: str, at_most: float | None = None, note: str = ""
+) -> Row:
+    """
+    Hold a series against a fixed limit.
+
+    :param what: What is measured.
+    :param ours: Our figures.
+    :param unit: Unit of the figures and of the limit.
+    :param at_most: The limit for the median; ``None`` = only reported.
+    :param note: What the reader should know.
+    """
+    sample = Sample(tuple(ours), unit)
+    goal = f"at most {_short(at_most)} {unit}".rstrip() if at_most is not None else ""
+    return Row(what, goal, sample, met=sample.median <= at_most if at_most is not None else None, note=note)
+
+
+def publish(name: str, rows: Sequence[Row]) -> None:
+    """
+    Print the rows and keep them for the table in the docs.
+
+    :param name: Name of the program, for example ``triggerer``.
+    :param rows: What it measured.
+    """
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    for row in rows:
+        verdict = {True: "met", False: "NOT MET", None: "reported"}[row.met]
+        against = f"; {row.rival}: {row.theirs}; ratio {row.ratio}" if row.theirs else ""
+        goal = f"; goal {row.goal}" if row.goal else ""
+        print(f"{verdict:8} {row.what}: {row.ours}{against}{goal}{'; ' + row.note if row.note else ''}")
+    sys.stdout.flush()
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -1,0 +1,190 @@
+"""
+What 1,000 waits cost a triggerer: CPU, lag, memory, connections and tokens.
+
+Invariant: each figure comes from a process that runs Airflow's own ``TriggerRunner`` with waits of one kind against the
+same emulator at the same pace; ours and its rival take turns.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import TYPE_CHECKING
+
+from airflow_provider_asposeocr.api.account import DEFAULT_CONNECTIONS
+from airflow_provider_asposeocr.api.tokens import parse_token
+from tests.benchmarks.measuring import Row, compared, in_turn, limited, publish
+from tests.benchmarks.triggerer_runs import WAITS, bench
+
+if TYPE_CHECKING:
+    from tests.benchmarks.triggerer_runs import Bench, Run
+
+ROUNDS = 3
+#: Of what takes longer or differs by more than a few percent anyway.
+FEW_ROUNDS = 2
+WINDOW_SECONDS = 5.0
+LAG_WINDOW_SECONDS = 12.0
+#: So short that three lives fit into a measurement.
+TOKEN_SECONDS = 5.0
+#: Waits whose objects are counted; counting slows a process down.
+COUNTED_WAITS = 300
+#: Of 1,000 polls ten fail, half with an answer and half without.
+FAULTS = (
+    {"kind": "status", "status": 503, "path": "*/GetTaskStatus", "probability": 0.005},
+    {"kind": "drop", "path": "*/GetTaskStatus", "probability": 0.005},
+)
+#: A cloud so slow that 1,000 waits would want 300 connections.
+SLOW = {"kind": "delay", "delay_seconds": 1.0, "path": "*/GetTaskStatus", "probability": 1.0}
+
+
+def _microseconds_per_poll(run: Run, idle: Run) -> float:
+    return 1e6 * (run.cpu_seconds - idle.cpu_seconds) / run.polls
+
+
+def cpu(bench: Bench) -> list[Row]:
+    """
+    Measure the CPU time of a poll, beyond what as many sleeping triggers take.
+
+    :param bench: An emulator with tasks.
+    """
+    idle = bench.run("nothing", WINDOW_SECONDS)
+    runs: dict[str, list[Run]] = {"ours": [], "bare": [], "http": []}
+
+    def measure(kind: str) -> float:
+        runs[kind].append(bench.run(kind, WINDOW_SECONDS))
+        return _microseconds_per_poll(runs[kind][-1], idle)
+
+    ours, bare = in_turn(ROUNDS, lambda: measure("ours"), lambda: measure("bare"))
+    http = [measure("http") for _ in range(FEW_ROUNDS)]
+    note = (
+        f"{WAITS:,} waits, 300 polls per second over TLS; what as many sleeping triggers take is subtracted"
+    )
+    lacking = (
+        "HttpEventTrigger with a response_check. It cannot renew a token (its header is fixed when the task defers), "
+        "cancels nothing when the task is killed, opens a connection for each poll, and had up to "
+        f"{max(run.connections for run in runs['http'])} of them open at once. The bare aiohttp loop takes "
+        f"{statistics.median(bare) / statistics.median(http):.2f} of its CPU, so that nothing with aiohttp can do with less"
+    )
+    return [
+        compared(
+            "CPU per status poll in the triggerer",
+            ours,
+            "aiohttp loop that does nothing else",
+            bare,
+            unit="us",
+            at_most=1.5,
+            note=note,
+        ),
+        compared(
+            "CPU per status poll in the triggerer",
+            ours[:FEW_ROUNDS],
+            "HTTP provider",
+            http,
+            unit="us",
+            at_most=0.2,
+            note=f"{note}. {lacking}",
+        ),
+    ]
+
+
+def lag_and_tokens(bench: Bench) -> list[Row]:
+    """
+    Measure how long the event loop is kept busy while tokens expire and polls fail, and count token requests.
+
+    :param bench: An emulator with tasks and short-lived tokens.
+    """
+    runs = []
+
+    def ours() -> float:
+        bench.control.add_faults(*FAULTS)
+        runs.append(bench.run("ours", LAG_WINDOW_SECONDS))
+        bench.control.clear_faults()
+        return 1000 * runs[-1].lag_seconds
+
+    def nothing() -> float:
+        return 1000 * bench.run("nothing", LAG_WINDOW_SECONDS).lag_seconds
+
+    lags = in_turn(FEW_ROUNDS, ours, nothing)
+    used = parse_token(b'{"access_token":"x","expires_in":%d}' % TOKEN_SECONDS, 0.0).renew_at
+    shortest = min(run.seconds for run in runs)
+    return [
+        compared(
+            f"Lag of the event loop that one in a thousand measurements exceeds, {WAITS:,} waits, while tokens "
+            "expire and 1 % of the polls fail",
+            lags[0],
+            f"{WAITS:,} triggers that only sleep",
+            lags[1],
+            unit="ms",
+            at_most=2.0,
+        ),
+        limited(
+            f"Token requests of one triggerer over three lives of a token, {WAITS:,} waits",
+            [run.tokens for run in runs],
+            unit="",
+            at_most=math.ceil(shortest / used),
+            note=f"in {shortest:.1f} s; a token lives {TOKEN_SECONDS:g} s here and is used for {used:g} s",
+        ),
+    ]
+
+
+def memory(bench: Bench) -> list[Row]:
+    """
+    Count the bytes that a wait holds.
+
+    :param bench: An emulator with tasks.
+    """
+
+    def kib(kind: str, dag_tasks: int = 0) -> float:
+        run = bench.run(kind, 5.0, COUNTED_WAITS, trace=True, dag_tasks=dag_tasks)
+        return run.bytes_per_wait / 1024
+
+    nothing = kib("nothing")
+    copy = kib("nothing", dag_tasks=50) - nothing
+    return [
+        limited(
+            "Memory of a wait in the triggerer, beyond that of a trigger that only sleeps",
+            [kib("ours") - nothing],
+            unit="KiB",
+            at_most=10.0,
+            note=f"Python objects, {COUNTED_WAITS} waits that poll; the trigger that only sleeps takes {nothing:.1f} KiB",
+        ),
+        limited(
+            "Airflow's own copy of a DAG of 50 empty tasks, for each wait that starts in the triggerer",
+            [copy],
+            unit="KiB",
+            note="the same for each operator that starts there",
+        ),
+    ]
+
+
+def connections(bench: Bench) -> list[Row]:
+    """
+    Count the connections to a cloud that takes a second for each answer.
+
+    :param bench: An emulator with tasks.
+    """
+    bench.control.add_faults(SLOW)
+    run = bench.run("ours", 3.0)
+    bench.control.clear_faults()
+    return [
+        limited(
+            f"Connections of one triggerer to a cloud that takes a second for each answer, {WAITS:,} waits",
+            [run.connections],
+            unit="",
+            at_most=DEFAULT_CONNECTIONS,
+            note="the parameter `max_connections` of the connection",
+        )
+    ]
+
+
+def main() -> None:
+    """Measure all and print the rows."""
+    with bench() as lasting:
+        rows = [*cpu(lasting), *memory(lasting), *connections(lasting)]
+    with bench(TOKEN_SECONDS) as short_lived:
+        rows += lag_and_tokens(short_lived)
+    publish("triggerer", rows)
+
+
+if __name__ == "__main__":
+    main()
