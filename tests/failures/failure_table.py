@@ -72,6 +72,7 @@ class Row:
     :param long: Whether cloud tasks go on until the action ends them; otherwise each takes a second.
     :param words: The log of the run has these.
     :param differs: Modes in which something is different.
+    :param timed: Whether it matters how soon the cloud task is cancelled.
     :param disturbs: What happens to all of Airflow meanwhile: no other case can run.
     :param one_by_one: Whether the modes, too, are disturbed one after the other.
     :param left_running: Whether the cloud task is known to run on although nobody waits for it.
@@ -89,6 +90,7 @@ class Row:
     long: bool = False
     words: tuple[str, ...] = ()
     differs: Mapping[Mode, Differs] = field(default_factory=dict)
+    timed: bool = False
     disturbs: Literal["restart", "kill"] | None = None
     one_by_one: bool = False
     left_running: bool = False

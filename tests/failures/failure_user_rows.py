@@ -63,6 +63,7 @@ USER_ROWS = (
         cases.mark_failed,
         SLOW,
         long=True,
+        timed=True,
     ),
     Row(
         "mark_success",
@@ -74,6 +75,7 @@ USER_ROWS = (
         cases.mark_success,
         SLOW,
         long=True,
+        timed=True,
     ),
     Row(
         "fail_run",
@@ -85,6 +87,7 @@ USER_ROWS = (
         cases.fail_the_run,
         SLOW,
         long=True,
+        timed=True,
     ),
     Row(
         "clear_running",
@@ -96,6 +99,7 @@ USER_ROWS = (
         cases.clear_what_waits,
         variant="in_worker",
         long=True,
+        timed=True,
         words=(CANCELS,),
         differs={"pipelined": Differs(WAITS_FOR_THE_SAME, outcome=ONCE, words=())},
     ),
@@ -108,6 +112,7 @@ USER_ROWS = (
         ANEW,
         cases.clear_what_waits,
         long=True,
+        timed=True,
         words=(CANCELS,),
         differs={
             "inline": Differs("it is never deferred", possible=False),
@@ -123,6 +128,7 @@ USER_ROWS = (
         ANEW,
         cases.clear_the_run,
         long=True,
+        timed=True,
         words=(CANCELS,),
     ),
     Row(

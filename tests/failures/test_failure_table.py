@@ -1,8 +1,9 @@
 """
 What each failure costs, on real Airflow processes: every row of the failure table in every mode.
 
-All cases that disturb nobody run at once, in an order and with pauses that the seed chooses; then those that restart or
-kill the triggerer. Each test judges its own case. ``-k <row>`` runs a row alone; ``FAILURE_TABLE_SEED`` repeats an order.
+Cases that disturb nobody run side by side, in an order and with pauses that the seed chooses; then, a few at a time, those
+in which a user's kill is timed; then those that restart or kill the triggerer. Each test judges its own case. ``-k <row>``
+runs a row alone; ``FAILURE_TABLE_SEED`` repeats an order.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ def test_a_failure_costs_what_the_table_says(row: Row, mode: Mode, board: Board)
     assert not found.deleted_when_completed, found
     assert [words for words in here.words if words not in found.log] == [], found
     if here.outcome.cancelled and found.kill_seconds is not None:
+        assert row.timed, "It was measured on a machine that was full."
         longest = WORKER_KILL_SECONDS if found.in_worker else DEFERRED_KILL_SECONDS
         # Nothing in Airflow orders a Clear's new attempt and the end of the old one; the first of them cancels.
         assert found.kill_seconds <= longest or found.cancelled_first, found
