@@ -16,7 +16,7 @@ TESSDATA := .env-tessdata
 export ASPOSE_OCR_EMULATOR_TESSDATA ?= $(abspath $(TESSDATA))
 
 .PHONY: demo airflow test unit contract test-airflow test-oldest test-properties test-stores test-failures test-distributed test-storm bench \
-	lint types wheel format setup setup-tests clean
+	lint types wheel format setup clean
 
 demo: $(VENV)/demo.stamp $(TESSDATA)/stamp ## run the chain on the bundled scans, print files and error rates
 	$(BIN)/python -m demo.run
@@ -24,7 +24,7 @@ demo: $(VENV)/demo.stamp $(TESSDATA)/stamp ## run the chain on the bundled scans
 airflow: $(VENV)/demo.stamp $(TESSDATA)/stamp ## leave Airflow with its UI and the emulator running
 	$(BIN)/python -m demo.play
 
-test: unit contract test-oldest test-airflow ## everything but lint
+test: unit contract test-oldest test-airflow ## all tests that need no servers; see also test-stores, test-failures, test-distributed
 
 unit: $(VENV)/test.stamp $(TESSDATA)/stamp
 	$(BIN)/python -m pytest tests/unit tests/properties
@@ -59,7 +59,7 @@ test-distributed: $(PRODUCTION_VENV)/stamp ## CeleryExecutor, two workers, two t
 test-storm: $(PRODUCTION_VENV)/stamp ## the storm at its full size, 100 documents
 	STORM_DOCUMENTS=100 $(PRODUCTION_VENV)/bin/python -m pytest -s tests/distributed/test_storm.py
 
-# Servers, SDK and all: about 20 minutes, and worth little on a machine that has other work.
+# Servers, SDK and all: about half an hour, and worth little on a machine that has other work.
 bench: $(PRODUCTION_VENV)/stamp $(AZURITE)/stamp $(SDK_ENVIRONMENTS)/stamp ## the benchmarks, and their table in docs/performance.md
 	ASPOSE_OCR_AZURITE=$(abspath $(AZURITE)) ASPOSE_OCR_SDK_ENVIRONMENTS=$(abspath $(SDK_ENVIRONMENTS)) \
 		$(PRODUCTION_VENV)/bin/python -m tests.benchmarks.run
@@ -124,4 +124,4 @@ $(TESSDATA)/stamp:
 	@if ls $(TESSDATA)/*.traineddata >/dev/null 2>&1; then touch $@; fi
 
 clean: ## remove everything that was made here
-	rm -rf $(VENV) $(OLDEST_VENV) $(PRODUCTION_VENV) $(SDK_ENVIRONMENTS) $(AZURITE) $(TESSDATA) .env-wheel dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .bench
+	rm -rf $(VENV) $(OLDEST_VENV) $(PRODUCTION_VENV) $(SDK_ENVIRONMENTS) $(AZURITE) $(TESSDATA) .env-wheel dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .bench .distributed

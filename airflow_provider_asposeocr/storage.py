@@ -121,7 +121,7 @@ def plan(ref: TaskRef, results: Sequence[Result], destination: str, file_stem: s
     :param ref: The task, for the name of its source.
     :param results: What it made.
     :param destination: A folder with a slash at its end, or the one file.
-    :param file_stem: Name without suffix for files in a folder; by default that of the source, else the task's id.
+    :param file_stem: Name without suffix for files in a folder; by default that of the source, else operation and task id.
     :return: A target per result, all different.
     :raises DestinationError: if the destination is one file and there are several results.
     """

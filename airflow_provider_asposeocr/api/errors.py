@@ -170,7 +170,7 @@ class AuthenticationError(AsposeOcrError):
 
 class CredentialsRejectedError(AuthenticationError):
     """
-    The token endpoint answered 400: the client id or secret is wrong.
+    The token endpoint answered 400, 401 or 403: the client id or secret is wrong.
 
     Final: the cloud locks a pair of credentials for ten minutes after five failures.
     """
@@ -258,7 +258,10 @@ class SubmitUnknownError(AsposeOcrError):
 
     retryable = True
     billed: Billed = "maybe"
-    remedy = "A retry submits again; set on_unknown_submit='fail' to decide each case yourself."
+    remedy = (
+        "A retry submits again, which may bill twice. Operators decide by on_unknown_submit; "
+        "with the hook, catch this error to decide yourself."
+    )
 
 
 class TaskError(AsposeOcrError):

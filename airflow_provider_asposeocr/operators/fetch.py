@@ -39,7 +39,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
     :param task: The task reference, for example ``recognize.output``.
     :param destination: Where to: an absolute path or a URI in any object storage that Airflow knows. With a slash at its
         end it is a folder, and names are made from the source's name and the result's type; otherwise it is the file.
-    :param file_stem: Name without suffix of files in a folder; by default that of the source, else the task's id.
+    :param file_stem: Name without suffix of files in a folder; by default that of the source, else operation and task id.
     :param if_exists: What to do about files that are there already: ``overwrite`` them, which makes a retry harmless;
         ``fail`` before anything is written; or ``skip``, leave them and describe them in the manifest.
     :param on_incomplete: What to do when the cloud completed the task but lost some of its results: ``fail``, or ``keep``

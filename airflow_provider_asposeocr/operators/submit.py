@@ -88,6 +88,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         default, because submitting again is billed again; or ``resubmit``.
     :return: The task reference: JSON with ``operation``, ``id``, ``submitted_at``, ``conn_id`` and where it came from.
         The XCom key ``aspose_ocr_task`` has it as soon as the cloud has the task.
+    :raises InputError: at parse time, if there is no such operation.
     :raises SettingsError: at parse time, if a setting does not apply; after rendering, where it is a template.
     :raises ValueError: at parse time, if a number or a policy makes no sense, or the triggerer has nothing to wait for.
     """
@@ -287,8 +288,9 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
     def _submit(self, context: Context) -> TaskRef:
         hook = AsposeOcrHook(self.aspose_ocr_conn_id)
         policies = Policies(self.reuse, self.on_unknown_submit, self.on_expired)
+        first = self._ledger is None
         ledger = self._open_ledger(context)
-        if not ledger.durable:
+        if first and not ledger.durable:
             self.log.info(
                 "Crash recovery is off: a retry submits again (task_state_store is new in Airflow 3.3)."
             )
