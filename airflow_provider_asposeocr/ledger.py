@@ -120,7 +120,11 @@ class Submit:
 
 @dataclass(frozen=True)
 class LookUp:
-    """Ask the cloud about the task of an earlier try, see :func:`decide_found`."""
+    """
+    Ask the cloud about the task of an earlier try, see :func:`decide_found`.
+
+    :param task: Its reference.
+    """
 
     task: TaskRef
 

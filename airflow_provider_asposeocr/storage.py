@@ -68,7 +68,7 @@ def pieces(path: ObjectStoragePath) -> Iterator[bytes]:
     :return: Pieces of half a block, because libraries hold what they read twice: as it came in, and joined.
     """
     # Without a cache: reading ahead would keep another block. Opened like this, Airflow notes it for lineage.
-    with path.open("rb", block_size=_PIECE_BYTES, cache_type="none") as stream:  # type: ignore[no-untyped-call]
+    with path.open("rb", block_size=_PIECE_BYTES, cache_type="none") as stream:  # type: ignore[no-untyped-call]  # untyped in Airflow
         while piece := stream.read(_PIECE_BYTES):
             yield piece
 

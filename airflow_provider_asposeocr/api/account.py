@@ -40,9 +40,9 @@ class Account:
     :param ca_bundle: File with trusted certificates; by default ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE``,
         else the bundle of certifi.
     :param proxy: URL of a proxy; by default what the proxy environment variables say.
-    :param connect_timeout_seconds: Longest wait for a connection.
-    :param request_timeout_seconds: Longest wait for the next bytes of an answer. The vendor's SDKs wait 60 to 100.
-    :param max_requests_per_second: Most status requests per second of one process; the vendor publishes no limit.
+    :param connect_timeout_seconds: Longest wait for a connection; 10.
+    :param request_timeout_seconds: Longest wait for the next bytes of an answer; 60, since the vendor's SDKs wait 60 to 100.
+    :param max_requests_per_second: Most status requests per second of one process; 20, the vendor publishes no limit.
     :param max_connections: Most connections of one triggerer, 2 or more; 16 are enough for hundreds of polls per second.
         One of them is kept free for cancels and tokens.
     :raises InputError: if a URL is no http(s) URL, or if there are no credentials and this is no evaluation mode.

@@ -52,6 +52,9 @@ class Request:
     One request to the cloud.
 
     :param kind: What it is for; decides how failures are taken.
+    :param method: Of HTTP.
+    :param url: Whole, of the API or of the token endpoint.
+    :param headers: Beside those of the token and of the body; by default none.
     :param authorized: Whether it carries the bearer token.
     :param body: Bytes, or an upload that streams.
     :param operation: The operation's name, for messages.

@@ -22,10 +22,10 @@ class RequestRetry:
     """
     How often and how patiently a single request is repeated.
 
-    :param attempts: Most attempts in all, the first included.
-    :param first_wait_seconds: Wait before the second attempt; doubles from attempt to attempt. Half of it is random,
+    :param attempts: Most attempts in all, the first included; 4, so that a hiccup of some seconds fails nothing.
+    :param first_wait_seconds: Wait before the second attempt, 1; doubles from attempt to attempt. Half of it is random,
         so that a thousand clients that failed together do not come back together.
-    :param longest_wait_seconds: Longest wait between two attempts. Where the cloud asks for a longer one, the request
+    :param longest_wait_seconds: Longest wait between two attempts, 30. Where the cloud asks for a longer one, the request
         fails with that number, since a worker should not sleep it off.
     """
 
@@ -50,14 +50,23 @@ ONCE = RequestRetry(attempts=1)
 
 @dataclass(frozen=True)
 class Accept:
-    """The answer is a success."""
+    """
+    The answer is a success.
+
+    :param answer: What came.
+    """
 
     answer: Answer
 
 
 @dataclass(frozen=True)
 class Again:
-    """Send again after a wait."""
+    """
+    Send again after a wait.
+
+    :param after_seconds: How long.
+    :param error: What to raise where there is no time for that.
+    """
 
     after_seconds: float
     error: AsposeOcrError
@@ -65,14 +74,22 @@ class Again:
 
 @dataclass(frozen=True)
 class RenewToken:
-    """Get another token, then send again at once."""
+    """
+    Get another token, then send again at once.
+
+    :param error: What to raise where there is none.
+    """
 
     error: AsposeOcrError
 
 
 @dataclass(frozen=True)
 class GiveUp:
-    """Raise the error."""
+    """
+    Raise the error.
+
+    :param error: Which.
+    """
 
     error: AsposeOcrError
 

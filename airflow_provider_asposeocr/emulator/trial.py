@@ -31,7 +31,7 @@ def masked_positions(words: int, digest: str) -> frozenset[int]:
     :return: Indices of ``floor(words / 10)`` words.
     """
     # A choice that can be repeated, not a secret.
-    return frozenset(random.Random(digest).sample(range(words), words // 10))  # noqa: S311
+    return frozenset(random.Random(digest).sample(range(words), words // 10))  # noqa: S311 - the same words for the same image
 
 
 def mask_text(text: str, digest: str) -> str:

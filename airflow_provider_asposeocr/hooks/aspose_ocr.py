@@ -288,7 +288,7 @@ class AsposeOcrHook(BaseHook):
 
         :param task: The task reference.
         :param timeout_seconds: How long; by default ``[aspose_ocr] timeout_seconds``. The task is cancelled then.
-        :param poll_interval_seconds: Shortest time between two polls.
+        :param poll_interval_seconds: Shortest time between two polls; by default the option of the same name, as below.
         :param max_poll_interval_seconds: Longest time between two polls.
         :raises TaskError: if it did not end well or not in time.
         """

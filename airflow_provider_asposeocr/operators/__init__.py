@@ -1,4 +1,8 @@
-"""Operators for Aspose.OCR Cloud."""
+"""
+Operators for Aspose.OCR Cloud.
+
+Invariant: whatever a DAG imports is here, and importing it talks to nobody.
+"""
 
 from __future__ import annotations
 

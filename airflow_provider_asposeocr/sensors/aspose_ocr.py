@@ -40,7 +40,8 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
     :param deferrable: Whether to wait in the triggerer; by default ``[operators] default_deferrable``. Otherwise the
         sensor pokes, in ``mode`` ``poke`` or ``reschedule``.
     :param start_from_trigger: As of :class:`.AsposeOcrFetchResultOperator`.
-    :param poke_interval: Seconds between two pokes where it does not defer.
+    :param poke_interval: Seconds between two pokes where it does not defer; 10 and not Airflow's 60, because cloud tasks
+        are short.
     :param timeout: Seconds until the sensor gives up and cancels the cloud task; by default Airflow's for sensors. The
         cloud's own 24 hours end the wait in any case.
     :param inline_wait_seconds: As of :class:`.AsposeOcrSubmitOperator`, like the two parameters below.

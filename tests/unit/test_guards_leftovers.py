@@ -105,7 +105,7 @@ class TestWriter:
         """A task and its cleared self may write one file at once: each is whole, the last one stays."""
         hello = done(result(spool, "Text", b"Hello."))
         slow = Meanwhile(lambda: store(REF, hello, f"{out}/"))
-        store(REF, done(Result("Text", slow, 8, "")), f"{out}/")  # type: ignore[arg-type]
+        store(REF, done(Result("Text", slow, 8, "")), f"{out}/")  # type: ignore[arg-type]  # as much of bytes as store() needs
         assert listing(out) == {"page.txt": b"halfhalf"}
 
     def test_nor_between_the_last_byte_and_the_rename(

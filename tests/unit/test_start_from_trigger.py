@@ -355,7 +355,7 @@ def start_rendering(template: str) -> list[dict[str, Any]]:
             asked.append(rest)
             return {}
 
-    AsposeOcrTaskTrigger(REF, 1.0, 1.0, 1.0, 1.0).render_template(template, {"ti": Ti()})  # type: ignore[typeddict-item]
+    AsposeOcrTaskTrigger(REF, 1.0, 1.0, 1.0, 1.0).render_template(template, {"ti": Ti()})  # type: ignore[typeddict-item]  # the template asks for nothing else
     return asked
 
 

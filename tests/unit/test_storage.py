@@ -238,7 +238,7 @@ class TestIfExists:
 
     def test_another_word_is_refused_before_anything_is_written(self, two: Fetched, out: Path) -> None:
         with pytest.raises(DestinationError, match="overwrite, fail, skip"):
-            store(REF, two, f"{out}/", if_exists="replace")  # type: ignore[arg-type]
+            store(REF, two, f"{out}/", if_exists="replace")  # type: ignore[arg-type]  # a word that is none
         assert not out.exists()
 
 
@@ -269,7 +269,7 @@ class TestWholeOrNotAtAll:
     def test_a_local_write_that_breaks_leaves_nothing(self, out: Path, error: BaseException) -> None:
         out.mkdir()
         (out / "page.txt").write_text("old")
-        broken = Result("Text", Interrupted(error), 9, "")  # type: ignore[arg-type]
+        broken = Result("Text", Interrupted(error), 9, "")  # type: ignore[arg-type]  # as much of bytes as store() needs
         expected = StorageError if isinstance(error, OSError) else type(error)
         with pytest.raises(expected):
             store(REF, done(broken), f"{out}/")

@@ -70,7 +70,7 @@ def _read(*pieces: bytes) -> bytes:
         def begin(self) -> object:
             return found.extend
 
-    reader = ResponseReader(Sink())  # type: ignore[arg-type]
+    reader = ResponseReader(Sink())  # type: ignore[arg-type]  # has what the reader calls
     for piece in pieces:
         reader.feed(piece)
     reader.close()
