@@ -42,7 +42,7 @@ HEARTBEAT_SECONDS = 3
 PARALLELISM = 6
 CASES_AT_ONCE = 10
 #: The same of cases in which a user's kill is timed: what takes long then is to be ours, not a machine's that is full.
-TIMED_CASES_AT_ONCE = 3
+TIMED_CASES_AT_ONCE = 6
 PRELOAD = """
 import aiohttp, fsspec, requests
 import airflow.sdk.io, airflow.sdk.execution_time.task_runner
