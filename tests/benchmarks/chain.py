@@ -25,7 +25,7 @@ from tests.benchmarks.chain_watch import WorkerWatch, occupied_seconds
 from tests.benchmarks.measuring import CHECKOUT, publish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 DAGS = Path(__file__).parent / "dags"
 SCAN = CHECKOUT / "demo" / "scans" / "01-75dpi.png"
@@ -60,10 +60,16 @@ class Bench:
 
     :param home: For Airflow and the results.
     :param clouds: Name of each cloud, which is its connection too, with the seconds that its tasks take.
+    :param slots: Tasks that run at once in all.
+    :param settings: Variables of Airflow's environment on top.
     """
 
-    def __init__(self, home: Path, clouds: dict[str, float]) -> None:
+    def __init__(
+        self, home: Path, clouds: dict[str, float], slots: int = 8, settings: Mapping[str, str] | None = None
+    ) -> None:
         self._home = home
+        self._slots = slots
+        self._settings = settings or {}
         self._stack = ExitStack()
         self._seconds = clouds
         self._clouds: dict[str, Emulator] = {}
@@ -85,9 +91,9 @@ class Bench:
             database = {
                 "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self._home}/airflow/airflow.db?timeout=60"
             }
-            env = {**HEARTBEAT, **database, **connections}
+            env = {**HEARTBEAT, **database, **connections, **self._settings}
             self.airflow = self._stack.enter_context(
-                LocalAirflow(self._home / "airflow", DAGS, env, parallelism=8)
+                LocalAirflow(self._home / "airflow", DAGS, env, parallelism=self._slots)
             )
             self.watch = self._stack.enter_context(WorkerWatch(self.airflow.pid("scheduler")))
             self.rest = AirflowRest(self.airflow.base_url, self.airflow.check)
@@ -106,7 +112,7 @@ class Bench:
         """
         wanted = list(wanted)
         # Never reset: that would make the triggerer's token worthless, and it would ask for another.
-        seen = {cloud: len(self._clouds[cloud].control.journal()) for _, cloud in wanted}
+        seen = {cloud: len(self.asked(cloud)) for _, cloud in wanted}
         started = self.run_all(wanted)
         sharing = [run.cloud for run in started]
         return [self._measured(run, seen[run.cloud], sharing.count(run.cloud)) for run in started]
@@ -147,7 +153,7 @@ class Bench:
         ids = {task["id"]: task["task_id"] for task in self.rest.task_instances(run.dag_id, run.run_id)}
         occupied = self.occupied(set(ids))
         processes = self.watch.of(set(ids))
-        asked = [entry["path"] for entry in self._clouds[run.cloud].control.journal(since)]
+        asked = self.asked(run.cloud, since)
         return Run(
             processes={ids[ti]: len(seconds) for ti, seconds in occupied.items()},
             slot_seconds={ids[ti]: sum(seconds) for ti, seconds in occupied.items()},
@@ -161,6 +167,15 @@ class Bench:
             },
             tokens=sum(path.endswith("/token") for path in asked) / sharing,
         )
+
+    def asked(self, cloud: str, since: int = 0) -> list[str]:
+        """
+        Return the paths of a cloud's requests, oldest first.
+
+        :param cloud: Its name.
+        :param since: Leave out so many.
+        """
+        return [entry["path"] for entry in self._clouds[cloud].control.journal(since)]
 
     def occupied(self, ti_ids: set[str]) -> dict[str, list[float]]:
         """

@@ -2,7 +2,7 @@
 What LocalExecutor's worker processes cost, seen from outside.
 
 Invariant: nothing is added to Airflow. How often a process was started, and how long it occupied a slot, is what
-Airflow's supervisor writes when it is over; CPU and life are the kernel's figures, looked at so often that what is
+Airflow's supervisor writes when it is over; CPU, life and memory are the kernel's figures, looked at so often that what is
 missed at the end of a process is less than one look.
 """
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_SECONDS = 0.05
 _TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _FINISHED = re.compile(r"Workload finished .*?duration=([0-9.e+-]+) .*?workload_id=(\S+)")
 _BUSY = re.compile(r"airflow worker -- LocalExecutor: ([0-9a-f-]{36})")
 _WORKER = "airflow worker -- LocalExecutor:"
@@ -50,12 +51,14 @@ class Process:
     :param first_seen_at: When it was first seen, by the monotonic clock.
     :param alive_at: When it was last seen alive.
     :param cpu_seconds: User and system time so far.
+    :param peak_bytes: Most resident memory seen, what it shares with others included.
     """
 
     ti_id: str
     first_seen_at: float
     alive_at: float
     cpu_seconds: float = 0.0
+    peak_bytes: int = 0
 
     @property
     def life_seconds(self) -> float:
@@ -100,12 +103,13 @@ class WorkerWatch:
         busy = _BUSY.match(_title(worker))
         for pid in _children(worker) if busy else ():
             with suppress(OSError):
-                state, cpu_seconds = _stat(pid)
+                state, cpu_seconds, resident_bytes = stat(pid)
                 now = time.monotonic()
                 process = self.processes.get(pid)
                 if process is None or process.ti_id != busy[1]:  # type: ignore[index]  # it is busy
                     process = self.processes[pid] = Process(busy[1], now, now)  # type: ignore[index]
                 process.cpu_seconds = cpu_seconds
+                process.peak_bytes = max(process.peak_bytes, resident_bytes)
                 if state != "Z":
                     process.alive_at = now
 
@@ -121,7 +125,13 @@ def _children(pid: int) -> Iterator[int]:
                 yield from map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text().split())
 
 
-def _stat(pid: int) -> tuple[str, float]:
+def stat(pid: int) -> tuple[str, float, int]:
+    """
+    Look at a process.
+
+    :param pid: Its id.
+    :return: Its state, its CPU seconds and its resident bytes; see proc_pid_stat(5).
+    """
     # The name, in brackets, may hold anything.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return fields[0], (int(fields[11]) + int(fields[12])) / _TICKS
+    return fields[0], (int(fields[11]) + int(fields[12])) / _TICKS, int(fields[21]) * _PAGE_BYTES

@@ -28,10 +28,10 @@ from tests.benchmarks.document_processes import (
     check_what_is_needed,
     stores,
 )
-from tests.benchmarks.measuring import Row, Sample, compared, limited, publish
+from tests.benchmarks.measuring import Row, Sample, compared, in_turn, limited, publish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 MEGABYTES = float(os.environ.get("DOCUMENT_MB", "100"))
 ROUNDS = int(os.environ.get("DOCUMENT_ROUNDS", "5"))
@@ -121,36 +121,46 @@ def act(bench: Bench, mover: Mover, action: Action) -> Measured:
     return done
 
 
-def peaks(bench: Bench, process: Callable[[], Any], action: Action) -> list[float]:
-    """Measure the memory of something, each time in a process that has done nothing large before."""
-    found = []
-    for _ in range(MEMORY_ROUNDS):
-        with process() as mover:
-            found.append(act(bench, mover, action).peak_bytes / MIB)
-            print(f"{action[0]}: {found[-1]:.1f} MiB", file=sys.stderr)
+def peak(bench: Bench, process: Callable[[], Any], action: Action) -> float:
+    """Measure the memory of something in a process that has done nothing large before."""
+    with process() as mover:
+        found = act(bench, mover, action).peak_bytes / MIB
+    print(f"{action[0]}: {found:.1f} MiB", file=sys.stderr)
     return found
 
 
 def memory_rows(bench: Bench) -> Iterator[Row]:
-    """Hold our memory against the goal, and beside the SDK's."""
+    """Hold our memory against the goal, and beside that of the SDK in the same round."""
     disk = bench.stores[0]
     block_mib = bench.movers["ours"].do("block_bytes").value // MIB
-    sdk = {
-        what: peaks(bench, partial(theirs, bench, "sdk"), their_actions(bench, disk)[what])
-        for what in ("submit", "fetch")
-    }
-    for store in bench.stores:
-        block = 0 if store is disk else block_mib
-        note = f"{_OWN_MIB} MiB and one block of {block} MiB, which we declare to the store" if block else ""
-        for what in ("submit", "hand on", "fetch") if store is disk else ("submit", "fetch"):
-            found = peaks(bench, partial(ours, bench, store), our_actions(bench, store)[what])
-            where = {"submit": f" from {store.name}", "hand on": "", "fetch": f" to {store.name}"}[what]
-            title = f"peak memory to {what} {MEGABYTES:g} MB{where}, above the idle process"
-            row = limited(title, found, unit="MiB", at_most=_OWN_MIB + block, note=note)
-            yield against(row, _SDK, sdk[what]) if what in sdk else row
+    for what in ("submit", "hand on", "fetch"):
+        places = [disk] if what == "hand on" else bench.stores
+        runs = [
+            partial(peak, bench, partial(ours, bench, store), our_actions(bench, store)[what])
+            for store in places
+        ]
+        if what != "hand on":  # The SDK cannot: it takes files.
+            runs.append(partial(peak, bench, partial(theirs, bench, "sdk"), their_actions(bench, disk)[what]))
+        figures = in_turn(MEMORY_ROUNDS, *runs)
+        for store, found in zip(places, figures, strict=False):
+            row = memory_row(what, store.name, found, 0 if store is disk else block_mib)
+            yield row if what == "hand on" else against(row, _SDK, figures[-1])
 
 
-def against(row: Row, rival: str, figures: list[float]) -> Row:
+def memory_row(what: str, store: str, found: Sequence[float], block_mib: int) -> Row:
+    """Hold our memory of one kind of transfer against the goal; a block of 0 MiB is a local file."""
+    where = {"submit": f" from {store}", "hand on": "", "fetch": f" to {store}"}[what]
+    title = f"peak memory to {what} {MEGABYTES:g} MB{where}, above the idle process"
+    note = (
+        f"{_OWN_MIB} MiB and one block of {block_mib} MiB, which we declare to the store; the SDK knows no stores "
+        "and moves a local file, measured once in each round"
+        if block_mib
+        else ""
+    )
+    return limited(title, found, unit="MiB", at_most=_OWN_MIB + block_mib, note=note)
+
+
+def against(row: Row, rival: str, figures: Sequence[float]) -> Row:
     """Put a rival's figures beside ours, where the goal is a fixed limit."""
     ratio = tuple(a / b for a, b in zip(row.ours.values, figures, strict=True))
     return replace(row, rival=rival, theirs=Sample(tuple(figures), row.ours.unit), ratio=Sample(ratio, "x"))
@@ -168,7 +178,8 @@ def time_rows(bench: Bench) -> Iterator[Row]:
             runs = [(we, our_actions(bench, disk)[what]), (script, their_actions(bench, disk)[what])]
             if what != "hand on":
                 runs.append((sdk, their_actions(bench, disk)[what]))
-            figures = in_rounds([partial(act, bench, mover, action) for mover, action in runs])
+            done = in_turn(ROUNDS + 1, *(partial(act, bench, mover, action) for mover, action in runs))
+            figures = [each[1:] for each in done]  # The first round warms up.
             title = f"time to {what} {MEGABYTES:g} MB"
             first, second = figures[:2]
             walls = [m.seconds for m in first], [m.seconds for m in second]
@@ -177,18 +188,6 @@ def time_rows(bench: Bench) -> Iterator[Row]:
             yield compared(f"CPU {title}", cpus[0], _SCRIPT, cpus[1], unit="s")
             for third in figures[2:]:
                 yield compared(title, walls[0], _SDK, [m.seconds for m in third], unit="s")
-
-
-def in_rounds(runs: list[Callable[[], Measured]]) -> list[list[Measured]]:
-    """Do all things in turn, the first one changing; the first round is not counted."""
-    figures: list[list[Measured]] = [[] for _ in runs]
-    for number in range(ROUNDS + 1):
-        for offset in range(len(runs)):
-            index = (number + offset) % len(runs)
-            done = runs[index]()
-            if number:
-                figures[index].append(done)
-    return figures
 
 
 def prepare(folder: Path) -> tuple[Path, Path]:

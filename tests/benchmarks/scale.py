@@ -1,14 +1,15 @@
 """
 What a document costs a whole Airflow, and what 10^3, 10^5 and 10^7 of them a day would demand.
 
-Invariant: ours and the rival, an empty chain, run on the same Airflow one after the other; what the components use when
-nothing happens is measured before and taken off. What is extrapolated says so.
+Invariant: ours and the rival, an empty chain, run on the same Airflow one after the other, once each; what the components
+use when nothing happens is measured before and taken off. What is extrapolated says so.
 """
 
 from __future__ import annotations
 
 import shutil
 import sqlite3
+import statistics
 import tempfile
 import time
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from tests.benchmarks.chain import Bench
-from tests.benchmarks.demand import Assumptions, Costs, demand, render
+from tests.benchmarks.demand import Assumptions, Costs, page
 from tests.benchmarks.measuring import CHECKOUT, compared, limited, publish
 from tests.benchmarks.table import SCALE, rows_of
 
@@ -32,7 +33,17 @@ CLOUD_SECONDS = 20.0
 #: At once: as many as two cores take without tasks that wait for each other's CPU.
 DOCUMENTS = 6
 BATCH = 20
+#: At once: so many that CPU, not the cloud, is what they wait for. Each cloud task outlasts the inline wait of 5 s, so that
+#: all of them defer as the others do.
+CROWD, CROWD_ID, CROWD_CLOUD_SECONDS = 24, "crowd", 8.0
+SLOTS = 16
+SETTINGS = {
+    "AIRFLOW__CORE__MAX_ACTIVE_RUNS_PER_DAG": str(CROWD),
+    # Airflow's default; the local Airflow of tests and demo takes a task for dead sooner than a busy machine answers.
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "300",
+}
 IDLE_SECONDS = 30.0
+ONE_RUN = f"one run of {DOCUMENTS} at once"
 #: One column each.
 A_DAY = (1e3, 1e5, 1e7)
 
@@ -46,12 +57,20 @@ class Used:
     :param worker_cpu_seconds: Of the task processes.
     :param slot_seconds: Time in task slots.
     :param rows: Rows added to the database, by table.
+    :param polls: Status requests that the cloud saw.
+    :param process_bytes: Resident memory of a task process at its most, the median of all.
+    :param seconds: From the start of the first document to the end of the last one.
+    :param busy: Share of the machine's CPU that was in use in that time, by whatever.
     """
 
     total_cpu_seconds: float
     worker_cpu_seconds: float
     slot_seconds: float
     rows: dict[str, int]
+    polls: int
+    process_bytes: float
+    seconds: float
+    busy: float
 
 
 class Meter:
@@ -73,29 +92,38 @@ class Meter:
         time.sleep(IDLE_SECONDS)
         self._idle = (self._cpu_seconds() - before) / IDLE_SECONDS
 
-    def run(self, dag_id: str, runs: int) -> Used:
+    def run(self, dag_id: str, runs: int, cloud: str = CONN_ID) -> Used:
         """
         Run a DAG several times at once.
 
         :param dag_id: Which one.
         :param runs: How often.
+        :param cloud: Which cloud it is given.
         :return: What all of them have used.
         """
+        seen = len(self._bench.asked(cloud))
         rows, cpu, since = self._rows(), self._cpu_seconds(), time.monotonic()
-        started = self._bench.run_all([(dag_id, CONN_ID)] * runs)
+        psutil.cpu_percent()  # The next call looks back to this one.
+        started = self._bench.run_all([(dag_id, cloud)] * runs)
+        seconds, busy = time.monotonic() - since, psutil.cpu_percent() / 100
         ids = {task["id"] for run in started for task in self._bench.rest.task_instances(dag_id, run.run_id)}
         slots = self._bench.occupied(ids)
         total = self._cpu_seconds() - cpu - self._idle * (time.monotonic() - since)
         after = self._rows()
+        processes = self._bench.watch.of(ids)
         return Used(
             total_cpu_seconds=total,
-            worker_cpu_seconds=sum(process.cpu_seconds for process in self._bench.watch.of(ids)),
+            worker_cpu_seconds=sum(process.cpu_seconds for process in processes),
             slot_seconds=sum(map(sum, slots.values())),
             rows={
                 table: after[table] - rows.get(table, 0)
                 for table in after
                 if after[table] > rows.get(table, 0)
             },
+            polls=sum(path.endswith("/GetTaskStatus") for path in self._bench.asked(cloud, seen)),
+            process_bytes=statistics.median(process.peak_bytes for process in processes),
+            seconds=seconds,
+            busy=busy,
         )
 
     def _cpu_seconds(self) -> float:
@@ -132,9 +160,11 @@ def costs_of(used: Used, documents: int, tasks: float, triggerer: Sequence[Row])
     """
     return Costs(
         tasks=tasks,
+        polls=used.polls / documents,
         slot_seconds=used.slot_seconds / documents,
         worker_cpu_seconds=used.worker_cpu_seconds / documents,
         airflow_cpu_seconds=(used.total_cpu_seconds - used.worker_cpu_seconds) / documents,
+        process_bytes=used.process_bytes,
         rows=sum(used.rows.values()) / documents,
         poll_cpu_seconds=_figure(triggerer, "CPU per status poll"),
         wait_bytes=_figure(triggerer, "Memory of a wait"),
@@ -147,42 +177,98 @@ def _figure(rows: Sequence[Row], begins: str) -> float:
     return found.median * unit[found.unit]
 
 
-def _rows_of_document(ours: Used, empty: Used, batch: Used) -> list[Row]:
-    def each(used: Used, documents: int, name: str) -> list[float]:
-        return [float(getattr(used, name)) / documents]
-
+def _per_document(ours: Used, empty: Used, batch: Used) -> list[Row]:
     kinds = (
-        ("CPU of all of Airflow per document", "total_cpu_seconds", "s"),
-        ("CPU of task processes per document", "worker_cpu_seconds", "s"),
-        ("Slot-seconds per document", "slot_seconds", "s"),
+        ("CPU of all of Airflow per document", "total_cpu_seconds"),
+        ("CPU of task processes per document", "worker_cpu_seconds"),
+        ("Slot-seconds per document", "slot_seconds"),
     )
-    kinds_of_chain = (
-        (ours, DOCUMENTS, "chain deferred"),
-        (batch, BATCH, f"{BATCH} documents in one `@task` with the hook"),
+    chains = (
+        (ours, DOCUMENTS, "chain deferred", ONE_RUN),
+        (batch, BATCH, f"{BATCH} documents in one `@task` with the hook", "one run"),
     )
-    rows = [
+    return [
         compared(
             f"{what}, {chain}",
-            each(used, documents, name),
+            [getattr(used, name) / documents],
             "four empty tasks",
-            each(empty, DOCUMENTS, name),
-            unit=unit,
+            [getattr(empty, name) / DOCUMENTS],
+            unit="s",
+            note=note,
         )
-        for used, documents, chain in kinds_of_chain
-        for what, name, unit in kinds
+        for used, documents, chain, note in chains
+        for what, name in kinds
+    ]
+
+
+def _processes_and_rows(ours: Used, empty: Used) -> list[Row]:
+    rows = [
+        compared(
+            "Memory of a task process, chain deferred",
+            [ours.process_bytes / 2**20],
+            "empty task",
+            [empty.process_bytes / 2**20],
+            unit="MiB",
+            note=f"resident at its most, what it shares with the process that started it included; {ONE_RUN}",
+        )
     ]
     for what, used in (("chain deferred", ours), ("four empty tasks", empty)):
         tables = ", ".join(f"{table} {count / DOCUMENTS:.3g}" for table, count in sorted(used.rows.items()))
-        note = f"by table: {tables}"
-        rows.append(
-            limited(
-                f"Database rows per document, {what}",
-                [sum(used.rows.values()) / DOCUMENTS],
-                unit="",
-                note=note,
-            )
-        )
+        each = sum(used.rows.values()) / DOCUMENTS
+        note = f"by table: {tables}; {ONE_RUN}"
+        rows.append(limited(f"Database rows per document, {what}", [each], unit="", note=note))
     return rows
+
+
+def _at_once(ours: Used, crowd: Used) -> list[Row]:
+    rows = [
+        limited(
+            f"Documents per minute, chain deferred, {count} at once",
+            [60 * count / used.seconds],
+            unit="",
+            note=f"cloud tasks of {cloud_seconds:g} s, {SLOTS} slots; {used.busy:.0%} of the machine's CPU in use from the "
+            "first start to the last end, the emulated cloud's included; one run",
+        )
+        for used, count, cloud_seconds in (
+            (ours, DOCUMENTS, CLOUD_SECONDS),
+            (crowd, CROWD, CROWD_CLOUD_SECONDS),
+        )
+    ]
+    each = [crowd.total_cpu_seconds / CROWD], [ours.total_cpu_seconds / DOCUMENTS]
+    what = f"CPU of all of Airflow per document, chain deferred, {CROWD} at once"
+    return [*rows, compared(what, each[0], f"{DOCUMENTS} at once", each[1], unit="s", note="one run")]
+
+
+def rows_of_runs(ours: Used, empty: Used, batch: Used, crowd: Used) -> list[Row]:
+    """
+    Make the table.
+
+    :param ours: A few chains that defer.
+    :param empty: As many empty ones.
+    :param batch: One task with many documents.
+    :param crowd: Many chains that defer.
+    """
+    return [*_per_document(ours, empty, batch), *_processes_and_rows(ours, empty), *_at_once(ours, crowd)]
+
+
+def pages(ours: Used, batch: Used, triggerer: Sequence[Row]) -> str:
+    """
+    Extrapolate.
+
+    :param ours: A few chains that defer.
+    :param batch: One task with many documents.
+    :param triggerer: Rows of the benchmark of that name.
+    """
+    assumed = Assumptions(cloud_seconds=CLOUD_SECONDS)
+    chain = costs_of(ours, DOCUMENTS, 4, triggerer)
+    batched = costs_of(batch, BATCH, 1 / BATCH, triggerer)
+    hook = f"One `@task` per {BATCH} documents, with the hook, which waits in the task's process:"
+    return "\n\n".join(
+        (
+            page("A chain of four tasks per document:", chain, assumed, A_DAY),
+            page(hook, batched, replace(assumed, waits=0), A_DAY),
+        )
+    )
 
 
 def main() -> None:
@@ -190,27 +276,19 @@ def main() -> None:
     triggerer = rows_of((CHECKOUT / ".bench" / "triggerer.json").read_text(encoding="utf-8"))
     home = Path(tempfile.mkdtemp(prefix="scale-"))
     try:
-        with Bench(home, {CONN_ID: CLOUD_SECONDS}) as bench:
+        clouds = {CONN_ID: CLOUD_SECONDS, CROWD_ID: CROWD_CLOUD_SECONDS}
+        with Bench(home, clouds, SLOTS, SETTINGS) as bench:
             here = Meter(bench, home)
             for dag_id in ("chain_deferrable", "chain_empty"):  # The first of all is slow.
                 here.run(dag_id, 1)
             here.note_idle()
             empty, ours = here.run("chain_empty", DOCUMENTS), here.run("chain_deferrable", DOCUMENTS)
             batch = here.run("scale_batch", 1)
+            crowd = here.run("chain_deferrable", CROWD, CROWD_ID)
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    publish("scale", _rows_of_document(ours, empty, batch))
-    assumed = Assumptions(cloud_seconds=CLOUD_SECONDS)
-    chain = costs_of(ours, DOCUMENTS, 4, triggerer)
-    batched = replace(costs_of(batch, BATCH, 1 / BATCH, triggerer), wait_bytes=0.0)
-    pages = [
-        ("A chain of four tasks per document:", chain, assumed),
-        (f"One `@task` per {BATCH} documents, with the hook:", batched, replace(assumed, waits=0)),
-    ]
-    text = "\n\n".join(
-        f"{title}\n\n{render(demand(number, costs, given) for number in A_DAY)}"
-        for title, costs, given in pages
-    )
+    publish("scale", rows_of_runs(ours, empty, batch, crowd))
+    text = pages(ours, batch, triggerer)
     SCALE.write_text(f"{text}\n", encoding="utf-8")
     print(text)
 

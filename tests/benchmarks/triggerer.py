@@ -17,10 +17,12 @@ from tests.benchmarks.measuring import Row, compared, in_turn, limited, publish
 from tests.benchmarks.triggerer_runs import WAITS, bench
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.benchmarks.triggerer_runs import Bench, Run
 
 ROUNDS = 3
-#: Of what takes longer or differs by more than a few percent anyway.
+#: Of what hardly differs from round to round.
 FEW_ROUNDS = 2
 WINDOW_SECONDS = 5.0
 LAG_WINDOW_SECONDS = 12.0
@@ -54,10 +56,12 @@ def cpu(bench: Bench) -> list[Row]:
         runs[kind].append(bench.run(kind, WINDOW_SECONDS))
         return _microseconds_per_poll(runs[kind][-1], idle)
 
-    ours, bare = in_turn(ROUNDS, lambda: measure("ours"), lambda: measure("bare"))
-    http = [measure("http") for _ in range(FEW_ROUNDS)]
+    ours, bare, http = in_turn(
+        ROUNDS, lambda: measure("ours"), lambda: measure("bare"), lambda: measure("http")
+    )
     note = (
-        f"{WAITS:,} waits, 300 polls per second over TLS; what as many sleeping triggers take is subtracted"
+        f"{WAITS:,} waits, 300 polls per second over TLS; what as many sleeping triggers take (measured once) is "
+        "subtracted"
     )
     lacking = (
         "HttpEventTrigger with a response_check. It cannot renew a token (its header is fixed when the task defers), "
@@ -77,7 +81,7 @@ def cpu(bench: Bench) -> list[Row]:
         ),
         compared(
             "CPU per status poll in the triggerer",
-            ours[:FEW_ROUNDS],
+            ours,
             "HTTP provider",
             http,
             unit="us",
@@ -104,16 +108,16 @@ def lag_and_tokens(bench: Bench) -> list[Row]:
     def nothing() -> float:
         return 1000 * bench.run("nothing", LAG_WINDOW_SECONDS).lag_seconds
 
-    lags = in_turn(FEW_ROUNDS, ours, nothing)
+    lags, sleeping = in_turn(ROUNDS, ours, nothing)
     used = parse_token(b'{"access_token":"x","expires_in":%d}' % TOKEN_SECONDS, 0.0).renew_at
     shortest = min(run.seconds for run in runs)
     return [
         compared(
             f"Lag of the event loop that one in a thousand measurements exceeds, {WAITS:,} waits, while tokens "
             "expire and 1 % of the polls fail",
-            lags[0],
+            lags,
             f"{WAITS:,} triggers that only sleep",
-            lags[1],
+            sleeping,
             unit="ms",
             at_most=2.0,
         ),
@@ -122,6 +126,7 @@ def lag_and_tokens(bench: Bench) -> list[Row]:
             [run.tokens for run in runs],
             unit="",
             at_most=math.ceil(shortest / used),
+            never_more=True,
             note=f"in {shortest:.1f} s; a token lives {TOKEN_SECONDS:g} s here and is used for {used:g} s",
         ),
     ]
@@ -138,19 +143,25 @@ def memory(bench: Bench) -> list[Row]:
         run = bench.run(kind, 5.0, COUNTED_WAITS, trace=True, dag_tasks=dag_tasks)
         return run.bytes_per_wait / 1024
 
-    nothing = kib("nothing")
-    copy = kib("nothing", dag_tasks=50) - nothing
+    ours, nothing, copying = in_turn(
+        FEW_ROUNDS, lambda: kib("ours"), lambda: kib("nothing"), lambda: kib("nothing", dag_tasks=50)
+    )
+
+    def beyond(figures: Sequence[float]) -> list[float]:
+        return [figure - idle for figure, idle in zip(figures, nothing, strict=True)]
+
     return [
         limited(
             "Memory of a wait in the triggerer, beyond that of a trigger that only sleeps",
-            [kib("ours") - nothing],
+            beyond(ours),
             unit="KiB",
             at_most=10.0,
-            note=f"Python objects, {COUNTED_WAITS} waits that poll; the trigger that only sleeps takes {nothing:.1f} KiB",
+            note=f"Python objects, {COUNTED_WAITS} waits that poll; the trigger that only sleeps takes "
+            f"{statistics.median(nothing):.1f} KiB",
         ),
         limited(
             "Airflow's own copy of a DAG of 50 empty tasks, for each wait that starts in the triggerer",
-            [copy],
+            beyond(copying),
             unit="KiB",
             note="the same for each operator that starts there",
         ),
@@ -164,14 +175,15 @@ def connections(bench: Bench) -> list[Row]:
     :param bench: An emulator with tasks.
     """
     bench.control.add_faults(SLOW)
-    run = bench.run("ours", 3.0)
+    runs = [bench.run("ours", 3.0) for _ in range(FEW_ROUNDS)]
     bench.control.clear_faults()
     return [
         limited(
             f"Connections of one triggerer to a cloud that takes a second for each answer, {WAITS:,} waits",
-            [run.connections],
+            [run.connections for run in runs],
             unit="",
             at_most=DEFAULT_CONNECTIONS,
+            never_more=True,
             note="the parameter `max_connections` of the connection",
         )
     ]

@@ -25,6 +25,12 @@ def test_both_are_measured_in_every_round_and_take_turns_at_being_first() -> Non
     assert (ours, theirs) == ((1, 4), (2, 3))
 
 
+def test_with_three_each_is_first_once_in_three_rounds() -> None:
+    calls: list[str] = []
+    in_turn(3, *(lambda name=name: calls.append(name) for name in "abc"))
+    assert "".join(calls) == "abcbcacab"
+
+
 @pytest.mark.parametrize(("at_most", "met"), [(1.9, False), (2.0, True), (None, None)])
 def test_the_median_of_the_ratios_is_held_against_the_goal(at_most: float | None, met: bool | None) -> None:
     row = compared("x", (1, 20, 9), "y", (1, 10, 3), unit="ms", at_most=at_most)
@@ -36,6 +42,11 @@ def test_the_median_of_the_ratios_is_held_against_the_goal(at_most: float | None
 @pytest.mark.parametrize(("at_most", "met"), [(2, False), (3, True), (None, None)])
 def test_a_limit_is_for_the_median(at_most: float | None, met: bool | None) -> None:
     assert limited("x", (1, 3, 9), unit="s", at_most=at_most).met is met
+
+
+def test_a_limit_of_a_count_is_for_the_largest_one() -> None:
+    met = [limited("x", (1, 3, 9), unit="", at_most=most, never_more=True).met for most in (8, 9)]
+    assert met == [False, True]
 
 
 def test_rows_come_back_from_their_file() -> None:
