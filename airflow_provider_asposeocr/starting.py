@@ -54,7 +54,7 @@ def arrange_start(
     if not operator.deferrable:
         raise ValueError("start_from_trigger=True needs deferrable=True, because it waits in the triggerer")
     template = reference_template(operator, field, value)
-    # Here and below, because few DAGs need them and every import of the operators would pay.
+    # Here and below, because few DAGs need them. Whoever imports the operators has the first one already.
     from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
     if not hasattr(BaseTrigger, "render_template_fields"):

@@ -7,10 +7,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow_tasks import context_for, deferral, execute
+from airflow_tasks import context_for, deferral, execute, resume
 from test_durable import STUCK, Instance, instance
 from test_operators import REF, STATUS, cloud, deletes, fetch, page, recognize
 
+from airflow_provider_asposeocr.api import results
 from airflow_provider_asposeocr.api.errors import WaitError
 from airflow_provider_asposeocr.api.responses import TaskRef
 from airflow_provider_asposeocr.kills import verdict
@@ -135,3 +136,64 @@ def test_who_was_killed_before_the_first_poll_does_not_defer(
 def test_the_trigger_learns_the_policy(cloud: EmulatorControl, page: str, policy: str) -> None:
     operator = recognize(page, deferrable=True, inline_wait_seconds=0, cancel_on_kill=policy)
     assert deferral(operator).trigger.serialize()[1]["cancel_on_kill"] == policy
+
+
+@pytest.mark.parametrize("policy", ["last_try", "always"])
+class TestWhileTheResultComes:
+    """It is paid for, and a DELETE would take it away from the reader."""
+
+    @pytest.fixture
+    def operator(self, cloud: EmulatorControl, page: str, tmp_path: Path, policy: str) -> Any:
+        return fetch(execute(recognize(page)), f"{tmp_path}/out/", cancel_on_kill=policy)
+
+    @pytest.mark.parametrize("resumed", [False, True], ids=["inline", "after a deferral"])
+    def test_a_kill_before_its_first_byte_deletes_nothing(
+        self, cloud: EmulatorControl, operator: Any, tmp_path: Path, resumed: bool
+    ) -> None:
+        cloud.add_faults({"kind": "hold", "method": "GET", "path": "RecognizeImage"})
+        worker = fetching(operator, resumed)
+        cloud.wait_for_request("GET", "RecognizeImage", held=True)
+        kill_without_a_look(cloud, operator)
+        cloud.release()
+        worker.join()
+        assert deletes(cloud) == []
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["page.txt"]
+
+    def test_nor_does_one_after_it(
+        self, cloud: EmulatorControl, operator: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begun, go_on = threading.Event(), threading.Event()
+        write = results._Part.write
+
+        def stopped(part: results._Part, chunk: bytes) -> None:
+            begun.set()
+            assert go_on.wait(30)
+            write(part, chunk)
+
+        monkeypatch.setattr(results._Part, "write", stopped)
+        worker = fetching(operator)
+        assert begun.wait(30)
+        kill_without_a_look(cloud, operator)
+        go_on.set()
+        worker.join()
+        assert deletes(cloud) == []
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["page.txt"]
+
+
+def fetching(operator: Any, resumed: bool = False) -> threading.Thread:
+    """Return a worker that fetches, of a task that a user has failed meanwhile."""
+    context = context_for(operator)
+    context["ti"].state = "failed"
+    event = {"status": "completed", "task": operator.task, "error": None}
+    work, arguments = (resume, (operator, event, context)) if resumed else (execute, (operator, context))
+    worker = threading.Thread(target=work, args=arguments)
+    worker.start()
+    return worker
+
+
+def kill_without_a_look(cloud: EmulatorControl, operator: Any) -> None:
+    """Kill it while the cloud does not say that the task is completed, which would save the result as well."""
+    cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "probability": 1.0})
+    operator.on_kill()
+    if operator._after_kill is not None:
+        operator._after_kill.join(10)
