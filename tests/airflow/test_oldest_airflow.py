@@ -1,11 +1,13 @@
 """
-The oldest Airflow that pyproject.toml admits: the chain defers there and lands in storage.
+The oldest Airflow that pyproject.toml admits: the chain defers there and lands in storage, and what came to Airflow
+later is done without.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -27,6 +29,8 @@ SCAN = CHECKOUT / "demo" / "scans" / "01-75dpi.png"
 #: Names the interpreter of an environment with the oldest Airflow and this package.
 VARIABLE = "ASPOSE_OCR_OLDEST_AIRFLOW_PYTHON"
 DAG = "aspose_ocr_chain"
+#: Those of the tests that need nothing newer.
+OTHER_DAGS = Path(__file__).parent / "dags" / "start_from_trigger_dags.py"
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +62,11 @@ def oldest_airflow(
         "login": "emulator",
         "password": "emulator",
     }
+    others = tmp_path_factory.mktemp("oldest-dags")
+    shutil.copy(OTHER_DAGS, others)
     with LocalAirflow(
         tmp_path_factory.mktemp("oldest-airflow"),
-        CHECKOUT / "example_dags",
+        [CHECKOUT / "example_dags", others],
         {"AIRFLOW_CONN_ASPOSE_OCR_DEFAULT": json.dumps(connection)},
         python=oldest_python,
     ) as running:
@@ -87,6 +93,7 @@ def test_the_provider_and_its_connection_type_are_known(oldest_airflow: LocalAir
 def test_the_example_chain_defers_and_lands_in_storage(
     oldest_airflow: LocalAirflow, emulator: EmulatorProcess, tmp_path: Path
 ) -> None:
+    emulator.control.reset()
     rest = AirflowRest(oldest_airflow.base_url, oldest_airflow.check)
     run_id = rest.start(DAG, {"scan": str(SCAN), "outbox": f"file://{tmp_path}/outbox/"})
     rest.wait_for_task_state(DAG, run_id, "upscale", "deferred", timeout_seconds=90)
@@ -99,3 +106,29 @@ def test_the_example_chain_defers_and_lands_in_storage(
     assert (outbox / "01-75dpi.txt").read_text().startswith("This is the canned text")
     assert (outbox / "01-75dpi.pdf").read_bytes().startswith(b"%PDF-")
     assert emulator.control.billing() == {"UpscaleImage": 1, "BinarizeImage": 1, "RecognizeImage": 1}
+
+
+def test_a_start_in_the_triggerer_becomes_the_ordinary_way_and_lost_crash_recovery_is_said_once(
+    oldest_airflow: LocalAirflow, emulator: EmulatorProcess, tmp_path: Path
+) -> None:
+    emulator.control.reset()
+    rest = AirflowRest(oldest_airflow.base_url, oldest_airflow.check)
+    conf = {"scan": str(SCAN), "outbox": f"file://{tmp_path}/outbox/"}
+    runs = {dag_id: rest.start(dag_id, conf) for dag_id in ("test_start", "test_start_chain")}
+    for dag_id, run_id in runs.items():
+        assert rest.wait_for_run(dag_id, run_id, timeout_seconds=240) == "success"
+    log = {
+        task["task_id"]: rest.logs(dag_id, run_id, task["task_id"])
+        for dag_id, run_id in runs.items()
+        for task in rest.task_instances(dag_id, run_id)
+    }
+
+    assert {path.name for path in (tmp_path / "outbox").iterdir()} == {"01-75dpi.txt"}
+    assert emulator.control.billing() == {"RecognizeImage": 3}
+    asked_to_start_there = {"fetch", "second", "done"}
+    assert {task_id for task_id, text in log.items() if "start_from_trigger has no effect" in text} == (
+        asked_to_start_there
+    )
+    # Also by the one that waits for the upstream cloud task first and submits in another process.
+    said = {task_id: text.count("Crash recovery is off") for task_id, text in log.items()}
+    assert said == {"submit": 1, "first": 1, "second": 1, "fetch": 0, "done": 0}
