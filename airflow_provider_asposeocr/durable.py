@@ -201,6 +201,6 @@ class DurableSubmit:
             else "it has been submitted again once already, so that it may have been billed more than once"
         )
         raise AirflowFailException(
-            f"{message} It may have been billed; {why}. Look into the vendor's dashboard; clearing this task submits "
-            "again."
+            f"{message} {self._what} may have been billed; {why}. Look into the vendor's dashboard; clearing this "
+            "task submits again."
         ) from error

@@ -134,7 +134,7 @@ def test_on_unknown_submit_fail_leaves_the_bill_to_a_human(runs: Runs) -> None:
     assert runs.billed("DeskewImage") == 1
     log = runs.log("test_unknown_submit", "deskew")
     assert "Could not submit DeskewImage: the request was sent and no answer came" in log
-    assert "It may have been billed; on_unknown_submit is 'fail'." in log
+    assert f"DeskewImage of '{SCAN}' may have been billed; on_unknown_submit is 'fail'." in log
 
 
 def test_bad_input_fails_in_the_first_try_in_operators_and_in_code_of_one_s_own(runs: Runs) -> None:

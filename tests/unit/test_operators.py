@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -422,7 +423,8 @@ class TestUnknownSubmit:
     @pytest.mark.parametrize("fault", LOST, ids=lambda fault: fault["kind"])
     def test_fail(self, cloud: EmulatorControl, page: str, fault: dict[str, Any]) -> None:
         cloud.add_faults({**fault, "after": "accepted", "path": "RecognizeImage", "method": "POST"})
-        with pytest.raises(AirflowFailException, match="may have been billed") as caught:
+        billed = re.escape(f"RecognizeImage of '{page}' may have been billed; ")
+        with pytest.raises(AirflowFailException, match=billed) as caught:
             execute(recognize(page, on_unknown_submit="fail"))
         assert "set on_unknown_submit" not in str(caught.value)
         assert cloud.billing() == {"RecognizeImage": 1}
