@@ -212,8 +212,9 @@ def test_keys_of_the_body_have_any_casing(cloud: CloudClient) -> None:
 
 
 def test_nothing_of_a_refused_submit_stays_on_disk(cloud: CloudClient, canned_folder: Path) -> None:
-    before = sorted(canned_folder.rglob("*"))
+    before = set(canned_folder.rglob("*"))
     cloud.call("POST", "RecognizeImage", json={"image": "%%%"})
     cloud.call("POST", "RecognizeImage", data=b"x" * 4_000_000)
 
-    assert sorted(canned_folder.rglob("*")) == before
+    # What the tests before have left may go meanwhile.
+    assert set(canned_folder.rglob("*")) <= before
