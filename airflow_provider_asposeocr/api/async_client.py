@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from airflow_provider_asposeocr.api.account import Account
+    from airflow_provider_asposeocr.api.operations import Operation
     from airflow_provider_asposeocr.api.protocol import Answer, Request
     from airflow_provider_asposeocr.api.responses import TaskState
 
@@ -85,18 +86,17 @@ class AsyncCloudClient:
             a cancel: whoever cancels without an answer may throw a result away that is paid for.
         :return: The state; ``NotExist`` is a state too.
         """
+        row = find_operation(operation)
         if ahead:
-            return await self._status(operation, id, retry)
-        request = protocol.status_request(self.account, find_operation(operation), id)
-        self._heed_pause(request)
+            return await self._status(row, id, retry)
+        self._heed_pause(row, id)
         if seconds := self._pacer.reserve(self._around.clock()):
             await self._sleep(seconds)
         async with self._polls:
-            self._heed_pause(request)
-            return await self._status(operation, id, retry)
+            self._heed_pause(row, id)
+            return await self._status(row, id, retry)
 
-    async def _status(self, operation: str, id: str, retry: RequestRetry | None) -> TaskState:
-        row = find_operation(operation)
+    async def _status(self, row: Operation, id: str, retry: RequestRetry | None) -> TaskState:
         if not self._status_refused or row.needs_token:
             try:
                 request = protocol.status_request(self.account, row, id)
@@ -130,9 +130,9 @@ class AsyncCloudClient:
         """Close kept connections, those in use as well."""
         await self._transport.close()
 
-    def _heed_pause(self, request: Request) -> None:
+    def _heed_pause(self, row: Operation, id: str) -> None:
         if held := self._pacer.held_seconds(self._around.clock()):
-            raise protocol.held_back_error(request, held)
+            raise protocol.held_back_error(protocol.status_request(self.account, row, id), held)
 
     async def _read(
         self, request: Request, reading: StatusReading | Reading, retry: RequestRetry | None

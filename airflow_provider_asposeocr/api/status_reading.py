@@ -21,8 +21,10 @@ SMALL_BYTES = 16 * 1024
 
 
 class StatusReading:
-    """The reading of one answer, begun anew with each attempt. Looks at a small one as a whole: a triggerer reads
-    hundreds per second.
+    """
+    The reading of one answer, begun anew with each attempt.
+
+    Looks at a small one as a whole: a triggerer reads hundreds per second.
     """
 
     def __init__(self) -> None:

@@ -141,7 +141,8 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
             self._fail(error, ref)
 
     def _fetch(self, ref: TaskRef) -> dict[str, Any]:
-        client = AsposeOcrHook(ref.conn_id).client
+        # That of the wait: reading the connection again asks Airflow, and there perhaps a vault.
+        client = self._client or AsposeOcrHook(ref.conn_id).client
         with fetched(client, ref, time.time(), keep_incomplete=self.on_incomplete == "keep") as done:
             manifest = storage.store(
                 ref,
