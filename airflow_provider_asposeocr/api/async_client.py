@@ -194,12 +194,9 @@ class AsyncCloudClient:
         around = self._around
         # The hash is slow on purpose, and files may be on a slow disk: not on the loop.
         pair = await asyncio.to_thread(lambda: self.account.fingerprint)
-        turn = await asyncio.to_thread(around.memory.turn, pair)
+        if refusal := await asyncio.to_thread(around.memory.recall, pair, around.clock()):
+            raise refusal
         try:
-            while not turn.comes():
-                await self._sleep(turn.pause_seconds)
-            if refusal := await asyncio.to_thread(around.memory.recall, pair, around.clock()):
-                raise refusal
             answer = await self._call(protocol.token_request(self.account))
             token = parse_token(answer.body, around.clock())
             around.on_secret(token.value)
@@ -207,5 +204,3 @@ class AsyncCloudClient:
         except AsposeOcrError as error:
             await asyncio.to_thread(around.memory.remember, pair, error, around.clock())
             raise
-        finally:
-            turn.end()

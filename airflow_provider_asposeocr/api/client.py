@@ -286,12 +286,9 @@ class CloudClient:
 
     def _obtain(self) -> None:
         around, pair = self._around, self.account.fingerprint
-        turn = around.memory.turn(pair)
+        if refusal := around.memory.recall(pair, around.clock()):
+            raise refusal
         try:
-            while not turn.comes():
-                self._sleep(turn.pause_seconds)
-            if refusal := around.memory.recall(pair, around.clock()):
-                raise refusal
             answer = self._call(protocol.token_request(self.account))
             token = parse_token(answer.body, around.clock())
             around.on_secret(token.value)
@@ -299,5 +296,3 @@ class CloudClient:
         except AsposeOcrError as error:
             around.memory.remember(pair, error, around.clock())
             raise
-        finally:
-            turn.end()

@@ -1,20 +1,18 @@
 """
-What this host knows about a pair of credentials.
+Refused pairs of client id and secret, remembered for all processes of this host.
 
-Invariant: a pair that the cloud has refused is not offered again from this host for ten minutes, and never by two
-processes at once. The cloud locks a pair for ten minutes after five failures (vendor's platform docs, rate limits),
-and each Airflow task is a new process that knows nothing of the others. Files hold no secret; they are named after a
-salted hash of the pair, so that changed credentials are tried at once. Across hosts nothing is promised.
+The cloud locks a pair for ten minutes after five failed token requests (vendor's platform docs, rate limits), and each
+Airflow task is a new process. So the processes of a host share one small file per pair: a rejected pair is not sent
+again for a minute, a locked one not before ``Retry-After``. The files hold no secret. They are named after a salted hash
+of the pair, so that changed credentials are tried at once. Hosts share nothing.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
 import tempfile
-import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,8 +25,11 @@ from airflow_provider_asposeocr.api.errors import (
 
 log = logging.getLogger(__name__)
 
-#: As long as the vendor's lock-out, so that this host alone makes at most one failed request in that time.
-REMEMBERED_SECONDS = 600.0
+#: Long enough for the tasks that start together to make one failed request; short enough that a pair which the vendor has
+#: just enabled works soon.
+REJECTED_SECONDS = 60.0
+#: The vendor's documented lock-out, for a 429 without ``Retry-After``.
+LOCKED_SECONDS = 600.0
 #: A gateway's nonsense in Retry-After must not keep a host from asking for years.
 LONGEST_LOCK_SECONDS = 3600.0
 
@@ -51,9 +52,9 @@ def describe_refusal(error: AsposeOcrError, now: float) -> dict[str, object] | N
     :return: A record in JSON, or ``None`` where the failure says nothing about the credentials.
     """
     if isinstance(error, CredentialsRejectedError):
-        return {"verdict": "rejected", "at": now, "until": now + REMEMBERED_SECONDS}
+        return {"verdict": "rejected", "at": now, "until": now + REJECTED_SECONDS}
     if isinstance(error, CredentialsLockedError):
-        wait = REMEMBERED_SECONDS if error.retry_after_seconds is None else error.retry_after_seconds
+        wait = LOCKED_SECONDS if error.retry_after_seconds is None else error.retry_after_seconds
         return {"verdict": "locked", "at": now, "until": now + min(wait, LONGEST_LOCK_SECONDS)}
     return None
 
@@ -130,52 +131,9 @@ class CredentialMemory:
         except OSError as problem:
             log.warning("Cannot remember the refused credentials on this host: %s", problem)
 
-    def turn(self, fingerprint: str) -> Turn:
-        """
-        Return this process's place in the queue for token requests with a pair.
-
-        :param fingerprint: The pair.
-        """
-        try:
-            return Turn(self._file(fingerprint, "lock"))
-        except OSError:
-            return Turn(None)
-
     def _file(self, fingerprint: str, suffix: str) -> Path:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # In a shared folder for temporary files anybody may have made it first, also as a link to a folder of ours.
         if self._folder.lstat().st_uid != os.geteuid():
             raise PermissionError(f"{self._folder} belongs to somebody else")
         return self._folder / f"{fingerprint}.{suffix}"
-
-
-class Turn:
-    """
-    A lock among the processes of this host that is waited for by asking again, in a worker as in an event loop.
-
-    :param path: Lock file; ``None`` = always this process's turn.
-    """
-
-    #: Pause between two tries, in seconds.
-    pause_seconds = 0.05
-    #: A holder that hangs must not stop the others for ever; after this time they ask without waiting.
-    patience_seconds = 75.0
-
-    def __init__(self, path: Path | None) -> None:
-        self._file = None if path is None else path.open("w")
-        self._patient_until = time.monotonic() + self.patience_seconds
-
-    def comes(self) -> bool:
-        """Whether it is this process's turn now."""
-        if self._file is None or time.monotonic() > self._patient_until:
-            return True
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
-
-    def end(self) -> None:
-        """Let the next one in."""
-        if self._file is not None:
-            self._file.close()
