@@ -19,15 +19,19 @@ from airflow_provider_asposeocr.api.responses import TaskRef
 from airflow_provider_asposeocr.get_provider_info import CONFIG, CONN_FIELDS
 from airflow_provider_asposeocr.operators.submit import TASK_KEY
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
+from tools import picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+INDEX = ROOT / "docs" / "README.md"
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 SNIPPET = re.compile(r"<!-- from (\S+): (\w+) -->\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+#: Code in a line: what looks like a link in it, is none.
+CODE = re.compile(r"`[^`\n]*`")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -51,14 +55,20 @@ def snippets() -> Iterator[tuple[str, str, str, str]]:
 def anchors(document: Path) -> set[str]:
     """GitHub's anchors of a document's headings."""
     headings = HEADING.findall(FENCE.sub("", document.read_text(encoding="utf-8")))
+    # A link in a heading shows as its text only.
+    headings = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading) for heading in headings]
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def relative_links() -> Iterator[tuple[Path, str]]:
     for document in DOCUMENTS:
-        for link in LINK.findall(FENCE.sub("", document.read_text(encoding="utf-8"))):
+        for link in links_of(document):
             if "://" not in link:
                 yield document, link
+
+
+def links_of(document: Path) -> list[str]:
+    return LINK.findall(CODE.sub("", FENCE.sub("", document.read_text(encoding="utf-8"))))
 
 
 def subclasses(cls: type[errors.AsposeOcrError]) -> set[type[errors.AsposeOcrError]]:
@@ -102,9 +112,28 @@ def test_a_relative_link_leads_somewhere(document: Path, link: str) -> None:
     assert not anchor or anchor in anchors(target), f"{target.name} has no heading for #{anchor}"
 
 
-def test_the_documents_link_to_each_other() -> None:
-    linked = {(document.parent / link.partition("#")[0]).resolve() for document, link in relative_links()}
-    assert {document for document in DOCUMENTS if document.name != "README.md"} <= linked
+def test_the_index_leads_to_every_page() -> None:
+    linked = {(INDEX.parent / link.partition("#")[0]).resolve() for link in links_of(INDEX)}
+    pages = {*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"} - {INDEX}
+    assert sorted(pages - linked) == []
+
+
+def test_the_readme_leads_to_the_index_and_the_changelog() -> None:
+    linked = {(ROOT / link.partition("#")[0]).resolve() for link in links_of(ROOT / "README.md")}
+    assert {INDEX, ROOT / "CHANGELOG.md", ROOT / "LICENSE"} <= linked
+
+
+def test_the_picture_shows_the_measured_figures() -> None:
+    figures = picture.read_figures(picture.FIGURES.read_text(encoding="utf-8"))
+    assert picture.PICTURE.read_text(encoding="utf-8") == picture.draw(figures), "run python tools/picture.py"
+
+
+def test_the_readme_tells_the_measured_figures() -> None:
+    figures = picture.read_figures(picture.FIGURES.read_text(encoding="utf-8"))
+    row = next(line for line in read("README.md").splitlines() if line.startswith("| **Worker slots**"))
+    deferrable, pipelined = f"{figures.deferrable:.0f} s deferrable", f"{figures.pipelined:.0f} s pipelined"
+    assert f"| {figures.sdk:.0f} s:" in row
+    assert f"{deferrable}, {pipelined}" in row
 
 
 @pytest.mark.parametrize("cls", sorted(subclasses(errors.AsposeOcrError), key=repr))
