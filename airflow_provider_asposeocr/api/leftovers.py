@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import time
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from stat import S_ISDIR
 from typing import TYPE_CHECKING
@@ -69,14 +70,20 @@ def _remove_if_dead(path: str, is_folder: bool) -> None:
         os.close(descriptor)
 
 
+@cache
+def _sweep_once(folder: str, pid: int) -> None:
+    """Sweep at most once per process: a process that handles many documents would list the folder for each of them."""
+    sweep(folder, WORK_FOLDER)
+
+
 @contextmanager
 def work_folder() -> Iterator[Path]:
     """
-    Make a temporary folder, and remove those that killed processes of this host have left.
+    Make a temporary folder. The first one of a process removes those that killed processes of this host have left.
 
     :return: A context in which the folder exists.
     """
-    sweep(tempfile.gettempdir(), WORK_FOLDER)
+    _sweep_once(tempfile.gettempdir(), os.getpid())
     folder = tempfile.mkdtemp(prefix=WORK_FOLDER)
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -93,3 +93,13 @@ def test_a_work_folder_goes_with_its_user_and_takes_those_of_the_dead_with_it(
             assert (first / "source").exists()
     assert not first.exists()
     assert not second.exists()
+
+
+def test_a_process_looks_for_work_folders_of_the_dead_once(own_temporary_folder: Path) -> None:
+    with work_folder():
+        pass
+    later = own_temporary_folder / f"{WORK_FOLDER}later"
+    later.mkdir()
+    (later / "source").write_text("a document")
+    with work_folder():
+        assert later.exists()
