@@ -83,13 +83,13 @@ CONFIG: dict[str, dict[str, Any]] = {
         "options": {
             "inline_wait_seconds": _option(
                 "How long a task waits in its worker before it defers. A deferral costs a second worker process, and "
-                "most cloud tasks are done within seconds. 0 defers at once.",
+                "most cloud tasks take a few seconds. With 0 the task defers at once.",
                 "float",
                 "5",
             ),
             "poll_interval_seconds": _option(
-                "Shortest time between two polls of one task. Where nothing is known about tasks of its kind, the first "
-                "poll comes at twice this age.",
+                "Shortest time between two polls of one task. Until typical durations are known, the first poll is made "
+                "after twice this time.",
                 "float",
                 "0.8",
             ),
@@ -108,9 +108,9 @@ CONFIG: dict[str, dict[str, Any]] = {
                 "900",
             ),
             "event_delay_seconds": _option(
-                "Shortest time between a deferral and its event. LocalExecutor fails a task whose trigger fires while "
-                "the worker's exit has not been noticed. -1 means: what the LocalExecutor needs where that is "
-                "configured, else 0.",
+                "Shortest time between a deferral and its event. The LocalExecutor fails a task whose trigger fires "
+                "before Airflow has noticed the exit of the worker process. -1 stands for the time that the "
+                "LocalExecutor needs if it is configured, and for 0 otherwise.",
                 "float",
                 "-1",
             ),
