@@ -22,7 +22,6 @@ from tests.distributed.installation import LATE_TRIGGERER, SECRET
 from tests.distributed.patience import wait_until
 
 if TYPE_CHECKING:
-    from airflow_provider_asposeocr.emulator.control import EmulatorControl
     from tests.distributed.installation import Installation
 
 pytestmark = pytest.mark.airflow
@@ -85,29 +84,38 @@ def read_xcom(value: str) -> Any:
     return json.loads(Path(urlsplit(value).path).read_bytes())
 
 
-def _let_a_poll_fail(cloud: EmulatorControl) -> None:
-    """Let the trigger that waits for a recognition have something to say."""
-    cloud.add_faults({"kind": "status", "status": 503, "path": "*/GetTaskStatus", "probability": 1.0})
+def _let_its_trigger_s_poll_fail(installation: Installation, dag_id: str, run_id: str) -> None:
+    """
+    Wait until the trigger of a run's task has met the fault that is active.
+
+    Before the task is deferred its worker may poll as well, for example after a slow start, and other tasks poll at any
+    time. Only what is asked about the task's own cloud task after its deferral is asked by its trigger.
+    """
+    rest, cloud = installation.rest, installation.cloud
+    rest.wait_for_task_state(dag_id, run_id, "recognize", "deferred", RUN_SECONDS)
+    deferred = max((entry["n"] for entry in cloud.journal()), default=0)
+    cloud_task = read_xcom(rest.xcom(dag_id, run_id, "recognize", "aspose_ocr_task"))["id"]
 
     def failed() -> bool:
-        waited_for = {task["id"] for task in cloud.tasks() if task["operation"] == "RecognizeImage"}
-        return any(entry["status"] == 503 and entry["id"] in waited_for for entry in cloud.journal())
+        return any(entry["status"] == 503 and entry["id"] == cloud_task for entry in cloud.journal(deferred))
 
     wait_until(failed, RUN_SECONDS)
     assert failed()
-    cloud.clear_faults()
 
 
 @pytest.fixture(scope="module")
 def runs(session_installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     inbox, outbox = tmp_path_factory.mktemp("inbox"), tmp_path_factory.mktemp("outbox")
     (document,) = write_documents(inbox, 1, 0)
-    session_installation.cloud.reset()
-    rest = session_installation.rest
+    cloud, rest = session_installation.cloud, session_installation.rest
+    cloud.reset()
+    # From the beginning, so that no wait is over before its trigger has something to say.
+    cloud.add_faults({"kind": "status", "status": 503, "path": "*/GetTaskStatus", "probability": 1.0})
     one = {"inbox": f"{inbox}/{document.name}.png"}
     chain = rest.start("storm", {"inbox": f"file://{inbox}/", "outbox": f"file://{outbox}/"})
     ocr, nobody = rest.start("on_queue_ocr", one), rest.start("on_queue_nobody", one)
-    _let_a_poll_fail(session_installation.cloud)
+    _let_its_trigger_s_poll_fail(session_installation, "on_queue_ocr", ocr)
+    cloud.clear_faults()
     return Runs(session_installation, document, outbox, chain, ocr, nobody)
 
 

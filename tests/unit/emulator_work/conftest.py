@@ -66,7 +66,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return do
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def blind() -> Callable[..., Worker]:
     """Make a worker that decodes and filters but reads nothing: ``blind(max_pixels=...)``."""
 
