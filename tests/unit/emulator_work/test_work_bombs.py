@@ -200,8 +200,11 @@ def test_a_bomb_ends_in_a_sentence_at_little_cost(
 
     assert len(content) < 6_000_000
     assert cpu_seconds() - before < 1 + 5 * honest_page_seconds
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - largest < 100_000  # kilobytes
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(largest_child, most_bytes // 1024)
+    largest_now = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert largest_now - largest < 100_000  # kilobytes
+    # The kernel counts what this process held when it made its child as the child's, too.
+    allowed = max(largest_child, largest_now, most_bytes // 1024)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= allowed
 
 
 def test_many_frames_of_a_gif_are_not_counted(run, blind, honest_page_seconds):
