@@ -23,7 +23,6 @@ from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.hooks.aspose_ocr import cancel_if_running
 from airflow_provider_asposeocr.ledger import (
-    Identity,
     Ledger,
     LookUp,
     OnExpired,
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.enums import TaskStatus
     from airflow_provider_asposeocr.api.responses import TaskRef
     from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
-
+    from airflow_provider_asposeocr.records import Identity
 
 log = logging.getLogger(__name__)
 
@@ -88,15 +87,13 @@ class DurableSubmit:
         :raises AirflowFailException: if an earlier try died while it submitted and may not submit again.
         """
         ledger = self._ledger
-        decision = decide_start(ledger.record, self._identity, ledger.max_tries, self._policies.reuse)
+        decision = decide_start(ledger.stored, self._identity, ledger.max_tries, self._policies.reuse)
         match decision:
             case LookUp(task):
                 return self._look_up(task)
-            case Unknown():
-                self._take_unknown(
-                    f"An earlier try ended while it submitted {self._what}, so that nobody knows whether the cloud "
-                    "accepted it."
-                )
+            case Unknown(because):
+                reason = because or "an earlier try ended while it submitted, without an answer of the cloud"
+                self._take_unknown(f"It is unknown whether {self._what} was accepted before: {reason}.")
             case Submit(superseded, because):
                 if because:
                     log.warning("Submitting %s anew: %s.", self._what, because)
@@ -200,6 +197,7 @@ class DurableSubmit:
             if policy == "fail"
             else "it has been submitted again once already, so that it may have been billed more than once"
         )
+        self._ledger.doubt(self._identity)
         raise AirflowFailException(
             f"{message} {self._what} may have been billed; {why}. Look into the vendor's dashboard; clearing this "
             "task submits again."

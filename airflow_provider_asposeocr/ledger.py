@@ -12,17 +12,28 @@ import hashlib
 import json
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from airflow.configuration import conf
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 from airflow_provider_asposeocr.api.polling import YOUNG_SECONDS
-from airflow_provider_asposeocr.api.responses import TaskRef
+from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.records import (
+    SCHEMA_VERSION,
+    Identity,
+    Phase,
+    Record,
+    UnreadableRecord,
+    parse_record,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from airflow_provider_asposeocr.api.responses import TaskRef
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +41,12 @@ log = logging.getLogger(__name__)
 KEY = "aspose_ocr_submit"
 #: How often a document of which nobody knows whether it was accepted is sent again, per task instance.
 MOST_RESUBMITS = 1
+#: Airflow keeps a record at least this long after it was last written, also where ``[state_store]
+#: default_retention_days`` is less. The cloud keeps results for one day, and a retry may come after that one, when
+#: ``on_expired`` needs the record to know that a result has expired.
+LEAST_RETENTION_DAYS = 7
+#: What the store returns if it has no record. ``None`` may also be a record whose content is lost.
+_ABSENT = object()
 
 Reuse = Literal["retry", "always", "never"]
 REUSE: tuple[Reuse, ...] = ("retry", "always", "never")
@@ -47,62 +64,6 @@ def digest(value: Any) -> str:
     """
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-class Identity(BaseModel):
-    """
-    What makes two submits the same; known before a source is read.
-
-    :param operation: The cloud's operation.
-    :param source: URI of the source, or the upstream cloud task.
-    :param version: What the storage says about the file (ETag, size, time); ``None`` where it does not say anything.
-    :param settings: Fingerprint of the settings.
-    :param account: Fingerprint of the account.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    operation: str
-    source: str
-    version: str | None = None
-    settings: str
-    account: str
-
-    def differs_in(self, other: Identity) -> list[str]:
-        """
-        Name what has changed.
-
-        :param other: The identity of an earlier submit.
-        :return: Names of fields. A version that is not known, for example because the file is gone, is no change.
-        """
-        changed = [name for name in type(self).model_fields if getattr(self, name) != getattr(other, name)]
-        if None in (self.version, other.version) and "version" in changed:
-            changed.remove("version")
-        return changed
-
-
-class Record(BaseModel):
-    """
-    What is known about this task instance's submit.
-
-    :param phase: ``intent``: about to be sent, or sent without an answer; ``submitted``: the cloud has accepted it;
-        ``idle``: what was submitted is over.
-    :param identity: What it is a submit of.
-    :param max_tries: Airflow's count when it was written. Airflow's own retries leave it alone; a Clear sets it anew,
-        always to another number, because the tries so far are added to it.
-    :param task: The cloud task.
-    :param inherited: Whether this try has found the cloud task instead of submitting it.
-    :param resubmits: How often a document was sent again although an earlier submit may have been billed.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    phase: Literal["idle", "intent", "submitted"]
-    identity: Identity
-    max_tries: int
-    task: TaskRef | None = None
-    inherited: bool = False
-    resubmits: int = 0
 
 
 @dataclass(frozen=True)
@@ -131,10 +92,16 @@ class LookUp:
 
 @dataclass(frozen=True)
 class Unknown:
-    """An earlier try died while it submitted; see :func:`may_resubmit`."""
+    """
+    It is unknown whether an earlier try's document was accepted; see :func:`may_resubmit`.
+
+    :param because: Why, in words that are fit to be shown; ``None`` = the earlier try died while it submitted.
+    """
+
+    because: str | None = None
 
 
-def was_cleared(record: Record, max_tries: int) -> bool:
+def was_cleared(record: Record | UnreadableRecord, max_tries: int) -> bool:
     """
     Tell a user's Clear from Airflow's own retry.
 
@@ -144,12 +111,13 @@ def was_cleared(record: Record, max_tries: int) -> bool:
 
     :param record: What an earlier try has left.
     :param max_tries: Airflow's count now.
+    :return: Whether a user has cleared the task since; ``False`` where the record does not tell.
     """
-    return record.max_tries != max_tries
+    return record.max_tries is not None and record.max_tries != max_tries
 
 
 def decide_start(
-    record: Record | None, identity: Identity, max_tries: int, reuse: Reuse
+    record: Record | UnreadableRecord | None, identity: Identity, max_tries: int, reuse: Reuse
 ) -> Submit | LookUp | Unknown:
     """
     Decide what a try does first.
@@ -159,10 +127,19 @@ def decide_start(
     :param max_tries: Airflow's count now.
     :param reuse: The user's policy.
     """
-    if record is None or record.phase == "idle":
+    if record is None:
+        return Submit()
+    cleared = was_cleared(record, max_tries)
+    if isinstance(record, UnreadableRecord):
+        because = (
+            f"the record of an earlier submit ({KEY!r} in the task state store) cannot be read: {record.why}"
+        )
+        if cleared:
+            return Submit(because=f"{because}. That submit may have been billed")
+        return Unknown(because)
+    if record.phase == "idle":
         return Submit()
     changed = identity.differs_in(record.identity)
-    cleared = was_cleared(record, max_tries)
     task = record.task
     if record.phase == "intent" or task is None:
         # Changed or not: what may have been billed is counted, and only a user may begin anew.
@@ -224,7 +201,7 @@ class Ledger:
         self._store = store
         self._kept = True
         self.max_tries = max_tries
-        self.record = self._read()
+        self.stored = self._read()
 
     @classmethod
     def of(cls, context: Mapping[str, Any]) -> Ledger:
@@ -236,16 +213,30 @@ class Ledger:
         return cls(context.get("task_state_store"), getattr(context["ti"], "max_tries", 0))
 
     @property
+    def record(self) -> Record | None:
+        """The record, if there is one that can be read. To decide about a submit, look at :attr:`stored`."""
+        return self.stored if isinstance(self.stored, Record) else None
+
+    @property
+    def has_store(self) -> bool:
+        """Whether Airflow has a store for records."""
+        return self._store is not None
+
+    @property
     def durable(self) -> bool:
-        """Whether the record outlives this try: there is a store, and it has taken what was last written."""
+        """
+        Whether a later try may find the cloud task: there is a store, and it has taken what was last written.
+
+        So it may with an unreadable record, too, if the later try runs the newer version that wrote the record.
+        """
         return self._store is not None and self._kept
 
     @property
     def resubmits(self) -> int:
         """How often this task instance has sent a document again; a Clear begins anew."""
-        if self.record is None or was_cleared(self.record, self.max_tries):
+        if self.stored is None or was_cleared(self.stored, self.max_tries):
             return 0
-        return self.record.resubmits
+        return self.stored.resubmits
 
     def intend(self, identity: Identity, *, again: bool = False) -> None:
         """
@@ -266,37 +257,57 @@ class Ledger:
         if self.record is not None:
             self._write("submitted", self.record.identity, self.resubmits, task, inherited)
 
+    def doubt(self, identity: Identity) -> None:
+        """
+        Write down that an earlier submit may have been billed, where the record cannot even tell a Clear from a retry.
+
+        Otherwise the Clear that the error advises would meet the same record again. A newer version's record stays.
+
+        :param identity: What this try would submit.
+        """
+        if isinstance(self.stored, UnreadableRecord) and self.stored.max_tries is None:
+            self._write("intent", identity, self.resubmits)
+
     def withdraw(self) -> None:
-        """Write down that there is no cloud task to come back to: nothing was accepted, or it is over."""
+        """
+        Write down that there is no cloud task to come back to: nothing was accepted, or it is over.
+
+        A record that cannot be read stays, because it is unknown what it says.
+        """
         if self.record is None:
             return
         if self.resubmits:
             self._write("idle", self.record.identity, self.resubmits)
             return
-        self.record = None
+        self.stored = None
         if self._store is not None:
             self._store.delete(KEY)
 
-    def _read(self) -> Record | None:
-        stored = None if self._store is None else self._store.get(KEY)
-        if stored is None:
+    def _read(self) -> Record | UnreadableRecord | None:
+        if self._store is None:
             return None
         try:
-            return Record.model_validate(stored)
-        except ValidationError:
-            # Editable in Airflow's UI.
-            log.warning("The record %r in the task's state store is not understood and ignored.", KEY)
-            return None
+            stored = self._store.get(KEY, _ABSENT)
+        except ValueError as error:  # what a store of the user's has is no JSON
+            read: Record | UnreadableRecord = UnreadableRecord(shown(error))
+        else:
+            if stored is _ABSENT:
+                return None
+            read = parse_record(stored)
+        if isinstance(read, UnreadableRecord):
+            log.warning("The record %r in the task state store cannot be read: %s.", KEY, read.why)
+        return read
 
     def _write(
         self,
-        phase: Literal["idle", "intent", "submitted"],
+        phase: Phase,
         identity: Identity,
         resubmits: int,
         task: TaskRef | None = None,
         inherited: bool = False,
     ) -> None:
-        self.record = Record(
+        record = self.stored = Record(
+            schema_version=SCHEMA_VERSION,
             phase=phase,
             identity=identity,
             max_tries=self.max_tries,
@@ -306,8 +317,14 @@ class Ledger:
         )
         if self._store is not None:
             self._kept = False
-            self._store.set(KEY, self.record.model_dump(mode="json", exclude_none=True))
+            self._store.set(KEY, record.model_dump(mode="json"), retention=_retention())
             self._kept = True
+
+
+def _retention() -> timedelta | None:
+    """Return how long Airflow has to keep a record; ``None`` = its own default, which may be "for ever"."""
+    days = conf.getint("state_store", "default_retention_days", fallback=0)
+    return timedelta(days=LEAST_RETENTION_DAYS) if days and days < LEAST_RETENTION_DAYS else None
 
 
 def forget_on_success(context: Mapping[str, Any]) -> None:

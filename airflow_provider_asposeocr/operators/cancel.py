@@ -71,7 +71,11 @@ class AsposeOcrCancelTasksOperator(BaseOperator):
         task_ids = [self.task_ids] if isinstance(self.task_ids, str) else list(self.task_ids)
         # In a mapped task group only what its own lane has submitted: the others still wait for theirs.
         lane = {"map_indexes": ti.map_index} if ti.map_index is not None and ti.map_index >= 0 else {}
-        return [value for value in ti.xcom_pull(task_ids=task_ids, key=TASK_KEY, **lane) or () if value]
+        return [
+            value
+            for value in ti.xcom_pull(task_ids=task_ids, key=TASK_KEY, **lane) or ()
+            if value is not None
+        ]
 
     def _cancel(self, ref: TaskRef) -> bool:
         client = AsposeOcrHook(ref.conn_id).client

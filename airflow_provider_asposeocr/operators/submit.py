@@ -30,7 +30,6 @@ from airflow_provider_asposeocr.ledger import (
     ON_EXPIRED,
     ON_UNKNOWN_SUBMIT,
     REUSE,
-    Identity,
     Ledger,
     OnExpired,
     OnUnknownSubmit,
@@ -38,6 +37,7 @@ from airflow_provider_asposeocr.ledger import (
     digest,
     forget_on_success,
 )
+from airflow_provider_asposeocr.records import Identity
 from airflow_provider_asposeocr.sources import identity_of, parse_source
 from airflow_provider_asposeocr.starting import arrange_start
 from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask, name_map_index
@@ -290,7 +290,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         policies = Policies(self.reuse, self.on_unknown_submit, self.on_expired)
         first = self._ledger is None
         ledger = self._open_ledger(context)
-        if first and not ledger.durable:
+        if first and not ledger.has_store:
             self.log.info(
                 "Crash recovery is off: a retry submits again (task_state_store is new in Airflow 3.3)."
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -26,7 +26,7 @@ class StateStore:
     def get(self, key: str, default: Any = None) -> Any:
         return json.loads(self.stored[key]) if key in self.stored else default
 
-    def set(self, key: str, value: Any) -> None:
+    def set(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
         assert value is not None
         self.stored[key] = json.dumps(value)
 

@@ -108,6 +108,16 @@ def test_a_reference_that_is_no_good_keeps_no_other_from_it(
     assert deleted(cloud) == [good["id"]]
 
 
+@pytest.mark.parametrize("garbage", ["", {}, 0, [], "id-1"])
+def test_a_reference_that_is_no_reference_is_no_sign_that_nothing_was_submitted(
+    cloud: EmulatorControl, submit: Callable[..., Any], garbage: Any
+) -> None:
+    good = submit(stuck=True)
+    with pytest.raises(AirflowFailException, match="not a task reference"):
+        run({"one": [garbage, good]}, "one")
+    assert deleted(cloud) == [good["id"]]
+
+
 def test_what_is_gone_already_is_no_error(cloud: EmulatorControl, submit: Callable[..., Any]) -> None:
     running = submit(stuck=True)
     AsposeOcrHook("ocr").cancel(running)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow_tasks import PNG, StateStore, context_for, deferral, events_of, execute
+from airflow_tasks import PNG, StateStore, context_for, deferral, events_of, execute, resume
 from test_operators import STATUS, cloud, completed, deletes, page, recognize
 
 from airflow_provider_asposeocr.api import errors
-from airflow_provider_asposeocr.compat import AirflowFailException
+from airflow_provider_asposeocr.compat import AirflowFailException, TaskDeferralError
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.ledger import KEY
 
@@ -246,10 +246,10 @@ class TestUnknown:
     def test_a_record_that_cannot_be_written_after_the_submit_does_not_lose_the_task(
         self, cloud: EmulatorControl, instance: Instance, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def unless_submitted(key: str, value: Any) -> None:
+        def unless_submitted(key: str, value: Any, **given: Any) -> None:
             if value["phase"] == "submitted":
                 raise RuntimeError("Airflow's API is away")
-            StateStore.set(instance.store, key, value)
+            StateStore.set(instance.store, key, value, **given)
 
         monkeypatch.setattr(instance.store, "set", unless_submitted)
         assert instance.run()["id"] == cloud.tasks()[0]["id"]
@@ -259,10 +259,10 @@ class TestUnknown:
     ) -> None:
         keep = instance.store.set
 
-        def unless_submitted(key: str, value: Any) -> None:
+        def unless_submitted(key: str, value: Any, **given: Any) -> None:
             if value["phase"] == "submitted":
                 raise RuntimeError("Airflow's API is away")
-            keep(key, value)
+            keep(key, value, **given)
 
         monkeypatch.setattr(instance.store, "set", unless_submitted)
         killed_while_waiting(cloud, instance, "running")
@@ -292,6 +292,104 @@ class TestUnknown:
         with pytest.raises(AirflowFailException, match="on_unknown_submit is 'fail'"):
             instance.run(on_unknown_submit="fail")
         assert cloud.billing() == {"RecognizeImage": 1}
+
+
+class TestUnreadableRecord:
+    """A document may have been billed, and what the record says of it is unknown: the user's policy decides."""
+
+    @staticmethod
+    def spoil(instance: Instance, stored: Any) -> None:
+        instance.store.stored[KEY] = json.dumps(stored)
+
+    #: Each leaves another part of the record readable.
+    SPOILED = pytest.mark.parametrize(
+        "change",
+        [
+            {"schema_version": 2},
+            {"phase": "other"},
+            {"identity": {}},
+            {"task": {"operation": "Fly"}},
+            {"max_tries": "three"},
+            "garbage",
+        ],
+        ids=str,
+    )
+
+    def spoil_one(self, instance: Instance, change: Any) -> None:
+        self.spoil(instance, {**(instance.record or {}), **change} if isinstance(change, dict) else change)
+
+    @SPOILED
+    def test_a_human_decides_and_a_clear_begins_anew(
+        self, cloud: EmulatorControl, instance: Instance, change: Any
+    ) -> None:
+        instance.run()
+        self.spoil_one(instance, change)
+        for _ in range(2):
+            with pytest.raises(
+                AirflowFailException, match="may have been billed; on_unknown_submit is 'fail'"
+            ):
+                instance.run(on_unknown_submit="fail")
+        assert cloud.billing() == {"RecognizeImage": 1}
+        instance.clear()
+        instance.run(on_unknown_submit="fail")
+        assert cloud.billing() == {"RecognizeImage": 2}
+
+    @SPOILED
+    def test_it_is_sent_once_more_and_the_log_says_why(
+        self, cloud: EmulatorControl, instance: Instance, change: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        first = instance.run()
+        self.spoil_one(instance, change)
+        second = instance.run()
+        assert second["id"] != first["id"]
+        assert "cannot be read" in caplog.text
+        assert "may be billed twice" in caplog.text
+        assert instance.run() == second
+        self.spoil(instance, {**(instance.record or {}), "phase": "other"})
+        with pytest.raises(AirflowFailException, match="may have been billed more than once"):
+            instance.run()
+        assert cloud.billing() == {"RecognizeImage": 2}
+
+    def test_the_wait_goes_on_whose_record_was_spoiled_meanwhile(
+        self, cloud: EmulatorControl, instance: Instance
+    ) -> None:
+        instance.try_number += 1
+        operator = instance.operator(deferrable=True, inline_wait_seconds=0, wait_for_completion=True)
+        deferred = deferral(operator, instance.context(operator))
+        self.spoil(instance, "garbage")
+        completed(cloud)
+        (ended,) = resume_in_new_process(instance, deferred)
+        assert ended["id"] == cloud.tasks()[0]["id"]
+        for callback in operator.on_success_callback:
+            callback(instance.context(operator))
+        assert instance.record is None
+        assert cloud.billing() == {"RecognizeImage": 1}
+        assert deletes(cloud) == []
+
+    def test_a_task_that_failed_in_the_cloud_does_not_make_a_spoiled_record_absent(
+        self, cloud: EmulatorControl, instance: Instance
+    ) -> None:
+        ref = instance.run()
+        self.spoil(instance, {**(instance.record or {}), "schema_version": 2})
+        operator = instance.operator()
+        failed = {"error": "TaskFailedError", "message": "Failed.", "task_id": ref["id"]}
+        with pytest.raises(errors.TaskFailedError):
+            resume(operator, {"status": "failed", "task": ref, "error": failed}, instance.context(operator))
+        assert instance.record is not None
+        with pytest.raises(AirflowFailException, match="on_unknown_submit is 'fail'"):
+            instance.run(on_unknown_submit="fail")
+
+    def test_a_lost_deferral_is_cancelled_by_what_xcom_knows(self, cloud: EmulatorControl, page: str) -> None:
+        cloud.add_faults(STUCK)
+        instance = Instance(page, retries=0)
+        instance.try_number += 1
+        operator = instance.operator(deferrable=True, inline_wait_seconds=0, wait_for_completion=True)
+        context = instance.context(operator)
+        deferral(operator, context)
+        self.spoil(instance, "garbage")
+        with pytest.raises(TaskDeferralError):
+            instance.operator().resume_execution("__fail__", {"error": "Trigger failure"}, context)
+        assert len(deletes(cloud)) == 1
 
 
 class _Killed(BaseException):

@@ -16,12 +16,13 @@ from airflow_provider_asposeocr.durable import DurableSubmit, Policies
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
-from airflow_provider_asposeocr.ledger import Identity, Ledger
+from airflow_provider_asposeocr.ledger import Ledger
 from airflow_provider_asposeocr.operators import (
     AsposeOcrDetectRegionsOperator,
     AsposeOcrRecognizeRegionsOperator,
     AsposeOcrUpscaleImageOperator,
 )
+from airflow_provider_asposeocr.records import Identity
 from airflow_provider_asposeocr.waiting import name_map_index
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class TestSend:
         """The next try must know that the first may have been billed."""
         cloud.add_faults({"kind": "drop", "after": "accepted", "method": "POST", "path": "RecognizeImage"})
         hook, store = AsposeOcrHook("ocr"), StateStore()
-        identity = Identity(operation="RecognizeImage", source=page, settings="", account="")
+        identity = Identity(operation="RecognizeImage", source=page, version=None, settings="", account="")
         submit = DurableSubmit(hook, Ledger(store, 3), identity, Policies("retry", "resubmit", "fail"))
         with (
             hook.prepared("RecognizeImage", page) as send,

@@ -23,7 +23,7 @@ NAME = package.__name__
 ORDER = (
     ("__init__", "get_provider_info"),
     ("api",),
-    ("uploads",),
+    ("uploads", "records"),
     ("compat", "defaults", "fields", "clients", "storage", "ledger", "kills"),
     ("sources", "retry_policy"),
     ("hooks",),

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from airflow.sdk._shared.state import TaskScope
+from airflow.sdk.exceptions import ErrorType
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import ErrorResponse, SetTaskStateStore
+from airflow.sdk.execution_time.context import TaskStateStoreAccessor
 from airflow_tasks import StateStore
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
+from airflow_provider_asposeocr.api.operations import OPERATIONS, RETENTION_SECONDS
 from airflow_provider_asposeocr.api.responses import TaskRef
 from airflow_provider_asposeocr.ledger import (
     KEY,
     ON_EXPIRED,
     ON_UNKNOWN_SUBMIT,
     REUSE,
-    Identity,
     Ledger,
     LookUp,
-    Record,
     Submit,
     Unknown,
     decide_found,
@@ -29,6 +35,7 @@ from airflow_provider_asposeocr.ledger import (
     digest,
     may_resubmit,
 )
+from airflow_provider_asposeocr.records import SCHEMA_VERSION, Identity, Record, UnreadableRecord
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TASK = TaskRef(operation="RecognizeImage", id="id-1", submitted_at=NOW, conn_id="ocr")
@@ -39,7 +46,15 @@ OTHERS = {name: PAGE.model_copy(update={name: "other"}) for name in Identity.mod
 
 
 def record(phase: Any, **changes: Any) -> Record:
-    given = {"phase": phase, "identity": PAGE, "max_tries": 3, "task": TASK if phase == "submitted" else None}
+    given = {
+        "schema_version": SCHEMA_VERSION,
+        "phase": phase,
+        "identity": PAGE,
+        "max_tries": 3,
+        "task": TASK if phase == "submitted" else None,
+        "inherited": False,
+        "resubmits": 0,
+    }
     return Record(**{**given, **changes})
 
 
@@ -189,22 +204,12 @@ class TestLedger:
         assert ledger.record == record("submitted", resubmits=1)
         assert Ledger(None, 3).record is None
 
-    @pytest.mark.parametrize(
-        "stored", [1, "text", [], {}, {"phase": "other"}, {"phase": "intent", "max_tries": 1}]
-    )
-    def test_a_record_that_a_user_broke_is_ignored(
-        self, stored: Any, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        store = StateStore()
-        store.set(KEY, stored)
-        assert Ledger(store, 3).record is None
-        assert "ignored" in caplog.text
-
     @given(
         st.builds(
             Record,
-            phase=st.sampled_from(["idle", "intent", "submitted"]),
-            identity=st.builds(Identity),
+            schema_version=st.just(SCHEMA_VERSION),
+            phase=st.sampled_from(["idle", "intent"]),
+            identity=st.builds(Identity, operation=st.sampled_from(sorted(OPERATIONS))),
             max_tries=st.integers(0, 100),
             task=st.none()
             | st.builds(
@@ -220,8 +225,113 @@ class TestLedger:
     )
     def test_every_record_comes_back_as_it_went(self, written: Record) -> None:
         store = StateStore()
-        store.set(KEY, written.model_dump(mode="json", exclude_none=True))
+        store.set(KEY, written.model_dump(mode="json"))
         assert Ledger(store, 3).record == written
+
+
+class TestUnreadable:
+    """The record is there, so that a document may have been billed; what it says is unknown."""
+
+    @pytest.mark.parametrize("reuse", REUSE)
+    def test_it_is_unknown_and_not_absent(self, reuse: Any) -> None:
+        for left in (UnreadableRecord("broken"), UnreadableRecord("broken", max_tries=3)):
+            decision = decide_start(left, PAGE, 3, reuse)
+            assert isinstance(decision, Unknown)
+            assert "broken" in str(decision.because)
+
+    @pytest.mark.parametrize("reuse", REUSE)
+    def test_a_user_who_clears_the_task_begins_anew(self, reuse: Any) -> None:
+        decision = decide_start(UnreadableRecord("broken", max_tries=3), PAGE, 5, reuse)
+        assert isinstance(decision, Submit)
+        assert decision.superseded is None
+        assert "broken" in str(decision.because)
+        assert "may have been billed" in str(decision.because)
+
+    @pytest.mark.parametrize("stored", [1, "text", [], {}, False, "", 0, {"phase": "other"}])
+    def test_it_stays_where_the_task_is_over_and_is_replaced_where_a_submit_begins(self, stored: Any) -> None:
+        store = StateStore()
+        store.set(KEY, stored)
+        ledger = Ledger(store, 3)
+        assert isinstance(ledger.stored, UnreadableRecord)
+        assert ledger.record is None
+        ledger.withdraw()
+        ledger.submitted(TASK)
+        assert store.get(KEY) == stored
+        ledger.intend(PAGE, again=True)
+        assert Ledger(store, 3).record == record("intent", resubmits=1)
+
+    def test_how_often_it_was_sent_again_is_still_known(self) -> None:
+        store = StateStore()
+        newer = {**record("intent", resubmits=1).model_dump(mode="json"), "schema_version": 2}
+        store.set(KEY, newer)
+        assert Ledger(store, 3).resubmits == 1
+        assert Ledger(store, 5).resubmits == 0
+
+    def test_a_doubt_replaces_only_what_does_not_tell_a_clear_from_a_retry(self) -> None:
+        store = StateStore()
+        newer = {**record("submitted").model_dump(mode="json"), "schema_version": 2}
+        store.set(KEY, newer)
+        Ledger(store, 3).doubt(PAGE)
+        assert store.get(KEY) == newer
+        store.set(KEY, "garbage")
+        Ledger(store, 3).doubt(PAGE)
+        assert Ledger(store, 3).record == record("intent")
+
+    def test_a_record_whose_content_is_lost_is_not_absent(self) -> None:
+        """Airflow returns None where a custom store has lost the object that a row refers to."""
+
+        class Lossy(StateStore):
+            def get(self, key: str, default: Any = None) -> Any:
+                return None if key in self.stored else default
+
+        store = Lossy()
+        assert Ledger(store, 3).stored is None
+        store.set(KEY, record("submitted").model_dump(mode="json"))
+        assert isinstance(Ledger(store, 3).stored, UnreadableRecord)
+
+    def test_nor_is_one_that_a_custom_store_cannot_decode(self) -> None:
+        class Broken(StateStore):
+            def get(self, key: str, default: Any = None) -> Any:
+                return json.loads("{")
+
+        assert isinstance(Ledger(Broken(), 3).stored, UnreadableRecord)
+
+
+class TestRetention:
+    """Airflow deletes what has expired; `airflow state-store clean` and `airflow db clean` look at the same column."""
+
+    @pytest.mark.parametrize(
+        ("configured", "least"),
+        [(None, 30), ("30", 30), ("8", 8), ("7", 7), ("6", 7), ("1", 7), ("-1", 7), ("0", None)],
+    )
+    def test_airflow_keeps_the_record_longer_than_the_cloud_keeps_the_result(
+        self, configured: str | None, least: int | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if configured is not None:
+            monkeypatch.setenv("AIRFLOW__STATE_STORE__DEFAULT_RETENTION_DAYS", configured)
+        sent: list[Any] = []
+
+        class Supervisor:
+            def send(self, message: Any) -> Any:
+                sent.append(message)
+                return ErrorResponse(error=ErrorType.TASK_STORE_NOT_FOUND)
+
+        monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Supervisor(), raising=False)
+        scope = TaskScope(dag_id="d", run_id="r", task_id="t")
+        began = datetime.now(UTC)
+        ledger = Ledger(TaskStateStoreAccessor(uuid4(), scope), 3)
+        ledger.intend(PAGE)
+        ledger.submitted(TASK)
+        written = [message for message in sent if isinstance(message, SetTaskStateStore)]
+        assert len(written) == 2
+        for message in written:
+            if least is None:
+                assert message.expires_at is None
+            else:
+                assert message.expires_at is not None
+                days = (message.expires_at - began) / timedelta(days=1)
+                assert least <= days < least + 1
+                assert message.expires_at - began > timedelta(seconds=RETENTION_SECONDS)
 
 
 def test_settings_that_differ_in_order_are_the_same() -> None:

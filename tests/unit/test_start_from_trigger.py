@@ -36,13 +36,14 @@ from airflow_provider_asposeocr.api.errors import InputError, WaitError
 from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
-from airflow_provider_asposeocr.ledger import Identity, Ledger
+from airflow_provider_asposeocr.ledger import Ledger
 from airflow_provider_asposeocr.operators import (
     AsposeOcrDetectRegionsOperator,
     AsposeOcrFetchResultOperator,
     AsposeOcrRecognizeImageOperator,
     AsposeOcrRecognizeRegionsOperator,
 )
+from airflow_provider_asposeocr.records import Identity
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 from airflow_provider_asposeocr.triggers import start
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
@@ -723,7 +724,7 @@ class TestInTheWorkerAfterwards:
         operator = next_step(PULL)
         context = context_for(operator, store=StateStore(), max_tries=max_tries)
         ledger = Ledger.of(context)
-        identity = Identity(operation="RecognizeImage", source="s", settings="x", account="y")
+        identity = Identity(operation="RecognizeImage", source="s", version=None, settings="x", account="y")
         ledger.intend(identity, again=False)
         ledger.submitted(parse_task_ref(own))
         event = {"status": "failed", "task": None, "error": WaitError("Not rendered.").to_dict()}
