@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, SourceError, SourceUnreadableError
-from airflow_provider_asposeocr.api.filetypes import HEAD_BYTES, sniff
+from airflow_provider_asposeocr.api.file_kinds import has_several_pages, sniff, sniff_file
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.results import Result, fetched
 from airflow_provider_asposeocr.api.untrusted import shown
@@ -187,12 +187,19 @@ def _download(uri: str, target: Path) -> tuple[int, str]:
 
 
 def _check_type(path: Path, operation: Operation, label: str) -> None:
-    with path.open("rb") as stream:
-        kind = sniff(stream.read(HEAD_BYTES))
     # A text may begin like JSON or HTML and still be meant to be read aloud.
-    if operation.body_field == "text" or kind in operation.input_types:
+    if operation.body_field == "text":
+        return
+    kind = sniff_file(path)
+    if kind == "tiff" and has_several_pages(path):
+        raise SourceError(
+            f"The source {label} is a TIFF with several pages, and the cloud reads one page per TIFF. "
+            "Split it into a file per page and map the operator over them, or make it a PDF for RecognizePdf."
+        )
+    if kind in operation.input_types:
         return
     looks = f"looks like {kind}" if kind else "is of a type that is not known"
+    hint = " Save it as an ordinary TIFF or a PNG." if kind == "bigtiff" else ""
     raise SourceError(
-        f"The source {label} {looks}; {operation.name} reads {', '.join(sorted(operation.input_types))}."
+        f"The source {label} {looks}; {operation.name} reads {', '.join(sorted(operation.input_types))}.{hint}"
     )

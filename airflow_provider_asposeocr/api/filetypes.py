@@ -1,8 +1,7 @@
 """
-What kind of file some bytes are, and what a result's file is called.
+Choose what a result's file is called.
 
-Invariant: a kind is read off the content, never off a name that somebody sent; and no text from outside becomes a
-part of a path unless it has been through :func:`safe_stem`.
+Invariant: no text from outside becomes a part of a path unless it has been through :func:`safe_stem`.
 """
 
 from __future__ import annotations
@@ -11,24 +10,12 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from airflow_provider_asposeocr.api.file_kinds import sniff
+
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.operations import Operation
 
-#: Enough for every signature below, the XML prologue of an SVG included.
-HEAD_BYTES = 1024
 LONGEST_STEM_BYTES = 200
-
-_SIGNATURES = (
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"\xff\xd8\xff", "jpeg"),
-    (b"GIF87a", "gif"),
-    (b"GIF89a", "gif"),
-    (b"BM", "bmp"),
-    (b"II*\x00", "tiff"),
-    (b"MM\x00*", "tiff"),
-    (b"AT&TFORM", "djvu"),
-    (b"PK\x03\x04", "zip"),
-)
 
 #: Suffixes by the result's type. ``Excel`` and ``JSON`` are not documented as types of results, so their
 #: neighbours are listed too.
@@ -44,39 +31,6 @@ _SUFFIXES = {
     "wav": ".wav",
     "wavfile": ".wav",
 }
-
-
-def sniff(head: bytes) -> str | None:
-    """
-    Tell what kind of file begins like this.
-
-    :param head: The first bytes, :data:`HEAD_BYTES` of them where there are so many.
-    :return: ``png``, ``jpeg``, ``gif``, ``bmp``, ``tiff``, ``djvu``, ``pdf``, ``svg``, ``zip``, ``html``, ``json``,
-        ``text``, or ``None``.
-    """
-    for signature, kind in _SIGNATURES:
-        if head.startswith(signature):
-            return kind
-    # Readers accept a header anywhere in the first kilobyte (ISO 32000, implementation notes).
-    if b"%PDF-" in head:
-        return "pdf"
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if b"<svg" in text and text.startswith(b"<"):
-        return "svg"
-    if text.startswith((b"<!doctype html", b"<html")):
-        return "html"
-    if text.startswith((b"{", b"[")):
-        return "json"
-    return "text" if head and _is_text(head) else None
-
-
-def _is_text(head: bytes) -> bool:
-    try:
-        # The cut may go through the middle of a character.
-        decoded = head.decode("utf-8", "strict" if len(head) < HEAD_BYTES else "ignore")
-    except UnicodeDecodeError:
-        return False
-    return all(char.isprintable() or char.isspace() for char in decoded)
 
 
 def suffix_for(operation: Operation, result_type: str | None, head: bytes) -> str:

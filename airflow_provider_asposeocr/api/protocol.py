@@ -231,13 +231,13 @@ def explanation(answer: Answer) -> str:
     try:
         parsed = json.loads(text)
     except (ValueError, RecursionError):
-        return shown(text, 200)
+        return shown(text.strip(), 200)
     if not isinstance(parsed, dict):
-        return shown(text, 200)
+        return shown(text.strip(), 200)
     parts = [
         parsed.get(key) for key in ("title", "detail", "error", "error_description", "errors", "message")
     ]
-    return shown("; ".join(str(part) for part in parts if part) or text, 300)
+    return shown("; ".join(str(part) for part in parts if part).strip() or text.strip(), 300)
 
 
 def _described(request: Request, what: str) -> str:

@@ -89,12 +89,12 @@ class TaskState(BaseModel):
     @property
     def messages(self) -> list[str]:
         """The cloud's messages, fit to be shown; not a sign of failure by themselves."""
-        return [shown(text) for text in (self.error and self.error.messages) or [] if text]
+        return [shown(text.strip()) for text in (self.error and self.error.messages) or [] if text]
 
     @property
     def warnings(self) -> list[str]:
         """The cloud's warnings, fit to be shown."""
-        return [shown(text) for text in (self.error and self.error.warnings) or [] if text]
+        return [shown(text.strip()) for text in (self.error and self.error.warnings) or [] if text]
 
     @property
     def shortfall(self) -> str | None:

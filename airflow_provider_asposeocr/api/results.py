@@ -21,7 +21,7 @@ from airflow_provider_asposeocr.api.errors import (
     TaskPendingError,
     UnexpectedResponseError,
 )
-from airflow_provider_asposeocr.api.filetypes import HEAD_BYTES
+from airflow_provider_asposeocr.api.file_kinds import HEAD_BYTES
 from airflow_provider_asposeocr.api.leftovers import work_folder
 from airflow_provider_asposeocr.api.polling import failed_error, gone_error, known_status
 

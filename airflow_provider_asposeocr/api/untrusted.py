@@ -7,6 +7,7 @@ control characters in it or at a length that drowns everything else.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,18 +16,39 @@ if TYPE_CHECKING:
 SHOWN_CHARACTERS = 500
 
 
+#: Parameters of presigned URLs and SAS tokens (S3, Google Cloud Storage, CloudFront, Azure) whose values open a file.
+_SIGNATURE = re.compile(
+    r"(?i)([?&;](?:x-(?:amz|goog)-(?:signature|credential|security-token)|sig|signature|token|access_token|sas|"
+    r"awsaccesskeyid|googleaccessid|policy|key-pair-id)=)[^&;#\s'\"<>]+"
+)
+_PASSWORD = re.compile(r"(//)[^/\s:@'\"]*:[^/\s@'\"]*@")
+
+
+def without_signatures(text: str) -> str:
+    """
+    Replace what opens a file or an account in the URLs of a text: signatures in queries, and passwords.
+
+    :param text: Any text.
+    :return: The text with ``***`` in their place.
+    """
+    return _PASSWORD.sub(r"\1***@", _SIGNATURE.sub(r"\1***", text))
+
+
 def shown(text: object, limit: int = SHOWN_CHARACTERS) -> str:
     """
     Make a foreign text safe to log or to show.
 
+    Blanks at either end stay, because they may be what is wrong with a value; only messages of exceptions lose them.
+
     :param text: What to show; anything but a string is converted first.
     :param limit: Longest result in characters, because an error page can be megabytes long.
-    :return: The text with control and other unprintable characters escaped, cut to the limit.
+    :return: The text with control and other unprintable characters escaped, without signatures and passwords of URLs,
+        cut to the limit.
     """
-    cut = str(text)[: limit + 1]
-    escaped = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut.strip()
-    )
+    whole = str(text).strip() if isinstance(text, BaseException) else str(text)
+    # Signatures go before the cut, which may go through one.
+    cut = without_signatures(whole[: 2 * limit + 1000])[: limit + 1]
+    escaped = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)
     return escaped if len(escaped) <= limit else f"{escaped[: limit - 1]}…"
 
 
@@ -38,4 +60,4 @@ def shown_all(texts: Iterable[object], limit: int = SHOWN_CHARACTERS) -> str:
     :param limit: Longest result in characters.
     :return: The texts, each escaped, separated by ``"; "``.
     """
-    return shown("; ".join(shown(text, limit) for text in texts), limit)
+    return shown("; ".join(shown(str(text).strip(), limit) for text in texts), limit)

@@ -71,7 +71,7 @@ class TextBody:
 
     :param path: The text, a local file in UTF-8.
     :param settings: Settings in the server's spelling.
-    :raises SourceError: if it is not UTF-8 or larger than one MiB.
+    :raises SourceError: if it is not UTF-8, larger than one MiB, or nothing but blanks.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
@@ -82,6 +82,8 @@ class TextBody:
             text = path.read_text("utf-8")
         except UnicodeDecodeError:
             raise SourceError("The text is not UTF-8.") from None
+        if not any(char.isprintable() and not char.isspace() for char in text):
+            raise SourceError("The text consists of blanks, so there is nothing to read aloud.")
         self._body = json.dumps({"text": text, "settings": dict(settings)}).encode()
         self.finished = False
 

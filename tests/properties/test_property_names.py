@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tried import holds_for
 
 from airflow_provider_asposeocr.api.errors import DestinationError, InputError
-from airflow_provider_asposeocr.api.filetypes import LONGEST_STEM_BYTES, safe_stem, sniff, suffix_for
+from airflow_provider_asposeocr.api.file_kinds import sniff
+from airflow_provider_asposeocr.api.filetypes import LONGEST_STEM_BYTES, safe_stem, suffix_for
 from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.api.results import Result
@@ -39,7 +40,22 @@ HEADS = (
 )
 TYPES = st.none() | NAMES | st.sampled_from(["Text", "text", "PDF", "ImagePNG", "../../evil", "Pdf\x00.exe"])
 OPERATION_NAMES = st.sampled_from(sorted(OPERATIONS))
-KINDS = {None, "png", "jpeg", "gif", "bmp", "tiff", "djvu", "pdf", "svg", "zip", "html", "json", "text"}
+KINDS = {
+    None,
+    "png",
+    "jpeg",
+    "gif",
+    "bmp",
+    "tiff",
+    "bigtiff",
+    "djvu",
+    "pdf",
+    "svg",
+    "zip",
+    "html",
+    "json",
+    "text",
+}
 SUFFIXES = {".txt", ".pdf", ".hocr", ".png", ".csv", ".xlsx", ".json", ".wav", ".bin", ".mp3", ".docx"}
 
 

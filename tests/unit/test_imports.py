@@ -33,7 +33,12 @@ ORDER = (
     ("operators", "sensors"),
 )
 #: The other side of the wire shares these with the client, and nothing else.
-SHARED = {f"{NAME}.__version__", f"{NAME}.api.operations", f"{NAME}.api.enums"}
+SHARED = {
+    f"{NAME}.__version__",
+    f"{NAME}.api.operations",
+    f"{NAME}.api.enums",
+    f"{NAME}.api.file_kinds",
+}
 #: What a module of the client may need: the standard library and these.
 CLIENT_NEEDS = {"pydantic", "requests", "urllib3", "aiohttp"}
 
@@ -204,7 +209,7 @@ def test_the_emulator_runs_without_pytest() -> None:
     loaded = _loaded_by(f"sys.modules['pytest'] = None; import {modules}")
     assert set(modules.split(", ")) <= loaded
     ours = {module for module in loaded if _is_ours(module) and _room(module) != "emulator"}
-    assert ours == {NAME, f"{NAME}.api", f"{NAME}.api.enums", f"{NAME}.api.operations"}
+    assert ours == {NAME, f"{NAME}.api", *SHARED} - {f"{NAME}.__version__"}
     assert "airflow" not in loaded
 
 

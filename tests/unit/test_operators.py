@@ -142,6 +142,7 @@ class TestParseTime:
         [
             ({"langauge": "English"}, "'langauge' does not apply to RecognizeImage"),
             ({"language": "english"}, "Did you mean 'English'"),
+            ({"language": "English "}, "'English '"),
             ({"resultType": "Docx"}, "'Docx'"),
             (["English"], "must be a mapping, not list"),
             (5, "must be a mapping, not int"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.server import Emulator
 
 IMAGE = OPERATIONS["RecognizeImage"]
+#: Files that people reported.
+KINDS = Path(__file__).parent / "api" / "kinds"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 
 
@@ -162,6 +165,29 @@ class TestFiles:
         assert said in caught.value.message
         assert all(kind in caught.value.message for kind in OPERATIONS[operation].input_types)
         assert caught.value.billed == "no"
+
+    def test_a_tiff_with_several_pages_is_refused_with_the_way_out(
+        self, tmp_path: Path, folder: Path
+    ) -> None:
+        page = struct.pack("<HHHIII", 1, 256, 3, 1, 10, 26)
+        (tmp_path / "fax.tif").write_bytes(
+            b"II*\0" + struct.pack("<I", 8) + page + page[:-4] + struct.pack("<I", 0)
+        )
+        with pytest.raises(SourceError, match=r"fax\.tif.*several pages.*Split it.*RecognizePdf") as caught:
+            bring(f"{tmp_path}/fax.tif", folder)
+        assert caught.value.billed == "no"
+
+    @pytest.mark.parametrize("name", ["bm.csv", "mention.txt"])
+    def test_a_text_that_mentions_a_format_is_not_billed(self, folder: Path, name: str) -> None:
+        with pytest.raises(SourceError, match="looks like text"):
+            bring(f"{KINDS}/{name}", folder)
+
+    def test_an_svg_with_a_long_prologue_is_taken(self, folder: Path) -> None:
+        assert bring(f"{KINDS}/ill.svg", folder).name == "ill.svg"
+
+    def test_a_blank_at_the_end_of_a_name_is_seen(self, tmp_path: Path, folder: Path) -> None:
+        with pytest.raises(SourceError, match=r"page\.png ' .*|page\.png '\."):
+            bring(f"{tmp_path}/page.png ", folder)
 
     @pytest.mark.parametrize("content", [b"Hello.", b'{"a": 1}', b"<html>", b"%PDF-"])
     def test_a_text_may_look_like_anything(self, tmp_path: Path, folder: Path, content: bytes) -> None:

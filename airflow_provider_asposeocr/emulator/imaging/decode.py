@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from airflow_provider_asposeocr.api.file_kinds import has_several_pages, sniff_file
 from airflow_provider_asposeocr.emulator.jobs import JobError
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ _DEFAULT_DPI = 96.0
 
 #: Passes over a progressive JPEG; encoders make about ten.
 _MAX_JPEG_SCANS = 100
+
+
+#: Kinds of file that no operation reads as an image.
+_NO_IMAGES = frozenset({"html", "json", "text", "zip"})
 
 
 @dataclass(frozen=True)
@@ -56,38 +61,6 @@ class Page:
     warnings: tuple[str, ...] = ()
 
 
-def kind_of(head: bytes) -> str | None:
-    """
-    Return the kind of a file by its first bytes, as named in the table of operations, or ``None``.
-
-    :param head: The first kilobyte of the file.
-    """
-    for magic, kind in _MAGIC:
-        if head.startswith(magic):
-            return kind
-    if b"%PDF-" in head:  # readers accept a PDF whose header is preceded by other bytes
-        return "pdf"
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if start.startswith((b"<?xml", b"<svg", b"<!doctype svg")) and b"<svg" in start:
-        return "svg"
-    return None
-
-
-_MAGIC = (
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"\xff\xd8\xff", "jpeg"),
-    (b"GIF87a", "gif"),
-    (b"GIF89a", "gif"),
-    (b"BM", "bmp"),
-    (b"II*\x00", "tiff"),
-    (b"MM\x00*", "tiff"),
-    (b"II+\x00", "tiff"),
-    (b"MM\x00+", "tiff"),
-    (b"%PDF-", "pdf"),
-    (b"AT&TFORM", "djvu"),
-)
-
-
 def check_kind(path: Path, accepted: frozenset[str], operation: str) -> str:
     """
     Return the kind of the file at ``path``.
@@ -95,15 +68,15 @@ def check_kind(path: Path, accepted: frozenset[str], operation: str) -> str:
     :param accepted: The kinds that the operation reads.
     :raises JobError: if the file is empty, of no known kind, or of a kind that is not accepted or not rendered.
     """
-    with path.open("rb") as file:
-        head = file.read(1024)
-    if not head:
+    if not path.stat().st_size:
         raise JobError("The submitted file is empty. Send the bytes of an image or a PDF.")
-    kind = kind_of(head)
-    if kind is None:
+    kind = sniff_file(path)
+    if kind is None or kind in _NO_IMAGES:
         raise JobError(
             "The submitted file is not an image: its first bytes belong to none of BMP, GIF, JPEG, PNG, TIFF, PDF."
         )
+    if kind == "bigtiff":
+        raise JobError("The submitted file is a BigTIFF. Save it as an ordinary TIFF or a PNG.")
     if kind not in accepted:
         raise JobError(
             f"{operation} does not read {kind.upper()} files; it reads {', '.join(sorted(accepted))}."
@@ -140,6 +113,10 @@ def read_image(path: Path, kind: str, limits: Limits) -> Page:
 
     if kind == "jpeg":
         _check_scans(path)
+    if kind == "tiff" and has_several_pages(path):
+        raise JobError(
+            "The TIFF has several pages; only TIFF files with a single page are read. Submit its pages one by one."
+        )
     try:
         with path.open("rb") as file:
             return _decoded(_opener(kind)(file), kind, limits)
@@ -190,13 +167,7 @@ def _decoded(image: Any, kind: str, limits: Limits) -> Page:
     warnings: tuple[str, ...] = ()
     width, height = image.size
     check_pixels(width, height, limits)
-    # Not their number: to count the pages of a hostile TIFF takes minutes.
-    several = getattr(image, "is_animated", False)
-    if kind == "tiff" and several:
-        raise JobError(
-            "The TIFF has several pages; only TIFF files with a single page are read. Submit its pages one by one."
-        )
-    if several:
+    if kind != "tiff" and getattr(image, "is_animated", False):
         warnings = (f"The {kind.upper()} has several frames; only the first was used.",)
     dpi = _plausible_dpi(image.info.get("dpi"))
     image.load()

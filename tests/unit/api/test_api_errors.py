@@ -121,7 +121,12 @@ def test_a_hostile_task_id_is_shown_harmlessly() -> None:
     ("text", "limit", "expected"),
     [
         ("plain", 10, "plain"),
-        ("  padded\n", 10, "padded"),
+        ("  padded\n", 20, r"  padded\n"),
+        (ValueError("  padded\n"), 20, "padded"),
+        ("a signed https://x/k?a=1&sig=SECRET", 90, "a signed https://x/k?a=1&sig=***"),
+        ("s3://key:SECRET@bucket/x", 90, "s3://***@bucket/x"),
+        ("s3://conn@bucket/what?a=1#b%20+.png", 90, "s3://conn@bucket/what?a=1#b%20+.png"),
+        ("https://x/k?X-Amz-Signature=SECRET", 30, "https://x/k?X-Amz-Signature=*…"),
         ("a\nb", 10, r"a\nb"),
         ("a\x1b[31m", 20, r"a\x1b[31m"),
         ("\u202egpj", 20, r"\u202egpj"),

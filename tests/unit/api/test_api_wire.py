@@ -370,7 +370,7 @@ class TestFileBody:
 class TestTextBody:
     SETTINGS = {"language": "English", "resultType": "Wav"}
 
-    @pytest.mark.parametrize("text", ["Hello.", 'quotes " and \\', "Grüße\n", ""])
+    @pytest.mark.parametrize("text", ["Hello.", 'quotes " and \\', "Grüße\n"])
     def test_it_sends_the_text(self, tmp_path: Path, text: str) -> None:
         path = tmp_path / "text"
         path.write_text(text, "utf-8")
@@ -381,7 +381,13 @@ class TestTextBody:
         assert b"".join(body) == sent
 
     @pytest.mark.parametrize(
-        ("content", "said"), [(b"\xff\xfe", "not UTF-8"), (b"x" * (MOST_TEXT_BYTES + 1), "more than")]
+        ("content", "said"),
+        [
+            (b"\xff\xfe", "not UTF-8"),
+            (b"x" * (MOST_TEXT_BYTES + 1), "more than"),
+            (b" \n\t\xc2\xa0\xef\xbb\xbf", "consists of blanks"),
+            (b"", "consists of blanks"),
+        ],
     )
     def test_what_is_no_text_is_refused(self, tmp_path: Path, content: bytes, said: str) -> None:
         path = tmp_path / "text"

@@ -11,7 +11,6 @@ import pytest
 from airflow_provider_asposeocr.emulator import workshop
 from airflow_provider_asposeocr.emulator.engines import tesseract
 from airflow_provider_asposeocr.emulator.engines.rapid import RapidEngine
-from airflow_provider_asposeocr.emulator.imaging.decode import kind_of
 
 WITHOUT_EXTRA = """
 import sys
@@ -79,19 +78,3 @@ def test_rapidocr_refuses_scripts_that_its_model_lacks(language):
 @pytest.mark.parametrize("language", ["English", "German", "Chinese", "Japanese", "Turkish"])
 def test_rapidocr_supports_what_its_model_has(language):
     assert RapidEngine().supports(language)
-
-
-@pytest.mark.parametrize(
-    ("head", "kind"),
-    [
-        (b"\x89PNG\r\n\x1a\n", "png"),
-        (b"\xff\xd8\xff\xe0", "jpeg"),
-        (b"junk before %PDF-1.4", "pdf"),
-        (b"<svg>", "svg"),
-        (b"AT&TFORM", "djvu"),
-        (b"", None),
-        (b"RIFF0000WEBP", None),
-    ],
-)
-def test_kinds_are_told_by_the_first_bytes(head, kind):
-    assert kind_of(head) == kind
