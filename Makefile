@@ -119,7 +119,7 @@ $(SDK_ENVIRONMENTS)/stamp: tests/contract/make_sdk_environments.py | $(VENV)/tes
 	$(BIN)/python tests/contract/make_sdk_environments.py $(SDK_ENVIRONMENTS)
 	touch $@
 
-$(TESSDATA)/stamp:
+$(TESSDATA)/stamp: tools/tessdata.sh
 	sh tools/tessdata.sh $(TESSDATA)
 	@if ls $(TESSDATA)/*.traineddata >/dev/null 2>&1; then touch $@; fi
 

@@ -1,14 +1,21 @@
 #!/bin/sh
-# Bring Tesseract's English data into a folder, without root, where the distribution is Debian or a child of it.
-# Elsewhere, or without its package index, the folder stays empty and the emulator offers its other engine.
+# Copy Tesseract's language data into a folder, without root, where the distribution is Debian or a child of it:
+# English for the demo, Hebrew and Arabic for the tests of right-to-left scripts, osd for the orientation of a page.
+# What the distribution has installed is copied; the rest is downloaded. Elsewhere, or without the package index, the
+# folder may stay empty: then the emulator offers its other engine, and the tests that need the data are skipped.
 set -eu
 folder=$1
 installed=${TESSDATA_INSTALLED:-/usr/share/tesseract-ocr}
+wanted="eng osd heb ara"
 mkdir -p "$folder"
-if ls "$installed"/*/tessdata/eng.traineddata >/dev/null 2>&1; then
-    cp "$installed"/*/tessdata/*.traineddata "$folder"
-    exit 0
-fi
+for data in "$installed"/*/tessdata/*.traineddata; do
+    if [ -f "$data" ]; then cp "$data" "$folder"; fi
+done
+packages=
+for language in $wanted; do
+    if [ ! -f "$folder/$language.traineddata" ]; then packages="$packages tesseract-ocr-$language"; fi
+done
+if [ -z "$packages" ]; then exit 0; fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -18,10 +25,13 @@ apt() {
         -o APT::Sandbox::User="$(id -un)" "$@" >"$work/log" 2>&1
 }
 mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
-if apt update && (cd "$work" && apt download tesseract-ocr-eng tesseract-ocr-osd); then
+# The names of the packages hold no blanks: they are meant to be split.
+# shellcheck disable=SC2086
+if apt update && (cd "$work" && apt download $packages); then
     for package in "$work"/*.deb; do dpkg -x "$package" "$work/unpacked"; done
     cp "$work"/unpacked/usr/share/tesseract-ocr/*/tessdata/*.traineddata "$folder"
 else
-    echo "No Tesseract language data can be had here; the demo shows one engine. apt-get said:" >&2
+    echo "Some language data of Tesseract cannot be downloaded here ($packages ). apt-get said:" >&2
     tail -n 3 "$work/log" >&2 || true
+    if [ ! -f "$folder/eng.traineddata" ]; then echo "Without English, the demo shows one engine." >&2; fi
 fi

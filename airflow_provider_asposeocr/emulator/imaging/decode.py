@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from airflow_provider_asposeocr.api.file_kinds import has_several_pages, sniff_file
+from airflow_provider_asposeocr.emulator.imaging.resolution import Resolution, resolution_of
 from airflow_provider_asposeocr.emulator.jobs import JobError
 
 if TYPE_CHECKING:
@@ -22,8 +23,14 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.emulator.engines.base import Array, Image
 
-#: Resolution of an image that does not tell its own; it decides the paper size in a PDF and nothing else.
-_DEFAULT_DPI = 96.0
+#: Grey level from which on ink cannot be told from white paper.
+_LIGHT = 225
+_LIGHT_INK = (
+    "The image shows light ink on a transparent ground. What is transparent is read as white, so that the ink cannot be "
+    "seen on it. Put the image on a dark ground and submit it again."
+)
+#: EXIF's tag for how an image is turned, and the values with which width and height change places.
+_ORIENTATION, _ON_ITS_SIDE = 0x0112, frozenset({5, 6, 7, 8})
 
 #: Passes over a progressive JPEG; encoders make about ten.
 _MAX_JPEG_SCANS = 100
@@ -52,12 +59,12 @@ class Page:
     One decoded page.
 
     :param image: Pixels, grey where the source is grey.
-    :param dpi: Pixels per inch.
+    :param resolution: Pixels per inch.
     :param warnings: What the user should know about how it was decoded.
     """
 
     image: Image
-    dpi: float
+    resolution: Resolution
     warnings: tuple[str, ...] = ()
 
 
@@ -169,9 +176,12 @@ def _decoded(image: Any, kind: str, limits: Limits) -> Page:
     check_pixels(width, height, limits)
     if kind != "tiff" and getattr(image, "is_animated", False):
         warnings = (f"The {kind.upper()} has several frames; only the first was used.",)
-    dpi = _plausible_dpi(image.info.get("dpi"))
+    resolution = resolution_of(image.info)
+    if image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE:
+        resolution = resolution.turned()
     image.load()
-    return Page(_pixels(ImageOps.exif_transpose(image)), dpi, warnings)
+    pixels, more_warnings = _pixels(ImageOps.exif_transpose(image))
+    return Page(pixels, resolution, warnings + more_warnings)
 
 
 def check_pixels(width: int, height: int, limits: Limits) -> None:
@@ -189,31 +199,34 @@ def check_pixels(width: int, height: int, limits: Limits) -> None:
         )
 
 
-def _plausible_dpi(value: Any) -> float:
-    try:
-        dpi = float(value[1])
-    except (TypeError, ValueError, LookupError, ZeroDivisionError):
-        return _DEFAULT_DPI
-    return dpi if 30 <= dpi <= 2400 else _DEFAULT_DPI
-
-
-def _pixels(image: Any) -> Image:
-    """Return any of Pillow's modes as 8 bits, grey or BGR, with transparency over white."""
-    from PIL import Image as PillowImage
-
+def _pixels(image: Any) -> tuple[Image, tuple[str, ...]]:
+    """Return any of Pillow's modes as 8 bits, grey or BGR, with transparency over white; and warnings."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _eight_bits(np.asarray(image))
+        return _eight_bits(np.asarray(image)), ()
+    warnings: tuple[str, ...] = ()
     if image.has_transparency_data:
-        with_alpha = image.convert("RGBA")
-        image = PillowImage.new("RGBA", image.size, "white")
-        image.alpha_composite(with_alpha)
-        image = image.convert("RGB")
+        image, warnings = _on_white(image)
     if image.mode in ("1", "L"):
-        return np.asarray(image.convert("L"))
+        return np.asarray(image.convert("L")), warnings
     colours: Image = np.asarray(image.convert("RGB"))
     if is_grey(colours):
-        return np.ascontiguousarray(colours[:, :, 0])
-    return np.ascontiguousarray(colours[:, :, ::-1])
+        return np.ascontiguousarray(colours[:, :, 0]), warnings
+    return np.ascontiguousarray(colours[:, :, ::-1]), warnings
+
+
+def _on_white(image: Any) -> tuple[Any, tuple[str, ...]]:
+    """Put a transparent image on white, and warn if what it shows is as light as that."""
+    from PIL import Image as PillowImage
+
+    with_alpha = image.convert("RGBA")
+    page = PillowImage.new("RGBA", image.size, "white")
+    page.alpha_composite(with_alpha)
+    page = page.convert("RGB")
+    least, most = (int(alpha) for alpha in with_alpha.getchannel("A").getextrema())
+    darkest: Any = page.convert("L").getextrema()[0]
+    if darkest < _LIGHT or most - least < 255 - _LIGHT:
+        return page, ()
+    return page, (_LIGHT_INK,)
 
 
 def is_grey(colours: Image) -> bool:
@@ -223,11 +236,16 @@ def is_grey(colours: Image) -> bool:
 
 
 def _eight_bits(values: Array) -> Image:
-    """Scale 16 bits to 8; other number ranges are stretched over what they use."""
+    """
+    Scale numbers of another range to 8 bits.
+
+    Whole numbers from 0 on are scaled by the bits that the largest of them needs: cameras and scanners keep 10, 12 or 14
+    bits in 16. Other numbers are stretched over the range that they use.
+    """
     numbers = values.astype(np.float32)
     low, high = float(numbers.min()), float(numbers.max())
-    if low >= 0 and 255 < high <= 65535:
-        low, high = 0.0, 65535.0
+    if low >= 0 and np.issubdtype(values.dtype, np.integer):
+        low, high = 0.0, float(2 ** max(int(high).bit_length(), 1) - 1)
     scaled = (numbers - low) * (255.0 / max(high - low, 1e-6))
     result: Image = np.clip(scaled, 0, 255).astype(np.uint8)
     return result

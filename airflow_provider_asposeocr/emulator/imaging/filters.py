@@ -17,6 +17,7 @@ from airflow_provider_asposeocr.emulator.imaging.decode import Limits, check_pix
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.engines.base import Array, Image
+    from airflow_provider_asposeocr.emulator.imaging.resolution import Resolution
 
 #: The cloud does not document its factor; the emulator doubles both sides.
 UPSCALE_FACTOR = 2
@@ -29,6 +30,8 @@ _LEAST_SKEW_DEGREES = 0.2
 #: single line, and noise 1.2.
 _LEAST_PEAK = 2.5
 
+#: The shades outside of these are specks of dust, or of light.
+_DUST_PERCENTILES = (0.05, 99.95)
 _NOISE_SIGMA = 1.5
 _SAUVOLA_K = 0.2
 _SAUVOLA_RANGE = 128.0
@@ -106,15 +109,37 @@ def upscale(page: Image, limits: Limits) -> Image:
     return _image(cv2.resize(page, size, interpolation=cv2.INTER_CUBIC))
 
 
+def square_pixels(page: Image, resolution: Resolution, limits: Limits) -> tuple[Image, Array, float]:
+    """
+    Return ``page`` with as many pixels per inch across as down; a fax has twice as many across.
+
+    The coarser direction is enlarged; if the page would then be over ``limits.max_pixels``, the finer one is reduced.
+
+    :return: The page, the 3 x 3 matrix that takes its pixels back to those of the page given, and its pixels per inch.
+    """
+    if resolution.is_square:
+        return page, np.eye(3), resolution.x
+    height, width = page.shape[:2]
+    dpi = max(resolution)
+    if width * height * dpi * dpi > limits.max_pixels * resolution.x * resolution.y:
+        dpi = min(resolution)
+    new_width = max(round(width * dpi / resolution.x), 1)
+    new_height = max(round(height * dpi / resolution.y), 1)
+    method = cv2.INTER_CUBIC if dpi == max(resolution) else cv2.INTER_AREA
+    squared = cv2.resize(page, (new_width, new_height), interpolation=method)
+    return _image(squared), np.diag([width / new_width, height / new_height, 1.0]), dpi
+
+
 def stretch_contrast(page: Image) -> Image:
     """
     Return ``page`` with its shades spread over the full range, if they use less than three quarters of it.
 
-    A straight line through the 1st and 99.5th percentile, the same for all colours: letters keep their shape, which
-    local methods (CLAHE) do not promise.
+    A straight line through two percentiles, the same for all colours: letters keep their shape, which local methods
+    (CLAHE) do not promise. The percentiles leave out specks of dust only. A line of text covers a thousandth of a page:
+    if it were left out too, a shaded field or box, which is the next lighter shade, would become as dark as its ink.
     """
     sample = grey(page)[::2, ::2]
-    low, high = (float(value) for value in np.percentile(sample, (1.0, 99.5)))
+    low, high = (float(value) for value in np.percentile(sample, _DUST_PERCENTILES))
     # A page without ink is left alone: stretching it would show its noise as text.
     if high - low > 0.75 * 255 or high - low < 16:
         return page

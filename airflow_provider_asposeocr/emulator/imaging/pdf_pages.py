@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from airflow_provider_asposeocr.emulator.imaging.decode import Page, is_grey
+from airflow_provider_asposeocr.emulator.imaging.resolution import Resolution
 from airflow_provider_asposeocr.emulator.jobs import JobError
 
 if TYPE_CHECKING:
@@ -88,13 +89,13 @@ def _page(header: dict[str, Any], pixels: bytes, index: int) -> Page:
         (height, width, channels), np.uint8, pixels, strides=(header["stride"], channels, 1)
     )
     dpi = header["dpi"]
-    warnings: tuple[str, ...] = ()
+    warnings = tuple(header["warnings"])
     if dpi < header["asked_dpi"]:
         asked = header["asked_dpi"]
-        warnings = (
+        warnings += (
             f"Page {index + 1} of the PDF is so large that it was rendered at {dpi:.0f} instead of {asked} dpi.",
         )
-    return Page(_copied(whole), dpi, warnings)
+    return Page(_copied(whole), Resolution(dpi, dpi), warnings)
 
 
 def _copied(pixels: Image) -> Image:

@@ -12,15 +12,25 @@ import math
 import resource
 import struct
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pypdfium2
 import pypdfium2.raw
+
+from airflow_provider_asposeocr.emulator.imaging.pdf_user_units import may_have_user_units, user_unit_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: Resolution at which pages are rendered (both engines were measured to read it without errors).
 PDF_DPI = 200
 #: A page so large that it must be rendered below this resolution is refused.
 _LEAST_PDF_DPI = 72
+
+_XFA = (
+    "The PDF has an XFA form, which the emulator does not draw. What was filled in may be missing from the result. "
+    "Print the form to a PDF, or flatten it, and submit that."
+)
 
 
 class Refused(Exception):
@@ -42,9 +52,15 @@ def main(path: str, max_pages: int, max_pixels: int, max_seconds: int, max_bytes
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         document = _open(path)
+        # Only pages that are loaded after this show their form fields.
+        _add_form_layer(document)
         _check_count(len(document), max_pages)
+        warnings = _form_warnings(document)
+        scaled = may_have_user_units(path)
         for index in range(len(document)):
-            _write_page(document, index, max_pixels)
+            unit = user_unit_of(document, index) if scaled else 1.0
+            _write_page(document, index, unit, max_pixels, warnings)
+            warnings = []
         _write({"end": True})
     except Refused as refusal:
         _write({"refused": str(refusal)})
@@ -66,6 +82,25 @@ def _open(path: str) -> Any:
         raise Refused(f"The PDF cannot be opened, it is damaged or cut short ({error}).") from error
 
 
+def _add_form_layer(document: Any) -> None:
+    """
+    Let pdfium draw what is filled into form fields, also where a field has no appearance stream.
+
+    pypdfium2's ``init_forms`` does so only where the document lists its fields. Viewers draw fields that stand on a page
+    without being listed as well, as do we.
+    """
+    config = pypdfium2.raw.FPDF_FORMFILLINFO(version=2)
+    layer = pypdfium2.raw.FPDFDOC_InitFormFillEnvironment(document, config)
+    if not layer:
+        raise Refused("The form fields of the PDF cannot be drawn: pdfium does not accept its form.")
+    document.formenv = pypdfium2.PdfFormEnv(layer, config)
+
+
+def _form_warnings(document: Any) -> list[str]:
+    xfa = (pypdfium2.raw.FORMTYPE_XFA_FULL, pypdfium2.raw.FORMTYPE_XFA_FOREGROUND)
+    return [_XFA] if document.get_formtype() in xfa else []
+
+
 def _check_count(count: int, max_pages: int) -> None:
     if count == 0:
         raise Refused("The PDF has no pages.")
@@ -76,19 +111,27 @@ def _check_count(count: int, max_pages: int) -> None:
         )
 
 
-def _write_page(document: Any, index: int, max_pixels: int) -> None:
-    """Render one page; a large one at the resolution at which it fits the limit."""
+def _write_page(
+    document: Any, index: int, user_unit: float, max_pixels: int, warnings: Sequence[str]
+) -> None:
+    """
+    Render one page; a large one at the resolution at which it fits the limit.
+
+    :param user_unit: Length of the page's unit in points.
+    :param warnings: What to tell of the document.
+    """
     try:
         page = document[index]
         _check_embedded_images(page, index, max_pixels)
-        width, height = page.get_size()
+        width, height = (length * user_unit for length in page.get_size())
         dpi = _fitting_dpi(width, height, index, max_pixels)
-        bitmap = page.render(scale=dpi / 72, rev_byteorder=False)
+        bitmap = page.render(scale=dpi / 72 * user_unit, rev_byteorder=False)
     except pypdfium2.PdfiumError as error:
         raise Refused(f"Page {index + 1} of the PDF cannot be rendered: {error}") from error
     size = {"width": bitmap.width, "height": bitmap.height, "stride": bitmap.stride}
     resolution = {"dpi": dpi, "asked_dpi": PDF_DPI}
-    _write({**size, **resolution, "channels": bitmap.n_channels}, memoryview(bitmap.buffer))
+    header = {**size, **resolution, "channels": bitmap.n_channels, "warnings": list(warnings)}
+    _write(header, memoryview(bitmap.buffer))
     bitmap.close()
     page.close()
 

@@ -140,11 +140,10 @@ def prepare(page: Page, wanted: Preparation, limits: Limits) -> PreparedPage:
     :raises JobError: if the page would grow over ``limits.max_pixels``.
     """
     height, width = page.image.shape[:2]
-    image, to_source = page.image, np.eye(3)
+    image, to_source, dpi = filters.square_pixels(page.image, page.resolution, limits)
     if wanted.rotate % 360:
         image, back = filters.turn(image, wanted.rotate, limits)
         to_source = to_source @ back
-    dpi = page.dpi
     for step in wanted.steps:
         if step == "contrast":
             image = filters.stretch_contrast(image)

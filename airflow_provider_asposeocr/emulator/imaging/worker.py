@@ -22,6 +22,7 @@ from airflow_provider_asposeocr.emulator.imaging.layout import reading_order
 from airflow_provider_asposeocr.emulator.imaging.pages import PreparedPage, RecognizedPage
 from airflow_provider_asposeocr.emulator.imaging.preparation import Preparation, preparation, prepare
 from airflow_provider_asposeocr.emulator.imaging.regions import regions_of
+from airflow_provider_asposeocr.emulator.imaging.resolution import Resolution, png_with_resolution
 from airflow_provider_asposeocr.emulator.imaging.searchable_pdf import SearchablePdf
 from airflow_provider_asposeocr.emulator.imaging.text import TextFile
 from airflow_provider_asposeocr.emulator.jobs import Job, JobError, JobOutcome, JobResult
@@ -161,12 +162,15 @@ class ImagingWorker:
     def _filter(self, job: Job) -> JobOutcome:
         page = read_image(job.payload, self._kind(job), self._limits)
         path = job.result_dir / "image.png"
+        image, resolution = page.image, page.resolution
         if job.operation == "BinarizeImage":
-            _write_png(path, filters.binarize(page.image), bilevel=True)
+            _write_png(path, filters.binarize(image), resolution, bilevel=True)
         elif job.operation == "UpscaleImage":
-            _write_png(path, filters.upscale(page.image, self._limits))
+            _write_png(path, filters.upscale(image, self._limits), resolution.scaled(filters.UPSCALE_FACTOR))
         else:
-            _write_png(path, filters.deskew(page.image, self._limits)[0])
+            # Turned by an angle, pixels that are longer than wide would shear the letters.
+            square, _, dpi = filters.square_pixels(image, resolution, self._limits)
+            _write_png(path, filters.deskew(square, self._limits)[0], Resolution(dpi, dpi))
         return JobOutcome((JobResult("ImagePNG", path),), warnings=page.warnings)
 
     def _accept(self, job: Job) -> Preparation:
@@ -230,8 +234,10 @@ def _outcome(outputs: list[Output], warnings: list[str]) -> JobOutcome:
     return JobOutcome(results, warnings=tuple(warnings))
 
 
-def _write_png(path: Path, image: Image, *, bilevel: bool = False) -> None:
-    """Write ``image`` losslessly; ``bilevel`` with 1 bit per pixel."""
+def _write_png(path: Path, image: Image, resolution: Resolution, *, bilevel: bool = False) -> None:
+    """Write ``image`` losslessly; ``bilevel`` with 1 bit per pixel. Its resolution keeps the size of the paper."""
     options = [cv2.IMWRITE_PNG_BILEVEL, 1] if bilevel else []
-    if not cv2.imwrite(str(path), image, options):
+    done, png = cv2.imencode(".png", image, options)
+    if not done:
         raise JobError("The resulting image could not be written as PNG.")
+    path.write_bytes(png_with_resolution(png.tobytes(), resolution))

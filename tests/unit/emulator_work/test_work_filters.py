@@ -118,3 +118,13 @@ def test_contrast_is_stretched_only_where_it_is_weak():
     assert np.array_equal(filters.stretch_contrast(drawn()), drawn())
     empty = np.full((50, 50), 200, dtype=np.uint8)
     assert np.array_equal(filters.stretch_contrast(empty), empty)
+
+
+def test_a_shaded_field_does_not_become_as_dark_as_its_ink():
+    """One line of text on a page covers less than a hundredth of it."""
+    page = np.full((1000, 1000), 255, dtype=np.uint8)
+    page[100:200] = 215
+    page[140:150, 100:400] = 20
+    stretched = filters.stretch_contrast(page)
+    assert stretched[110, 500] > 150
+    assert stretched[145, 200] < 50

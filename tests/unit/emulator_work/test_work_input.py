@@ -6,6 +6,7 @@ import contextlib
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pypdfium2
@@ -202,6 +203,52 @@ def test_transparency_is_white_and_sixteen_bits_keep_their_shades(run, blind):
         outcome = run(blind(), "UpscaleImage", encoded(page))
         with Image.open(outcome.results[0].path) as result:
             assert result.convert("L").getextrema() == pytest.approx((shade, shade), abs=1)
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8, 10, 12, 14, 16])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_the_range_of_a_camera_is_that_of_its_numbers_not_of_their_container(run, blind, bits, kind):
+    white = 2**bits - 1
+    pixels = np.full((40, 80), white, dtype=np.uint16)
+    pixels[:, :40] = white // 2
+    outcome = run(blind(), "UpscaleImage", encoded(Image.fromarray(pixels), kind))
+    with Image.open(outcome.results[0].path) as result:
+        grey = result.convert("L")
+        assert grey.getpixel((150, 40)) == 255
+        assert grey.getpixel((10, 40)) == pytest.approx(255 * (white // 2) / white, abs=1)
+
+
+def test_ten_bits_in_sixteen_are_read(run, worker):
+    data = (Path(__file__).parent / "cases" / "10bit_in_16.tif").read_bytes()
+    text = run(worker, "RecognizeImage", data).results[0].path.read_text()
+    assert text == "Order 4711 was shipped on Monday\nTotal amount due 128.50 EUR"
+
+
+def ink_on_nothing(ink, kind="PNG"):
+    """Words in one colour on a transparent ground."""
+    shape = Image.new("L", (400, 100), 0)
+    write(shape, ("Words",), x=20, y=20, ink=255)
+    page = Image.new("RGBA", shape.size, (0, 0, 0, 0))
+    page.paste((*ink, 255), mask=shape)
+    return encoded(page, kind)
+
+
+@pytest.mark.parametrize("operation", ["RecognizeImage", "DetectRegions", "BinarizeImage"])
+def test_light_ink_on_a_transparent_ground_is_warned_of(run, blind, operation):
+    (warning,) = run(blind(), operation, ink_on_nothing((255, 255, 255))).warnings
+    assert "light ink on a transparent ground" in warning
+    assert "dark ground" in warning
+
+
+def test_dark_ink_on_a_transparent_ground_is_not_warned_of(run, blind):
+    assert run(blind(), "RecognizeImage", ink_on_nothing((0, 0, 0))).warnings == ()
+    assert run(blind(), "RecognizeImage", ink_on_nothing((200, 30, 30))).warnings == ()
+
+
+@pytest.mark.parametrize("alpha", [0, 255])
+def test_an_empty_page_with_transparency_is_not_warned_of(run, blind, alpha):
+    page = encoded(Image.new("RGBA", (40, 40), (255, 255, 255, alpha)))
+    assert run(blind(), "RecognizeImage", page).warnings == ()
 
 
 def test_colours_keep_their_places(run, blind):
