@@ -8,27 +8,33 @@ from __future__ import annotations
 import sys
 import time
 
+from demo.inbox import create_pool, environment, fill_inbox
 from demo.processes import CHECKOUT, ServiceError
+from demo.rest import RestError
 from demo.stage import FOLDER, Clock, end_on_signals, stage
+
+PLAY = FOLDER / "play"
+INBOX, OUTBOX = PLAY / "inbox", PLAY / "outbox"
+DAGS = [CHECKOUT / "example_dags", CHECKOUT / "demo" / "dags"]
 
 
 def main() -> int:
     """Run until Ctrl-C; returns the exit code."""
     end_on_signals()
     try:
-        with stage(
-            FOLDER / "play", [CHECKOUT / "example_dags", CHECKOUT / "demo" / "dags"], Clock()
-        ) as running:
+        with stage(PLAY, DAGS, Clock(), environment(INBOX, OUTBOX)) as running:
+            fill_inbox(INBOX)
+            create_pool(running.rest)
             print(f"\nOpen {running.airflow.base_url} (no password), for example:")
             for engine in running.engines:
                 print(f"  {running.airflow.base_url}/dags/demo_{engine}   unpause it and press Trigger")
-            print("The example DAGs want, when triggered, a scan and an outbox on this machine:")
-            print(f"  {CHECKOUT / 'demo' / 'scans' / '01-75dpi.png'}   {FOLDER / 'play' / 'output'}/")
-            print(f"Logs and results: {FOLDER / 'play'}\nCtrl-C ends everything.", flush=True)
+            print("The example DAGs (aspose_ocr_...) can be triggered with their defaults.")
+            print(f"They read from {INBOX}/ and write to {OUTBOX}/.")
+            print(f"Logs: {PLAY}\nCtrl-C ends everything.", flush=True)
             while True:
                 running.check()
                 time.sleep(1)
-    except (ServiceError, OSError) as error:
+    except (RestError, ServiceError, OSError) as error:
         print(f"The playground failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -20,7 +20,7 @@ from demo.processes import CHECKOUT, stop_services
 from demo.rest import AirflowRest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
     from types import FrameType
 
@@ -66,12 +66,15 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path, dags: Sequence[Path], clock: Clock) -> Iterator[Stage]:
+def stage(
+    folder: Path, dags: Sequence[Path], clock: Clock, variables: Mapping[str, str] | None = None
+) -> Iterator[Stage]:
     """Start emulators and Airflow, and end them.
 
     :param folder: for everything they write; what an earlier run left in it is removed.
     :param dags: folders with DAGs.
     :param clock: tells the user what happens.
+    :param variables: more environment variables of Airflow's components.
     :return: yields the running stage.
     :raises ServiceError: if something did not start; it says what and why.
     """
@@ -84,7 +87,7 @@ def stage(folder: Path, dags: Sequence[Path], clock: Clock) -> Iterator[Stage]:
                 emulators[engine] = start_emulator(engine, folder)
             else:
                 clock.say(f"without {engine}: {why_not}")
-        env = dict(MAX_POLL_INTERVAL)
+        env = {**MAX_POLL_INTERVAL, **(variables or {})}
         for engine, emulator in emulators.items():
             port = port_of(emulator)
             env[f"AIRFLOW_CONN_{CONNECTIONS[engine].upper()}"] = connection(port)

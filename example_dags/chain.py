@@ -1,10 +1,13 @@
 """
-Upscale, binarize, recognize: each step's result is the next one's input, and only the end goes to storage.
+Upscale, binarize and recognize a scan, and write the text and a searchable PDF.
 
-No worker slot is held while the cloud works, and no picture passes through XCom or a bucket of yours in between.
+The result of each task is the input of the next one. No worker slot is held while the cloud works, and no picture
+passes through XCom or through storage of yours in between.
 """
 
 from __future__ import annotations
+
+import os
 
 from airflow.sdk import DAG, Param
 
@@ -15,12 +18,21 @@ from airflow_provider_asposeocr.operators import (
     AsposeOcrUpscaleImageOperator,
 )
 
+# Where the documents are and where results go, unless you enter something else when you trigger the DAG.
+INBOX = os.environ.get("ASPOSE_OCR_EXAMPLES_INBOX", "s3://scans@inbox/")
+OUTBOX = os.environ.get("ASPOSE_OCR_EXAMPLES_OUTBOX", "s3://scans@outbox/")
+
 with DAG(
     "aspose_ocr_chain",
-    description=__doc__,
+    description="Upscale, binarize, recognize, fetch",
+    doc_md=__doc__,
     params={
-        "scan": Param("s3://scans@inbox/page.png", type="string", description="Path or URI of the scan"),
-        "outbox": Param("s3://scans@outbox/", type="string", description="Folder for the results"),
+        "scan": Param(
+            f"{INBOX}page.png",
+            type="string",
+            description="Absolute path of the scan, or its URI; s3:// needs apache-airflow-providers-amazon[s3fs]",
+        ),
+        "outbox": Param(OUTBOX, type="string", description="Folder for the results: absolute path or URI"),
     },
     tags=["aspose-ocr"],
 ):

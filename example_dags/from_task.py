@@ -1,17 +1,29 @@
 """
-The hook in a plain ``@task``: submit, wait and read in your own code.
+Count the words of a page with the hook, in a ``@task``.
 
-This holds a worker slot while the cloud works; the operators do not.
+This holds a worker slot while the cloud works. The operators do not.
 """
 
 from __future__ import annotations
 
+import os
+
 from airflow.sdk import DAG, Param, task
+
+# Where the documents are and where results go, unless you enter something else when you trigger the DAG.
+INBOX = os.environ.get("ASPOSE_OCR_EXAMPLES_INBOX", "s3://scans@inbox/")
 
 with DAG(
     "aspose_ocr_from_task",
-    description=__doc__,
-    params={"scan": Param("s3://scans@inbox/page.png", type="string", description="Path or URI of the scan")},
+    description="The hook in a @task",
+    doc_md=__doc__,
+    params={
+        "scan": Param(
+            f"{INBOX}page.png",
+            type="string",
+            description="Absolute path of the scan, or its URI; s3:// needs apache-airflow-providers-amazon[s3fs]",
+        ),
+    },
     tags=["aspose-ocr"],
 ):
     # [start hook]

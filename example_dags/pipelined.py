@@ -1,11 +1,14 @@
 """
-The pipelined mode: submit and be done; a sensor or the fetch waits.
+Submit a document, and let another task wait for it: the pipelined mode.
 
-Submits of all documents are through within seconds. A failed cloud task shows in the consumer, whose message names the
-task to clear. The last task cancels what is still running when somebody fails the run before a consumer has begun.
+All submits are through within seconds. If a cloud task fails, the task that waits for it fails, and its message names
+the task to clear. The last task cancels a cloud task that still runs when a user fails the run before the sensor has
+started.
 """
 
 from __future__ import annotations
+
+import os
 
 from airflow.sdk import DAG, Param
 
@@ -16,12 +19,21 @@ from airflow_provider_asposeocr.operators import (
 )
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 
+# Where the documents are and where results go, unless you enter something else when you trigger the DAG.
+INBOX = os.environ.get("ASPOSE_OCR_EXAMPLES_INBOX", "s3://scans@inbox/")
+OUTBOX = os.environ.get("ASPOSE_OCR_EXAMPLES_OUTBOX", "s3://scans@outbox/")
+
 with DAG(
     "aspose_ocr_pipelined",
-    description=__doc__,
+    description="Submit first, wait later",
+    doc_md=__doc__,
     params={
-        "scan": Param("s3://scans@inbox/page.png", type="string", description="Path or URI of the scan"),
-        "outbox": Param("s3://scans@outbox/", type="string", description="Folder for the results"),
+        "scan": Param(
+            f"{INBOX}page.png",
+            type="string",
+            description="Absolute path of the scan, or its URI; s3:// needs apache-airflow-providers-amazon[s3fs]",
+        ),
+        "outbox": Param(OUTBOX, type="string", description="Folder for the results: absolute path or URI"),
     },
     tags=["aspose-ocr"],
 ):

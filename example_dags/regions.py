@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from airflow.sdk import DAG, Param
 
 from airflow_provider_asposeocr.operators import (
@@ -10,12 +12,21 @@ from airflow_provider_asposeocr.operators import (
     AsposeOcrRecognizeRegionsOperator,
 )
 
+# Where the documents are and where results go, unless you enter something else when you trigger the DAG.
+INBOX = os.environ.get("ASPOSE_OCR_EXAMPLES_INBOX", "s3://scans@inbox/")
+OUTBOX = os.environ.get("ASPOSE_OCR_EXAMPLES_OUTBOX", "s3://scans@outbox/")
+
 with DAG(
     "aspose_ocr_regions",
-    description=__doc__,
+    description="Detect regions, then recognize each",
+    doc_md=__doc__,
     params={
-        "scan": Param("s3://scans@inbox/page.png", type="string", description="Path or URI of the scan"),
-        "outbox": Param("s3://scans@outbox/", type="string", description="Folder for the results"),
+        "scan": Param(
+            f"{INBOX}page.png",
+            type="string",
+            description="Absolute path of the scan, or its URI; s3:// needs apache-airflow-providers-amazon[s3fs]",
+        ),
+        "outbox": Param(OUTBOX, type="string", description="Folder for the results: absolute path or URI"),
     },
     tags=["aspose-ocr"],
 ):

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from PIL import Image
 
+from demo.inbox import create_pool
 from tests.airflow.conftest import SECRET
 
 if TYPE_CHECKING:
@@ -106,25 +108,29 @@ def test_the_example_chain_runs(stack: Stack) -> None:
     assert set(stored(stack.rest.xcom("aspose_ocr_chain", run_id, "fetch"))) == {"Text", "Pdf"}
 
 
-def test_the_example_reads_a_folder_of_scans_each_once(stack: Stack) -> None:
+def test_the_example_reads_a_folder_of_documents_each_once(stack: Stack) -> None:
     inbox = stack.outbox.parent / "inbox"
     inbox.mkdir()
     scan = Path(stack.files["scan"])
-    for name in ("a.png", "b.png", "c.png"):
+    for name in ("a.png", "b.PNG", "c.png"):
         # A byte after the end of a PNG changes the file and not the picture.
         (inbox / name).write_bytes(scan.read_bytes() + name.encode())
+    with Image.open(scan) as picture:
+        picture.convert("L").save(inbox / "d.pdf")
+    create_pool(stack.rest)
     conf = {"inbox": f"file://{inbox}/", "outbox": stack.files["outbox"]}
     run_id = stack.rest.start("aspose_ocr_mapped_folder", conf)
     assert stack.rest.wait_for_run("aspose_ocr_mapped_folder", run_id, timeout_seconds=300) == "success"
 
-    assert {path.name for path in stack.outbox.iterdir()} == {"a.txt", "b.txt", "c.txt"}
-    assert stack.cloud.billing() == {"UpscaleImage": 3, "BinarizeImage": 3, "RecognizeImage": 3}
+    assert {path.name for path in stack.outbox.iterdir()} == {"a.txt", "b.txt", "c.txt", "d.txt"}
+    billed = {"UpscaleImage": 3, "BinarizeImage": 3, "RecognizeImage": 3, "RecognizePdf": 1}
+    assert stack.cloud.billing() == billed
     labels = {
         task["rendered_map_index"]
         for task in stack.rest.task_instances("aspose_ocr_mapped_folder", run_id)
         if task["map_index"] >= 0
     }
-    assert labels == {"0: a.png", "1: b.png", "2: c.png"}
+    assert labels == {"0: a.png", "1: b.PNG", "2: c.png", "0: d.pdf"}
 
 
 def test_the_example_detects_regions_and_recognizes_each(stack: Stack) -> None:

@@ -1,12 +1,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import BaseHook
 
+from demo.inbox import POOL, environment, fill_inbox
+
 EXAMPLES = sorted((Path(__file__).parents[2] / "example_dags").glob("*.py"))
+
+
+def parsed(name: str) -> Any:
+    (path,) = (example for example in EXAMPLES if example.stem == name)
+    bag = DagBag(str(path), bundle_name="examples")
+    assert bag.import_errors == {}
+    return bag.dags[f"aspose_ocr_{name}"]
+
+
+def list_documents(inbox: str, task_id: str) -> list[str]:
+    """Call one of the two listing tasks of the mapped folder as Airflow does."""
+    task = parsed("mapped_folder").get_task(task_id)
+    found: list[str] = task.python_callable(inbox, task.op_args[1])
+    return [Path(uri).name for uri in found]
 
 
 def test_there_are_some() -> None:
@@ -26,3 +43,45 @@ def test_parses_without_reading_any_connection(path: Path, monkeypatch: pytest.M
     assert bag.import_errors == {}
     assert [dag_id.removeprefix("aspose_ocr_") for dag_id in bag.dags] == [path.stem]
     assert read == []
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_ui_shows_what_the_file_says(path: Path) -> None:
+    dag = parsed(path.stem)
+    assert dag.doc_md
+    assert dag.doc_md.strip() in path.read_text(encoding="utf-8")
+    assert len(dag.description) < 80
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_make_airflow_gives_each_parameter_a_default_that_exists(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = tmp_path / "inbox"
+    fill_inbox(inbox)
+    for name, value in environment(inbox, tmp_path / "outbox").items():
+        monkeypatch.setenv(name, value)
+    params = parsed(path.stem).params
+    sources = [params[name] for name in ("scan", "inbox") if name in params]
+    assert [source for source in sources if Path(source.removeprefix("file://")).exists()] == sources != []
+    assert params.get("outbox", f"file://{tmp_path}/outbox/") == f"file://{tmp_path}/outbox/"
+
+
+class TestMappedFolder:
+    def test_every_task_that_runs_in_the_cloud_counts_in_the_pool(self) -> None:
+        dag = parsed("mapped_folder")
+        pools = {task.task_id: task.pool for task in dag.tasks if task.task_id.startswith("read_")}
+        assert pools
+        assert {task_id: pool for task_id, pool in pools.items() if pool != POOL} == {}
+
+    def test_it_lists_every_kind_that_make_airflow_offers(self, tmp_path: Path) -> None:
+        fill_inbox(tmp_path / "inbox")
+        inbox = f"file://{tmp_path}/inbox/"
+        assert list_documents(inbox, "list_images") == ["LETTER.PNG", "fax.tiff", "page.png", "photo.jpeg"]
+        assert list_documents(inbox, "list_pdfs") == ["report.pdf"]
+
+    def test_it_leaves_other_files_alone_and_takes_a_plain_path(self, tmp_path: Path) -> None:
+        for name in ("A.TIF", "b.jpg", "c.PDF", "notes.txt", "README", "d.png.part"):
+            (tmp_path / name).touch()
+        assert list_documents(str(tmp_path), "list_images") == ["A.TIF", "b.jpg"]
+        assert list_documents(str(tmp_path), "list_pdfs") == ["c.PDF"]
