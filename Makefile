@@ -16,7 +16,10 @@ TESSDATA := .env-tessdata
 export ASPOSE_OCR_EMULATOR_TESSDATA ?= $(abspath $(TESSDATA))
 
 .PHONY: demo airflow test unit contract test-airflow test-oldest test-properties test-stores test-failures test-distributed test-storm bench \
-	lint types wheel format setup clean
+	lint types wheel format setup clean help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/demo.stamp $(TESSDATA)/stamp ## run the chain on the bundled scans, print files and error rates
 	$(BIN)/python -m demo.run
@@ -26,7 +29,7 @@ airflow: $(VENV)/demo.stamp $(TESSDATA)/stamp ## leave Airflow with its UI and t
 
 test: unit contract test-oldest test-airflow ## all tests that need no servers; see also test-stores, test-failures, test-distributed
 
-unit: $(VENV)/test.stamp $(TESSDATA)/stamp
+unit: $(VENV)/test.stamp $(TESSDATA)/stamp ## unit and property tests
 	$(BIN)/python -m pytest tests/unit tests/properties
 
 contract: $(VENV)/test.stamp $(SDK_ENVIRONMENTS)/stamp ## the vendor's SDK against the emulator
@@ -63,15 +66,16 @@ test-storm: $(PRODUCTION_VENV)/stamp ## the storm at its full size, 100 document
 bench: $(PRODUCTION_VENV)/stamp $(AZURITE)/stamp $(SDK_ENVIRONMENTS)/stamp ## the benchmarks, and their table in docs/performance.md
 	ASPOSE_OCR_AZURITE=$(abspath $(AZURITE)) ASPOSE_OCR_SDK_ENVIRONMENTS=$(abspath $(SDK_ENVIRONMENTS)) \
 		$(PRODUCTION_VENV)/bin/python -m tests.benchmarks.run
+	$(PRODUCTION_VENV)/bin/python tools/picture.py
 
-lint: $(VENV)/lint.stamp
+lint: $(VENV)/lint.stamp ## ruff, without changing anything
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/lint.stamp $(VENV)/test.stamp
+types: $(VENV)/lint.stamp $(VENV)/test.stamp ## mypy, strict
 	$(BIN)/mypy
 
-format: $(VENV)/lint.stamp
+format: $(VENV)/lint.stamp ## ruff, which formats and fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
