@@ -67,7 +67,7 @@ class PollPlan:
     seen_running_at: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Wait:
     """
     Ask again after this time.

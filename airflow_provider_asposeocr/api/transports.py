@@ -228,7 +228,6 @@ class AiohttpTransport:
     async def _exchange(self, request: Request, token: str | None, take: Take | None) -> Answer | Failure:
         import aiohttp
 
-        kept = _Kept()
         try:
             async with self._opened().request(
                 request.method,
@@ -238,6 +237,7 @@ class AiohttpTransport:
                 proxy=self._token_proxy if request.kind == "token" else self._proxy,
                 allow_redirects=False,
             ) as response:
+                kept = _Kept()  # Not before: a poll that waits for its answer should hold few objects.
                 consume = take if take is not None and is_success(response.status) else kept.take
                 async for chunk in response.content.iter_chunked(_READ_BYTES):
                     if not consume(chunk):

@@ -13,6 +13,7 @@ import ssl
 import time
 import tracemalloc
 import weakref
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -167,6 +168,30 @@ class TestConnections:
             del old, under_way
             gc.collect()
             assert gone() is None
+
+
+async def test_a_poll_under_way_holds_a_request_and_its_reading_and_nothing_else_of_ours(
+    cloud: CountingCloud, client: AsyncCloudClient
+) -> None:
+    """Polls under way at once are what fills the collector's youngest generation, and collections stop the loop."""
+
+    package = AsyncCloudClient.__module__.rpartition(".")[0]
+
+    def ours() -> Counter[str]:
+        kinds = (type(each) for each in gc.get_objects())
+        return Counter(kind.__name__ for kind in kinds if str(kind.__module__).startswith(package))
+
+    await client.status("RecognizeImage", "x", ONCE)
+    cloud.answering.clear()
+    gc.collect()
+    before = ours()
+    polls = [poll(client) for _ in range(3)]
+    await cloud.until(lambda: cloud.asked["poll"] == 1 + 3)
+    held = ours() - before
+    cloud.answering.set()
+    await asyncio.gather(*polls)
+
+    assert held == {"Request": 3, "StatusReading": 3}
 
 
 class TestTokens:
