@@ -19,10 +19,10 @@ from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
 from demo.local_airflow import LocalAirflow
 from demo.rest import AirflowRest
-from tests.benchmarks.chain_rows import Run, rows
+from tests.benchmarks.chain_rows import Run, chains, own_time, processes
 from tests.benchmarks.chain_sdk import CLIENT, packages
 from tests.benchmarks.chain_watch import WorkerWatch, occupied_seconds
-from tests.benchmarks.measuring import CHECKOUT, publish
+from tests.benchmarks.measuring import CHECKOUT, Publication
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -198,13 +198,13 @@ class Bench:
             time.sleep(0.5)
 
 
-def measure(bench: Bench, say: Any = print) -> list[Any]:
+def measure(bench: Bench, publication: Publication, say: Any = print) -> None:
     """
     Run all rounds.
 
     :param bench: The running stage.
+    :param publication: Takes the rows of each part when it ends.
     :param say: Tells the user what happens.
-    :return: The rows.
     """
     short: dict[str, list[Run]] = {name: [] for name in CHAINS}
     long: dict[str, list[Run]] = {name: [] for name in CHAINS}
@@ -217,14 +217,17 @@ def measure(bench: Bench, say: Any = print) -> list[Any]:
             (steps, empty), (("chain_steps", "steps"), ("chain_empty", "chain_empty_1")), strict=True
         ):
             into += bench.runs([run])
+    publication.add(own_time(steps, empty))
     for number in range(SHORT_ROUNDS):
         say(f"cloud tasks of {SHORT_SECONDS} s, round {number + 1}", flush=True)
         done = bench.runs((name, f"{name}_{SHORT_SECONDS}") for name in CHAINS)
         _sort_in(short, CHAINS, done)
+    publication.add(chains(f"{SHORT_SECONDS} s", short))
     say(f"cloud tasks of {LONG_SECONDS} s, all rounds at once", flush=True)
     many = CHAINS * LONG_RUNS
     _sort_in(long, many, bench.runs((name, f"{name}_{LONG_SECONDS}") for name in many))
-    return rows(short, long, steps, empty)
+    publication.add(chains(f"{LONG_SECONDS} s", long))
+    publication.add(processes(short, long, steps))
 
 
 def _sort_in(into: dict[str, list[Run]], names: Sequence[str], runs: Sequence[Run]) -> None:
@@ -241,7 +244,7 @@ def main() -> None:
     home = Path(tempfile.mkdtemp(prefix="chain-"))
     try:
         with Bench(home, clouds) as bench:
-            publish("chain", measure(bench))
+            measure(bench, Publication("chain"))
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 #: Tasks of the pipelined chain that wait for a cloud task which another one has submitted.
 CONSUMERS = ("binarize", "recognize", "fetch")
-OWN_SECONDS = 1.0
+#: Most that a submit or a fetch of ours may take, by an empty task of the same round.
+OWN_RATIO = 2.0
 EMPTY = "four empty tasks"
 LATE = "Airflow notices the end of a process up to [workers] min_heartbeat_interval (5 s) late"
 SDK = "SDK 24.11.0 in @task"
@@ -41,32 +42,20 @@ class Run:
     tokens: float
 
 
-def rows(
-    short: dict[str, list[Run]], long: dict[str, list[Run]], steps: Sequence[Run], empty: Sequence[Run]
-) -> list[Row]:
-    """
-    Make the table.
-
-    :param short: By chain, the runs whose cloud tasks end within the inline wait.
-    :param long: By chain, those whose cloud tasks take much longer.
-    :param steps: A submit and a fetch of a cloud task that is done at once.
-    :param empty: Empty chains of the same rounds.
-    """
-    return [
-        *_processes(short, long, steps),
-        *_own_time(steps, empty),
-        *_chains("1 s", short),
-        *_chains("20 s", long),
-    ]
-
-
 def _most(runs: Iterable[Run], tasks: Sequence[str] | None = None) -> list[int]:
     return [
         max(count for task, count in run.processes.items() if tasks is None or task in tasks) for run in runs
     ]
 
 
-def _processes(short: dict[str, list[Run]], long: dict[str, list[Run]], steps: Sequence[Run]) -> list[Row]:
+def processes(short: dict[str, list[Run]], long: dict[str, list[Run]], steps: Sequence[Run]) -> list[Row]:
+    """
+    Make the rows that count worker processes.
+
+    :param short: By chain, the runs whose cloud tasks end within the inline wait.
+    :param long: By chain, those whose cloud tasks take much longer.
+    :param steps: A submit and a fetch of a cloud task that is done at once.
+    """
     pipelined = [*short["chain_pipelined"], *long["chain_pipelined"]]
     submit_only = [*_most(steps, ["submit"]), *_most(pipelined, ["upscale"])]
     kinds = (
@@ -87,20 +76,27 @@ def _processes(short: dict[str, list[Run]], long: dict[str, list[Run]], steps: S
     ]
 
 
-def _own_time(steps: Sequence[Run], empty: Sequence[Run]) -> list[Row]:
+def own_time(steps: Sequence[Run], empty: Sequence[Run]) -> list[Row]:
+    """
+    Make the rows that compare a submit and a fetch with an empty task.
+
+    :param steps: A submit and a fetch of a cloud task that is done at once.
+    :param empty: Empty chains of the same rounds.
+    """
     made = []
     for task in ("submit", "fetch"):
-        for what, of in (("Own time", _life), ("Own CPU time", _cpu)):
-            beyond = [
-                of(run)[task] - sum(of(floor).values()) / len(of(floor))
-                for run, floor in zip(steps, empty, strict=True)
-            ]
+        for what, of in (
+            ("Seconds that the worker process of a {} lived", _life),
+            ("CPU of a {} in the worker", _cpu),
+        ):
             made.append(
-                limited(
-                    f"{what} in the worker of a {task} beyond an empty task's",
-                    beyond,
+                compared(
+                    what.format(task),
+                    [of(run)[task] for run in steps],
+                    "empty task",
+                    [sum(of(floor).values()) / len(of(floor)) for floor in empty],
                     unit="s",
-                    at_most=OWN_SECONDS if of is _life else None,
+                    at_most=OWN_RATIO if of is _life else None,
                     note="cloud done at once; 18 KB on loopback included",
                 )
             )
@@ -119,7 +115,14 @@ def _slots(run: Run) -> dict[str, float]:
     return run.slot_seconds
 
 
-def _chains(seconds: str, runs: dict[str, list[Run]]) -> list[Row]:
+def chains(seconds: str, runs: dict[str, list[Run]]) -> list[Row]:
+    """
+    Make the rows that compare whole chains.
+
+    :param seconds: How long their cloud tasks take, in words.
+    :param runs: By chain.
+    """
+
     def totals(name: str, of: Callable[[Run], dict[str, float]]) -> list[float]:
         return [sum(of(run).values()) for run in runs[name]]
 

@@ -28,7 +28,7 @@ from tests.benchmarks.document_processes import (
     check_what_is_needed,
     stores,
 )
-from tests.benchmarks.measuring import Row, Sample, compared, in_turn, limited, publish
+from tests.benchmarks.measuring import Publication, Row, Sample, compared, in_turn, limited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -244,7 +244,9 @@ def main() -> None:
     """Measure, print and keep the rows."""
     check_what_is_needed()
     with tempfile.TemporaryDirectory(prefix="aspose-ocr-bench-") as folder, bench_in(Path(folder)) as bench:
-        publish("documents", [*memory_rows(bench), *time_rows(bench)])
+        publication = Publication("documents")
+        publication.add(memory_rows(bench))
+        publication.add(time_rows(bench))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -140,21 +139,44 @@ def limited(
     return Row(what, goal, sample, met=held <= at_most if at_most is not None else None, note=note)
 
 
+class Publication:
+    """
+    What a program measures, printed and kept part by part, so that a part that breaks takes no other one with it.
+
+    :param name: Name of the program, for example ``triggerer``.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._file = RESULTS / f"{name}.json"
+        self._rows: list[Row] = []
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """
+        Print the rows of a part and keep them, with those of the parts before, for the table in the docs.
+
+        :param rows: What the part measured.
+        """
+        self._rows += rows
+        self._file.parent.mkdir(exist_ok=True)
+        self._file.write_text(json.dumps([asdict(row) for row in self._rows], indent=1) + "\n")
+        for row in rows:
+            verdict = {True: "met", False: "NOT MET", None: "reported"}[row.met]
+            against = f"; {row.rival}: {row.theirs}; ratio {row.ratio}" if row.theirs else ""
+            goal = f"; goal {row.goal}" if row.goal else ""
+            print(
+                f"{verdict:8} {row.what}: {row.ours}{against}{goal}{'; ' + row.note if row.note else ''}",
+                flush=True,
+            )
+
+
 def publish(name: str, rows: Sequence[Row]) -> None:
     """
-    Print the rows and keep them for the table in the docs.
+    Print the rows of a program that has one part, and keep them for the table in the docs.
 
     :param name: Name of the program, for example ``triggerer``.
     :param rows: What it measured.
     """
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
-    for row in rows:
-        verdict = {True: "met", False: "NOT MET", None: "reported"}[row.met]
-        against = f"; {row.rival}: {row.theirs}; ratio {row.ratio}" if row.theirs else ""
-        goal = f"; goal {row.goal}" if row.goal else ""
-        print(f"{verdict:8} {row.what}: {row.ours}{against}{goal}{'; ' + row.note if row.note else ''}")
-    sys.stdout.flush()
+    Publication(name).add(rows)
 
 
 def _short(value: float) -> str:

@@ -1,7 +1,8 @@
 """
 All benchmarks, one after the other, and the table of them in the docs.
 
-Invariant: programs run in processes of their own and never at the same time, so that none measures another.
+Invariant: programs run in processes of their own and never at the same time, so that none measures another. The table
+is written whenever a program ends, so that a later one that breaks loses nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def main(names: list[str]) -> int:
         broken += (
             subprocess.run([sys.executable, "-m", f"tests.benchmarks.{name}"], cwd=CHECKOUT).returncode != 0
         )
-    table.main(PROGRAMS)
+        table.main(PROGRAMS)
     return broken
 
 

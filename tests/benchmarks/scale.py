@@ -20,7 +20,7 @@ import psutil
 
 from tests.benchmarks.chain import Bench
 from tests.benchmarks.demand import Assumptions, Costs, page
-from tests.benchmarks.measuring import CHECKOUT, compared, limited, publish
+from tests.benchmarks.measuring import CHECKOUT, Publication, compared, limited
 from tests.benchmarks.table import SCALE, rows_of
 
 if TYPE_CHECKING:
@@ -177,15 +177,11 @@ def _figure(rows: Sequence[Row], begins: str) -> float:
     return found.median * unit[found.unit]
 
 
-def _per_document(ours: Used, empty: Used, batch: Used) -> list[Row]:
+def _per_document(used: Used, documents: int, chain: str, note: str, empty: Used) -> list[Row]:
     kinds = (
         ("CPU of all of Airflow per document", "total_cpu_seconds"),
         ("CPU of task processes per document", "worker_cpu_seconds"),
         ("Slot-seconds per document", "slot_seconds"),
-    )
-    chains = (
-        (ours, DOCUMENTS, "chain deferred", ONE_RUN),
-        (batch, BATCH, f"{BATCH} documents in one `@task` with the hook", "one run"),
     )
     return [
         compared(
@@ -196,7 +192,6 @@ def _per_document(ours: Used, empty: Used, batch: Used) -> list[Row]:
             unit="s",
             note=note,
         )
-        for used, documents, chain, note in chains
         for what, name in kinds
     ]
 
@@ -220,7 +215,13 @@ def _processes_and_rows(ours: Used, empty: Used) -> list[Row]:
     return rows
 
 
-def _at_once(ours: Used, crowd: Used) -> list[Row]:
+def crowd_rows(ours: Used, crowd: Used) -> list[Row]:
+    """
+    Make the rows of many documents at once.
+
+    :param ours: A few chains that defer.
+    :param crowd: Many chains that defer.
+    """
     rows = [
         limited(
             f"Documents per minute, chain deferred, {count} at once",
@@ -239,16 +240,27 @@ def _at_once(ours: Used, crowd: Used) -> list[Row]:
     return [*rows, compared(what, each[0], f"{DOCUMENTS} at once", each[1], unit="s", note="one run")]
 
 
-def rows_of_runs(ours: Used, empty: Used, batch: Used, crowd: Used) -> list[Row]:
+def chain_rows(ours: Used, empty: Used) -> list[Row]:
     """
-    Make the table.
+    Make the rows of a chain.
 
     :param ours: A few chains that defer.
     :param empty: As many empty ones.
-    :param batch: One task with many documents.
-    :param crowd: Many chains that defer.
     """
-    return [*_per_document(ours, empty, batch), *_processes_and_rows(ours, empty), *_at_once(ours, crowd)]
+    return [
+        *_per_document(ours, DOCUMENTS, "chain deferred", ONE_RUN, empty),
+        *_processes_and_rows(ours, empty),
+    ]
+
+
+def batch_rows(batch: Used, empty: Used) -> list[Row]:
+    """
+    Make the rows of many documents in one task.
+
+    :param batch: One task with many documents.
+    :param empty: A few empty chains.
+    """
+    return _per_document(batch, BATCH, f"{BATCH} documents in one `@task` with the hook", "one run", empty)
 
 
 def pages(ours: Used, batch: Used, triggerer: Sequence[Row]) -> str:
@@ -271,26 +283,37 @@ def pages(ours: Used, batch: Used, triggerer: Sequence[Row]) -> str:
     )
 
 
+def measure(here: Meter, publication: Publication, triggerer: Sequence[Row]) -> None:
+    """
+    Run all parts; each is kept when it ends, because the last ones load the machine most and may break.
+
+    :param here: Reads off what runs have used.
+    :param publication: Takes the rows of each part.
+    :param triggerer: Rows of the benchmark of that name.
+    """
+    for dag_id in ("chain_deferrable", "chain_empty"):  # The first of all is slow.
+        here.run(dag_id, 1)
+    here.note_idle()
+    empty, ours = here.run("chain_empty", DOCUMENTS), here.run("chain_deferrable", DOCUMENTS)
+    publication.add(chain_rows(ours, empty))
+    batch = here.run("scale_batch", 1)
+    publication.add(batch_rows(batch, empty))
+    text = pages(ours, batch, triggerer)
+    SCALE.write_text(f"{text}\n", encoding="utf-8")
+    print(text, flush=True)
+    publication.add(crowd_rows(ours, here.run("chain_deferrable", CROWD, CROWD_ID)))
+
+
 def main() -> None:
-    """Measure, publish, extrapolate."""
+    """Set up, measure, publish, and leave nothing behind."""
     triggerer = rows_of((CHECKOUT / ".bench" / "triggerer.json").read_text(encoding="utf-8"))
     home = Path(tempfile.mkdtemp(prefix="scale-"))
     try:
         clouds = {CONN_ID: CLOUD_SECONDS, CROWD_ID: CROWD_CLOUD_SECONDS}
         with Bench(home, clouds, SLOTS, SETTINGS) as bench:
-            here = Meter(bench, home)
-            for dag_id in ("chain_deferrable", "chain_empty"):  # The first of all is slow.
-                here.run(dag_id, 1)
-            here.note_idle()
-            empty, ours = here.run("chain_empty", DOCUMENTS), here.run("chain_deferrable", DOCUMENTS)
-            batch = here.run("scale_batch", 1)
-            crowd = here.run("chain_deferrable", CROWD, CROWD_ID)
+            measure(Meter(bench, home), Publication("scale"), triggerer)
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    publish("scale", rows_of_runs(ours, empty, batch, crowd))
-    text = pages(ours, batch, triggerer)
-    SCALE.write_text(f"{text}\n", encoding="utf-8")
-    print(text)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """
 The table of results in the docs.
 
-Invariant: the docs show what the programs printed, with the date and the machine, and nothing by hand.
+Invariant: the docs show what the programs printed, with the date of each and the machine, and nothing by hand.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ def _cell(text: object) -> str:
     return str(text).replace("|", "\\|") if text else ""
 
 
-def render(programs: Iterable[tuple[str, Sequence[Row]]], heading: str) -> str:
+def render(programs: Iterable[tuple[str, datetime.date, Sequence[Row]]], heading: str) -> str:
     """
     Render the table.
 
-    :param programs: Name of each program with its rows.
-    :param heading: When and where it was measured.
+    :param programs: Name of each program, when it ran, and its rows.
+    :param heading: Where it was measured.
     """
     lines = [heading]
-    for name, rows in programs:
+    for name, date, rows in programs:
         lines += [
             "",
-            f"`python -m tests.benchmarks.{name}`:",
+            f"`python -m tests.benchmarks.{name}` on {date.isoformat()}:",
             "",
             "| what | ours | rival | ratio | goal | met |",
             "|---|---|---|---|---|---|",
@@ -98,9 +98,13 @@ def main(order: Sequence[str]) -> None:
     :param order: Names of the programs.
     """
     kept = [(name, RESULTS / f"{name}.json") for name in order]
-    programs = [(name, rows_of(file.read_text(encoding="utf-8"))) for name, file in kept if file.exists()]
+    programs = [
+        (name, datetime.date.fromtimestamp(file.stat().st_mtime), rows_of(file.read_text(encoding="utf-8")))
+        for name, file in kept
+        if file.exists()
+    ]
     heading = (
-        f"Measured on {datetime.date.today().isoformat()} on {os.cpu_count()} cores ({_cpu()}), "
+        f"Measured on {os.cpu_count()} cores ({_cpu()}), "
         f"Python {platform.python_version()}. In brackets the smallest and the largest of the rounds."
     )
     document = replaced(DOCUMENT.read_text(encoding="utf-8"), "benchmarks", render(programs, heading))

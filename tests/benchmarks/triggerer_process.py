@@ -17,10 +17,13 @@ import statistics
 import sys
 import time
 import tracemalloc
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow.jobs.triggerer_job_runner import TriggerRunner
 
 #: How long the probe of the event loop sleeps; what it oversleeps is the lag.
@@ -61,6 +64,7 @@ class Measured:
     :param ended_at: Its end.
     :param cpu_seconds: CPU time of the process in the window.
     :param lags_seconds: What each sleep of the probe took too long.
+    :param collections: Generation and seconds of each collection of garbage in the window; the loop stands still in it.
     :param bytes_per_wait: Bytes of Python objects per wait, if traced.
     :param ended: Why waits ended before their time; the figures are worthless if there are any.
     """
@@ -69,6 +73,7 @@ class Measured:
     ended_at: float
     cpu_seconds: float
     lags_seconds: list[float]
+    collections: list[tuple[int, float]]
     bytes_per_wait: float
     ended: list[str]
 
@@ -78,6 +83,26 @@ async def _probe(lags: list[float]) -> None:
         began = time.perf_counter()
         await asyncio.sleep(PROBE_SECONDS)
         lags.append(round(time.perf_counter() - began - PROBE_SECONDS, 6))
+
+
+@contextmanager
+def _collections() -> Iterator[list[tuple[int, float]]]:
+    """Note generation and length of each collection of garbage; yields the list of them."""
+    noted: list[tuple[int, float]] = []
+    began = 0.0
+
+    def note(phase: str, about: dict[str, int]) -> None:
+        nonlocal began
+        if phase == "start":
+            began = time.perf_counter()
+        else:
+            noted.append((about["generation"], time.perf_counter() - began))
+
+    gc.callbacks.append(note)
+    try:
+        yield noted
+    finally:
+        gc.callbacks.remove(note)
 
 
 async def _housekeeping(runner: TriggerRunner) -> None:
@@ -164,7 +189,8 @@ async def measured(job: Job) -> Measured:
     await asyncio.sleep(SETTLE_SECONDS)
     lags.clear()
     began_at, cpu = time.time(), time.process_time()
-    looks = [await _look(job) for _ in range(LOOKS)]
+    with _collections() as collections:
+        looks = [await _look(job) for _ in range(LOOKS)]
     cpu, ended_at = time.process_time() - cpu, time.time()
     held = statistics.median(looks) - held
     ended = _ended(first) + _ended(rest)
@@ -173,7 +199,8 @@ async def measured(job: Job) -> Measured:
         *(each["task"] for runner in (first, rest) for each in runner.triggers.values()),
     ):
         task.cancel()
-    return Measured(began_at, ended_at, cpu, list(lags), held / (len(job.waits) - 1), ended)
+    each = held / (len(job.waits) - 1)
+    return Measured(began_at, ended_at, cpu, list(lags), collections, each, ended)
 
 
 def main() -> None:

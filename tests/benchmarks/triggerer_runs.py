@@ -46,6 +46,7 @@ class Run:
     :param cpu_seconds: CPU time in the window.
     :param polls: Status requests that the emulator saw in the window.
     :param lag_seconds: The lag of the event loop that one in a thousand exceeds.
+    :param collections: Generation and seconds of each collection of garbage in the window.
     :param bytes_per_wait: Bytes of Python objects per wait, if they were counted.
     :param connections: Most TCP connections to the emulator at once.
     :param tokens: Token requests, of the whole run.
@@ -55,6 +56,7 @@ class Run:
     cpu_seconds: float
     polls: int
     lag_seconds: float
+    collections: list[tuple[int, float]]
     bytes_per_wait: float
     connections: int
     tokens: int
@@ -171,6 +173,7 @@ class Bench:
             cpu_seconds=measured["cpu_seconds"],
             polls=len(polls),
             lag_seconds=lags[math.floor(len(lags) * 0.999)],
+            collections=measured["collections"],
             bytes_per_wait=measured["bytes_per_wait"],
             connections=connections,
             tokens=sum(entry["path"] == "/connect/token" for entry in seen),

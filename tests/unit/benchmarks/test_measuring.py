@@ -4,6 +4,7 @@ The arithmetic of the benchmarks: ratios round by round, verdicts against the go
 
 from __future__ import annotations
 
+import datetime
 import json
 from dataclasses import asdict
 
@@ -57,7 +58,7 @@ def test_rows_come_back_from_their_file() -> None:
 def test_a_missed_goal_is_shown_as_missed() -> None:
     row = Row("a | b", "at most 1 s", Sample((2.0,), "s"), met=False, note="Why.")
     assert (
-        render([("p", [row])], "when").splitlines()[-1]
+        render([("p", datetime.date(2026, 11, 29), [row])], "where").splitlines()[-1]
         == "| a \\| b; *Why.* | 2 s |  |  | at most 1 s | **no** |"
     )
 

@@ -14,8 +14,20 @@ import psutil
 import pytest
 
 from tests.benchmarks.chain_watch import stat
-from tests.benchmarks.measuring import limited
-from tests.benchmarks.scale import BATCH, CROWD, DOCUMENTS, Meter, Used, pages, rows_of_runs
+from tests.benchmarks.measuring import Publication, limited
+from tests.benchmarks.scale import (
+    BATCH,
+    CROWD,
+    DOCUMENTS,
+    Meter,
+    Used,
+    batch_rows,
+    chain_rows,
+    crowd_rows,
+    measure,
+    pages,
+)
+from tests.benchmarks.table import rows_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +100,7 @@ def test_the_hook_polls_although_nothing_waits_in_a_triggerer() -> None:
 
 def test_documents_per_minute_are_said_with_the_cpu_in_use() -> None:
     crowd = replace(USED, total_cpu_seconds=CROWD * 3.0, seconds=60.0, busy=0.97)
-    made = {row.what: row for row in rows_of_runs(USED, USED, USED, crowd)}
+    made = {row.what: row for row in crowd_rows(USED, crowd)}
 
     few = made[f"Documents per minute, chain deferred, {DOCUMENTS} at once"]
     many = made[f"Documents per minute, chain deferred, {CROWD} at once"]
@@ -101,7 +113,34 @@ def test_documents_per_minute_are_said_with_the_cpu_in_use() -> None:
 
 
 def test_every_row_of_a_single_run_says_so() -> None:
-    assert [row.what for row in rows_of_runs(USED, USED, USED, USED) if "one run" not in row.note] == []
+    made = [*chain_rows(USED, USED), *batch_rows(USED, USED), *crowd_rows(USED, USED)]
+    assert [row.what for row in made if "one run" not in row.note] == []
+
+
+class _BreaksAtLast:
+    """Stands for an Airflow that is too slow for many documents at once."""
+
+    def note_idle(self) -> None:
+        pass
+
+    def run(self, dag_id: str, runs: int, cloud: str = "") -> Used:
+        if runs == CROWD:
+            raise TimeoutError("no answer within 30 s")
+        return USED
+
+
+def test_what_was_measured_before_a_part_broke_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.benchmarks.measuring.RESULTS", tmp_path)
+    monkeypatch.setattr("tests.benchmarks.scale.SCALE", tmp_path / "scale.md")
+
+    with pytest.raises(TimeoutError):
+        measure(_BreaksAtLast(), Publication("scale"), TRIGGERER)  # type: ignore[arg-type]  # a stand-in
+
+    kept = rows_of((tmp_path / "scale.json").read_text())
+    assert kept == [*chain_rows(USED, USED), *batch_rows(USED, USED)]
+    assert "10,000,000" in (tmp_path / "scale.md").read_text()
 
 
 def test_a_look_at_a_process_reads_its_memory_and_its_cpu() -> None:

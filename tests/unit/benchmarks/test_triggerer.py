@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_asposeocr.api.account import DEFAULT_CONNECTIONS
-from tests.benchmarks.triggerer import connections, cpu, lag_and_tokens, memory
+from tests.benchmarks.triggerer import connections, cpu, lag_and_tokens, memory, pauses
 from tests.benchmarks.triggerer_runs import Run
 
 if TYPE_CHECKING:
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from tests.benchmarks.triggerer_runs import Bench
 
 RUN = Run(
-    cpu_seconds=1.0, polls=1000, lag_seconds=0.01, bytes_per_wait=0, connections=10, tokens=1, seconds=5
+    cpu_seconds=1.0,
+    polls=1000,
+    lag_seconds=0.01,
+    collections=[],
+    bytes_per_wait=0,
+    connections=10,
+    tokens=1,
+    seconds=5,
 )
 
 
@@ -95,11 +102,21 @@ def test_one_connection_too_many_in_one_round_misses_the_goal() -> None:
 
 def test_polls_fail_for_ours_only_and_its_largest_count_of_tokens_is_held_against_the_goal() -> None:
     # At most two in five seconds, of a token that is used for half of its life.
-    recorder = _Recorder(lambda _, number: replace(RUN, tokens=number))
-    lag, tokens = lag_and_tokens(recorder.bench)
+    short_lived, lasting = (_Recorder(lambda _, number: replace(RUN, tokens=number)) for _ in range(2))
+    lag, tokens = lag_and_tokens(short_lived.bench, lasting.bench)
 
-    assert recorder.kinds == ["ours", "nothing", "nothing", "ours", "ours", "nothing"]
-    assert recorder.faults == [kind == "ours" for kind in recorder.kinds]
+    assert (short_lived.kinds, lasting.kinds) == (["ours"] * 3, ["bare"] * 3)
+    assert (short_lived.faults, lasting.faults) == ([True] * 3, [False] * 3)
     assert lag.ratio is not None
     assert len(lag.ratio.values) == 3
     assert (tokens.ours.values, tokens.goal, tokens.met) == ((1, 2, 3), "at most 2", False)
+
+
+def test_the_pauses_of_the_collector_are_told_by_generation() -> None:
+    runs = [
+        replace(RUN, collections=[(0, 0.001), (0, 0.002), (2, 0.2)]),
+        replace(RUN, collections=[(0, 0.0015)]),
+    ]
+    assert (
+        pauses(runs) == "1.5 young of 2 ms at most, 0 middle, 0.5 old of 200 ms at most in a window of 12 s"
+    )
