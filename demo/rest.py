@@ -1,14 +1,16 @@
 """Airflow's REST API, as far as the demo and the tests need it.
 
-Invariant: no answer is ignored. An HTTP error raises with the server's own words, a DAG that cannot be
-imported is reported as soon as Airflow knows it, and nothing waits without a deadline.
+Invariant: a busy Airflow is waited for, and no answer is ignored. An HTTP error raises with the server's own
+words, a DAG that cannot be imported is reported as soon as Airflow knows it, and nothing waits without a deadline.
 """
 
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
+from uuid import uuid4
 
 import requests
 
@@ -20,6 +22,8 @@ T = TypeVar("T")
 FINISHED_RUN = frozenset({"success", "failed"})
 FINISHED_TASK = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 REQUEST_SECONDS = 30.0
+#: How long a request that may be sent twice is repeated while no answer comes: on a busy machine Airflow can take minutes.
+PATIENCE_SECONDS = 300.0
 LOOK_EVERY_SECONDS = 0.5
 PAGE = 100
 
@@ -48,6 +52,7 @@ class AirflowRest:
         base_url: str,
         check: Callable[[], None] | None = None,
         look_every_seconds: float = LOOK_EVERY_SECONDS,
+        request_seconds: float = REQUEST_SECONDS,
     ) -> None:
         """Prepare the client; nothing is sent yet.
 
@@ -55,10 +60,12 @@ class AirflowRest:
         :param check: called while waiting, to end a wait that is in vain: `LocalAirflow.check` raises when a
             component has ended.
         :param look_every_seconds: how often a wait asks; many clients at once want a longer pause.
+        :param request_seconds: longest time for one answer, 30.
         """
         self.base_url = base_url.rstrip("/")
         self._check = check or (lambda: None)
         self._look_every_seconds = look_every_seconds
+        self._request_seconds = request_seconds
         self._session = requests.Session()
         # No proxy, no .netrc: this is loopback, and a .netrc entry would replace the bearer header.
         self._session.trust_env = False
@@ -70,27 +77,39 @@ class AirflowRest:
         :raises RestError: if Airflow gives none.
         """
         if self._token is None:
-            answer = self._session.get(f"{self.base_url}/auth/token", timeout=REQUEST_SECONDS)
+            answer = self._answer("GET", f"{self.base_url}/auth/token", repeatable=True)
             self._token = str(_body(answer)["access_token"])
         return self._token
 
-    def request(self, method: str, path: str, **arguments: Any) -> Any:
+    def request(self, method: str, path: str, *, repeatable: bool | None = None, **arguments: Any) -> Any:
         """Send a request and return the decoded JSON of the answer.
 
         :param method: HTTP method.
         :param path: below `/api/v2`, path segments already quoted, for example `/providers`.
+        :param repeatable: whether to send it again while no answer comes; by default all but POST.
         :param arguments: passed to `requests`: `params`, `json`.
         :return: `None` where the answer has no body.
-        :raises RestError: for a status of 400 and above; it carries the answer's text.
+        :raises RestError: for a status of 400 and above, with the answer's text; and where no answer comes.
         """
-        answer = self._session.request(
-            method,
-            f"{self.base_url}/api/v2{path}",
-            headers={"Authorization": f"Bearer {self.token()}", "Accept": "application/json"},
-            timeout=REQUEST_SECONDS,
-            **arguments,
+        return _body(
+            self._answer(
+                method,
+                f"{self.base_url}/api/v2{path}",
+                repeatable=method != "POST" if repeatable is None else repeatable,
+                headers={"Authorization": f"Bearer {self.token()}", "Accept": "application/json"},
+                **arguments,
+            )
         )
-        return _body(answer)
+
+    def _answer(self, method: str, url: str, *, repeatable: bool, **arguments: Any) -> requests.Response:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return self._session.request(method, url, timeout=self._request_seconds, **arguments)
+            except requests.Timeout as error:
+                self._check()
+                if not repeatable or time.monotonic() > deadline:
+                    raise WaitedTooLong(f"{method} {url} was not answered: {error}") from None
 
     def get(self, path: str, **params: Any) -> Any:
         """GET; `params` become the query."""
@@ -138,8 +157,17 @@ class AirflowRest:
         :param conf: the run's `conf`, which overrides the DAG's params.
         :return: the run id.
         """
-        body = {"logical_date": None, "conf": dict(conf or {})}
-        return str(self.post(f"/dags/{quote(dag_id, safe='')}/dagRuns", body)["dag_run_id"])
+        # With an id of our own the request can be repeated: it makes one run at most.
+        run_id = f"manual__{uuid4()}"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
+        try:
+            self.request("POST", f"/dags/{quote(dag_id, safe='')}/dagRuns", repeatable=True, json=body)
+        except HttpError as error:
+            if (
+                error.status != HTTPStatus.CONFLICT
+            ):  # An earlier request has made it, although no answer came.
+                raise
+        return run_id
 
     def start(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
         """Wait for a DAG, unpause it and start a run; returns the run id."""
