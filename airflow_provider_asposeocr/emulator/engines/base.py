@@ -74,7 +74,7 @@ class Line:
     One run of text as the engine found it; a printed row may consist of several.
 
     :param box: Upright rectangle around the line.
-    :param words: Words from left to right; empty if the line was found but not read.
+    :param words: Words in the order in which they are read; empty if the line was found but not read.
     :param slope: Tangent of the baseline, positive where the line falls to the right.
     """
 

@@ -14,9 +14,10 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.emulator.engines.base import Box, Image, Line, Word
+from airflow_provider_asposeocr.emulator.engines.direction import RIGHT_TO_LEFT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 #: Environment variable: folder with ``*.traineddata``; wins over ``TESSDATA_PREFIX`` and the distribution's.
 DATA_VARIABLE = "ASPOSE_OCR_EMULATOR_TESSDATA"
@@ -144,17 +145,26 @@ class TesseractEngine:
 
     def read(self, page: Image, language: str) -> list[Line]:
         """Return the lines of ``page`` with their words."""
-        with self._api("+".join(_CODES[language])) as api:
+        right_to_left = language in RIGHT_TO_LEFT
+        with self._api("+".join(self._codes(language))) as api:
             _set_page(api, page)
             api.Recognize()
-            return list(_lines(api.GetIterator(), with_text=True))
+            return list(_lines(api.GetIterator(), _text_by_letters if right_to_left else _text))
 
     def find_lines(self, page: Image) -> list[Line]:
         """Return where the lines are; finding them depends on no language, so any data will do."""
         code = next(path.name.removesuffix(_DATA_SUFFIX) for path in _data_files(self._data_dir))
         with self._api(code) as api:
             _set_page(api, page)
-            return list(_lines(api.AnalyseLayout(), with_text=False))
+            return list(_lines(api.AnalyseLayout(), None))
+
+    def _codes(self, language: str) -> list[str]:
+        """Return the data to read ``language`` with."""
+        codes = list(_CODES[language])
+        # Unlike the data of other languages, that of right-to-left scripts knows no Latin letters.
+        if language in RIGHT_TO_LEFT and (self._data_dir / f"eng{_DATA_SUFFIX}").is_file():
+            codes.append("eng")
+        return codes
 
     def _missing(self, language: str) -> list[str]:
         return [code for code in _CODES[language] if not (self._data_dir / f"{code}{_DATA_SUFFIX}").is_file()]
@@ -198,43 +208,66 @@ def _set_page(api: Any, page: Image) -> None:
     api.SetImageBytes(grey.tobytes(), width, height, 1, width)
 
 
-def _lines(iterator: Any, *, with_text: bool) -> Iterator[Line]:
-    """Yield the lines that the iterator goes through; without text they have no words."""
+def _lines(iterator: Any, read: Callable[[Any], str] | None) -> Iterator[Line]:
+    """Yield the lines that the iterator goes through; without ``read``, which reads a word, they have no words."""
     from tesserocr import RIL, iterate_level
 
     if iterator is None:
         return
     for line in iterate_level(iterator, RIL.TEXTLINE):
         slope = _slope(line)
-        for words in _pieces(list(_words(line, with_text=with_text))):
-            yield Line(Box.around(word.box for word in words), tuple(words) if with_text else (), slope)
+        for words in _pieces(list(_words(line, read))):
+            yield Line(Box.around(word.box for word in words), tuple(words) if read else (), slope)
 
 
 def _pieces(words: list[Word]) -> Iterator[list[Word]]:
-    """Split a line at wide gaps: on short pages Tesseract runs neighbouring columns together."""
+    """
+    Split a line at wide gaps: on short pages Tesseract runs neighbouring columns together.
+
+    :param words: The words in the order in which they are read, which the pieces keep.
+    """
     if not words:
         return
     height = median(word.box.height for word in words)
-    piece = words[:1]
-    for before, word in pairwise(words):
-        if word.box.x0 - before.box.x1 > _WIDE_GAP * height:
-            yield piece
+    numbers = sorted(range(len(words)), key=lambda number: words[number].box.x0)
+    piece = numbers[:1]
+    for before, number in pairwise(numbers):
+        if words[number].box.x0 - words[before].box.x1 > _WIDE_GAP * height:
+            yield [words[index] for index in sorted(piece)]
             piece = []
-        piece.append(word)
-    yield piece
+        piece.append(number)
+    yield [words[index] for index in sorted(piece)]
 
 
-def _words(line: Any, *, with_text: bool) -> Iterator[Word]:
+def _words(line: Any, read: Callable[[Any], str] | None) -> Iterator[Word]:
     """Yield the words of the line that the iterator stands on, and leave it on the line's last word."""
     from tesserocr import RIL
 
     while True:
         corners = line.BoundingBox(RIL.WORD)  # None where there is nothing, as on a blank page
-        text = line.GetUTF8Text(RIL.WORD).strip() if with_text and corners else ""
-        if corners and (text or not with_text):
+        text = read(line).strip() if read and corners else ""
+        if corners and (text or not read):
             yield Word(text, Box(*map(float, corners)))
         if line.IsAtFinalElement(RIL.TEXTLINE, RIL.WORD) or not line.Next(RIL.WORD):
             return
+
+
+def _text(word: Any) -> str:
+    """Return the word that the iterator stands on, its letters from left to right."""
+    from tesserocr import RIL
+
+    return str(word.GetUTF8Text(RIL.WORD))
+
+
+def _text_by_letters(word: Any) -> str:
+    """Return the word that the iterator stands on, its letters in the order in which they are read."""
+    from tesserocr import RIL
+
+    text = ""
+    while True:
+        text += str(word.GetUTF8Text(RIL.SYMBOL))
+        if word.IsAtFinalElement(RIL.WORD, RIL.SYMBOL) or not word.Next(RIL.SYMBOL):
+            return text
 
 
 def _slope(line: Any) -> float:

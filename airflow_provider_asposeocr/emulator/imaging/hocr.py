@@ -71,7 +71,8 @@ def _page(recognized: RecognizedPage, number: int) -> Iterator[str]:
 def _block(page: PreparedPage, block: Block, name: str) -> Iterator[str]:
     title = _title(page, block.box)
     yield f'<div class="ocr_carea" id="block_{name}" title="{title}">'
-    yield f'<p class="ocr_par" id="par_{name}" title="{title}">'
+    direction = ' dir="rtl"' if block.right_to_left else ""
+    yield f'<p class="ocr_par"{direction} id="par_{name}" title="{title}">'
     for index, row in enumerate(block.rows, 1):
         yield _row(page, row, f"{name}_{index}")
     yield "</p>"

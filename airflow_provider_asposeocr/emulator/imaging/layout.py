@@ -12,6 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.emulator.engines.base import Box, Line, Word, separator
+from airflow_provider_asposeocr.emulator.engines.direction import is_right_to_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,9 +33,15 @@ _BLOCK_HEIGHT_RATIO = 1.7
 
 @dataclass(frozen=True)
 class Row:
-    """Pieces of text that stand side by side, from left to right."""
+    """
+    Pieces of text that stand side by side.
+
+    :param lines: The pieces in the order in which they are read.
+    :param right_to_left: Whether that is from right to left.
+    """
 
     lines: tuple[Line, ...]
+    right_to_left: bool = False
 
     @property
     def box(self) -> Box:
@@ -73,6 +80,11 @@ class Block:
         return Box.around(row.box for row in self.rows)
 
     @property
+    def right_to_left(self) -> bool:
+        """Return whether the block is read from right to left."""
+        return self.rows[0].right_to_left
+
+    @property
     def text(self) -> str:
         """Return the block's rows, separated by newlines."""
         return "\n".join(row.text for row in self.rows)
@@ -86,18 +98,29 @@ class _Piece:
     box: Box
 
 
-def reading_order(lines: Sequence[Line], *, columns: bool) -> list[Block]:
+def reading_order(lines: Sequence[Line], *, columns: bool, right_to_left: bool = False) -> list[Block]:
     """
     Arrange ``lines`` into blocks in the order in which a person reads them.
 
     :param lines: The lines of one page, in any order.
     :param columns: Whether columns of running text are looked for; otherwise the rows are read from top to bottom.
+    :param right_to_left: Whether the page is read from right to left if its text does not tell, because it was not read or
+        has no letters. If it has letters, they decide: of the page about the order of columns, of a column about its rows.
     """
     if not lines:
         return []
     pieces = _level(lines)
-    groups = _cut(pieces) if columns else [pieces]
-    return [block for group in groups for block in _blocks(_rows(group))]
+    page = _is_right_to_left(pieces, right_to_left)
+    groups = _cut(pieces, page) if columns else [pieces]
+    blocks: list[Block] = []
+    for group in groups:
+        direction = _is_right_to_left(group, page)
+        blocks += _blocks(_rows(group, direction), direction)
+    return blocks
+
+
+def _is_right_to_left(pieces: Iterable[_Piece], default: bool) -> bool:
+    return is_right_to_left((word.text for piece in pieces for word in piece.line.words), default)
 
 
 def _level(lines: Sequence[Line]) -> list[_Piece]:
@@ -113,8 +136,8 @@ def _level(lines: Sequence[Line]) -> list[_Piece]:
     return pieces
 
 
-def _cut(pieces: list[_Piece]) -> list[list[_Piece]]:
-    """Cut the pieces recursively: what is above two columns, the left one, the right one, what is below."""
+def _cut(pieces: list[_Piece], right_to_left: bool) -> list[list[_Piece]]:
+    """Cut the pieces recursively: what is above two columns, the first one, the second one, what is below."""
     found = _best_columns(pieces)
     if found is None:
         return [pieces] if pieces else []
@@ -124,7 +147,8 @@ def _cut(pieces: list[_Piece]) -> list[list[_Piece]]:
     rest = [piece for piece in pieces if id(piece) not in inside]
     above = [piece for piece in rest if piece.box.center_y < top]
     below = [piece for piece in rest if piece.box.center_y >= top]
-    return [group for part in (above, left, right, below) for group in _cut(part)]
+    first, second = (right, left) if right_to_left else (left, right)
+    return [group for part in (above, first, second, below) for group in _cut(part, right_to_left)]
 
 
 def _best_columns(pieces: list[_Piece]) -> tuple[list[_Piece], list[_Piece]] | None:
@@ -172,14 +196,16 @@ def _are_columns(left: list[_Piece], right: list[_Piece], height: float) -> bool
     )
 
 
-def _rows(pieces: Iterable[_Piece]) -> list[list[_Piece]]:
-    """Put pieces whose heights overlap by half into one row."""
+def _rows(pieces: Iterable[_Piece], right_to_left: bool) -> list[list[_Piece]]:
+    """Put pieces whose heights overlap by half into one row, in the order in which they are read."""
     rows: list[list[_Piece]] = []
     for piece in sorted(pieces, key=lambda piece: piece.box.center_y):
         if rows and _share_row(rows[-1], piece):
             rows[-1].append(piece)
         else:
             rows.append([piece])
+    if right_to_left:
+        return [sorted(row, key=lambda piece: -piece.box.x1) for row in rows]
     return [sorted(row, key=lambda piece: piece.box.x0) for row in rows]
 
 
@@ -190,7 +216,7 @@ def _share_row(row: list[_Piece], piece: _Piece) -> bool:
     return overlap >= 0.5 * min(bottom - top, piece.box.height)
 
 
-def _blocks(rows: list[list[_Piece]]) -> Iterator[Block]:
+def _blocks(rows: list[list[_Piece]], right_to_left: bool) -> Iterator[Block]:
     """Split rows into blocks at gaps and where the size of the text changes."""
     boxes = [Box.around(piece.box for piece in row) for row in rows]
     steps = [after.center_y - before.center_y for before, after in zip(boxes, boxes[1:], strict=False)]
@@ -200,7 +226,7 @@ def _blocks(rows: list[list[_Piece]]) -> Iterator[Block]:
         if block and _starts_block(boxes[index - 1], boxes[index], usual):
             yield Block(tuple(block))
             block = []
-        block.append(Row(tuple(piece.line for piece in row)))
+        block.append(Row(tuple(piece.line for piece in row), right_to_left))
     yield Block(tuple(block))
 
 

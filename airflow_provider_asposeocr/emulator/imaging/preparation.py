@@ -14,6 +14,7 @@ import numpy as np
 
 from airflow_provider_asposeocr.api.enums import DSR_CONFIDENCES, DSR_MODES
 from airflow_provider_asposeocr.api.operations import OPERATIONS
+from airflow_provider_asposeocr.emulator.engines.direction import RIGHT_TO_LEFT
 from airflow_provider_asposeocr.emulator.imaging import filters
 from airflow_provider_asposeocr.emulator.imaging.pages import PreparedPage
 from airflow_provider_asposeocr.emulator.jobs import JobError
@@ -63,6 +64,11 @@ class Preparation:
     columns: bool
     by_line: bool
     warnings: tuple[str, ...]
+
+    @property
+    def right_to_left(self) -> bool:
+        """Whether the language is written from right to left."""
+        return self.language in RIGHT_TO_LEFT
 
 
 def preparation(operation: str, settings: Mapping[str, Any]) -> Preparation:

@@ -7,20 +7,19 @@ line breaks of the result ``Text``.
 
 from __future__ import annotations
 
-import struct
 import zlib
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from airflow_provider_asposeocr.emulator.engines.base import Box, Image
 from airflow_provider_asposeocr.emulator.imaging.glyphless_font import GlyphlessFont
+from airflow_provider_asposeocr.emulator.imaging.text_layer import TextLayer, number
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow_provider_asposeocr.emulator.imaging.layout import Row
+    from airflow_provider_asposeocr.emulator.engines.base import Image
     from airflow_provider_asposeocr.emulator.imaging.pages import RecognizedPage
 
 _JPEG_QUALITY = 85
@@ -63,7 +62,7 @@ class SearchablePdf:
             page_id,
             b"<< /Type /Page /Parent %d 0 R /MediaBox [0 0 %s %s] /Contents %d 0 R\n"
             b"/Resources << /XObject << /Im %d 0 R >> /Font << /F %d 0 R >> >> >>"
-            % (_PAGES, _number(width * scale), _number(height * scale), content_id, image_id, _FONT),
+            % (_PAGES, number(width * scale), number(height * scale), content_id, image_id, _FONT),
         )
 
     def finish(self) -> None:
@@ -157,53 +156,12 @@ def _content(recognized: RecognizedPage, font: GlyphlessFont, scale: float) -> b
     height, width = recognized.page.image.shape[:2]
     page_height = height * scale
     parts = [
-        b"q %s 0 0 %s 0 0 cm /Im Do Q" % (_number(width * scale), _number(page_height)),
+        b"q %s 0 0 %s 0 0 cm /Im Do Q" % (number(width * scale), number(page_height)),
         b"BT 3 Tr",
     ]
+    layer = TextLayer(font, scale, page_height)
     for block in recognized.blocks:
         for row in block.rows:
-            parts += _row(row, font, scale, page_height)
+            parts += layer.row(row)
     parts.append(b"ET")
     return b"\n".join(parts)
-
-
-def _row(row: Row, font: GlyphlessFont, scale: float, page_height: float) -> list[bytes]:
-    """Draw a row word by word, all at one height, with the spaces between them."""
-    frame = row.box
-    spaced = list(row.spaced_words())
-    starts = [word.box.x0 for word, _ in spaced]
-    parts = []
-    for (word, space), following in zip(spaced, [*starts[1:], spaced[-1][0].box.x1], strict=True):
-        start, end = word.box.x0, word.box.x1
-        if space and following - end > 2 * word.box.width / len(word.text):
-            # A wide gap, as before a price: stretching the word over it would put the letters far from the ink.
-            parts.append(_run(word.text, Box(start, frame.y0, end, frame.y1), font, scale, page_height))
-            parts.append(_run(space, Box(end, frame.y0, following, frame.y1), font, scale, page_height))
-        else:
-            # Readers overlook a space that is much narrower than a letter, and see one in every gap: so the word, with
-            # its space if it has one, reaches up to the next.
-            end = max(following, start + 1)
-            parts.append(
-                _run(word.text + space, Box(start, frame.y0, end, frame.y1), font, scale, page_height)
-            )
-    return parts
-
-
-def _run(text: str, box: Box, font: GlyphlessFont, scale: float, page_height: float) -> bytes:
-    """Draw ``text`` stretched over ``box``."""
-    codes = font.encode(text)
-    size = max(box.height * scale, 0.1)
-    natural = len(text) * size * GlyphlessFont.WIDTH / 1000
-    stretch = max(box.width * scale, 0.01) / natural * 100
-    baseline = page_height - box.y1 * scale - size * GlyphlessFont.DESCENT / 1000
-    return b"/F %s Tf %s Tz 1 0 0 1 %s %s Tm <%s> Tj" % (
-        _number(size),
-        _number(stretch),
-        _number(box.x0 * scale),
-        _number(baseline),
-        b"".join(struct.pack(">H", code) for code in codes).hex().encode(),
-    )
-
-
-def _number(value: float) -> bytes:
-    return f"{value:.3f}".rstrip("0").rstrip(".").encode()

@@ -148,7 +148,7 @@ class ImagingWorker:
         for page, notes in self._prepared(job, kind, wanted):
             warnings += notes
             lines = self._engine.find_lines(page.image)
-            blocks = reading_order(lines, columns=wanted.columns)
+            blocks = reading_order(lines, columns=wanted.columns, right_to_left=wanted.right_to_left)
             found = (
                 [line.box for block in blocks for row in block.rows for line in row.lines]
                 if wanted.by_line
@@ -198,7 +198,7 @@ class ImagingWorker:
         image = filters.padded(page.image, rows=margin, columns=margin) if margin else page.image
         lines = self._engine.read(image, wanted.language)
         moved: list[Line] = [line.moved(-margin, -margin) for line in lines]
-        return tuple(reading_order(moved, columns=wanted.columns))
+        return tuple(reading_order(moved, columns=wanted.columns, right_to_left=wanted.right_to_left))
 
     def _outputs(self, job: Job, kind: str, stack: ExitStack, prefix: str = "") -> list[Output]:
         outputs = []
