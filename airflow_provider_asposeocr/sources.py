@@ -20,6 +20,7 @@ from airflow_provider_asposeocr.api.file_kinds import has_several_pages, sniff, 
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.results import Result, fetched
 from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.file_systems import object_path
 from airflow_provider_asposeocr.storage import pieces
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def identity_of(source: str | TaskRef) -> tuple[str, str | None]:
     if isinstance(source, TaskRef):
         return f"{source.operation} {source.id}", None
     try:
-        path = ObjectStoragePath(source)
+        path = object_path(source)
         facts = path.fs.info(path.path)
     except (
         Exception
@@ -163,13 +164,17 @@ def _choose(ref: TaskRef, operation: Operation, results: tuple[Result, ...]) -> 
 def _download(uri: str, target: Path) -> tuple[int, str]:
     digest, size = hashlib.sha256(), 0
     try:
+        path = object_path(uri)
         with target.open("wb") as local:
-            for piece in pieces(ObjectStoragePath(uri)):
+            for piece in pieces(path):
                 local.write(piece)
                 digest.update(piece)
                 size += len(piece)
+        # Object stores open a folder like an empty file.
+        if not size and (uri.endswith("/") or path.fs.isdir(path.path)):
+            raise IsADirectoryError(uri)
     except FileNotFoundError:
-        raise SourceError(f"There is no file at the source {shown(uri, 300)!r}.") from None
+        raise SourceError(f"There is no file at the source {shown(uri, 300)!r}.{_oddity(uri)}") from None
     except IsADirectoryError:
         raise SourceError(
             f"The source {shown(uri, 300)!r} is a folder. Map the operator over the files in it."
@@ -184,6 +189,15 @@ def _download(uri: str, target: Path) -> tuple[int, str]:
         what = f"{type(error).__name__}: {shown(error)}"
         raise SourceUnreadableError(f"The source {shown(uri, 300)!r} cannot be read: {what}.") from error
     return size, digest.hexdigest()
+
+
+def _oddity(uri: str) -> str:
+    """Say what is unusual about the name of a file that does not exist."""
+    if uri != uri.strip():
+        return " The name begins or ends with a blank."
+    if "://" in uri and not {"?", "#"}.isdisjoint(uri):
+        return " What follows ? or # was taken for a part of the name."
+    return ""
 
 
 def _check_type(path: Path, operation: Operation, label: str) -> None:

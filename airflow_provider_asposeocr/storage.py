@@ -24,6 +24,7 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError, DestinationErr
 from airflow_provider_asposeocr.api.filetypes import LONGEST_STEM_BYTES, safe_stem, suffix_for
 from airflow_provider_asposeocr.api.leftovers import hold, sweep
 from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.file_systems import LOCAL, object_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,7 +41,6 @@ BLOCK_BYTES = 8 * 1024 * 1024
 _PIECE_BYTES = BLOCK_BYTES // 2
 #: How uploads are told to hold one block only, each where the library has a word for it.
 _ONE_BLOCK = {"chunksize": BLOCK_BYTES, "max_concurrency": 1}
-_LOCAL = frozenset({"", "file", "local"})
 #: Their upload of a local file is one PUT, or a multipart or block upload that the server commits at its end.
 _COMMITS_UPLOADS = uploads.PROTOCOLS | {"gs", "gcs", "abfs", "abfss", "az", "adl"}
 #: What temporary names beside a result begin with.
@@ -134,9 +134,9 @@ def plan(ref: TaskRef, results: Sequence[Result], destination: str, file_stem: s
                 operation=ref.operation,
                 task_id=ref.id,
             )
-        return [Target(results[0], ObjectStoragePath(destination))]
+        return [Target(results[0], object_path(destination))]
     stem = file_stem or safe_stem(ref.source_name) or safe_stem(f"{ref.operation}-{ref.id}") or ref.operation
-    folder = ObjectStoragePath(destination)
+    folder = object_path(destination)
     names = list(_names(stem, [suffix_for(ref.row, result.type, result.head) for result in results]))
     return [Target(result, folder / name) for result, name in zip(results, names, strict=True)]
 
@@ -232,7 +232,7 @@ def _write(local: Path, target: ObjectStoragePath) -> None:
         _upload(target.fs, local, target.path)
         if target.protocol in uploads.PROTOCOLS:
             uploads.abort_superfluous(target.fs, target.path, local)
-    elif target.protocol in _LOCAL:
+    elif target.protocol in LOCAL:
         _write_locally(local, target.path)
     else:
         _write_and_move(local, target)

@@ -4,7 +4,7 @@ Object stores in memory, attached to Airflow under connection ids of their own.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
@@ -52,11 +52,14 @@ class Store(MemoryFileSystem):  # type: ignore[misc]  # fsspec publishes no type
         return {path: file.getvalue() for path, file in self.store.items()}
 
 
-def attached(protocol: str, conn_id: str, fails: str = "") -> Store:
+StoreType = TypeVar("StoreType", bound=Store)
+
+
+def attached(protocol: str, conn_id: str, fails: str = "", kind: type[StoreType] = Store) -> StoreType:  # type: ignore[assignment]  # mypy knows no default of a type variable
     """Attach a new, empty store as ``protocol://conn_id@bucket``."""
     from airflow.sdk.io.store import _STORE_CACHE
 
     _STORE_CACHE.pop(f"{protocol}-{conn_id}", None)
-    store = Store(fails)
+    store = kind(fails)
     attach(protocol, conn_id=conn_id, fs=store)
     return store

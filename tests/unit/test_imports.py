@@ -23,8 +23,9 @@ NAME = package.__name__
 ORDER = (
     ("__init__", "get_provider_info"),
     ("api",),
-    ("uploads", "records"),
-    ("compat", "defaults", "fields", "clients", "storage", "ledger", "kills"),
+    ("uploads", "records", "compat"),
+    ("file_systems",),
+    ("defaults", "fields", "clients", "storage", "ledger", "kills"),
     ("sources", "retry_policy"),
     ("hooks",),
     ("triggers", "durable"),
