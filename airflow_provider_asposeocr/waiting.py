@@ -305,6 +305,7 @@ class WaitsForTask(_Operator):
         :param error: What happened.
         :param ref: The cloud task; a task that only consumes it cannot mend it.
         """
+        error.place = "task"
         hopeless = not error.retryable
         message = str(error)
         if ref is not None and not self._owns(ref) and isinstance(error, TaskError):

@@ -10,21 +10,12 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
-from airflow_provider_asposeocr.api.errors import InputError
+from airflow_provider_asposeocr.api.base_url import proxy_problem, url_problem
+from airflow_provider_asposeocr.api.errors import InvalidConnectionError
 from airflow_provider_asposeocr.api.operations import DEFAULT_BASE_URL, TOKEN_PATH
 
 DEFAULT_CONNECTIONS = 16
-
-
-def _is_http_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        # Reading the port checks it.
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True)
@@ -45,7 +36,8 @@ class Account:
     :param max_requests_per_second: Most status requests per second of one process; 20, the vendor publishes no limit.
     :param max_connections: Most connections of one triggerer, 2 or more; 16 are enough for hundreds of polls per second.
         One of them is kept free for cancels and tokens.
-    :raises InputError: if a URL is no http(s) URL, or if there are no credentials and this is no evaluation mode.
+    :raises InvalidConnectionError: if a URL is no http(s) URL or contains a user where it may not, or if there are no
+        credentials and this is no evaluation mode. The message names all of them.
     """
 
     client_id: str | None = None
@@ -61,14 +53,24 @@ class Account:
     max_connections: int = DEFAULT_CONNECTIONS
 
     def __post_init__(self) -> None:
-        for url in filter(None, (self.base_url, self.token_url)):
-            if not _is_http_url(url):
-                raise InputError(f"{url!r} is not an http or https URL.")
-        if self.proxy and not _is_http_url(self.proxy):
-            # Not shown: it may hold a password.
-            raise InputError("The proxy is not an http or https URL.")
-        if not self.trial and not (self.client_id and self.client_secret):
-            raise InputError("The connection has no client id or no client secret.")
+        problems = [
+            url_problem("The base URL", self.base_url),
+            url_problem("The token URL", self.token_url) if self.token_url else "",
+            proxy_problem(self.proxy) if self.proxy else "",
+            self._missing_credentials(),
+        ]
+        if any(problems):
+            raise InvalidConnectionError(" ".join(filter(None, problems)))
+
+    def _missing_credentials(self) -> str:
+        missing = [
+            name
+            for name, value in (("client id", self.client_id), ("client secret", self.client_secret))
+            if not value
+        ]
+        if self.trial or not missing:
+            return ""
+        return f"The connection has no {' and no '.join(missing)}."
 
     def url(self, path: str) -> str:
         """

@@ -1,14 +1,16 @@
 """
 Everything that can go wrong with the cloud, as a tree.
 
-Invariant: each class answers the four questions of whoever is paged at night: what happened (the message), was
-anything billed (``billed``), is a retry worthwhile (``retryable``), what to do now (``remedy``). ``str()`` says
-all four.
+Invariant: each class answers the four questions of the person who reads it: what happened (the message), was
+anything billed (``billed``), is a retry worthwhile (``retryable``), what to do now (``remedy``). What to do depends
+on where the error is shown (``place``): only in a task can a task be cleared, and in the connection form or in an
+import error nothing can have been billed. ``str()`` says what fits the place.
 
 ::
 
     AsposeOcrError
     ├── InputError                     yours to fix; nothing was sent
+    │   ├── InvalidConnectionError
     │   ├── SettingsError
     │   ├── SourceError
     │   │   └── SourceUnreadableError  a retry helps
@@ -19,6 +21,8 @@ all four.
     │   └── AccessDeniedError
     ├── RequestError                   a single request did not succeed
     │   ├── CloudUnreachableError      a retry helps
+    │   │   ├── ProxyUnreachableError  a retry helps
+    │   │   └── SchemeMismatchError    a retry helps
     │   ├── CertificateError
     │   ├── CloudUnavailableError      a retry helps
     │   ├── RateLimitedError           a retry helps
@@ -44,11 +48,20 @@ all four.
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal, Self
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from airflow_provider_asposeocr.api.untrusted import shown
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 Billed = Literal["no", "maybe", "yes", "already"]
+
+#: Where an error is shown: ``form``, the result of "Test connection"; ``parse``, an import error of a DAG file;
+#: ``task``, the log of one of our operators; ``hook``, everywhere else, that is in code that calls the hook or the client.
+Place = Literal["form", "parse", "task", "hook"]
 
 _BILLED_SENTENCES: dict[Billed, str] = {
     "no": "Nothing was billed.",
@@ -56,6 +69,32 @@ _BILLED_SENTENCES: dict[Billed, str] = {
     "yes": "The cloud task was accepted and billed.",
     "already": "Nothing more was billed.",
 }
+
+
+@dataclass(frozen=True)
+class Remedies:
+    """
+    What to do about an error, one or two sentences in the imperative for each place where it may be shown.
+
+    :param hook: For code that calls the hook or the client; the other places take it where they have none of their own.
+    :param task: For the log of an operator's task.
+    :param form: For the result of "Test connection".
+    :param parse: For an import error.
+    """
+
+    hook: str
+    task: str = ""
+    form: str = ""
+    parse: str = ""
+
+    def at(self, place: Place) -> str:
+        """
+        Return the remedy for a place.
+
+        :param place: Where the error is shown.
+        """
+        by_place = {"task": self.task, "form": self.form, "parse": self.parse}
+        return by_place.get(place, "") or self.hook
 
 
 class AsposeOcrError(Exception):
@@ -76,8 +115,15 @@ class AsposeOcrError(Exception):
     retryable: ClassVar[bool] = False
     #: ``already`` means that what was billed before stays billed and the failure costs nothing more.
     billed: Billed = "no"
-    #: What to do now, one sentence in the imperative.
-    remedy: ClassVar[str] = "Read the task's log."
+    #: What to do now, by the place where the error is shown.
+    remedies: ClassVar[Remedies] = Remedies(
+        hook="Read the log.",
+        task="Read the task's log.",
+        form="Read the log of the component that tested the connection.",
+        parse="Read the DAG processor's log.",
+    )
+    #: Where the error is shown; set with :func:`shown_at`.
+    place: Place = "hook"
 
     def __init__(
         self,
@@ -98,7 +144,15 @@ class AsposeOcrError(Exception):
         self.http_status = http_status
         self.retry_after_seconds = retry_after_seconds
 
+    @property
+    def remedy(self) -> str:
+        """What to do now, for the reader at the error's place."""
+        return self.remedies.at(self.place)
+
     def __str__(self) -> str:
+        # Here nothing can have been billed, and Airflow retries neither.
+        if self.place in ("form", "parse"):
+            return f"{self.message} {self.remedy}"
         task = ""
         if self.task_id:
             task = f" [{self.operation or 'task'} {shown(self.task_id, 80)}]"
@@ -136,32 +190,59 @@ class AsposeOcrError(Exception):
 class InputError(AsposeOcrError):
     """What was asked for cannot be done; found before anything was sent."""
 
-    remedy = "Correct the DAG or its input."
+    remedies = Remedies(
+        hook="Correct what was passed.",
+        task="Correct the DAG or its input, then clear the task.",
+        form="Correct the connection.",
+        parse="Correct the DAG.",
+    )
+
+
+class InvalidConnectionError(InputError):
+    """The Airflow connection does not exist, or some of its fields or extras make no sense."""
+
+    remedies = Remedies(
+        hook="Correct the Airflow connection.",
+        task="Correct the Airflow connection, then clear the task.",
+        form="Correct the connection, save it and test again.",
+    )
 
 
 class SettingsError(InputError, ValueError):
     """A setting is unknown, does not apply to the operation, or has a value that the cloud does not know."""
 
-    remedy = "Correct the settings; strict_settings=False passes settings that this version does not know."
+    remedies = Remedies(
+        hook="Correct the settings; strict_settings=False passes settings that this version does not know.",
+        task="Correct the settings, then clear the task; strict_settings=False passes settings that this version does "
+        "not know.",
+        parse="Correct the settings in the DAG; strict_settings=False passes settings that this version does not know.",
+    )
 
 
 class SourceError(InputError):
     """The source is missing, empty, unreadable or of a type that the operation does not read."""
 
-    remedy = "Check the source, then clear the task."
+    remedies = Remedies(
+        hook="Check the source.",
+        task="Check the source, then clear the task.",
+        parse="Correct the source in the DAG.",
+    )
 
 
 class SourceUnreadableError(SourceError):
     """The storage of the source did not answer; nothing was sent."""
 
     retryable = True
-    remedy = "Check the storage and its connection if it persists."
+    remedies = Remedies("Check the storage and its connection if it persists.")
 
 
 class TrialNotAvailableError(InputError):
     """The connection is in evaluation mode and the operation has no trial variant."""
 
-    remedy = "Use a connection with an account, or one of the operations that have a trial variant."
+    remedies = Remedies(
+        hook="Use a connection with an account, or one of the operations that have a trial variant.",
+        task="Use a connection with an account, or one of the operations that have a trial variant, then clear the task.",
+    )
 
 
 class AuthenticationError(AsposeOcrError):
@@ -175,22 +256,31 @@ class CredentialsRejectedError(AuthenticationError):
     Final: the cloud locks a pair of credentials for ten minutes after five failures.
     """
 
-    remedy = "Correct the client id and secret in the Airflow connection, then clear the task."
+    remedies = Remedies(
+        hook="Correct the client id and secret in the Airflow connection.",
+        task="Correct the client id and secret in the Airflow connection, then clear the task.",
+        form="Correct the client id and secret, save the connection and test again.",
+    )
 
 
 class CredentialsLockedError(AuthenticationError):
     """The token endpoint answered 429: too many failed token requests with this pair of credentials."""
 
     retryable = True
-    remedy = (
-        "Correct the client id and secret in the Airflow connection, which lifts the lock at once, or wait."
+    remedies = Remedies(
+        hook="Correct the client id and secret in the Airflow connection, which lifts the lock at once, or wait.",
+        form="Correct the client id and secret, which lifts the lock at once, or wait.",
     )
 
 
 class AccessDeniedError(AuthenticationError):
     """The cloud refused a fresh token (401 or 403)."""
 
-    remedy = "Check in the vendor's dashboard that the application may use Aspose.OCR and its plan is paid."
+    remedies = Remedies(
+        hook="Check in the vendor's dashboard that the application may use Aspose.OCR and its plan is paid.",
+        task="Check in the vendor's dashboard that the application may use Aspose.OCR and its plan is paid, then clear "
+        "the task.",
+    )
 
 
 class RequestError(AsposeOcrError):
@@ -201,20 +291,38 @@ class CloudUnreachableError(RequestError):
     """No connection, or it broke before an answer came."""
 
     retryable = True
-    remedy = "Check the base URL, the proxy and the firewall if it persists."
+    remedies = Remedies("Check the scheme, host and port of the base URL, and the firewall if it persists.")
+
+
+class ProxyUnreachableError(CloudUnreachableError):
+    """The proxy does not answer, or does not let the request through."""
+
+    remedies = Remedies(
+        "Check the proxy: the connection's extra proxy or, where that is empty, the environment variables HTTPS_PROXY, "
+        "HTTP_PROXY and NO_PROXY of this component."
+    )
+
+
+class SchemeMismatchError(CloudUnreachableError):
+    """The base URL says https and the port speaks plain HTTP, or the other way round."""
+
+    remedies = Remedies("Check the scheme and the port of the base URL and of the token URL.")
 
 
 class CertificateError(RequestError):
     """The server's TLS certificate is not trusted."""
 
-    remedy = "Set ca_bundle in the connection's extras to the file of the authority that signed it."
+    remedies = Remedies(
+        hook="Set ca_bundle in the connection's extras to the file of the authority that signed it.",
+        task="Set ca_bundle in the connection's extras to the file of the authority that signed it, then clear the task.",
+    )
 
 
 class CloudUnavailableError(RequestError):
     """The cloud answered with a server error."""
 
     retryable = True
-    remedy = "Wait; ask the vendor if it persists."
+    remedies = Remedies("Wait; ask the vendor if it persists.")
 
 
 class RateLimitedError(RequestError):
@@ -223,7 +331,11 @@ class RateLimitedError(RequestError):
     retryable = True
     #: Whether nothing was sent, because the cloud has asked another request of the connection to come back later.
     held_back = False
-    remedy = "Let fewer tasks run at once, for example through an Airflow pool."
+    remedies = Remedies(
+        hook="Send fewer requests at once.",
+        task="Let fewer tasks run at once, for example through an Airflow pool.",
+        form="Wait a minute, then test again.",
+    )
 
 
 class QuotaExceededError(RequestError):
@@ -233,20 +345,30 @@ class QuotaExceededError(RequestError):
     The vendor does not document how a used-up plan answers.
     """
 
-    remedy = "Check the plan in the vendor's dashboard, then clear the task."
+    remedies = Remedies(
+        hook="Check the plan in the vendor's dashboard.",
+        task="Check the plan in the vendor's dashboard, then clear the task.",
+    )
 
 
 class RequestRejectedError(RequestError):
     """The cloud refused the request as it is (400, 404, 413, 415 and the like)."""
 
-    remedy = "Check the source and the settings against the message, then clear the task."
+    remedies = Remedies(
+        hook="Check the source, the settings and the base URL against the message.",
+        task="Check the source, the settings and the base URL against the message, then clear the task.",
+        form="Check that the base URL is that of Aspose.OCR Cloud: the API would have answered this request.",
+    )
 
 
 class UnexpectedResponseError(RequestError):
     """The answer is not what the API promises, for example an HTML page of a gateway."""
 
     retryable = True
-    remedy = "Check that the connection's host is the API and not a proxy's page."
+    remedies = Remedies(
+        "Check that the base URL and the token URL are those of Aspose.OCR Cloud, and not another server or the page "
+        "of a proxy."
+    )
 
 
 class SubmitUnknownError(AsposeOcrError):
@@ -258,9 +380,9 @@ class SubmitUnknownError(AsposeOcrError):
 
     retryable = True
     billed: Billed = "maybe"
-    remedy = (
-        "A retry submits again, which may bill twice. Operators decide by on_unknown_submit; "
-        "with the hook, catch this error to decide yourself."
+    remedies = Remedies(
+        hook="Submitting again may bill twice; catch this error to decide yourself.",
+        task="Submitting again may bill twice; the operator's parameter on_unknown_submit decides whether a retry does.",
     )
 
 
@@ -274,8 +396,9 @@ class TaskFailedError(TaskError):
     """The cloud task ended with the status ``Error``."""
 
     retryable = True
-    remedy = (
-        "Check the input against the cloud's message; a retry of the task that submitted it is billed again."
+    remedies = Remedies(
+        hook="Check the input against the cloud's message; submitting it again is billed again.",
+        task="Check the input against the cloud's message; a retry of the task that submitted it is billed again.",
     )
 
 
@@ -283,7 +406,7 @@ class TaskPendingError(TaskError):
     """The result was asked for before the cloud task was done."""
 
     retryable = True
-    remedy = "Wait for the task first."
+    remedies = Remedies("Wait for the cloud task first.")
 
 
 class TaskUnknownError(TaskError):
@@ -291,28 +414,32 @@ class TaskUnknownError(TaskError):
 
     retryable = True
     billed: Billed = "maybe"
-    remedy = (
-        "Check that the connection is of the account that submitted it, or clear the task that submitted it."
+    remedies = Remedies(
+        hook="Check that the connection is of the account that submitted it, or submit again.",
+        task="Check that the connection is of the account that submitted it, or clear the task that submitted it.",
     )
 
 
 class TaskExpiredError(TaskError):
     """The result is older than the cloud's retention of 24 hours."""
 
-    remedy = "Clear the task that submitted it, which bills it again."
+    remedies = Remedies(
+        hook="Submit again, which is billed again.",
+        task="Clear the task that submitted it, which bills it again.",
+    )
 
 
 class TaskTimeoutError(TaskError):
     """The cloud task was not done in time and has been cancelled, as far as the cloud lets us."""
 
     retryable = True
-    remedy = "Raise timeout_seconds, or look at the vendor's status page."
+    remedies = Remedies("Raise timeout_seconds, or look at the vendor's status page.")
 
 
 class UnknownStatusError(TaskError):
     """The cloud reports a status that this version does not know."""
 
-    remedy = "Upgrade airflow-provider-asposeocr; the result can still be fetched for 24 hours."
+    remedies = Remedies("Upgrade airflow-provider-asposeocr; the result can still be fetched for 24 hours.")
 
 
 class WaitError(AsposeOcrError):
@@ -320,7 +447,7 @@ class WaitError(AsposeOcrError):
 
     retryable = True
     billed: Billed = "yes"
-    remedy = "Read the triggerer's log."
+    remedies = Remedies("Read the triggerer's log.")
 
 
 class ResultError(AsposeOcrError):
@@ -332,14 +459,17 @@ class ResultError(AsposeOcrError):
 class ResultIncompleteError(ResultError):
     """Completed, but without (all) results."""
 
-    remedy = "Fetch again within 24 hours, or clear the task that submitted it."
+    remedies = Remedies(
+        hook="Fetch again within 24 hours, or submit again, which is billed again.",
+        task="Fetch again within 24 hours, or clear the task that submitted it, which bills it again.",
+    )
 
 
 class ResultCorruptError(ResultError):
     """The answer with the results is broken: not JSON, not base64, cut off."""
 
     retryable = True
-    remedy = "Fetch again: the cloud keeps the result for 24 hours after the submit."
+    remedies = Remedies("Fetch again: the cloud keeps the result for 24 hours after the submit.")
 
 
 class StorageError(AsposeOcrError):
@@ -347,13 +477,31 @@ class StorageError(AsposeOcrError):
 
     billed: Billed = "already"
     retryable = True
-    remedy = "Make the destination writable and clear this task: the cloud keeps the result for 24 hours."
+    remedies = Remedies(
+        hook="Make the destination writable and fetch again: the cloud keeps the result for 24 hours.",
+        task="Make the destination writable and clear this task: the cloud keeps the result for 24 hours.",
+        parse="Correct the destination in the DAG.",
+    )
 
 
 class DestinationError(StorageError):
     """The destination cannot take the result as asked, for example because the file is there already."""
 
     retryable = False
+
+
+@contextmanager
+def shown_at(place: Place) -> Iterator[None]:
+    """
+    Tell the errors that leave a block where they will be shown.
+
+    :param place: The place.
+    """
+    try:
+        yield
+    except AsposeOcrError as error:
+        error.place = place
+        raise
 
 
 def _subclasses(cls: type[AsposeOcrError]) -> dict[str, type[AsposeOcrError]]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import quote, urlencode
 
 from airflow_provider_asposeocr.api import errors
+from airflow_provider_asposeocr.api.base_url import place_of
 from airflow_provider_asposeocr.api.operations import STATUS_PATH, Operation
 from airflow_provider_asposeocr.api.untrusted import shown
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.account import Account
 
 Kind = Literal["token", "submit", "status", "fetch", "cancel"]
+Cause = Literal["certificate", "proxy", "scheme"]
 
 _VERBS: dict[Kind, str] = {
     "token": "ask for a token",
@@ -107,12 +109,15 @@ class Failure:
 
     :param sent: Whether the whole request may have reached the cloud. ``False`` means: certainly not.
     :param detail: What the library said.
-    :param certificate: Whether the server's certificate was not trusted.
+    :param cause: What is at fault, where that is known: ``certificate``, the server's certificate is not trusted;
+        ``proxy``, the proxy does not answer or refuses; ``scheme``, the URL says https and the port speaks plain HTTP.
+    :param proxy: Host and port of the proxy that the request went through, by default none.
     """
 
     sent: bool
     detail: str
-    certificate: bool = False
+    cause: Cause | None = None
+    proxy: str = ""
 
 
 def token_request(account: Account) -> Request:
@@ -304,12 +309,18 @@ def failure_error(request: Request, failure: Failure) -> errors.AsposeOcrError:
     # The libraries quote URLs, that of a proxy with its password among them.
     detail = shown(re.sub(r"//\S*@", "//", failure.detail), 300)
     cls: type[errors.AsposeOcrError] = errors.CloudUnreachableError
-    if failure.certificate:
+    if failure.cause == "certificate":
         cls = errors.CertificateError
         detail = f"the certificate of the server is not trusted: {detail}"
     elif request.kind == "submit" and failure.sent:
         cls = errors.SubmitUnknownError
         detail = f"the request was sent and no answer came: {detail}"
+    elif failure.cause == "proxy":
+        cls = errors.ProxyUnreachableError
+        detail = f"the proxy {failure.proxy} cannot be used: {detail}"
+    elif failure.cause == "scheme":
+        cls = errors.SchemeMismatchError
+        detail = f"the URL says https and {place_of(request.url)} answers in plain HTTP: {detail}"
     return cls(
         _described(request, detail),
         operation=request.operation,
@@ -353,7 +364,37 @@ def _token_refusal(status: int) -> type[errors.AsposeOcrError]:
         return errors.CredentialsLockedError
     if status in (400, 401, 403):
         return errors.CredentialsRejectedError
-    return errors.CloudUnavailableError if status >= 500 or status == 408 else errors.RequestRejectedError
+    # Anything else, for example a 404, is not the answer of a token endpoint.
+    return errors.CloudUnavailableError if status >= 500 or status == 408 else errors.UnexpectedResponseError
+
+
+def _is_page(answer: Answer) -> bool:
+    """Whether a web page came where the API answers in JSON."""
+    return answer.headers.get("content-type", "").lower().startswith(("text/html", "application/xhtml"))
+
+
+#: What servers answer to plain HTTP on a port for https: nginx, Apache, Go, Traefik, Tomcat.
+_TLS_WANTED = re.compile(
+    r"plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled server port"
+    r"|HTTP request to an HTTPS server|requires TLS",
+    re.IGNORECASE,
+)
+
+
+def _not_the_cloud(request: Request, answer: Answer, detail: str) -> errors.AsposeOcrError | None:
+    """Recognize answers that a proxy or the port gives instead of the cloud; they say nothing about credentials."""
+    error: errors.AsposeOcrError
+    if answer.status == 407:
+        what = "a proxy answered 407, it wants a user and a password"
+        error = errors.ProxyUnreachableError(_described(request, what))
+    elif answer.status == 400 and request.url.startswith("http:") and _TLS_WANTED.search(detail):
+        what = f"the URL says http and {place_of(request.url)} wants https"
+        error = errors.SchemeMismatchError(_described(request, what))
+    else:
+        return None
+    error.http_status = answer.status
+    error.billed = _billed_before(request) or error.billed
+    return error.about(request.operation, request.task_id)
 
 
 def answer_error(request: Request, answer: Answer, now: float) -> errors.AsposeOcrError:
@@ -367,9 +408,11 @@ def answer_error(request: Request, answer: Answer, now: float) -> errors.AsposeO
     """
     status = answer.status
     detail = explanation(answer)
+    if (error := _not_the_cloud(request, answer, detail)) is not None:
+        return error
     if request.kind == "token":
         # The token endpoint's words are left out: a gateway may echo the form with the secret.
-        cls, detail = _token_refusal(status), ""
+        cls, detail = _token_refusal(status), "a web page, as of another server" if _is_page(answer) else ""
     elif request.kind == "submit" and (status < 400 or status >= 500 or status == 408):
         # A redirect too may come from behind the point where the task was accepted.
         cls = errors.SubmitUnknownError
@@ -379,7 +422,8 @@ def answer_error(request: Request, answer: Answer, now: float) -> errors.AsposeO
         cls = errors.UnexpectedResponseError
     else:
         cls = _refusal(request, answer, detail)
-    said = f"the cloud answered {status}" + (f" ({detail})" if detail else "")
+    answering = place_of(request.url) if cls is errors.UnexpectedResponseError else "the cloud"
+    said = f"{answering} answered {status}" + (f" ({detail})" if detail else "")
     wait = retry_after_seconds(answer, now)
     if wait is not None:
         said += f" and asks to wait {wait:.0f} s"

@@ -10,7 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, CredentialsLockedError, SubmitUnknownError
+from airflow_provider_asposeocr.api.errors import (
+    AsposeOcrError,
+    CredentialsLockedError,
+    SubmitUnknownError,
+    UnexpectedResponseError,
+)
 from airflow_provider_asposeocr.api.protocol import Answer, Failure, Request, answer_error, failure_error
 
 #: Returns a number from 0 up to but not including 1; injected so that tests know what it returns.
@@ -130,7 +135,9 @@ def next_step(
             return RenewToken(error)
     # A pair that is locked out is not offered again before the time the cloud has named.
     locked = isinstance(error, CredentialsLockedError) and error.retry_after_seconds is None
-    final = locked or isinstance(error, SubmitUnknownError) or not error.retryable
+    # A server that is not the token endpoint does not become one within seconds.
+    elsewhere = request.kind == "token" and isinstance(error, UnexpectedResponseError)
+    final = locked or elsewhere or isinstance(error, SubmitUnknownError) or not error.retryable
     if final or attempt >= retry.attempts:
         return GiveUp(error)
     wait = max(retry.wait_seconds(attempt, random), error.retry_after_seconds or 0.0)

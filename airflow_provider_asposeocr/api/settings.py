@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from airflow_provider_asposeocr.api import enums
 from airflow_provider_asposeocr.api.errors import SettingsError
+from airflow_provider_asposeocr.api.languages import suggest_languages
 from airflow_provider_asposeocr.api.untrusted import shown
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def near_miss(word: str, words: Iterable[str]) -> str:
     :return: A sentence that begins with a space, or an empty string where nothing is near.
     """
     by_lower = {known.lower(): known for known in words}
-    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word.strip().lower(), by_lower, n=1, cutoff=0.6)
     return f" Did you mean {by_lower[near[0]]!r}?" if near else ""
 
 
@@ -42,11 +43,18 @@ def _one_of(words: tuple[str, ...]) -> AfterValidator:
         word = _DOCUMENTED_AS.get(word, word)
         if word in words:
             return word
-        hint = near_miss(word, words)
-        known = hint or (f" Known: {', '.join(words)}." if len(words) < 20 else "")
+        known = near_miss(word, words) or f" Known: {', '.join(words)}."
         raise ValueError(f"{shown(word, 60)!r} is not known to the cloud.{known}")
 
     return AfterValidator(check)
+
+
+def _check_language(word: str) -> str:
+    if word in enums.LANGUAGES:
+        return word
+    meant = " or ".join(map(repr, suggest_languages(word)))
+    hint = f"Did you mean {meant}?" if meant else "Languages are English names, for example 'German'."
+    raise ValueError(f"{shown(word, 60)!r} is not known to the cloud. {hint}")
 
 
 class Rect(BaseModel):
@@ -89,7 +97,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    language: Annotated[str, _one_of(enums.LANGUAGES)] | None = None
+    language: Annotated[str, AfterValidator(_check_language)] | None = None
     makeSkewCorrect: bool | None = None
     Rotate: int | None = None
     makeBinarization: bool | None = None
@@ -150,26 +158,32 @@ def _in_server_spelling(settings: Any) -> dict[str, Any]:
     return given
 
 
-def _check_names(operation: Operation, given: Mapping[str, Any], strict: bool) -> None:
+def _name_problems(operation: Operation, given: Mapping[str, Any], strict: bool) -> list[str]:
     known = {name: value for name, value in given.items() if strict or name in Settings.model_fields}
     wrong = [name for name in known if name not in operation.settings]
     if not wrong:
-        return
+        return []
     if not operation.settings:
-        raise SettingsError(f"{operation.name} has no settings, but got {shown(sorted(wrong))}.")
-    hint = near_miss(wrong[0], operation.settings)
-    raise SettingsError(
-        f"{shown(', '.join(map(repr, wrong)))} does not apply to {operation.name}.{hint} "
-        f"These settings do: {', '.join(sorted(operation.settings, key=str.lower))}."
-    )
+        return [f"{operation.name} has no settings, but got {shown(sorted(wrong))}."]
+    problems = [
+        f"{shown(name, 60)!r} does not apply to {operation.name}.{near_miss(name, operation.settings)}"
+        for name in wrong
+    ]
+    return [*problems, f"These settings do: {', '.join(sorted(operation.settings, key=str.lower))}."]
 
 
-def _check_result_type(operation: Operation, result_type: str | None) -> None:
-    if result_type and operation.result_types and result_type not in operation.result_types:
-        raise SettingsError(
-            f"resultType {result_type!r} does not apply to {operation.name}. "
-            f"These do: {', '.join(operation.result_types)}."
-        )
+def _value_problem(item: Mapping[str, Any]) -> str:
+    name = ".".join(map(str, item["loc"]))
+    said = shown(item["msg"].removeprefix("Value error, "), 500)
+    return f"Setting {name}: {said}" if said.endswith((".", "?")) else f"Setting {name}: {said}."
+
+
+def _result_type_problems(operation: Operation, result_type: object) -> list[str]:
+    known = (*enums.RESULT_TYPES, *enums.RESULT_TYPES_TTS)
+    if result_type not in known or not operation.result_types or result_type in operation.result_types:
+        return []
+    applying = ", ".join(operation.result_types)
+    return [f"resultType {result_type!r} does not apply to {operation.name}. These do: {applying}."]
 
 
 def validate_settings(
@@ -189,27 +203,26 @@ def validate_settings(
     :param rendered: ``False`` at parse time: values that are templates, and missing required settings, are
         left for later.
     :return: The settings that the user set, as they go into the request.
-    :raises SettingsError: if a name does not apply or a value is not known; the message names what would do.
+    :raises SettingsError: if a name does not apply or a value is not known; the message names all that is wrong, and
+        what would do.
     """
     if isinstance(settings, Settings):
         settings = settings.model_dump(exclude_unset=True)
     given = _in_server_spelling(settings or {})
-    _check_names(operation, given, strict)
+    problems = _name_problems(operation, given, strict)
     ready = {name: value for name, value in given.items() if rendered or not _is_template(value)}
     regions = ready.get("regions")
     if isinstance(regions, list) and regions and all(isinstance(region, list | tuple) for region in regions):
         ready["regions"] = regions_from_corners(regions)
+    checked = Settings()
     try:
         checked = Settings.model_validate(ready)
     except ValidationError as error:
-        reasons = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
-            for item in error.errors(include_url=False, include_input=False)
-        )
-        raise SettingsError(f"Settings of {operation.name}: {shown(reasons, 1000)}") from None
-    _check_result_type(operation, checked.resultType)
-    sent = checked.model_dump(exclude_unset=True, exclude_none=True)
-    missing = operation.required_settings - sent.keys()
+        problems += map(_value_problem, error.errors(include_url=False, include_input=False))
+    problems += _result_type_problems(operation, ready.get("resultType"))
+    missing = {name for name in operation.required_settings if given.get(name) is None}
     if rendered and missing:
-        raise SettingsError(f"{operation.name} needs {', '.join(sorted(missing))}.")
-    return sent
+        problems.append(f"{operation.name} needs {', '.join(sorted(missing))}.")
+    if problems:
+        raise SettingsError(shown(" ".join(problems), 2000))
+    return checked.model_dump(exclude_unset=True, exclude_none=True)

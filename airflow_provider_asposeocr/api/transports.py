@@ -9,14 +9,16 @@ an import of this package would cost, parsing a DAG needs neither, and a worker 
 
 from __future__ import annotations
 
+import re
 import ssl
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_asposeocr.api.base_url import place_of
 from airflow_provider_asposeocr.api.errors import CertificateError
-from airflow_provider_asposeocr.api.protocol import Answer, Failure, Request, is_success
+from airflow_provider_asposeocr.api.protocol import Answer, Cause, Failure, Request, is_success
 from airflow_provider_asposeocr.api.wire import FileBody, TextBody
 
 if TYPE_CHECKING:
@@ -129,25 +131,36 @@ class RequestsTransport:
                 return Answer(response.status_code, _lower(response.headers), kept.body)
         except requests.exceptions.SSLError as error:
             # TLS may also break after the request was sent, which says nothing about certificates.
-            certificate = _is_certificate_problem(error)
-            return Failure(_was_sent(request) and not certificate, _gist(error), certificate)
+            cause = _tls_cause(error)
+            return Failure(_was_sent(request) and cause != "certificate", _gist(error), cause)
+        except (requests.exceptions.ProxyError, requests.exceptions.InvalidProxyURL) as error:
+            return Failure(False, _gist(error), "proxy", place_of(proxy or ""))
+        except requests.exceptions.ConnectTimeout as error:
+            return _not_connected(_gist(error), proxy)
         except requests.exceptions.RequestException as error:
             return Failure(sent=not _never_connected(error) and _was_sent(request), detail=_gist(error))
         except (urllib3.exceptions.HTTPError, OSError) as error:
             return Failure(sent=_was_sent(request), detail=_gist(error))
 
 
-def _is_certificate_problem(error: BaseException) -> bool:
-    return "CERTIFICATE_VERIFY_FAILED" in str(error) or "hostname" in str(error).lower()
+def _tls_cause(error: BaseException) -> Cause | None:
+    """Say why TLS did not come about; ``None`` where it broke later."""
+    said = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in said or "hostname" in said.lower():
+        return "certificate"
+    # What OpenSSL makes of an answer in plain HTTP, in its versions.
+    return "scheme" if re.search(r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|HTTP_REQUEST", said) else None
+
+
+def _not_connected(detail: str, proxy: str | None) -> Failure:
+    """Describe a connection that did not come about; with a proxy, that is where it leads to."""
+    return Failure(False, detail, "proxy", place_of(proxy)) if proxy else Failure(False, detail)
 
 
 def _never_connected(error: requests.exceptions.RequestException) -> bool:
     """Whether the failure happened before there was a connection to send over."""
-    import requests
     import urllib3
 
-    if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError):
-        return True
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     before = (
         urllib3.exceptions.NewConnectionError,
@@ -228,13 +241,14 @@ class AiohttpTransport:
     async def _exchange(self, request: Request, token: str | None, take: Take | None) -> Answer | Failure:
         import aiohttp
 
+        proxy = self._token_proxy if request.kind == "token" else self._proxy
         try:
             async with self._opened().request(
                 request.method,
                 request.url,
                 headers=_headers(request, token, self._user_agent),
                 data=request.body,
-                proxy=self._token_proxy if request.kind == "token" else self._proxy,
+                proxy=proxy,
                 allow_redirects=False,
             ) as response:
                 kept = _Kept()  # Not before: a poll that waits for its answer should hold few objects.
@@ -244,11 +258,15 @@ class AiohttpTransport:
                         break
                 return Answer(response.status, _lower(response.headers), kept.body)
         except aiohttp.ClientConnectorCertificateError as error:
-            return Failure(sent=False, detail=str(error), certificate=True)
+            return Failure(sent=False, detail=str(error), cause="certificate")
         except aiohttp.ClientSSLError as error:
-            return Failure(sent=False, detail=str(error), certificate=_is_certificate_problem(error))
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            return Failure(sent=False, detail=f"{type(error).__name__}: {error}")
+            return Failure(sent=False, detail=str(error), cause=_tls_cause(error))
+        except (
+            aiohttp.ClientConnectorError,
+            aiohttp.ConnectionTimeoutError,
+            aiohttp.ClientHttpProxyError,
+        ) as error:
+            return _not_connected(f"{type(error).__name__}: {error}", proxy)
         # A ValueError is what aiohttp makes of a host name or of a proxy that it cannot use.
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             return Failure(sent=True, detail=f"{type(error).__name__}: {error}")

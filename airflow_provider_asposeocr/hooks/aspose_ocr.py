@@ -6,10 +6,9 @@ Invariant: the client secret, and each token, is known to Airflow's masker befor
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from random import random
@@ -20,17 +19,16 @@ from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from airflow_provider_asposeocr import sources, storage
-from airflow_provider_asposeocr.api.account import DEFAULT_CONNECTIONS, Account
 from airflow_provider_asposeocr.api.client import CloudClient, find_operation
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
-    InputError,
+    InvalidConnectionError,
     SourceUnreadableError,
     TaskTimeoutError,
+    shown_at,
 )
 from airflow_provider_asposeocr.api.leftovers import work_folder
-from airflow_provider_asposeocr.api.operations import API_PREFIX, DEFAULT_BASE_URL
 from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, has_ended
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_task_ref
 from airflow_provider_asposeocr.api.results import fetched
@@ -38,12 +36,16 @@ from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.api.settings import validate_settings
 from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.clients import client_for
+from airflow_provider_asposeocr.compat import AirflowNotFoundException
+from airflow_provider_asposeocr.connection import account_of, unknown_extras
 from airflow_provider_asposeocr.defaults import default_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from airflow.sdk import Connection
+
+    from airflow_provider_asposeocr.api.account import Account
 
 log = logging.getLogger(__name__)
 
@@ -67,79 +69,6 @@ class FetchedResult:
     def text(self) -> str:
         """The bytes as UTF-8."""
         return self.data.decode("utf-8")
-
-
-def _base_url(conn: Connection) -> str:
-    # Whoever copies the address from the vendor's docs copies the path with it.
-    host = (conn.host or "").strip().rstrip("/").removesuffix(API_PREFIX)
-    if not host:
-        return DEFAULT_BASE_URL
-    url = host if "://" in host else f"{conn.schema or 'https'}://{host}"
-    return f"{url}:{conn.port}" if conn.port else url
-
-
-def _positive(name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (ValueError, TypeError, OverflowError):
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise InputError(f"{name} in the connection's extras is {shown(value, 60)!r}, not a positive number.")
-    return number
-
-
-def _connections(extra: Mapping[str, Any]) -> int:
-    value = extra.get("max_connections")
-    if value in (None, ""):
-        return DEFAULT_CONNECTIONS
-    number = _positive("max_connections", value)
-    if number < 2 or not number.is_integer():
-        # One is kept free for cancels and tokens, so that with a single one no poll would ever be made.
-        raise InputError(
-            f"max_connections in the connection's extras is {shown(value, 60)!r}, not 2 or more."
-        )
-    return int(number)
-
-
-def _extras(conn: Connection) -> dict[str, Any]:
-    # Not conn.extra_dejson: it takes broken extras for none, and calls the supervisor synchronously.
-    with suppress(ValueError):
-        if isinstance(extra := json.loads(conn.extra or "{}"), dict):
-            return extra
-    raise InputError("The connection's extras are not a JSON object.")
-
-
-def account_of(conn: Connection) -> Account:
-    """
-    Read an Airflow connection.
-
-    :param conn: The connection.
-    :return: The account; its secret has been masked.
-    :raises InputError: if a field makes no sense.
-    """
-    extra = _extras(conn)
-    for name in ("proxy", "ca_bundle", "token_url"):
-        if not isinstance(extra.get(name) or "", str):
-            raise InputError(f"{name} in the connection's extras is not a text.")
-    for secret in (conn.password, extra.get("proxy")):
-        if secret:
-            mask_secret(secret)
-    numbers = {
-        name: _positive(name, extra[name])
-        for name in ("connect_timeout_seconds", "request_timeout_seconds", "max_requests_per_second")
-        if extra.get(name) not in (None, "")
-    }
-    return Account(
-        client_id=conn.login or None,
-        client_secret=conn.password or None,
-        base_url=_base_url(conn),
-        token_url=extra.get("token_url") or None,
-        trial=str(extra.get("evaluation_mode") or "").lower() in ("true", "1", "yes", "on"),
-        ca_bundle=extra.get("ca_bundle") or None,
-        proxy=extra.get("proxy") or None,
-        max_connections=_connections(extra),
-        **numbers,
-    )
 
 
 def mask_token(token: str) -> None:
@@ -169,8 +98,22 @@ class AsposeOcrHook(BaseHook):
 
     @cached_property
     def account(self) -> Account:
-        """The account of the connection."""
-        return account_of(self.get_connection(self.aspose_ocr_conn_id))
+        """
+        The account of the connection.
+
+        :raises InvalidConnectionError: if there is no such connection, or if its fields or extras make no sense.
+        """
+        return account_of(self._connection())
+
+    def _connection(self) -> Connection:
+        # Not kept: it holds the secret, and a hook may be shown.
+        try:
+            return self.get_connection(self.aspose_ocr_conn_id)
+        except AirflowNotFoundException:
+            raise InvalidConnectionError(
+                f"Airflow finds no connection {shown(self.aspose_ocr_conn_id, 200)!r}, neither in the environment and "
+                "the secrets backends nor in its database."
+            ) from None
 
     @property
     def client(self) -> CloudClient:
@@ -373,19 +316,26 @@ class AsposeOcrHook(BaseHook):
         :return: Whether it works, and in words what works or what is wrong.
         """
         try:
-            client = self.client
-            if not client.account.trial:
-                client.obtain_token()
-            operation = "RecognizeImageTrial" if client.account.trial else "RecognizeImage"
-            client.status(operation, _NOBODYS_TASK, ONCE)
+            with shown_at("form"):
+                works, said = True, self._tested()
         except AsposeOcrError as error:
-            return False, f"{error.message} {error.remedy}"
+            works, said = False, str(error)
         except (OSError, ValueError) as error:
-            return False, f"The connection cannot be used: {error}"
+            works, said = False, f"The connection cannot be used: {shown(error)}"
+        try:
+            return works, f"{said} {unknown_extras(self._connection())}".rstrip()
+        except InvalidConnectionError:
+            return works, said
+
+    def _tested(self) -> str:
+        client = self.client
         account = client.account
+        if not account.trial:
+            client.obtain_token()
+        client.status("RecognizeImageTrial" if account.trial else "RecognizeImage", _NOBODYS_TASK, ONCE)
         if account.trial:
-            return True, f"{account.base_url} answers in evaluation mode; a tenth of the words is masked."
-        return True, f"{account.base_url} accepts the client id and secret."
+            return f"{account.base_url} answers in evaluation mode; a tenth of the words is masked."
+        return f"{account.base_url} accepts the client id and secret."
 
     def client_of(self, conn_id: str) -> CloudClient:
         """

@@ -63,8 +63,10 @@ class AsposeOcrCancelTasksOperator(BaseOperator):
                 failure = failure or error
         if failure is None:
             return cancelled
-        if isinstance(failure, AsposeOcrError) and not failure.retryable:
-            raise AirflowFailException(str(failure)) from failure
+        if isinstance(failure, AsposeOcrError):
+            failure.place = "task"
+            if not failure.retryable:
+                raise AirflowFailException(str(failure)) from failure
         raise failure
 
     def _submitted(self, ti: Any) -> list[Any]:

@@ -20,6 +20,7 @@ from airflow_provider_asposeocr.api.errors import (
     TaskError,
     TaskPendingError,
     TaskUnknownError,
+    shown_at,
 )
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.settings import validate_settings
@@ -145,9 +146,10 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         # In the pipelined mode the cloud task goes on after the success; a cleared task must find it, to cancel it.
         if reuse != "always" and wait_for_completion:
             self._on_success(forget_on_success)
-        row = find_operation(operation)
-        if settings is None or isinstance(settings, KNOWN_AT_PARSE_TIME):
-            validate_settings(row, settings, strict=strict_settings, rendered=False)
+        with shown_at("parse"):
+            row = find_operation(operation)
+            if settings is None or isinstance(settings, KNOWN_AT_PARSE_TIME):
+                validate_settings(row, settings, strict=strict_settings, rendered=False)
         arrange_start(self, start_from_trigger, *self._awaited(), "execute_after_upstream")
 
     def _awaited(self) -> tuple[str, Any]:

@@ -99,9 +99,12 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
             if self._last_look(ref) is not TaskStatus.COMPLETED:
                 self._cancel("the sensor has timed out")
             raise
+        except AsposeOcrError as error:
+            self._fail(error, ref)
         return ref.to_dict()
 
     def _fail(self, error: AsposeOcrError, ref: TaskRef | None = None) -> NoReturn:
+        error.place = "task"
         if isinstance(error, TaskTimeoutError):
             raise AirflowSensorTimeout(str(error)) from error
         super()._fail(error, ref)

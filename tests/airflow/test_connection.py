@@ -90,7 +90,7 @@ def test_the_test_button_recognizes_what_is_not_the_api(stack: Stack) -> None:
     answer = stack.rest.test_connection(body(stack))
     assert not answer["status"]
     assert "not the documented object" in answer["message"]
-    assert "host is the API" in answer["message"]
+    assert "those of Aspose.OCR Cloud" in answer["message"]
 
 
 def test_the_test_button_says_until_when_a_pair_is_locked_out(stack: Stack) -> None:

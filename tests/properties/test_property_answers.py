@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import math
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 from hostile import BODIES, DEEP, JSON_VALUES, NAMES, NASTY, NUMBERS, STATES, TEXTS, objects, written
 from hypothesis import strategies as st
@@ -16,6 +16,7 @@ from tried import holds_for
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, UnexpectedResponseError, UnknownStatusError
 from airflow_provider_asposeocr.api.protocol import (
     Answer,
+    Cause,
     Failure,
     Request,
     answer_error,
@@ -138,11 +139,13 @@ def test_a_waiting_time_is_a_number_of_seconds_or_none(value: str) -> None:
     assert wait is None or (math.isfinite(wait) and wait >= 0)
 
 
-@holds_for(request=REQUESTS, detail=NAMES, sent=st.booleans(), certificate=st.booleans())
+@holds_for(
+    request=REQUESTS, detail=NAMES, sent=st.booleans(), cause=st.sampled_from([None, *get_args(Cause)])
+)
 def test_a_missing_answer_becomes_one_error(
-    request: Request, detail: str, sent: bool, certificate: bool
+    request: Request, detail: str, sent: bool, cause: Cause | None
 ) -> None:
-    error = failure_error(request, Failure(sent, f"http://user:s3cret@proxy {detail}", certificate))
+    error = failure_error(request, Failure(sent, f"http://user:s3cret@proxy {detail}", cause))
 
     assert fit_to_be_shown(str(error), 1000)
     assert "s3cret" not in str(error)

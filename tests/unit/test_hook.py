@@ -20,6 +20,7 @@ from raw_servers import RawServer, answering, free_port
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
     InputError,
+    InvalidConnectionError,
     SettingsError,
     SourceError,
     TaskFailedError,
@@ -27,10 +28,11 @@ from airflow_provider_asposeocr.api.errors import (
     TrialNotAvailableError,
 )
 from airflow_provider_asposeocr.api.responses import parse_task_ref
+from airflow_provider_asposeocr.connection import account_of
 from airflow_provider_asposeocr.emulator.engines.canned import canned_text
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
-from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, account_of
+from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 
 if TYPE_CHECKING:
     import socket
@@ -70,7 +72,7 @@ class TestConnection:
             ({"host": "http://127.0.0.1:8080"}, "http://127.0.0.1:8080"),
             ({"host": "ocr.example", "port": 8443}, "https://ocr.example:8443"),
             ({"host": "http://ocr.example", "port": 8080}, "http://ocr.example:8080"),
-            ({"host": "ocr.example", "schema": "http", "port": 80}, "http://ocr.example:80"),
+            ({"host": "ocr.example", "schema": "http", "port": 80}, "http://ocr.example"),
         ],
     )
     def test_the_host_in_all_its_spellings(self, fields: dict[str, Any], base_url: str) -> None:
@@ -121,15 +123,38 @@ class TestConnection:
     @pytest.mark.parametrize(
         ("fields", "said"),
         [
-            ({"login": None}, "no client id or no client secret"),
-            ({"password": None}, "no client id or no client secret"),
+            ({"login": None}, "no client id."),
+            ({"password": None}, "no client secret."),
             ({"host": "ftp://ocr.example"}, "not an http or https URL"),
-            ({"host": "ocr.example:8080", "port": 80}, "not an http or https URL"),
+            ({"host": "ocr.example:8080", "port": 80}, "names port 8080 and the field Port says 80"),
         ],
     )
     def test_what_makes_no_sense_is_named(self, fields: dict[str, Any], said: str) -> None:
         with pytest.raises(InputError, match=said):
             account(**fields)
+
+    def test_all_that_makes_no_sense_is_named_at_once(self) -> None:
+        extra = {
+            "evaluation_mode": "perhaps",
+            "request_timeout_seconds": "soon",
+            "connect_timeout_seconds": -1,
+            "max_connections": 1,
+            "ca_bundle": 5,
+            "token_url": "nonsense",
+            "proxy": "http://do%3Amain:hidden@proxy.example",
+        }
+        with pytest.raises(InvalidConnectionError) as caught:
+            account(extra, host="ftp://ocr.example", login=None, password=None)
+        for name in (*set(extra) - {"token_url", "proxy"}, "base URL", "token URL", "proxy", "client secret"):
+            assert name in caught.value.message
+        assert "hidden" not in caught.value.message
+
+    @pytest.mark.parametrize("word", ["perhaps", "ture", 2, [], {}])
+    def test_evaluation_mode_is_true_or_false(self, word: Any) -> None:
+        with pytest.raises(
+            InputError, match="evaluation_mode in the connection's extras is .* not true or false"
+        ):
+            account({"evaluation_mode": word})
 
     def test_evaluation_mode_needs_no_credentials(self) -> None:
         assert account({"evaluation_mode": True}, login=None, password=None).trial
@@ -156,9 +181,50 @@ class TestConnection:
         with pytest.raises(InputError, match=f"{name} in the connection's extras is not a text"):
             account({name: value})
 
-    def test_a_missing_connection_is_named(self) -> None:
-        with pytest.raises(Exception, match="no_such_connection"):
+    def test_a_missing_connection_is_named_and_not_retried(self) -> None:
+        with pytest.raises(InvalidConnectionError, match="no connection 'no_such_connection'") as caught:
             _ = AsposeOcrHook("no_such_connection").account
+        assert not caught.value.retryable
+
+    @pytest.mark.parametrize(
+        ("uri", "base_url"),
+        [
+            ("aspose-ocr://id:secret@[::1]:8080", "https://[::1]:8080"),
+            ("aspose-ocr://id:secret@[::1]:8080/http", "http://[::1]:8080"),
+            (
+                "aspose-ocr://id:secret@http%3A%2F%2Focr.example%2Faspose:33203",
+                "http://ocr.example:33203/aspose",
+            ),
+            ("aspose-ocr://id:secret@ocr.example:443", "https://ocr.example"),
+        ],
+    )
+    def test_a_connection_as_a_uri(self, monkeypatch: pytest.MonkeyPatch, uri: str, base_url: str) -> None:
+        monkeypatch.setenv("AIRFLOW_CONN_BY_URI", uri)
+        assert AsposeOcrHook("by_uri").account.base_url == base_url
+
+    @pytest.mark.parametrize("field", ["host", "token_url"])
+    def test_a_password_in_a_url_is_refused_and_shown_nowhere(
+        self, connection: Callable[..., str], field: str
+    ) -> None:
+        url = "https://me:hunter2-and-more@ocr.example"
+        fields = {"host": url} if field == "host" else {"extra": {"token_url": url}}
+        works, said = AsposeOcrHook(connection(login="i", password=SECRET, **fields)).test_connection()
+        assert not works
+        assert "contains a user or a password" in said
+        assert "hunter2" not in said
+        assert "hunter2" not in str(redact("hunter2-and-more"))
+
+    def test_unknown_extras_are_in_the_log_once(
+        self, connection: Callable[..., str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        conn_id = connection("misspelt", login="i", password=SECRET, extra={"request_timeout": 5})
+        for _ in range(3):
+            _ = AsposeOcrHook(conn_id).account
+        [line] = [record.getMessage() for record in caplog.records if "misspelt" in record.getMessage()]
+        assert (
+            "'request_timeout' is not known and has no effect. Did you mean 'request_timeout_seconds'?"
+            in line
+        )
 
 
 class TestSecrets:
@@ -251,6 +317,72 @@ class TestTestConnection:
             works, said = self._test(connection(host=emulator.url, extra={"evaluation_mode": True}))
         assert (works, "evaluation mode" in said) == (True, True)
 
+    @pytest.mark.parametrize("works", [True, False])
+    @pytest.mark.parametrize(
+        ("extra", "hint"),
+        [
+            ("evaluation_mod", "Did you mean 'evaluation_mode'?"),
+            ("request_timeout", "Did you mean 'request_timeout_seconds'?"),
+            ("extra__aspose_ocr__proxy", "Did you mean 'proxy'?"),
+            ("zzz", "Known extras: evaluation_mode, "),
+        ],
+    )
+    def test_an_extra_that_has_no_effect_is_named(
+        self,
+        aspose_ocr_emulator: Emulator,
+        connection: Callable[..., str],
+        extra: str,
+        hint: str,
+        works: bool,
+    ) -> None:
+        host = aspose_ocr_emulator.url if works else "ftp://ocr.example"
+        conn_id = connection(host=host, login="emulator", password="emulator", extra={extra: "some-value"})
+        worked, said = self._test(conn_id)
+        assert worked is works, said
+        assert f"The extra {extra!r} is not known and has no effect." in said
+        assert hint in said
+        assert "some-value" not in said
+
+    def test_a_missing_connection(self) -> None:
+        works, said = self._test("no_such_connection")
+        assert (works, "no connection 'no_such_connection'" in said) == (False, True)
+
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    def test_a_dead_proxy_is_called_the_proxy(self, connection: Callable[..., str], scheme: str) -> None:
+        dead = free_port()
+        extra = {"evaluation_mode": True, "proxy": f"http://me:hidden-word@127.0.0.1:{dead}"}
+        works, said = self._test(connection(host=f"{scheme}://ocr.example", extra=extra))
+        assert not works
+        assert f"the proxy 127.0.0.1:{dead} cannot be used" in said
+        assert "Check the proxy" in said
+        assert "base URL" not in said
+        assert "hidden-word" not in said
+
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    def test_a_proxy_that_refuses(self, connection: Callable[..., str], scheme: str) -> None:
+        with RawServer(answering("407 Proxy Authentication Required", b"who are you?")) as proxy:
+            extra = {"proxy": proxy.url}
+            conn_id = connection(host=f"{scheme}://ocr.example", login="i", password="p", extra=extra)
+            works, said = self._test(conn_id)
+        assert not works
+        assert "proxy" in said
+        assert "407" in said
+        assert "Check the proxy" in said
+
+    def test_http_to_a_port_for_https(self, connection: Callable[..., str]) -> None:
+        page = b"<html><title>400 The plain HTTP request was sent to HTTPS port</title></html>"
+        with RawServer(answering("400 Bad Request", page, "Content-Type: text/html")) as server:
+            works, said = self._test(connection(host=server.url, login="i", password="p-for-tls"))
+        assert not works
+        assert "the URL says http and 127.0.0.1" in said
+        assert "Check the scheme and the port" in said
+
+    def test_nothing_is_said_that_only_a_task_s_reader_can_do(self, connection: Callable[..., str]) -> None:
+        for fields in ({}, {"login": "emulator", "password": "wrong"}, {"extra": "nonsense"}):
+            _, said = self._test(connection(host="http://127.0.0.1:9", **fields))
+            for word in ("clear", "DAG", "retry", "billed"):
+                assert word not in said
+
     def test_bad_credentials_and_then_until_when(
         self, aspose_ocr_emulator: Emulator, connection: Callable[..., str]
     ) -> None:
@@ -290,7 +422,7 @@ class TestTestConnection:
         works, said = self._test(conn_id)
         assert not works
         assert "refused" in said
-        assert "Check the base URL" in said
+        assert "Check the scheme, host and port of the base URL" in said
 
     def test_unknown_host(self, connection: Callable[..., str]) -> None:
         works, said = self._test(
@@ -308,13 +440,16 @@ class TestTestConnection:
             )
             works, said = self._test(conn_id)
         assert not works
-        assert "Check that the connection's host is the API" in said
+        assert "Check that the base URL and the token URL are those of Aspose.OCR Cloud" in said
 
     def test_a_404_of_another_server(self, connection: Callable[..., str]) -> None:
         with RawServer(answering("404 Not Found", b"nothing here")) as server:
             works, said = self._test(connection(host=server.url, login="i", password="some-secret-2"))
         assert not works
-        assert "404" in said
+        assert "127.0.0.1" in said
+        assert "answered 404" in said
+        assert "those of Aspose.OCR Cloud" in said
+        assert "source" not in said
 
     def test_a_certificate_that_nobody_trusts(
         self, connection: Callable[..., str], own_certificate: Path
@@ -340,12 +475,14 @@ class TestTestConnection:
             conn_id = connection(host=server.url.replace("http:", "https:"), extra={"evaluation_mode": True})
             works, said = self._test(conn_id)
         assert not works
-        assert "SSL" in said
+        assert "answers in plain HTTP" in said
+        assert "Check the scheme and the port" in said
+        assert "firewall" not in said
 
     @pytest.mark.parametrize(
         ("fields", "said"),
         [
-            ({"login": "i"}, "no client id or no client secret"),
+            ({"login": "i"}, "no client secret"),
             ({"host": "ftp://x", "login": "i", "password": "s"}, "not an http or https URL"),
             (
                 {"extra": {"evaluation_mode": True, "request_timeout_seconds": "soon"}},

@@ -25,7 +25,7 @@ ORDER = (
     ("api",),
     ("uploads", "records", "compat"),
     ("file_systems",),
-    ("defaults", "fields", "clients", "storage", "ledger", "kills"),
+    ("connection", "defaults", "fields", "clients", "storage", "ledger", "kills"),
     ("sources", "retry_policy"),
     ("hooks",),
     ("triggers", "durable"),

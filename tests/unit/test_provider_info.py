@@ -15,10 +15,9 @@ from airflow.configuration import conf
 from airflow.sdk import Connection
 from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
-from airflow_provider_asposeocr import defaults
+from airflow_provider_asposeocr import connection, defaults
 from airflow_provider_asposeocr.defaults import default_seconds
 from airflow_provider_asposeocr.get_provider_info import CONFIG, CONN_FIELDS, get_provider_info
-from airflow_provider_asposeocr.hooks import aspose_ocr
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ class Asked(dict[str, Any]):
 def _account(extra: dict[str, Any]) -> Account:
     said = json.dumps(extra)
     conn = Connection(conn_id="o", conn_type="aspose_ocr", login="i", password="the-secret", extra=said)
-    return aspose_ocr.account_of(conn)
+    return connection.account_of(conn)
 
 
 def test_it_is_what_airflow_s_schema_asks_for() -> None:
@@ -159,7 +158,7 @@ class TestConnectionType:
 
     def test_nothing_is_read_that_the_form_does_not_offer(self, monkeypatch: pytest.MonkeyPatch) -> None:
         extra = Asked(OTHER_VALUES)
-        monkeypatch.setattr(aspose_ocr, "_extras", lambda _: extra)
+        monkeypatch.setattr(connection, "_extras", lambda _: extra)
         _account({})
         assert extra.names == set(CONN_FIELDS)
 

@@ -20,6 +20,7 @@ HOPELESS = {
     "CredentialsRejectedError",
     "DestinationError",
     "InputError",
+    "InvalidConnectionError",
     "QuotaExceededError",
     "RequestError",
     "RequestRejectedError",

@@ -2,17 +2,26 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from airflow_provider_asposeocr.api import errors
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, from_dict
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, Place, from_dict, shown_at
 from airflow_provider_asposeocr.api.untrusted import shown, shown_all
 
 CLASSES = sorted(errors._subclasses(AsposeOcrError).values(), key=lambda cls: cls.__name__)
 
-_BRANCH = re.compile(r"^((?:│   |    )*)(?:├── |└── )?(\w+Error)\b *(.*)$", re.MULTILINE)
+PLACES: tuple[Place, ...] = get_args(Place)
+#: Words that make no sense to a reader there: only a task can be cleared, and only after a submit is anything billed.
+MEANINGLESS_AT: dict[Place, tuple[str, ...]] = {
+    "form": ("clear", "DAG", "retry", "nothing was billed", "on_unknown_submit", "pool"),
+    "parse": ("clear", "retry", "nothing was billed", "this task"),
+    "hook": ("clear", "on_unknown_submit", "pool", "operator", "this task"),
+    "task": ("this form", "test again"),
+}
+#: Clearing the task that submitted it would be billed, and the result can still be fetched.
+NOTHING_TO_CLEAR = (errors.UnknownStatusError,)
 
 
 def _documented() -> dict[str, tuple[str | None, str]]:
@@ -48,6 +57,8 @@ def test_which_classes_are_retried() -> None:
         "SourceUnreadableError",
         "CredentialsLockedError",
         "CloudUnreachableError",
+        "ProxyUnreachableError",
+        "SchemeMismatchError",
         "CloudUnavailableError",
         "RateLimitedError",
         "UnexpectedResponseError",
@@ -74,8 +85,27 @@ class TestEachClass:
             "yes": "accepted and billed",
         }.get(error.billed, "Nothing more was billed.") in said
         assert ("A retry may help." if cls.retryable else "A retry does not help.") in said
-        assert said.endswith(cls.remedy)
-        assert cls.remedy.endswith(".")
+        assert said.endswith(error.remedy)
+
+    @pytest.mark.parametrize("place", PLACES)
+    def test_what_to_do_fits_the_place_where_it_is_read(
+        self, cls: type[AsposeOcrError], place: Place
+    ) -> None:
+        error = cls("This happened.")
+        with pytest.raises(cls), shown_at(place):
+            raise error
+        said = str(error)
+        assert said.startswith("This happened. ")
+        assert said.endswith(f" {error.remedy}")
+        assert error.remedy.endswith(".")
+        for word in MEANINGLESS_AT[place]:
+            assert not re.search(rf"\b{word}\b", said, re.IGNORECASE), f"{place}: {said}"
+
+    def test_a_task_that_airflow_does_not_retry_is_to_be_cleared(self, cls: type[AsposeOcrError]) -> None:
+        """What the user corrects takes effect only if the task runs once more."""
+        if cls.retryable or cls in NOTHING_TO_CLEAR or cls.__subclasses__():
+            return
+        assert re.search(r"\bclear\b", cls("Gone.").remedies.at("task"), re.IGNORECASE)
 
     @pytest.mark.parametrize("billed", [None, "no", "maybe", "yes", "already"])
     def test_it_survives_the_way_through_an_event(self, cls: type[AsposeOcrError], billed: Any) -> None:

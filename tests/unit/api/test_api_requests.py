@@ -66,7 +66,7 @@ REQUESTS: dict[Kind, Request] = {
 KINDS: list[Kind] = list(REQUESTS)
 REFUSED = Failure(sent=False, detail="refused")
 LOST = Failure(sent=True, detail="lost")
-UNTRUSTED = Failure(sent=False, detail="self-signed", certificate=True)
+UNTRUSTED = Failure(sent=False, detail="self-signed", cause="certificate")
 
 
 def step_after(
@@ -132,6 +132,8 @@ class TestWhatIsSent:
 def expected(kind: Kind, status: int, renewed: bool) -> tuple[type[Any], type[errors.AsposeOcrError] | None]:
     if 200 <= status < 300:
         return Accept, None
+    if status == 407:
+        return Again, errors.ProxyUnreachableError
     if kind == "token":
         return _expected_of_token(status)
     if status in (401, 403):
@@ -156,7 +158,7 @@ def _expected_of_token(status: int) -> tuple[type[Any], type[errors.AsposeOcrErr
         return GiveUp, errors.CredentialsLockedError
     if status >= 500 or status == 408:
         return Again, errors.CloudUnavailableError
-    return GiveUp, errors.RequestRejectedError
+    return GiveUp, errors.UnexpectedResponseError
 
 
 class TestEveryStatus:

@@ -282,7 +282,7 @@ class TestAccount:
 
     @pytest.mark.parametrize("pair", [(None, None), ("i", None), (None, "s"), ("", "s"), ("i", "")])
     def test_an_account_needs_both_or_evaluation_mode(self, pair: tuple[str | None, str | None]) -> None:
-        with pytest.raises(InputError, match="no client id or no client secret"):
+        with pytest.raises(InputError, match="no client (id|secret)"):
             Account(*pair)
         Account(*pair, trial=True)
 

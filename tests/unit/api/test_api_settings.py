@@ -78,6 +78,10 @@ def test_every_language_is_accepted(language: str) -> None:
         ({"language": "Kazakh"}, "'Kazah'"),
         ({"language": "Belarussian"}, "'Belorussian'"),
         ({"language": "HWT_eng"}, "'HWT_ENG'"),
+        ({"language": "eng"}, "'English'"),
+        ({"language": "zh-CN"}, "'Chinese'"),
+        ({"language": "Deutsch"}, "'German'"),
+        ({"language": "nl"}, "'Netherlands' or 'Dutch'"),
         ({"resultType": "text"}, "'Text'"),
         ({"resultType": "json"}, "'JSON'"),
         ({"resultType": "TextPdf"}, "'TextAndPdf'"),
@@ -90,6 +94,40 @@ def test_every_language_is_accepted(language: str) -> None:
 )
 def test_a_near_miss_is_met_with_what_was_meant(settings: dict[str, Any], hint: str) -> None:
     assert f"Did you mean {hint}?" in _refused(IMAGE, settings)
+
+
+def test_all_that_is_wrong_is_named_at_once() -> None:
+    message = _refused(
+        IMAGE,
+        {
+            "language": "eng",
+            "dsrMode": "Region",
+            "Rotate": "much",
+            "langauge": "x",
+            "zzz": 1,
+            "resultType": "Wav",
+        },
+    )
+    for said in (
+        "'English'",
+        "'Regions'",
+        "Setting Rotate",
+        "'langauge'",
+        "'language'",
+        "'zzz'",
+        "resultType 'Wav'",
+    ):
+        assert said in message
+    assert message.count("These settings do") == 1
+
+
+def test_a_blank_that_is_all_that_is_wrong_is_named() -> None:
+    message = _refused(IMAGE, {"language": "English "})
+    assert "'English ' is not known to the cloud. Did you mean 'English'?" in message
+
+
+def test_a_language_that_is_near_to_nothing_is_met_with_what_languages_look_like() -> None:
+    assert "Languages are English names, for example 'German'." in _refused(IMAGE, {"language": "ga"})
 
 
 def test_a_word_that_is_near_to_nothing_is_met_with_all_of_a_short_list() -> None:
