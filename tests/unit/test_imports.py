@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.metadata
 import json
 import re
 import subprocess
@@ -32,6 +33,7 @@ ORDER = (
     ("waiting",),
     ("starting",),
     ("operators", "sensors"),
+    ("testing",),
 )
 #: The other side of the wire shares these with the client, and nothing else.
 SHARED = {
@@ -97,6 +99,8 @@ def test_arrows_point_down_only(module: str) -> None:
         if imported.split(".")[0] != NAME:
             continue
         room = "__init__" if imported == f"{NAME}.__version__" else _room(imported)
+        if room == "emulator" and own == "testing":  # It brings the two sides of the wire together.
+            continue
         assert room != "emulator", f"{module} imports {imported}"
         assert room == own or _rank(room) < _rank(own), f"{module} imports {imported}"
 
@@ -191,18 +195,22 @@ def test_the_client_loads_no_airflow() -> None:
     assert "airflow" not in {module.split(".")[0] for module in loaded}
 
 
-def test_the_pytest_plugin_loads_no_server() -> None:
-    loaded = {
-        module.split(".")[0] for module in _loaded_by(f"import pytest; import {NAME}.emulator.pytest_plugin")
-    }
-    assert not loaded & {"uvicorn", "fastapi", "airflow", "pydantic", "requests"}
+PYTEST_PLUGINS = sorted(
+    entry.value for entry in importlib.metadata.entry_points(group="pytest11") if entry.value.startswith(NAME)
+)
 
 
-def test_the_pytest_plugin_loads_nothing_of_the_package_but_itself() -> None:
+def test_the_pytest_plugins_are_installed() -> None:
+    assert PYTEST_PLUGINS == [f"{NAME}.emulator.pytest_plugin", f"{NAME}.testing.pytest_plugin"]
+
+
+@pytest.mark.parametrize("plugin", PYTEST_PLUGINS)
+def test_a_pytest_plugin_loads_nothing_but_itself(plugin: str) -> None:
     """Pytest loads it in every run of everyone who has the package installed."""
-    plugin = f"{NAME}.emulator.pytest_plugin"
-    loaded = {module for module in _loaded_by(f"import {plugin}") if _is_ours(module)}
-    assert loaded == {NAME, f"{NAME}.emulator", plugin}
+    loaded = _loaded_by(f"import pytest; import {plugin}")
+    assert {module for module in loaded if _is_ours(module)} == {NAME, plugin.rpartition(".")[0], plugin}
+    tops = {module.split(".")[0] for module in loaded}
+    assert not tops & {"uvicorn", "fastapi", "airflow", "pydantic", "requests", "sqlalchemy"}
 
 
 def test_the_emulator_runs_without_pytest() -> None:
