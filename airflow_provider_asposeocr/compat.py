@@ -7,6 +7,8 @@ version.
 
 from __future__ import annotations
 
+import sys
+
 try:
     from airflow.sdk.exceptions import (
         AirflowFailException,
@@ -30,4 +32,15 @@ __all__ = [
     "AirflowSensorTimeout",
     "TaskDeferralError",
     "TaskDeferralTimeout",
+    "runs_in_shared_process",
 ]
+
+
+def runs_in_shared_process() -> bool:
+    """
+    Tell whether other tasks run in this process too, one after the other, as in ``dag.test()``.
+
+    Imports nothing and asks nothing, because a signal handler calls it.
+    """
+    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    return type(getattr(runner, "SUPERVISOR_COMMS", None)).__name__ == "InProcessSupervisorComms"

@@ -31,13 +31,18 @@ from airflow_provider_asposeocr.api.errors import (
     from_dict,
 )
 from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, failed_error, has_ended
-from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
+from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_task_ref
 from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.api.untrusted import shown
-from airflow_provider_asposeocr.compat import AirflowFailException
+from airflow_provider_asposeocr.compat import AirflowFailException, runs_in_shared_process
 from airflow_provider_asposeocr.defaults import default_seconds
 from airflow_provider_asposeocr.fields import check_choice, check_seconds, rendered
-from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, cancel_if_running, poll_once
+from airflow_provider_asposeocr.hooks.aspose_ocr import (
+    AsposeOcrHook,
+    cancel_if_running,
+    failure_of,
+    poll_once,
+)
 from airflow_provider_asposeocr.kills import own_state, verdict, verdict_of_origin
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
 from airflow_provider_asposeocr.triggers.deadlines import BACKSTOP_SECONDS, deadline_of
@@ -63,6 +68,8 @@ LOCAL_EXECUTOR_DELAY_SECONDS = 8.0
 KILL_SECONDS = 3.0
 #: Of those, for a last look whether the task is done.
 LAST_LOOK_SECONDS = 1.0
+#: Name of the threads of a kill, and the beginning of the names of theirs.
+THREAD_PREFIX = "aspose-ocr-kill"
 #: A wait notices a kill after at most this time.
 SLICE_SECONDS = 0.5
 #: Begins with the index: with native rendering a bare name like "2024" would become a number, which Airflow refuses.
@@ -141,6 +148,8 @@ class WaitsForTask(_Operator):
     _ti: Any = None
     _killed = False
     _after_kill: Thread | None = None
+    #: Whether the process has gone on to other tasks, so that the thread of a kill may do nothing any more.
+    _kill_is_over = False
 
     def _check_waiting(self) -> None:
         check_seconds(
@@ -241,6 +250,8 @@ class WaitsForTask(_Operator):
         status = self._last_look(ref) if broken or isinstance(error, TaskTimeoutError) else None
         if status is TaskStatus.COMPLETED:
             error = None
+        elif status is TaskStatus.ERROR:
+            error = failed_error(ref, TaskState(taskStatus=TaskStatus.ERROR))
         if isinstance(error, TaskTimeoutError):
             # The trigger has cancelled it already, unless the wait was inline or the cloud did not answer.
             ended = status is not None and has_ended(ref, status, time.time())
@@ -258,21 +269,9 @@ class WaitsForTask(_Operator):
         if error is None:
             self.log.info("%s %s is completed", ref.operation, ref.id)
             return
-        if isinstance(error, TaskFailedError):
-            error = self._with_reasons(ref, error)
+        if isinstance(error, TaskFailedError) and self._client is not None:
+            error = failure_of(self._client, ref, error)
         self._fail(error, ref)
-
-    def _with_reasons(self, ref: TaskRef, error: AsposeOcrError) -> AsposeOcrError:
-        """The cloud documents its messages for the operation's own path, not for the status."""
-        if self._client is None:
-            return error
-        try:
-            state = self._client.fetch(ref.operation, ref.id, _NoResults)
-        except AsposeOcrError:
-            return error
-        if not (state.messages or state.warnings):
-            return error
-        return failed_error(ref, state)
 
     def _owns(self, ref: TaskRef) -> bool:
         """Whether this Airflow task submitted the cloud task, so that its own retry submits it again."""
@@ -327,17 +326,22 @@ class WaitsForTask(_Operator):
     def _is_completed_in_time(self, ref: TaskRef) -> bool:
         """Look once more, but let no slow cloud delay the cancel."""
         seen: list[TaskStatus | None] = []
-        look = Thread(target=lambda: seen.append(self._last_look(ref)), daemon=True)
+        look = Thread(
+            target=lambda: seen.append(self._last_look(ref)), daemon=True, name=f"{THREAD_PREFIX}-look"
+        )
         look.start()
         look.join(LAST_LOOK_SECONDS)
         return seen == [TaskStatus.COMPLETED]
 
-    def _cancel(self, reason: str, retry: RequestRetry | None = None) -> bool:
+    def _cancel(self, reason: str, retry: RequestRetry | None = None, only: TaskRef | None = None) -> bool:
         """
         Cancel the cloud task that this one waits for, if there is one; never raises an error of the cloud.
 
+        :param only: Cancel nothing if it waits for another cloud task meanwhile.
         :return: Whether it is cancelled.
         """
+        if only is not None and self._running != only:
+            return False
         ref, self._running = self._running, None
         if ref is None or self._client is None:
             return False
@@ -357,24 +361,30 @@ class WaitsForTask(_Operator):
         thread asks Airflow, which the handler itself may not do: the code that the signal interrupted may hold the
         locks for that. For the same reason, and because the cloud may not answer, cancelling is a thread with little
         time, too.
+
+        In ``dag.test()`` other tasks run in this process afterwards, with the same connection to Airflow, whose answers
+        the thread could take away from them. There it is waited for in any case, and does nothing after that.
         """
-        work, ref = None, self._running
+        work, ref, shared = None, self._running, runs_in_shared_process()
         if self.cancel_on_kill != "never" and ref is not None:
             sure = self.cancel_on_kill == "always" or (self._owns(ref) and not self._comes_back(ref))
-            work = Thread(target=self._end_after_kill, args=(ref, sure), daemon=True)
+            work = Thread(target=self._end_after_kill, args=(ref, sure), daemon=True, name=THREAD_PREFIX)
             work.start()
         self._after_kill = work
         self._killed = True
-        if work is not None and sure:
+        if work is not None and (sure or shared):
             work.join(KILL_SECONDS)
+            self._kill_is_over = shared
 
     def _end_after_kill(self, ref: TaskRef, sure: bool) -> None:
         if not sure and not self._is_to_be_cancelled(ref):
             self.log.warning("%s %s goes on without this process.", ref.operation, ref.id)
         elif self._is_completed_in_time(ref):
             self.log.info("%s %s is completed and stays.", ref.operation, ref.id)
+        elif self._kill_is_over:
+            self.log.warning("%s %s goes on: it was not cancelled in time.", ref.operation, ref.id)
         else:
-            self._cancel("the task was killed", ONCE)
+            self._cancel("the task was killed", ONCE, only=ref)
 
     def _is_to_be_cancelled(self, ref: TaskRef) -> bool:
         comes_back = self._comes_back(ref)
@@ -422,10 +432,3 @@ class WaitsForTask(_Operator):
     def _lost(self, context: Context) -> TaskRef | None:
         """Return the cloud task, of which Airflow passes nothing in that case."""
         return parse_task_ref(rendered(self.task))
-
-
-class _NoResults:
-    """Drops results."""
-
-    def begin(self) -> Any:
-        return len

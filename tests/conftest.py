@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,20 @@ def own_temporary_folder(
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def no_thread_outlives_its_test() -> Iterator[None]:
+    """
+    Wait for the threads that a kill has started, so that their requests do not reach the next test's emulator.
+
+    In a worker the process ends a few seconds after a kill, and its threads with it.
+    """
+    yield
+    for thread in threading.enumerate():
+        if thread.name.startswith("aspose-ocr-kill"):
+            thread.join(60)
+            assert not thread.is_alive(), f"{thread.name} still runs"
 
 
 @pytest.fixture(autouse=True)

@@ -25,11 +25,12 @@ from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
     InvalidConnectionError,
     SourceUnreadableError,
+    TaskFailedError,
     TaskTimeoutError,
     shown_at,
 )
 from airflow_provider_asposeocr.api.leftovers import work_folder
-from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, has_ended
+from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, failed_error, has_ended
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_task_ref
 from airflow_provider_asposeocr.api.results import fetched
 from airflow_provider_asposeocr.api.retrying import ONCE
@@ -213,10 +214,15 @@ class AsposeOcrHook(BaseHook):
         Read the status of a cloud task.
 
         :param task: The task reference.
-        :return: The state, see its ``status``, ``messages`` and ``warnings``.
+        :return: The state, see its ``status``, ``messages`` and ``warnings``. Of a task that has failed it has the
+            cloud's reasons.
         """
         ref = parse_task_ref(task)
-        return self.client_of(ref.conn_id).status(ref.operation, ref.id)
+        client = self.client_of(ref.conn_id)
+        state = client.status(ref.operation, ref.id)
+        if state.taskStatus == TaskStatus.ERROR:
+            return state_with_reasons(client, ref) or state
+        return state
 
     def wait(
         self,
@@ -254,13 +260,24 @@ class AsposeOcrHook(BaseHook):
             if isinstance(following, Finished):
                 break
             step = following
-        if isinstance(following.error, TaskTimeoutError) and self._is_done_after_all(client, ref):
-            return
-        if following.error is not None:
-            raise following.error
+        error = following.error
+        if isinstance(error, TaskTimeoutError):
+            status = self._end_at_deadline(client, ref)
+            if status is TaskStatus.COMPLETED:
+                return
+            if status is TaskStatus.ERROR:
+                error = failed_error(ref, TaskState(taskStatus=TaskStatus.ERROR))
+        if isinstance(error, TaskFailedError):
+            error = failure_of(client, ref, error)
+        if error is not None:
+            raise error
 
-    def _is_done_after_all(self, client: CloudClient, ref: TaskRef) -> bool:
-        """Cancel at the deadline, unless the task is completed: the poll that noticed the time may have failed."""
+    def _end_at_deadline(self, client: CloudClient, ref: TaskRef) -> TaskStatus | None:
+        """
+        Ask for the status once more, because the poll that noticed the time may have failed, and cancel what still runs.
+
+        :return: The status; ``None`` where the cloud does not answer.
+        """
         try:
             status = client.status(ref.operation, ref.id, ONCE).status
         except AsposeOcrError:
@@ -270,7 +287,7 @@ class AsposeOcrHook(BaseHook):
                 client.cancel(ref.operation, ref.id)
         except AsposeOcrError as error:
             self.log.warning("Could not cancel %s %s: %s", ref.operation, ref.id, error.message)
-        return status is TaskStatus.COMPLETED
+        return status
 
     def fetch(self, task: Any) -> list[FetchedResult]:
         """
@@ -361,6 +378,40 @@ def cancel_if_running(client: CloudClient, ref: TaskRef) -> bool:
         return False
     client.cancel(ref.operation, ref.id)
     return True
+
+
+class _NoResults:
+    """Receives the results of an answer and keeps nothing of them."""
+
+    def begin(self) -> Any:
+        return len
+
+
+def state_with_reasons(client: CloudClient, ref: TaskRef) -> TaskState | None:
+    """
+    Read why a task failed: the cloud documents its messages for the operation's own path, not for the status.
+
+    :param client: Client of its account.
+    :param ref: The task, which has failed.
+    :return: Its state; ``None`` where the cloud does not answer, or gives no reason there either.
+    """
+    try:
+        state = client.fetch(ref.operation, ref.id, _NoResults)
+    except AsposeOcrError:
+        return None
+    return state if state.messages or state.warnings else None
+
+
+def failure_of(client: CloudClient, ref: TaskRef, error: TaskFailedError) -> TaskFailedError:
+    """
+    Say why a task failed. Every way of waiting ends with it.
+
+    :param client: Client of its account.
+    :param ref: The task, which has failed.
+    :param error: What the status says; it stays where the cloud gives no reason.
+    """
+    state = state_with_reasons(client, ref)
+    return error if state is None else failed_error(ref, state)
 
 
 def poll_once(client: CloudClient, ref: TaskRef, poller: Poller) -> Any:

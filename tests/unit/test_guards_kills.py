@@ -7,10 +7,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.supervisor import InProcessSupervisorComms
 from airflow_tasks import context_for, deferral, execute, resume
 from test_durable import STUCK, Instance, instance
 from test_operators import REF, STATUS, cloud, deletes, fetch, page, recognize
 
+from airflow_provider_asposeocr import waiting as waiting_module
 from airflow_provider_asposeocr.api import results
 from airflow_provider_asposeocr.api.errors import WaitError
 from airflow_provider_asposeocr.api.responses import TaskRef
@@ -119,6 +122,73 @@ def test_the_handler_does_not_wait_for_airflow_s_answer(cloud: EmulatorControl, 
         assert not deletes(cloud)
     operator._after_kill.join(10)
     assert len(deletes(cloud)) == 1
+
+
+class TestInOneProcessWithOtherTasks:
+    """`dag.test()` runs task after task in one process, over one connection to Airflow."""
+
+    @pytest.fixture(autouse=True)
+    def shared_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        comms = InProcessSupervisorComms(supervisor=None)  # type: ignore[arg-type]  # asked nothing
+        monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", comms, raising=False)
+
+    @staticmethod
+    def submitted(instance: Instance, answer: threading.Event) -> Any:
+        """An operator with a cloud task that runs, which Airflow will call dead once it answers."""
+        instance.try_number += 1
+        operator = instance.operator(wait_for_completion=False)
+        context = instance.context(operator)
+        execute(operator, context)
+        ti = context["ti"]
+        ti.state, ask = "failed", ti.get_task_states
+
+        def slow(**question: Any) -> Any:
+            assert answer.wait(60)
+            return ask(**question)
+
+        ti.get_task_states = slow
+        return operator
+
+    def test_the_thread_is_over_when_the_next_task_begins(
+        self, cloud: EmulatorControl, instance: Instance
+    ) -> None:
+        cloud.add_faults(STUCK)
+        answer = threading.Event()
+        operator = self.submitted(instance, answer)
+        timer = threading.Timer(0.5, answer.set)
+        timer.start()
+        operator.on_kill()
+        assert not operator._after_kill.is_alive()
+        assert len(deletes(cloud)) == 1
+        timer.join()
+
+    def test_a_thread_that_is_late_does_nothing_any_more(
+        self, cloud: EmulatorControl, instance: Instance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(waiting_module, "KILL_SECONDS", 0.1)
+        cloud.add_faults(STUCK)
+        answer = threading.Event()
+        operator = self.submitted(instance, answer)
+        operator.on_kill()
+        answer.set()
+        operator._after_kill.join(60)
+        assert not deletes(cloud)
+        assert instance.run()["id"] == cloud.tasks()[0]["id"]
+
+
+def test_a_thread_cancels_only_what_was_waited_for_when_the_signal_came(
+    cloud: EmulatorControl, instance: Instance
+) -> None:
+    cloud.add_faults({**STUCK, "count": 2})
+    answer = threading.Event()
+    operator = TestInOneProcessWithOtherTasks.submitted(instance, answer)
+    operator.on_kill()
+    operator._running = TaskRef.model_validate(
+        execute(recognize(instance._source, wait_for_completion=False))
+    )
+    answer.set()
+    operator._after_kill.join(60)
+    assert not deletes(cloud)
 
 
 def test_who_was_killed_before_the_first_poll_does_not_defer(

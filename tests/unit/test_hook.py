@@ -6,7 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from airflow.sdk import Connection
@@ -597,6 +597,45 @@ class TestFromATask:
         with pytest.raises(TaskFailedError) as caught:
             hook.wait(task, poll_interval_seconds=0.01)
         assert caught.value.task_id == task["id"]
+
+    FAILED: ClassVar[dict[str, Any]] = {"kind": "task_error", "messages": ["The page is upside down"]}
+
+    def test_wait_shows_the_cloud_s_reasons_as_operators_do(
+        self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str
+    ) -> None:
+        """The status has none; the cloud documents them for the operation's own path."""
+        aspose_ocr_emulator.control.add_faults(self.FAILED)
+        task = hook.submit("RecognizeImage", source)
+        with pytest.raises(TaskFailedError, match="The page is upside down") as caught:
+            hook.wait(task, poll_interval_seconds=0.01)
+        assert caught.value.task_id == task["id"]
+        assert hook.status(task).messages == ["The page is upside down"]
+
+    def test_a_task_that_has_failed_by_its_deadline_has_failed_and_not_timed_out(
+        self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str
+    ) -> None:
+        control = aspose_ocr_emulator.control
+        control.add_faults(self.FAILED)
+        task = hook.submit("RecognizeImage", source)
+        with pytest.raises(TaskFailedError):
+            hook.wait(task, poll_interval_seconds=0.01)
+        control.add_faults({"kind": "status", "status": 503, "path": "*/GetTaskStatus", "count": 1})
+        with pytest.raises(TaskFailedError, match="The page is upside down"):
+            hook.wait(task, poll_interval_seconds=0.01, timeout_seconds=0.0)
+        assert self._deletes(aspose_ocr_emulator) == []
+
+    def test_a_reason_that_cannot_be_read_hides_no_failure(
+        self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str
+    ) -> None:
+        control = aspose_ocr_emulator.control
+        control.add_faults(self.FAILED)
+        task = hook.submit("RecognizeImage", source)
+        control.add_faults(
+            {"kind": "status", "status": 400, "method": "GET", "path": "RecognizeImage", "count": 2}
+        )
+        with pytest.raises(TaskFailedError, match="failed in the cloud"):
+            hook.wait(task, poll_interval_seconds=0.01)
+        assert hook.status(task).status.value == "Error"
 
     def test_wait_cancels_at_its_deadline(
         self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str

@@ -382,6 +382,18 @@ class TestWait:
         operator.on_kill()
         assert not deletes(cloud)
 
+    def test_a_task_that_has_failed_by_its_deadline_has_failed_and_not_timed_out(
+        self, cloud: EmulatorControl, page: str
+    ) -> None:
+        cloud.add_faults({"kind": "task_error", "messages": ["The page is upside down"]})
+        ref = execute(recognize(page, wait_for_completion=False))
+        with pytest.raises(errors.TaskFailedError):
+            AsposeOcrHook("ocr").wait(ref, poll_interval_seconds=0.02)
+        late = {"error": "TaskTimeoutError", "message": "Late.", "operation": "RecognizeImage"}
+        with pytest.raises(errors.TaskFailedError, match="upside down"):
+            resume(recognize(page), {"status": "failed", "task": ref, "error": late})
+        assert not deletes(cloud)
+
     def test_a_consumer_fails_for_good_and_names_who_to_clear(
         self, cloud: EmulatorControl, page: str, tmp_path: Path
     ) -> None:
@@ -529,11 +541,12 @@ class TestKill:
         cloud.add_faults({"kind": "task_stuck"})
         operator = recognize(page, wait_for_completion=False)
         execute(operator)
-        cloud.add_faults({"kind": "delay", "delay_seconds": 5, "method": slow})
+        cloud.add_faults({"kind": "hold", "method": slow})
         began = time.monotonic()
         operator.on_kill()
         assert time.monotonic() - began < 4
         cloud.wait_for_request("DELETE", answered=False)
+        cloud.release()
 
     def test_it_does_not_wait_for_a_lock_of_the_code_that_it_interrupted(
         self, cloud: EmulatorControl, page: str
