@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def _parser() -> argparse.ArgumentParser:
     """Make the parser; all flags but those about the address come from the fields of :class:`Options`."""
     parser = argparse.ArgumentParser(
-        prog="python -m airflow_provider_asposeocr.emulator",
+        prog="aspose-ocr-emulator",
         description="Aspose.OCR Cloud v5 on your own machine.",
         allow_abbrev=False,
     )
@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     try:
         options = _options(arguments)
-        worker = make_worker(options)
+        emulation = Emulation(options, make_worker(options))
     except ValidationError as error:
         parser.error(
             "; ".join(
@@ -112,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
-    return _serve(options, Emulation(options, worker), host, port)
+    return _serve(options, emulation, host, port)
 
 
 def _serve(options: Options, emulation: Emulation, host: str, port: int) -> int:

@@ -1,7 +1,7 @@
 """
-The emulator as one ASGI application: the cloud's paths, and the control API beside them.
+The emulator as one ASGI application: the cloud's paths, and beside them the control API and what it says of itself.
 
-Invariant: the work queue runs as long as the application does, and its files are gone when it ends.
+Invariant: the work queue runs as long as the application does, and files that are not to be kept are gone when it ends.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
+from airflow_provider_asposeocr import __version__
+from airflow_provider_asposeocr.emulator.about import OPENAPI_PATH, TITLE, about_router
 from airflow_provider_asposeocr.emulator.cloud import Cloud
-from airflow_provider_asposeocr.emulator.control_api import control_router
+from airflow_provider_asposeocr.emulator.control_api import DESCRIPTION, control_router
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,7 +26,7 @@ def create_app(emulation: Emulation) -> FastAPI:
     """
     Make the application.
 
-    :param emulation: The state it acts on; its files are removed when the application ends.
+    :param emulation: The state it acts on; files that are not to be kept are removed when the application ends.
     """
 
     @asynccontextmanager
@@ -37,8 +39,16 @@ def create_app(emulation: Emulation) -> FastAPI:
             emulation.close()
 
     app = FastAPI(
-        title="Aspose.OCR Cloud emulator", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None
+        title=TITLE,
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        openapi_url=OPENAPI_PATH,
+        # FastAPI's own pages load their scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
     )
+    app.include_router(about_router(emulation, app.openapi))
     app.include_router(control_router(emulation))
     app.mount("/", Cloud(emulation))
     return app

@@ -19,6 +19,7 @@ from airflow_provider_asposeocr.emulator.durations import parse_duration
 from airflow_provider_asposeocr.emulator.faults import FaultBook
 from airflow_provider_asposeocr.emulator.holds import Holds
 from airflow_provider_asposeocr.emulator.journal import Billing, Journal
+from airflow_provider_asposeocr.emulator.keep import Counters, KeptFolder
 from airflow_provider_asposeocr.emulator.lockout import LockOut
 from airflow_provider_asposeocr.emulator.tasks import Task, TaskStore
 from airflow_provider_asposeocr.emulator.trial import mask_hocr, mask_text
@@ -31,12 +32,19 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.options import Options
 
 
+def _temporary_folder(parent: Path | None) -> Path:
+    if parent is not None:
+        parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="aspose-ocr-emulator-", dir=parent))
+
+
 class Emulation:
     """
     The state of one emulator.
 
     :param options: What was chosen.
     :param worker: Does the jobs.
+    :raises RuntimeError: if the folder of ``keep`` cannot be used.
     """
 
     def __init__(self, options: Options, worker: Worker) -> None:
@@ -49,13 +57,34 @@ class Emulation:
         self.journal = Journal()
         self.holds = Holds(self.journal)
         self.billing = Billing()
-        if options.data_dir is not None:
-            options.data_dir.mkdir(parents=True, exist_ok=True)
-        self.folder = Path(tempfile.mkdtemp(prefix="aspose-ocr-emulator-", dir=options.data_dir))
-        self.tasks = TaskStore(self.folder, options.retention_seconds, self.clock)
+        self._kept = KeptFolder(options.keep) if options.keep is not None else None
+        self._folder = self._kept.tasks if self._kept else _temporary_folder(options.data_dir)
+        self.tasks = TaskStore(self._folder, options.retention_seconds, self.clock, self._kept)
         self.queue = WorkQueue(self.perform, options.workers, self.tasks, self.clock)
         self._duration = parse_duration(options.task_seconds)
         self._generator = self._seeded()
+        if self._kept:
+            try:
+                self._restore(self._kept)
+            except BaseException:
+                self._kept.close()
+                raise
+
+    def _restore(self, kept: KeptFolder) -> None:
+        """Go on where the emulator before ended; what it had not done yet is done now."""
+        counters = kept.counters()
+        self.billing.restore(counters.billing)
+        self.clock.advance(counters.advanced_seconds)
+        for task in kept.load_tasks():
+            self.tasks.add(task)
+            if task.worked_at is None:
+                self.queue.put(task)
+        self.tasks.sweep()
+
+    def save_counters(self) -> None:
+        """Keep the billing counter and the clock over a restart, if that was asked for."""
+        if self._kept:
+            self._kept.save_counters(Counters(self.billing.as_json(), self.clock.advanced_seconds))
 
     def reset(self) -> None:
         """Forget tasks, journal, billing, faults, tokens and lock-outs, let go what is held, return to real time."""
@@ -66,11 +95,15 @@ class Emulation:
         self.billing.clear()
         self.clock.reset()
         self.journal.clear()
+        self.save_counters()
         self._generator = self._seeded()
 
     def close(self) -> None:
-        """Remove all files."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove all files that are not to be kept."""
+        if self._kept:
+            self._kept.close()
+        else:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def task_duration_seconds(self) -> float:
         """Draw the duration of the next task."""

@@ -127,6 +127,7 @@ class Endpoints:
         emulation.tasks.sweep()
         emulation.tasks.add(task)
         emulation.billing.count(task.operation)
+        emulation.save_counters()
         exchange.entry.task_id = task.id
         for rule in exchange.hits("fate"):
             if isinstance(rule, NotExistFault):

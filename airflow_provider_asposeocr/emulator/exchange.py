@@ -105,4 +105,5 @@ class Exchange:
         self.entry.answer_lost = cut or client_has_gone(self.request.scope)
         if isinstance(response, IdResponse):
             response.task.id_sent = not self.entry.answer_lost
+            self.emulation.tasks.save(response.task)
         return response

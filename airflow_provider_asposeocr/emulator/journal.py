@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 #: Entries kept; a load test must not fill the memory. Numbers go on beyond it.
 MAX_ENTRIES = 100_000
@@ -135,6 +135,10 @@ class Billing:
     def as_json(self) -> dict[str, int]:
         """Return the accepted submits per operation; operations without any are left out."""
         return dict(self._accepted)
+
+    def restore(self, accepted: Mapping[str, int]) -> None:
+        """Start from numbers that were counted before."""
+        self._accepted = Counter(accepted)
 
     def clear(self) -> None:
         """Start again from 0."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 from airflow_provider_asposeocr.emulator.durations import parse_duration
@@ -79,6 +79,11 @@ class Options(BaseModel):
         description="folder for inputs and results; a new folder is made inside it and removed at the end"
         " (default: the system's folder for temporary files)",
     )
+    keep: Path | None = Field(
+        None,
+        description="folder in which tasks, results, the billing counter and the clock outlive the emulator; tokens, the"
+        " journal and fault rules do not (default: nothing is kept)",
+    )
 
     max_body_bytes: int = _undocumented(
         64 * 1024 * 1024,
@@ -127,6 +132,13 @@ class Options(BaseModel):
     def _check_task_seconds(cls, value: Any) -> str:
         parse_duration(str(value))
         return str(value)
+
+    @field_validator("keep")
+    @classmethod
+    def _check_keep(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and info.data.get("data_dir") is not None:
+            raise ValueError("takes the place of --data-dir; name only one of them")
+        return value
 
     def secrets(self) -> dict[str, str]:
         """Return all accounts: client id to client secret, the first account first."""

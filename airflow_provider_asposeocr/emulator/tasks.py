@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.emulator.clock import Clock
     from airflow_provider_asposeocr.emulator.jobs import JobOutcome
+    from airflow_provider_asposeocr.emulator.keep import KeptFolder
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,13 @@ class TaskStore:
     :param folder: Folder for the tasks' folders.
     :param retention_seconds: How long a task exists, counted from the submit.
     :param clock: The emulator's time.
+    :param kept: Where tasks outlive the emulator; by default they do not.
     """
 
-    def __init__(self, folder: Path, retention_seconds: float, clock: Clock) -> None:
+    def __init__(
+        self, folder: Path, retention_seconds: float, clock: Clock, kept: KeptFolder | None = None
+    ) -> None:
+        self._kept = kept
         self._folder = folder
         self._retention_seconds = retention_seconds
         self._clock = clock
@@ -153,6 +158,11 @@ class TaskStore:
         """Keep a task; call in the order of ``submitted_at``."""
         self._tasks[task.id] = task
 
+    def save(self, task: Task) -> None:
+        """Keep a task as it is now over a restart, if that was asked for."""
+        if self._kept and not task.deleted:
+            self._kept.save_task(task)
+
     def find(self, task_id: str) -> Task | None:
         """Return the task if it exists at this instant."""
         task = self._tasks.get(task_id)
@@ -167,6 +177,8 @@ class TaskStore:
     def delete(self, task: Task) -> None:
         """Remove a task's files and let it read as NotExist; its record stays for the control API."""
         task.deleted = True
+        if self._kept:
+            self._kept.forget_task(task)
         self.release_files(task)
 
     def sweep(self) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_PAYLOAD = "payload"
+
 
 class WorkQueue:
     """
@@ -71,13 +73,12 @@ class WorkQueue:
     def put(self, task: Task) -> None:
         """Queue a task, or settle it at once if nothing is to be done for it."""
         fate = task.fate.kind if task.fate else None
-        if fate == "stuck":
-            return
         if fate == "error":
             task.started_at = task.worked_at = self._clock.now()
             task.failure = task.fate.messages if task.fate else ()
-            return
-        self._waiting.put_nowait(task)
+        self._tasks.save(task)
+        if fate not in ("stuck", "error"):
+            self._waiting.put_nowait(task)
 
     async def _run(self, pool: ThreadPoolExecutor) -> None:
         while True:
@@ -91,9 +92,12 @@ class WorkQueue:
                 task.worked_at = self._clock.now()
                 if task.deleted:
                     self._tasks.release_files(task)
+            # An emulator that ends in the middle does not come here: it begins a kept task again at its next start.
+            self._tasks.save(task)
+            (task.folder / _PAYLOAD).unlink(missing_ok=True)
 
     async def _do(self, task: Task, pool: ThreadPoolExecutor) -> None:
-        job = Job(task.operation, task.folder / "payload", task.folder / "results", task.settings)
+        job = Job(task.operation, task.folder / _PAYLOAD, task.folder / "results", task.settings)
         try:
             future = pool.submit(self._perform, task, job)
             self._jobs.add(future)
@@ -108,5 +112,3 @@ class WorkQueue:
             task.failure = (
                 f"The emulator's worker failed with {type(error).__name__}; see the emulator's log.",
             )
-        if not task.deleted:
-            job.payload.unlink(missing_ok=True)
