@@ -11,6 +11,8 @@ import json
 import math
 from typing import Any
 
+from airflow_provider_asposeocr.api.untrusted import shown
+
 
 def check_seconds(**numbers: float | None) -> None:
     """
@@ -60,3 +62,20 @@ def rendered(value: Any) -> Any:
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             continue
     return value
+
+
+def native_hint(value: Any) -> str:
+    """
+    Explain how a field that is text by its nature may have become something else.
+
+    :param value: The rendered field.
+    :return: A sentence that begins with a blank, to be added to an error; empty for text, and for what Airflow's
+        native rendering makes of no text.
+    """
+    if not isinstance(value, bool | int | float | complex | list | tuple | dict | set | bytes):
+        return ""
+    return (
+        " With render_template_as_native_obj=True, Airflow turns the text that a template yields into a Python value "
+        f"where it looks like one ('3.10' becomes the number 3.1), so that the text behind {shown(repr(value), 60)} "
+        "is lost. End the template in '| tojson', as in '{{ params.number | tojson }}', which keeps the text."
+    )

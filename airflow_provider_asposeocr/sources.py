@@ -20,6 +20,7 @@ from airflow_provider_asposeocr.api.file_kinds import has_several_pages, sniff, 
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.results import Result, fetched
 from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.documents import qualifier_of, source_uri
 from airflow_provider_asposeocr.file_systems import object_path
 from airflow_provider_asposeocr.storage import pieces
 
@@ -49,12 +50,18 @@ class Document:
     :param size_bytes: Its size.
     :param sha256: Checksum of its content, in hex.
     :param name: Name of the file it came from, without folders; names of results are made from it.
+    :param source_uri: URI of the original document, see :class:`.TaskRef`, like the two below.
+    :param source_qualifier: What tells it from others of an equal URI.
+    :param source_sha256: Checksum of the original document.
     """
 
     path: Path
     size_bytes: int
     sha256: str
     name: str | None
+    source_uri: str | None
+    source_qualifier: str | None
+    source_sha256: str | None
 
 
 def parse_source(value: Any) -> str | TaskRef:
@@ -133,14 +140,16 @@ def spool(
             chosen = _choose(source, operation, upstream.results)
             chosen.path.replace(target)
         size, sha256 = chosen.size_bytes, chosen.sha256
+        original = source.source_uri, source.source_qualifier, source.source_sha256
     else:
         name = PurePosixPath(source).name
         size, sha256 = _download(source, target)
+        original = source_uri(source), qualifier_of(object_path(source), sha256), sha256
     label = _label(source)
     if not size:
         raise SourceError(f"The source {label} is empty.")
     _check_type(target, operation, label)
-    return Document(target, size, sha256, name)
+    return Document(target, size, sha256, name, *original)
 
 
 def _label(source: str | TaskRef) -> str:

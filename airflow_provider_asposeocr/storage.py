@@ -11,10 +11,12 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
+import re
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from airflow.sdk import ObjectStoragePath
@@ -24,7 +26,10 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError, DestinationErr
 from airflow_provider_asposeocr.api.filetypes import LONGEST_STEM_BYTES, safe_stem, suffix_for
 from airflow_provider_asposeocr.api.leftovers import hold, sweep
 from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.atomic_create import CONDITIONAL
+from airflow_provider_asposeocr.fields import native_hint
 from airflow_provider_asposeocr.file_systems import LOCAL, object_path
+from airflow_provider_asposeocr.owners import IF_EXISTS, Claims, IfExists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,8 +38,8 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.responses import TaskRef
     from airflow_provider_asposeocr.api.results import Fetched, Result
 
-IfExists = Literal["overwrite", "fail", "skip"]
-IF_EXISTS: tuple[IfExists, ...] = ("overwrite", "fail", "skip")
+#: Version of the manifest's form.
+MANIFEST_VERSION = 1
 
 #: What a store hands over or takes at once. The libraries' own blocks are of up to 50 MiB, several at a time.
 BLOCK_BYTES = 8 * 1024 * 1024
@@ -42,7 +47,9 @@ _PIECE_BYTES = BLOCK_BYTES // 2
 #: How uploads are told to hold one block only, each where the library has a word for it.
 _ONE_BLOCK = {"chunksize": BLOCK_BYTES, "max_concurrency": 1}
 #: Their upload of a local file is one PUT, or a multipart or block upload that the server commits at its end.
-_COMMITS_UPLOADS = uploads.PROTOCOLS | {"gs", "gcs", "abfs", "abfss", "az", "adl"}
+_COMMITS_UPLOADS = CONDITIONAL
+#: A path without a slash at its end that names a file: below a folder or bucket, with a suffix that has a letter.
+_FILE = re.compile(r"(?:[^/]*://[^/]*)?/(?:.*/)?[^/]+\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,10}", re.DOTALL)
 #: What temporary names beside a result begin with.
 _HIDDEN = ".aspose-ocr-"
 
@@ -79,21 +86,29 @@ def parse_destination(value: Any) -> str:
 
     :param value: The rendered ``destination``.
     :return: The URI as text; with a slash at its end it is a folder.
-    :raises DestinationError: if it is no URI and no absolute path.
+    :raises DestinationError: if it is no URI and no absolute path, or could be meant as a folder or as a file.
     """
-    if isinstance(value, ObjectStoragePath):
+    if isinstance(value, ObjectStoragePath | PurePath):
         value = str(value)
     if not isinstance(value, str) or not value.strip():
-        raise DestinationError(f"A destination is a path or a URI, not {shown(repr(value), 80)}.")
+        raise DestinationError(
+            f"A destination is a path or a URI, not {shown(repr(value), 80)}.{native_hint(value)}"
+        )
     if "://" not in value and not value.startswith("/"):
         raise DestinationError(
             f"The destination {shown(value, 200)!r} is a relative path, and workers have no common folder. "
             "Write an absolute path or a URI."
         )
+    if not value.endswith("/") and not _FILE.fullmatch(value):
+        raise DestinationError(
+            f"The destination {shown(value, 200)!r} may be meant as a folder or as a file. End it with a slash to "
+            "make it a folder, or give the file a suffix. ObjectStoragePath, Path and os.path.join drop a slash at "
+            "the end: add it to their text."
+        )
     return value
 
 
-def check_file_stem(value: str | None) -> None:
+def check_file_stem(value: Any) -> None:
     """
     Check a file stem that the user wrote.
 
@@ -102,6 +117,8 @@ def check_file_stem(value: str | None) -> None:
     """
     if value is None:
         return
+    if not isinstance(value, str):
+        raise DestinationError(f"file_stem is a text, not {shown(repr(value), 80)}.{native_hint(value)}")
     # A NUL or a lone surrogate is no part of any name; a name that starts with a dot is hidden from most listings.
     named = value.strip() and value.isprintable() and not value.startswith(".")
     if not named or "/" in value or "\\" in value:
@@ -165,11 +182,13 @@ def store(
     :param fetched: What it made.
     :param destination: A folder with a slash at its end, or the one file.
     :param file_stem: Name without suffix for files in a folder.
-    :param if_exists: What to do about files that are there already: write over them, fail before anything is
-        written, or leave them and describe them in the manifest.
+    :param if_exists: What to do about files that are there already: ``overwrite`` those that the same source made
+        and fail if another made one; ``overwrite_any``, whatever made them; ``fail`` before anything is written; or
+        ``skip``, leave them and describe them in the manifest.
     :param inline_text_bytes: Largest text result in bytes that goes into the manifest too; 0 = none.
-    :return: The manifest in JSON: ``task`` (the reference), ``response_status_code``, ``messages``, ``warnings``,
-        ``shortfall``, and per result ``type``, ``uri``, ``bytes``, ``sha256``, ``skipped`` and perhaps ``text``.
+    :return: The manifest in JSON: ``schema_version``, ``source`` and ``source_sha256`` of the original document,
+        ``task`` (the reference), ``response_status_code``, ``messages``, ``warnings``, ``shortfall``, and per result
+        ``type``, ``uri``, ``bytes``, ``sha256``, ``skipped`` and perhaps ``text``.
     :raises DestinationError: if the destination cannot take the results as asked.
     :raises StorageError: if writing fails; the cloud still has the result.
     """
@@ -180,19 +199,23 @@ def store(
                 f"if_exists is {shown(if_exists, 60)!r}, not one of {', '.join(IF_EXISTS)}."
             )
         targets = plan(ref, fetched.results, destination, file_stem)
-        present = [target.path for target in targets if if_exists != "overwrite" and target.path.exists()]
-        if present and if_exists == "fail":
-            raise DestinationError(f"{shown(present[0], 300)} exists already.")
-        results = [_entry(target, target.path in present, inline_text_bytes) for target in targets]
+        claims = Claims(ref, if_exists)
+        left = claims.take([target.path for target in targets])
+        results = [_entry(target, target.path in left, inline_text_bytes) for target in targets]
+        claims.confirm()
     except AsposeOcrError as error:
         error.operation, error.task_id = ref.operation, ref.id
         raise
     except Exception as error:  # each storage library has its own root class
         what = f"{type(error).__name__}: {shown(error)}"
         text = f"The results of {ref.operation} cannot be written to {shown(destination, 300)!r}: {what}."
-        cls = DestinationError if isinstance(error, ValueError | ImportError) else StorageError
+        final = isinstance(error, ValueError | ImportError | IsADirectoryError)
+        cls = DestinationError if final else StorageError
         raise cls(text, operation=ref.operation, task_id=ref.id) from error
     return {
+        "schema_version": MANIFEST_VERSION,
+        "source": ref.source_uri,
+        "source_sha256": ref.source_sha256,
         "task": ref.to_dict(),
         "response_status_code": fetched.state.responseStatusCode,
         "messages": fetched.state.messages,

@@ -485,9 +485,10 @@ class StorageError(AsposeOcrError):
 
 
 class DestinationError(StorageError):
-    """The destination cannot take the result as asked, for example because the file is there already."""
+    """The destination cannot take the result as asked, for example because a file there is another document's."""
 
     retryable = False
+    remedy = "Correct the destination and clear this task: the cloud keeps the result for 24 hours."
 
 
 @contextmanager

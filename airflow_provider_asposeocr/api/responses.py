@@ -169,7 +169,13 @@ class TaskRef(BaseModel):
     :param submitted_at: When it was submitted; results expire 24 hours later.
     :param conn_id: Airflow connection whose account owns the task.
     :param source_name: Name of the file that went in, without folders; names of results are made from it.
-    :param source_bytes: Size of the document that went in; how long a task takes is learned by it.
+    :param source_bytes: Size in bytes of the document that was sent; how long a task takes is learned by it.
+    :param source_uri: URI of the original document, at the beginning of a chain; with its Airflow connection, without
+        password, query and signature. ``None`` in a reference that was made by hand.
+    :param source_qualifier: What tells the document from others whose URI is the same but for the connection: the
+        storage's account or endpoint, or the checksum of a file in a local temporary folder.
+    :param source_sha256: Checksum of the original document in hex.
+    :param input_sha256: Checksum in hex of what was sent; equal to ``source_sha256`` at the beginning of a chain.
     :param dag_id: Where it came from, as the other three.
     """
 
@@ -181,6 +187,10 @@ class TaskRef(BaseModel):
     conn_id: str
     source_name: str | None = None
     source_bytes: Annotated[int, Field(ge=0)] | None = None
+    source_uri: str | None = None
+    source_qualifier: str | None = None
+    source_sha256: str | None = None
+    input_sha256: str | None = None
     dag_id: str | None = None
     run_id: str | None = None
     task_id: str | None = None

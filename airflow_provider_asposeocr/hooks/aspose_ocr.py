@@ -40,6 +40,7 @@ from airflow_provider_asposeocr.clients import client_for
 from airflow_provider_asposeocr.compat import AirflowNotFoundException
 from airflow_provider_asposeocr.connection import account_of, unknown_extras
 from airflow_provider_asposeocr.defaults import default_seconds
+from airflow_provider_asposeocr.fields import native_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -95,6 +96,11 @@ class AsposeOcrHook(BaseHook):
 
     def __init__(self, aspose_ocr_conn_id: str = default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if not isinstance(aspose_ocr_conn_id, str):
+            raise InputError(
+                f"aspose_ocr_conn_id is the id of a connection, not {shown(repr(aspose_ocr_conn_id), 80)}."
+                f"{native_hint(aspose_ocr_conn_id)}"
+            )
         self.aspose_ocr_conn_id = aspose_ocr_conn_id
 
     @cached_property
@@ -198,6 +204,10 @@ class AsposeOcrHook(BaseHook):
             conn_id=self.aspose_ocr_conn_id,
             source_name=document.name,
             source_bytes=document.size_bytes,
+            source_uri=document.source_uri,
+            source_qualifier=document.source_qualifier,
+            source_sha256=document.source_sha256,
+            input_sha256=document.sha256,
             **_origin(),
         )
         self.log.info(

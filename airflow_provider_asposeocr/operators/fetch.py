@@ -20,6 +20,7 @@ from airflow_provider_asposeocr.api.results import fetched
 from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.fields import check_choice, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+from airflow_provider_asposeocr.owners import IF_EXISTS, IfExists
 from airflow_provider_asposeocr.starting import arrange_start
 from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask
 
@@ -40,8 +41,10 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
     :param destination: Where to: an absolute path or a URI in any object storage that Airflow knows. With a slash at its
         end it is a folder, and names are made from the source's name and the result's type; otherwise it is the file.
     :param file_stem: Name without suffix of files in a folder; by default that of the source, else operation and task id.
-    :param if_exists: What to do about files that are there already: ``overwrite`` them, which makes a retry harmless;
-        ``fail`` before anything is written; or ``skip``, leave them and describe them in the manifest.
+    :param if_exists: What to do about files that are there already: ``overwrite``, the default, those that the same
+        source document made, which makes a retry harmless, and fail without a retry if another document made one;
+        ``overwrite_any``, whatever made them; ``fail`` before anything is written; or ``skip``, leave them and
+        describe them in the manifest.
     :param on_incomplete: What to do when the cloud completed the task but lost some of its results: ``fail``, or ``keep``
         what is there.
     :param inline_text_bytes: Largest text result in bytes that is put into the manifest too; 0, the default, = none,
@@ -68,7 +71,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         task: Any,
         destination: str,
         file_stem: str | None = None,
-        if_exists: storage.IfExists = "overwrite",
+        if_exists: IfExists = "overwrite",
         on_incomplete: OnIncomplete = "fail",
         inline_text_bytes: int = 0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -94,7 +97,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         self.timeout_seconds = timeout_seconds
         self.cancel_on_kill = cancel_on_kill
         self._check_waiting()
-        check_choice("if_exists", if_exists, storage.IF_EXISTS)
+        check_choice("if_exists", if_exists, IF_EXISTS)
         check_choice("on_incomplete", on_incomplete, ON_INCOMPLETE)
         if (
             isinstance(inline_text_bytes, bool)

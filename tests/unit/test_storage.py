@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import ObjectStoragePath
 from hypothesis import given
 from hypothesis import strategies as st
-from object_stores import attached
+from object_stores import Store, attached
 
 from airflow_provider_asposeocr.api.errors import DestinationError, StorageError
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
@@ -21,7 +23,6 @@ from airflow_provider_asposeocr.storage import check_file_stem, parse_destinatio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from airflow_provider_asposeocr.emulator.server import Emulator
 
@@ -65,7 +66,9 @@ def two(spool: Path) -> Fetched:
 
 
 def listing(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Return all files but the owner records."""
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {name: data for name, data in files.items() if ".aspose-ocr/owners/" not in name}
 
 
 class TestDestination:
@@ -75,7 +78,10 @@ class TestDestination:
             ("/out/", "/out/"),
             ("/out/page.txt", "/out/page.txt"),
             ("s3://conn@bucket/out/", "s3://conn@bucket/out/"),
-            (ObjectStoragePath("file:///out/x"), "file:///out/x"),
+            (ObjectStoragePath("file:///out/x.txt"), "file:///out/x.txt"),
+            (Path("/out/x.txt"), "/out/x.txt"),
+            ("/out/any.name", "/out/any.name"),
+            ("/v1.1/scan.7z", "/v1.1/scan.7z"),
         ],
     )
     def test_paths_and_uris(self, value: Any, parsed: str) -> None:
@@ -89,6 +95,37 @@ class TestDestination:
     @pytest.mark.parametrize("value", ["out/", "./out/", "../out/", "page.txt", "~/out/"])
     def test_a_relative_path_is_refused(self, value: str) -> None:
         with pytest.raises(DestinationError, match="relative path"):
+            parse_destination(value)
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            ObjectStoragePath("s3://b/outbox/"),
+            ObjectStoragePath("s3://b/"),
+            Path("/data/outbox/"),
+            os.path.join("s3://b", "outbox"),
+            "s3://my.bucket",
+            "s3://conn@b/2026.11.29",
+            "/out/v1.1",
+            "/out/.hidden",
+            "/out",
+        ],
+        ids=str,
+    )
+    def test_a_folder_that_has_lost_its_slash_is_refused(self, value: Any) -> None:
+        if str(value).endswith("/"):  # The root of a bucket keeps it.
+            assert parse_destination(value) == "s3://b/"
+            return
+        with pytest.raises(DestinationError, match="a folder or as a file. End it with a slash"):
+            parse_destination(value)
+
+    @pytest.mark.parametrize(
+        ("value", "shown"), [(3.1, "3.1"), (20261129, "20261129"), (True, "True"), ([1], r"\[1\]")]
+    )
+    def test_a_stem_that_native_rendering_has_changed_is_no_guess(self, value: Any, shown: str) -> None:
+        with pytest.raises(DestinationError, match=rf"not {shown}\. With render_template_as_native_obj.*tojson"):
+            check_file_stem(value)
+        with pytest.raises(DestinationError, match="render_template_as_native_obj"):
             parse_destination(value)
 
     @pytest.mark.parametrize(
@@ -175,6 +212,9 @@ class TestManifest:
 
         manifest = store(REF, two, f"{out}/")
         assert json.loads(json.dumps(manifest)) == {
+            "schema_version": 1,
+            "source": None,
+            "source_sha256": None,
             "task": REF.to_dict(),
             "response_status_code": "Ok",
             "messages": ["m"],
@@ -237,7 +277,7 @@ class TestIfExists:
         assert second["skipped"] is False
 
     def test_another_word_is_refused_before_anything_is_written(self, two: Fetched, out: Path) -> None:
-        with pytest.raises(DestinationError, match="overwrite, fail, skip"):
+        with pytest.raises(DestinationError, match="overwrite, overwrite_any, fail, skip"):
             store(REF, two, f"{out}/", if_exists="replace")  # type: ignore[arg-type]  # a word that is none
         assert not out.exists()
 
@@ -284,17 +324,22 @@ class TestWholeOrNotAtAll:
             assert reader.read() == "old"
         assert listing(out) == {"page.txt": b"new"}
 
-    @pytest.mark.parametrize("destination", ["file/", "file/below/", "file/page.txt", "folder"])
+    @pytest.mark.parametrize("destination", ["file/", "file/below/", "file/page.txt"])
     def test_a_destination_that_cannot_be_written_is_named(
         self, spool: Path, tmp_path: Path, destination: str
     ) -> None:
         (tmp_path / "file").write_text("in the way")
-        (tmp_path / "folder").mkdir()
         with pytest.raises(StorageError, match="cannot be written") as caught:
             store(REF, done(result(spool, "Text", b"Hello.")), f"{tmp_path}/{destination}")
         assert (caught.value.task_id, caught.value.billed) == ("id-1", "already")
         assert caught.value.retryable
-        assert listing(tmp_path / "folder") == {}
+
+    def test_a_folder_in_the_place_of_the_file_is_named(self, spool: Path, tmp_path: Path) -> None:
+        (tmp_path / "folder.d").mkdir()
+        with pytest.raises(DestinationError, match="folder") as caught:
+            store(REF, done(result(spool, "Text", b"Hello.")), f"{tmp_path}/folder.d")
+        assert caught.value.task_id == "id-1"
+        assert listing(tmp_path / "folder.d") == {}
 
     @pytest.mark.parametrize("destination", ["nope://bucket/out/", "nope://bucket/out.txt"])
     def test_an_unknown_scheme_is_final(self, spool: Path, destination: str) -> None:
@@ -304,12 +349,16 @@ class TestWholeOrNotAtAll:
         assert caught.value.task_id == "id-1"
 
 
+def results_in(bucket: Store) -> dict[str, bytes]:
+    return {name: data for name, data in bucket.files().items() if "/.aspose-ocr/owners/" not in name}
+
+
 class TestObjectStores:
     @pytest.mark.parametrize("protocol", ["s3", "gs", "abfs"])
     def test_one_that_commits_uploads_gets_each_result_in_one(self, two: Fetched, protocol: str) -> None:
         bucket = attached(protocol, "outbox")
         manifest = store(REF, two, f"{protocol}://outbox@bucket/2024/")
-        assert bucket.files() == {"/bucket/2024/page.txt": b"Hello.", "/bucket/2024/page.pdf": b"%PDF-"}
+        assert results_in(bucket) == {"/bucket/2024/page.txt": b"Hello.", "/bucket/2024/page.pdf": b"%PDF-"}
         assert [call for call in bucket.calls if not call.startswith("open")] == [
             "put_file bucket/2024/page.txt",
             "put_file bucket/2024/page.pdf",
@@ -319,7 +368,7 @@ class TestObjectStores:
     def test_another_one_gets_a_hidden_name_and_a_rename(self, two: Fetched) -> None:
         bucket = attached("memory", "outbox")
         store(REF, two, "memory://outbox@bucket/2024/")
-        assert bucket.files() == {"/bucket/2024/page.txt": b"Hello.", "/bucket/2024/page.pdf": b"%PDF-"}
+        assert results_in(bucket) == {"/bucket/2024/page.txt": b"Hello.", "/bucket/2024/page.pdf": b"%PDF-"}
         uploads = [call for call in bucket.calls if call.startswith("put_file")]
         assert all("/.aspose-ocr-" in call and call.endswith(".part") for call in uploads)
 
@@ -330,7 +379,7 @@ class TestObjectStores:
         bucket = attached(protocol, "broken", fails)
         with pytest.raises(StorageError, match="StoreError: the store is on fire") as caught:
             store(REF, two, f"{protocol}://broken@bucket/2024/")
-        assert bucket.files() == {}
+        assert results_in(bucket) == {}
         assert caught.value.retryable
         assert caught.value.task_id == "id-1"
 

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk import ObjectStoragePath
+from object_stores import attached
+
+from airflow_provider_asposeocr.documents import canonical_uri, qualifier_of, source_uri
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIGNED = "X-Amz-Signature=5ec&X-Amz-Date=20261129"
+
+
+@pytest.mark.parametrize(
+    ("uri", "kept"),
+    [
+        ("/in/page.png", "/in/page.png"),
+        ("file:///in/page?.png", "file:///in/page?.png"),
+        ("s3://scans@inbox/page.png", "s3://scans@inbox/page.png"),
+        ("s3://inbox/what? # 100%.png", "s3://inbox/what? # 100%.png"),  # all of it is the key
+        ("s3://inbox/page.png?versionId=abc", "s3://inbox/page.png"),
+        ("gs://inbox/page.png#1700000000000000", "gs://inbox/page.png"),
+        ("s3://key:secret@inbox/page.png", "s3://inbox/page.png"),
+        (f"s3://inbox/page.png?{SIGNED}", "s3://inbox/page.png"),
+        ("abfs://azure@scans/page.png?sv=2024&sig=5ec", "abfs://azure@scans/page.png"),
+        (f"https://user:pass@host/page.png?{SIGNED}#top", "https://host/page.png"),
+    ],
+)
+def test_a_uri_keeps_the_connection_and_no_secret(uri: str, kept: str) -> None:
+    assert source_uri(uri) == kept
+
+
+def test_a_query_that_names_the_document_is_told_by_a_checksum() -> None:
+    one, two = source_uri("https://host/get?id=1&sig=a"), source_uri("https://host/get?id=2&sig=a")
+    assert one != two
+    assert one == source_uri("https://host/get?id=1&sig=b")
+    assert "id=1" not in one
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ["/in/page.png", "file:///in/page.png", "/in//./page.png", "//in/x/../page.png"],
+        ["s3://inbox/page.png", "s3://scans@inbox/page.png", "s3a://inbox/page.png"],
+        ["gs://inbox/page.png", "gcs://c@inbox/page.png"],
+        ["abfs://scans/page.png", "az://x@scans/page.png", "abfss://scans/page.png"],
+    ],
+    ids=str,
+)
+def test_one_document_has_one_uri(spellings: list[str]) -> None:
+    assert len({canonical_uri(source_uri(uri)) for uri in spellings}) == 1
+
+
+def test_keys_of_object_stores_are_not_tidied_up() -> None:
+    keys = ["a/b", "a//b", "a/./b", "/a/b", "a/b/"]
+    assert len({canonical_uri(f"s3://bucket/{key}") for key in keys}) == len(keys)
+
+
+class TestQualifier:
+    """Equal URIs behind two connections are two documents, if the connections lead to two stores."""
+
+    @pytest.mark.parametrize(
+        ("uri", "fs", "qualifier"),
+        [
+            ("s3://a@b/x.png", {"endpoint_url": None}, None),
+            ("s3://a@b/x.png", {"endpoint_url": "https://s3.eu-west-1.amazonaws.com"}, None),
+            ("s3://a@b/x.png", {"endpoint_url": "http://user:secret@minio:9000/"}, "minio:9000"),
+            ("abfs://a@b/x.png", {"account_name": "customer1"}, "customer1"),
+            ("gs://a@b/x.png", {}, None),
+            ("memory://a@b/x.png", {}, "a"),
+        ],
+    )
+    def test_is_what_the_storage_says(self, uri: str, fs: dict[str, Any], qualifier: str | None) -> None:
+        store = attached(uri.partition(":")[0], "a")
+        vars(store).update(fs)
+        assert qualifier_of(ObjectStoragePath(uri), "abc") == qualifier
+
+    def test_of_a_scratch_file_is_its_content(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        assert qualifier_of(ObjectStoragePath(f"{tmp_path}/scan.png"), "abc") == "sha256:abc"
+        assert qualifier_of(ObjectStoragePath("/data/scan.png"), "abc") is None
