@@ -46,6 +46,15 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
 
 
+def has_template(text: str) -> bool:
+    """
+    Tell whether a text is rendered before it is used.
+
+    :param text: A field as the DAG's author wrote it.
+    """
+    return any(mark in text for mark in ("{{", "{%", "{#"))
+
+
 def rendered(value: Any) -> Any:
     """
     Read a value that a template may have turned into text.

@@ -211,7 +211,9 @@ class Claims:
     def _refused(self, target: ObjectStoragePath, refusal: Refusal, maker: Owner | None) -> DestinationError:
         what, record = shown(target, 300), shown(record_path(target), 400)
         if refusal.because == "exists":
-            return DestinationError(f"{what} exists already, and if_exists is 'fail'. Nothing was overwritten.")
+            return DestinationError(
+                f"{what} exists already, and if_exists is 'fail'. Nothing was overwritten."
+            )
         if maker is None or maker.source is None:
             whose = f"{what} may be another document's: no record ({record}) says which document made it."
         else:

@@ -18,7 +18,7 @@ from airflow.sdk.definitions.xcom_arg import PlainXComArg
 from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
-from airflow_provider_asposeocr.fields import rendered
+from airflow_provider_asposeocr.fields import has_template, rendered
 from airflow_provider_asposeocr.triggers.deadlines import BACKSTOP_SECONDS
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def reference_template(operator: WaitsForTask, field: str, value: Any) -> str | 
         text = value if literal is None else json.dumps(literal)
     except (TypeError, ValueError) as error:
         raise ValueError(f"start_from_trigger=True needs a {field} of plain JSON: {error}") from None
-    if _has_template(text):
+    if has_template(text):
         _check_pulls(field, [value] if literal is None else _texts(literal))
     else:
         try:
@@ -150,10 +150,6 @@ def _texts(value: Any) -> list[str]:
     if isinstance(value, Mapping):
         return [text for each in value.values() for text in _texts(each)]
     return [text for each in value for text in _texts(each)] if isinstance(value, list | tuple) else []
-
-
-def _has_template(text: str) -> bool:
-    return any(mark in text for mark in ("{{", "{%", "{#"))
 
 
 def _check_pulls(field: str, templates: list[str]) -> None:

@@ -7,18 +7,19 @@ Invariant: payloads go from the cloud to storage, whole or not at all; XCom gets
 from __future__ import annotations
 
 import time
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.configuration import conf
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, ObjectStoragePath
 
 from airflow_provider_asposeocr import storage
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskExpiredError
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, DestinationError, TaskExpiredError
 from airflow_provider_asposeocr.api.polling import gone_error
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.api.results import fetched
 from airflow_provider_asposeocr.api.untrusted import shown
-from airflow_provider_asposeocr.fields import check_choice, rendered
+from airflow_provider_asposeocr.fields import check_choice, has_template, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.owners import IF_EXISTS, IfExists
 from airflow_provider_asposeocr.starting import arrange_start
@@ -33,13 +34,18 @@ OnIncomplete = Literal["fail", "keep"]
 ON_INCOMPLETE: tuple[OnIncomplete, ...] = ("fail", "keep")
 
 
+def _is_final(value: Any) -> bool:
+    return isinstance(value, str) and not has_template(value)
+
+
 class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
     """
     Wait for a cloud task and write its decoded results to object storage.
 
     :param task: The task reference, for example ``recognize.output``.
     :param destination: Where to: an absolute path or a URI in any object storage that Airflow knows. With a slash at its
-        end it is a folder, and names are made from the source's name and the result's type; otherwise it is the file.
+        end it is a folder, and names are made from the source's name and the result's type; with a suffix it is the
+        file. Anything else could be meant as either and is refused.
     :param file_stem: Name without suffix of files in a folder; by default that of the source, else operation and task id.
     :param if_exists: What to do about files that are there already: ``overwrite``, the default, those that the same
         source document made, which makes a retry harmless, and fail without a retry if another document made one;
@@ -57,9 +63,11 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
     :param max_poll_interval_seconds: Longest time between two polls.
     :param timeout_seconds: How long to wait before the cloud task is cancelled.
     :param cancel_on_kill: Whether killing the task cancels the cloud task, if that still runs.
-    :return: The manifest: JSON with ``task``, ``response_status_code``, ``messages``, ``warnings``, ``shortfall`` and
-        ``results``, each with ``type``, ``uri``, ``bytes``, ``sha256`` and ``skipped``.
-    :raises ValueError: at parse time, if a number or a policy makes no sense, or the triggerer could not find ``task``.
+    :return: The manifest: JSON with ``schema_version``, ``source``, ``source_sha256``, ``task``,
+        ``response_status_code``, ``messages``, ``warnings``, ``shortfall`` and ``results``, each with ``type``, ``uri``,
+        ``bytes``, ``sha256`` and ``skipped``.
+    :raises ValueError: at parse time, if a number, a policy, the destination or the stem makes no sense, or the
+        triggerer could not find ``task``.
     """
 
     template_fields: Sequence[str] = ("task", "destination", "file_stem")
@@ -105,7 +113,18 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
             or inline_text_bytes < 0
         ):
             raise ValueError(f"inline_text_bytes must be a number of bytes, not {inline_text_bytes!r}")
+        self._check_what_is_no_template()
         arrange_start(self, start_from_trigger, "task", task)
+
+    def _check_what_is_no_template(self) -> None:
+        """Refuse at parse time what would be refused after the submit has been billed."""
+        try:
+            if isinstance(self.destination, PurePath | ObjectStoragePath) or _is_final(self.destination):
+                storage.parse_destination(self.destination)
+            if _is_final(self.file_stem):
+                storage.check_file_stem(self.file_stem)
+        except DestinationError as error:
+            raise ValueError(error.message) from None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """

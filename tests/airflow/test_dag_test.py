@@ -40,7 +40,7 @@ def test_dag_test_works_inline_deferred_and_with_a_start_from_the_trigger(
     # Raises where the run fails.
     said = airflow.run_command("dags", "test", "test_dag_test", "--conf", conf, timeout_seconds=240)
 
-    assert {path.name for path in outbox.iterdir()} == {"inline.txt", "deferred.png", "handed_on.png"}
+    assert {path.name for path in outbox.glob("[!.]*")} == {"inline.txt", "deferred.png", "handed_on.png"}
     assert (outbox / "inline.txt").read_text().startswith("This is the canned text")
     assert emulator.control.billing() == {"RecognizeImage": 1, "UpscaleImage": 1, "BinarizeImage": 1}
     waits_deferred = {

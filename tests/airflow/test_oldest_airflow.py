@@ -102,7 +102,7 @@ def test_the_example_chain_defers_and_lands_in_storage(
     manifest = rest.xcom(DAG, run_id, "fetch")
     assert [result["type"] for result in manifest["results"]] == ["Text", "Pdf"]
     outbox = tmp_path / "outbox"
-    assert {path.name for path in outbox.iterdir()} == {"01-75dpi.txt", "01-75dpi.pdf"}
+    assert {path.name for path in outbox.glob("[!.]*")} == {"01-75dpi.txt", "01-75dpi.pdf"}
     assert (outbox / "01-75dpi.txt").read_text().startswith("This is the canned text")
     assert (outbox / "01-75dpi.pdf").read_bytes().startswith(b"%PDF-")
     assert emulator.control.billing() == {"UpscaleImage": 1, "BinarizeImage": 1, "RecognizeImage": 1}
@@ -123,7 +123,7 @@ def test_a_start_in_the_triggerer_becomes_the_ordinary_way_and_lost_crash_recove
         for task in rest.task_instances(dag_id, run_id)
     }
 
-    assert {path.name for path in (tmp_path / "outbox").iterdir()} == {"01-75dpi.txt"}
+    assert {path.name for path in (tmp_path / "outbox").glob("[!.]*")} == {"01-75dpi.txt"}
     assert emulator.control.billing() == {"RecognizeImage": 3}
     asked_to_start_there = {"fetch", "second", "done"}
     assert {task_id for task_id, text in log.items() if "start_from_trigger has no effect" in text} == (

@@ -5,7 +5,8 @@ Names of files: whatever a source, a result, a task or a user is called, a resul
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import re
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from hostile import BODIES, NAMES, NASTY, TEXTS
@@ -100,6 +101,25 @@ def test_a_stem_is_a_plain_name_or_none(name: str | None) -> None:
     stem = safe_stem(name)
 
     assert stem is None or (is_plain_name(stem) and len(stem.encode()) <= LONGEST_STEM_BYTES)
+
+
+def without_suffix(name: str) -> str:
+    """The last part of a name, without what the suffix of a document may be."""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    return re.sub(r"(?<=.)\.(?a:[a-z]{3,4})\Z", "", last, flags=re.IGNORECASE)
+
+
+@example(one="ที่.png", two="ทิ่.png")
+@example(one="FAX.001", two="FAX.002")
+@example(one="n" * 230 + "1", two="n" * 230 + "2")
+@example(one="a,b", two="a;b")
+@holds_for(one=NAMES, two=NAMES)
+def test_names_that_differ_make_stems_that_differ(one: str, two: str) -> None:
+    """But for the suffix of a document, and where nothing usable is left, the task's id tells results apart."""
+    assume(without_suffix(one) != without_suffix(two))
+    stem = safe_stem(one)
+
+    assert stem is None or stem != safe_stem(two)
 
 
 @holds_for(

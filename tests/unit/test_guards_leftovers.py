@@ -128,7 +128,8 @@ class TestWriter:
         fsync, synced = os.fsync, []
 
         def noted(descriptor: int) -> None:
-            synced.append((os.fstat(descriptor).st_size, listing(out).get("page.txt")))
+            if os.readlink(f"/proc/self/fd/{descriptor}").startswith(f"{out}/.aspose-ocr-"):
+                synced.append((os.fstat(descriptor).st_size, listing(out).get("page.txt")))
             fsync(descriptor)
 
         monkeypatch.setattr(storage.os, "fsync", noted)

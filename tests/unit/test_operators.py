@@ -5,10 +5,11 @@ import re
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, ObjectStoragePath
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow_names import DagSerialization
 from airflow_tasks import PNG, context_for, deferral, events_of, execute, resume
@@ -31,7 +32,6 @@ from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from airflow_provider_asposeocr.emulator.control import EmulatorControl
     from airflow_provider_asposeocr.emulator.server import Emulator
@@ -404,7 +404,7 @@ class TestWait:
 
     @pytest.mark.parametrize("event", [None, {}, "completed", {"status": "completed"}])
     def test_a_lost_event_is_no_success(self, cloud: EmulatorControl, tmp_path: Path, event: Any) -> None:
-        for operator in (recognize("/x"), fetch(REF, tmp_path)):
+        for operator in (recognize("/x"), fetch(REF, f"{tmp_path}/")):
             with pytest.raises((errors.WaitError, AirflowFailException), match="not understood|not a task"):
                 resume(operator, event)
 
@@ -602,7 +602,7 @@ class TestLostDeferral:
         cls: type[Exception],
     ) -> None:
         cloud.add_faults({"kind": "task_stuck"})
-        operator = fetch(execute(recognize(page, wait_for_completion=False)), tmp_path)
+        operator = fetch(execute(recognize(page, wait_for_completion=False)), f"{tmp_path}/")
         with pytest.raises(cls):
             operator.resume_execution("__fail__", {"error": failure}, context_for(operator))
         assert len(deletes(cloud)) == cancelled
@@ -672,7 +672,7 @@ class TestFetch:
         assert not deletes(cloud)
         cloud.clear_faults()
         execute(fetch(ref, f"{tmp_path}/out/"))
-        assert [path.name for path in (tmp_path / "out").iterdir()] == ["page.txt"]
+        assert [path.name for path in (tmp_path / "out").glob("[!.]*")] == ["page.txt"]
         assert cloud.billing() == {"RecognizeImage": 1}
 
     def test_a_destination_that_takes_nothing(
@@ -694,21 +694,59 @@ class TestFetch:
         assert ref["id"] in str(caught.value)
         assert not (tmp_path / "page.txt").exists()
         execute(fetch(ref, f"{tmp_path}/out/"))
-        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["page.pdf", "page.txt"]
+        assert sorted(path.name for path in (tmp_path / "out").glob("[!.]*")) == ["page.pdf", "page.txt"]
 
-    @pytest.mark.parametrize("given", [{"destination": "out/"}, {"file_stem": "../x"}])
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            ({"destination": "out/"}, "relative path"),
+            ({"destination": "/outbox"}, "a folder or as a file"),
+            ({"destination": Path("/outbox/")}, "a folder or as a file"),
+            ({"destination": ObjectStoragePath("s3://bucket/outbox/")}, "a folder or as a file"),
+            ({"file_stem": "../x"}, "visible file"),
+            ({"file_stem": 3.1}, r"render_template_as_native_obj.*\| tojson"),
+        ],
+        ids=str,
+    )
     def test_a_bad_place_is_refused_before_the_wait(
-        self, cloud: EmulatorControl, given: dict[str, Any]
+        self, cloud: EmulatorControl, given: dict[str, Any], message: str
     ) -> None:
-        with pytest.raises(AirflowFailException, match="relative path|visible file"):
-            execute(fetch(REF, **{"destination": "/x/", **given}))
+        given = {"destination": "/x/", **given}
+        if not isinstance(given.get("file_stem"), float):
+            with pytest.raises(ValueError, match=message):  # when the DAG is parsed, where it is no template
+                AsposeOcrFetchResultOperator(task_id="fetch", task=REF, **given)
+        operator = fetch(REF, "{{ destination }}", file_stem="{{ stem }}")
+        operator.destination, operator.file_stem = given["destination"], given.get("file_stem")
+        with pytest.raises(AirflowFailException, match=message):
+            execute(operator)
+        assert cloud.journal() == []
+
+    @pytest.mark.parametrize(
+        ("value", "shown"), [("3.10", "3.1"), ("20261129", "20261129"), ("True", "True"), ("0x10", "16")]
+    )
+    def test_native_rendering_loses_no_text_in_silence(
+        self, cloud: EmulatorControl, value: str, shown: str, tmp_path: Path
+    ) -> None:
+        def rendered(operator: Any) -> Any:
+            operator.render_template_fields({"params": {"no": value}})
+            return operator
+
+        with DAG("native", render_template_as_native_obj=True):
+            stem = fetch(REF, f"{tmp_path}/", file_stem="{{ params.no }}")
+            kept = fetch(REF, f"{tmp_path}/", task_id="kept", file_stem="{{ params.no | tojson }}")
+            source = recognize("/x.png", aspose_ocr_conn_id="{{ params.no }}")
+        with pytest.raises(AirflowFailException, match=f"file_stem is a text, not {shown}.*tojson"):
+            execute(rendered(stem))
+        with pytest.raises(AirflowFailException, match=f"id of a connection, not {shown}.*tojson"):
+            execute(rendered(source))
+        assert rendered(kept).file_stem == value
         assert cloud.journal() == []
 
     def test_an_expired_reference_is_refused_without_a_request(
         self, cloud: EmulatorControl, tmp_path: Path
     ) -> None:
         with pytest.raises(AirflowFailException, match=r"was kept until 2026-03-02.*clear that task"):
-            execute(fetch(REF, tmp_path))
+            execute(fetch(REF, f"{tmp_path}/"))
         assert cloud.journal() == []
 
     def test_incomplete_results(self, cloud: EmulatorControl, page: str, tmp_path: Path) -> None:
@@ -724,7 +762,7 @@ class TestFetch:
     def test_a_task_reference_that_is_none(self, cloud: EmulatorControl, tmp_path: Path) -> None:
         for task in ("id-1", None, {}, [REF], {**REF, "operation": "Rm"}):
             with pytest.raises(AirflowFailException, match="not a task reference"):
-                execute(fetch(task, tmp_path))
+                execute(fetch(task, f"{tmp_path}/"))
         assert cloud.journal() == []
 
 

@@ -75,7 +75,15 @@ class TestDecide:
 
 @pytest.mark.parametrize(
     "content",
-    [None, b"", b"{", b"[]", b'{"writer": "w"}', b"\xff", b'{"schema_version": 2, "writer": "w", "target": "t"}'],
+    [
+        None,
+        b"",
+        b"{",
+        b"[]",
+        b'{"writer": "w"}',
+        b"\xff",
+        b'{"schema_version": 2, "writer": "w", "target": "t"}',
+    ],
 )
 def test_a_record_that_is_not_understood_names_no_owner(content: bytes | None) -> None:
     assert parse_owner(content) is None
@@ -88,15 +96,26 @@ def test_a_record_can_be_read_again() -> None:
 def test_the_record_of_a_file_does_not_depend_on_the_way_to_its_folder() -> None:
     names = {
         record_path(ObjectStoragePath(uri)).name
-        for uri in ("s3://b/out/page.txt", "s3://conn@b/out/page.txt", "/out/page.txt", "file:///mnt/page.txt")
+        for uri in (
+            "s3://b/out/page.txt",
+            "s3://conn@b/out/page.txt",
+            "/out/page.txt",
+            "file:///mnt/page.txt",
+        )
     }
     assert len(names) == 1
-    assert str(record_path(ObjectStoragePath("s3://c@b/out/x"))).startswith("s3://c@b/out/.aspose-ocr/owners/")
+    assert str(record_path(ObjectStoragePath("s3://c@b/out/x"))).startswith(
+        "s3://c@b/out/.aspose-ocr/owners/"
+    )
 
 
 def ref_of(source: str | None) -> TaskRef:
     return TaskRef(
-        operation="RecognizeImage", id="i", submitted_at="2026-11-29T00:00:00Z", conn_id="ocr", source_uri=source
+        operation="RecognizeImage",
+        id="i",
+        submitted_at="2026-11-29T00:00:00Z",
+        conn_id="ocr",
+        source_uri=source,
     )
 
 
@@ -109,7 +128,9 @@ def take(source: str | None, target: str, if_exists: IfExists = "overwrite") -> 
 class TestClaims:
     def test_the_second_document_is_refused_before_the_first_has_written(self, tmp_path: Path) -> None:
         take("/a/page.png", f"{tmp_path}/page.txt")
-        with pytest.raises(DestinationError, match=r"belongs to another document, file:///a/page\.png") as caught:
+        with pytest.raises(
+            DestinationError, match=r"belongs to another document, file:///a/page\.png"
+        ) as caught:
             take("/b/page.png", f"{tmp_path}/page.txt")
         assert "if_exists='overwrite_any'" in str(caught.value)
         assert not caught.value.retryable
@@ -237,9 +258,7 @@ def _race(folder: str, number: int, rounds: int, start: Barrier) -> None:
 def test_of_two_documents_that_want_one_name_at_once_one_gets_it(tmp_path: Path) -> None:
     context, rounds, many = multiprocessing.get_context("fork"), 20, 4
     start = context.Barrier(many)
-    processes = [
-        context.Process(target=_race, args=(str(tmp_path), n, rounds, start)) for n in range(many)
-    ]
+    processes = [context.Process(target=_race, args=(str(tmp_path), n, rounds, start)) for n in range(many)]
     for process in processes:
         process.start()
     for process in processes:

@@ -123,7 +123,9 @@ class TestDestination:
         ("value", "shown"), [(3.1, "3.1"), (20261129, "20261129"), (True, "True"), ([1], r"\[1\]")]
     )
     def test_a_stem_that_native_rendering_has_changed_is_no_guess(self, value: Any, shown: str) -> None:
-        with pytest.raises(DestinationError, match=rf"not {shown}\. With render_template_as_native_obj.*tojson"):
+        with pytest.raises(
+            DestinationError, match=rf"not {shown}\. With render_template_as_native_obj.*tojson"
+        ):
             check_file_stem(value)
         with pytest.raises(DestinationError, match="render_template_as_native_obj"):
             parse_destination(value)

@@ -137,7 +137,7 @@ class TestWhatAirflowDoesNext:
 
     @pytest.mark.parametrize("cls", list(all_errors(errors.TaskError)), ids=lambda cls: cls.__name__)
     def test_who_only_waits_cannot_mend_the_task_and_names_who_can(self, cls: type[AsposeOcrError]) -> None:
-        operator = AsposeOcrFetchResultOperator(task_id="t", task=REF, destination="/x")
+        operator = AsposeOcrFetchResultOperator(task_id="t", task=REF, destination="/x/")
         ref = outcome_of({"status": "completed", "task": REF})[0]
         if cls is errors.TaskPendingError:
             with pytest.raises(cls):
