@@ -488,7 +488,11 @@ class DestinationError(StorageError):
     """The destination cannot take the result as asked, for example because a file there is another document's."""
 
     retryable = False
-    remedy = "Correct the destination and clear this task: the cloud keeps the result for 24 hours."
+    remedies = Remedies(
+        hook="Correct the destination and fetch again: the cloud keeps the result for 24 hours.",
+        task="Correct the destination and clear this task: the cloud keeps the result for 24 hours.",
+        parse="Correct the destination in the DAG.",
+    )
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from airflow_provider_asposeocr.api.client import CloudClient, find_operation
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
+    InputError,
     InvalidConnectionError,
     SourceUnreadableError,
     TaskFailedError,

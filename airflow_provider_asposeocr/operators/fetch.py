@@ -14,7 +14,7 @@ from airflow.configuration import conf
 from airflow.sdk import BaseOperator, ObjectStoragePath
 
 from airflow_provider_asposeocr import storage
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, DestinationError, TaskExpiredError
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskExpiredError, shown_at
 from airflow_provider_asposeocr.api.polling import gone_error
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.api.results import fetched
@@ -66,8 +66,8 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
     :return: The manifest: JSON with ``schema_version``, ``source``, ``source_sha256``, ``task``,
         ``response_status_code``, ``messages``, ``warnings``, ``shortfall`` and ``results``, each with ``type``, ``uri``,
         ``bytes``, ``sha256`` and ``skipped``.
-    :raises ValueError: at parse time, if a number, a policy, the destination or the stem makes no sense, or the
-        triggerer could not find ``task``.
+    :raises ValueError: at parse time, if a number or a policy makes no sense, or the triggerer could not find ``task``.
+    :raises DestinationError: at parse time, if the destination or the stem makes no sense and is no template.
     """
 
     template_fields: Sequence[str] = ("task", "destination", "file_stem")
@@ -118,13 +118,13 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
 
     def _check_what_is_no_template(self) -> None:
         """Refuse at parse time what would be refused after the submit has been billed."""
-        try:
+        if getattr(self, "_BaseOperator__from_mapped", False):
+            return  # Airflow makes a mapped operator when it runs; execute() refuses without a retry.
+        with shown_at("parse"):
             if isinstance(self.destination, PurePath | ObjectStoragePath) or _is_final(self.destination):
                 storage.parse_destination(self.destination)
             if _is_final(self.file_stem):
                 storage.check_file_stem(self.file_stem)
-        except DestinationError as error:
-            raise ValueError(error.message) from None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """

@@ -16,7 +16,7 @@ from airflow_tasks import PNG, context_for, deferral, events_of, execute, resume
 
 from airflow_provider_asposeocr import clients, operators
 from airflow_provider_asposeocr.api import errors
-from airflow_provider_asposeocr.api.errors import SettingsError, StorageError
+from airflow_provider_asposeocr.api.errors import DestinationError, SettingsError, StorageError
 from airflow_provider_asposeocr.compat import AirflowFailException, TaskDeferralError, TaskDeferralTimeout
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.operators import (
@@ -713,7 +713,9 @@ class TestFetch:
     ) -> None:
         given = {"destination": "/x/", **given}
         if not isinstance(given.get("file_stem"), float):
-            with pytest.raises(ValueError, match=message):  # when the DAG is parsed, where it is no template
+            with pytest.raises(
+                DestinationError, match=message
+            ):  # when the DAG is parsed, where it is no template
                 AsposeOcrFetchResultOperator(task_id="fetch", task=REF, **given)
         operator = fetch(REF, "{{ destination }}", file_stem="{{ stem }}")
         operator.destination, operator.file_stem = given["destination"], given.get("file_stem")
