@@ -144,7 +144,10 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": f"{root}.hooks.aspose_ocr.AsposeOcrHook",
                 "hook-name": integration,
                 "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "port"],
+                    # The port could stand in the base URL, but with the field empty the Test button of Airflow 3.3.1
+                    # and 3.3.2 fails: the UI posts port 0 then, and the API takes that for another host
+                    # (apache/airflow#73298).
+                    "hidden-fields": ["schema"],
                     "relabeling": {
                         "login": "Client id",
                         "password": "Client secret",
@@ -152,6 +155,7 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "placeholders": {
                         "host": "https://api.aspose.cloud",
+                        "port": "443 for https; the Test button of Airflow 3.3.2 needs it",
                         "login": "from the vendor's dashboard; empty in evaluation mode",
                     },
                 },

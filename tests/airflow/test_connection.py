@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -46,7 +47,8 @@ def test_the_form_has_labels_placeholders_and_typed_extras(stack: Stack) -> None
     assert standard["host"]["title"] == "Base URL"
     assert standard["host"]["placeholder"] == "https://api.aspose.cloud"
     assert standard["url_schema"]["hidden"]
-    assert standard["port"]["hidden"]
+    assert not standard["port"]["hidden"]
+    assert "Test button" in standard["port"]["placeholder"]
     extras = form["extra_fields"]
     assert extras["evaluation_mode"]["schema"]["type"] == ["boolean", "null"]
     assert extras["request_timeout_seconds"]["schema"]["type"] == ["number", "null"]
@@ -65,6 +67,18 @@ def test_secrets_are_masked_in_what_the_api_returns(stack: Stack) -> None:
         stack.rest.request("DELETE", "/connections/masked")
     assert answer["password"] == "***"
     assert SECRET not in json.dumps(answer)
+
+
+def test_the_test_button_works_for_a_saved_connection_with_a_port(stack: Stack) -> None:
+    """As the UI presses it: with a masked secret, with the port of the row, and with empty texts for empty fields."""
+    saved = body(stack, connection_id="saved", port=urlsplit(stack.url).port)
+    stack.rest.post("/connections", saved)
+    try:
+        pressed = {**saved, "password": "***", "description": "", "extra": "{}", "schema": ""}
+        answer = stack.rest.test_connection(pressed)
+    finally:
+        stack.rest.request("DELETE", "/connections/saved")
+    assert answer["status"], answer["message"]
 
 
 @pytest.mark.parametrize(
