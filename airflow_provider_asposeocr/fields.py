@@ -19,18 +19,20 @@ def check_seconds(**numbers: float | None) -> None:
     Check durations at parse time.
 
     :param numbers: Durations by the name of their parameter; ``None`` = from Airflow's configuration.
-    :raises ValueError: if one is negative, or zero where that would never wait or never end.
+    :raises ValueError: if one is negative, or zero where that would never wait or never end; it names all of them.
     """
-    for name, value in numbers.items():
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"{name} must be a number of seconds, not {value!r}")
-        smallest_is_zero = name == "inline_wait_seconds"
-        if not math.isfinite(value) or value < 0 or (value == 0 and not smallest_is_zero):
-            raise ValueError(
-                f"{name} must be {'0 or more' if smallest_is_zero else 'more than 0'}, not {value!r}"
-            )
+    problems = [_seconds_problem(name, value) for name, value in numbers.items() if value is not None]
+    if any(problems):
+        raise ValueError("; ".join(filter(None, problems)))
+
+
+def _seconds_problem(name: str, value: float) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"{name} must be a number of seconds, not {value!r}"
+    smallest_is_zero = name == "inline_wait_seconds"
+    if math.isfinite(value) and (value > 0 or (value == 0 and smallest_is_zero)):
+        return ""
+    return f"{name} must be {'0 or more' if smallest_is_zero else 'more than 0'}, not {value!r}"
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

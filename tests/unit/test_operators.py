@@ -153,6 +153,32 @@ class TestParseTime:
         with pytest.raises(SettingsError, match=said):
             recognize("/x", settings=settings)
 
+    @pytest.mark.parametrize(
+        ("make", "said"),
+        [
+            (
+                lambda: recognize("/x", settings={"language": "eng", "dsrMode": "Region"}),
+                ["'English'", "'Regions'", "Correct the settings in the DAG"],
+            ),
+            (
+                lambda: recognize("/x", AsposeOcrSubmitOperator, operation="RecogniseImage"),
+                ["'RecognizeImage'", "Correct the DAG."],
+            ),
+        ],
+    )
+    def test_an_import_error_says_what_its_reader_can_do(
+        self, make: Callable[[], Any], said: list[str]
+    ) -> None:
+        with pytest.raises(errors.InputError) as caught:
+            make()
+        assert all(each in str(caught.value) for each in said)
+        for meaningless in ("billed", "retry", "clear"):
+            assert meaningless not in str(caught.value)
+
+    def test_all_numbers_that_make_no_sense_are_named_at_once(self) -> None:
+        with pytest.raises(ValueError, match=r"poll_interval_seconds must be .* timeout_seconds must be"):
+            recognize("/x", poll_interval_seconds=-1, timeout_seconds=0)
+
     def test_templates_pass_and_are_checked_once_rendered(self, cloud: EmulatorControl, page: str) -> None:
         for settings in ("{{ params.settings }}", {"language": "{{ params.language }}"}):
             recognize(page, settings=settings)
@@ -407,6 +433,35 @@ class TestWait:
         for operator in (recognize("/x"), fetch(REF, f"{tmp_path}/")):
             with pytest.raises((errors.WaitError, AirflowFailException), match="not understood|not a task"):
                 resume(operator, event)
+
+    @pytest.mark.parametrize(
+        ("fields", "said"),
+        [
+            ({"login": "emulator"}, "has no client secret"),
+            ({"login": "emulator", "password": "not-the-secret"}, "Correct the client id and secret"),
+            (None, "finds no connection 'broken'"),
+        ],
+    )
+    def test_a_task_s_log_says_to_mend_the_connection_and_clear_the_task(
+        self,
+        cloud: EmulatorControl,
+        aspose_ocr_emulator: Emulator,
+        connection: Callable[..., str],
+        page: str,
+        fields: dict[str, str] | None,
+        said: str,
+    ) -> None:
+        if fields is not None:
+            connection("broken", host=aspose_ocr_emulator.url, **fields)
+        ref = {**REF, "conn_id": "broken", "submitted_at": now_text()}
+        sensor = AsposeOcrTaskSensor(
+            task_id="wait", task=ref, deferrable=False, poke_interval=0.05, timeout=5
+        )
+        for operator in (recognize(page, aspose_ocr_conn_id="broken"), fetch(ref, "/out/"), sensor):
+            with pytest.raises(AirflowFailException) as caught:
+                execute(operator)
+            assert said in str(caught.value)
+            assert str(caught.value).endswith("then clear the task.")
 
     def test_a_source_that_is_gone_costs_nothing(self, cloud: EmulatorControl, tmp_path: Path) -> None:
         with pytest.raises(AirflowFailException, match=r"no file.*Nothing was billed"):
