@@ -9,8 +9,12 @@ from __future__ import annotations
 import ast
 import json
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow.sdk.definitions.xcom_arg import PlainXComArg
+
+from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.api.untrusted import shown
 
 
@@ -55,6 +59,63 @@ def has_template(text: str) -> bool:
     :param text: A field as the DAG's author wrote it.
     """
     return any(mark in text for mark in ("{{", "{%", "{#"))
+
+
+def check_one_document(operator: Any, **values: Any) -> None:
+    """
+    Refuse a list where one document is meant, at parse time; called when the operator has its task group.
+
+    :param operator: The operator.
+    :param values: What was given, by the name of the parameter.
+    :raises ValueError: if it is a list, or the output of a mapped task, which is a list.
+    """
+    for name, value in values.items():
+        if isinstance(value, list | tuple):
+            raise ValueError(_expand_instead(operator, name, f"a list of {len(value)}"))
+        if isinstance(value, PlainXComArg) and _gives_a_list(operator, value):
+            upstream = repr(value.operator.task_id)
+            raise ValueError(
+                _expand_instead(operator, name, f"the output of {upstream}, and {upstream} is mapped: a list")
+            )
+
+
+def one_document(operator: Any, name: str, value: Any) -> Any:
+    """
+    Refuse a list where one document is meant, when a task runs.
+
+    :param operator: The operator.
+    :param name: Name of the parameter.
+    :param value: Its rendered value.
+    :return: The value.
+    :raises InputError: if it is a list.
+    """
+    many = isinstance(value, Sequence) and not isinstance(value, str | bytes | Mapping)
+    # What a template makes of the output of a mapped task where native rendering is off.
+    if many or (isinstance(value, str) and value.lstrip().startswith("LazyXComSequence(")):
+        raise InputError(_expand_instead(operator, name, "a list"))
+    return value
+
+
+def _gives_a_list(operator: Any, output: PlainXComArg) -> bool:
+    """
+    Tell whether an operator gets a list from an upstream output, because that one is mapped and it is not.
+
+    :param operator: The operator.
+    :param output: The output.
+    """
+    upstream = output.operator
+    lane, own_lane = upstream.get_closest_mapped_task_group(), operator.get_closest_mapped_task_group()
+    # By id: Airflow hands out proxies of groups.
+    alien = lane is not None and (own_lane is None or own_lane.group_id != lane.group_id)
+    return bool(upstream.is_mapped or alien)
+
+
+def _expand_instead(operator: Any, name: str, what: str) -> str:
+    cls = type(operator).__name__
+    return (
+        f"{name} is {what}, and {cls} takes one document. Expand it, so that each gets a task of its own: "
+        f"{cls}.partial(task_id={operator.task_id!r}, ...).expand({name}=...), or put both tasks into one mapped task group."
+    )
 
 
 def rendered(value: Any) -> Any:

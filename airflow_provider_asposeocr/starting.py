@@ -53,7 +53,7 @@ def arrange_start(
         return
     if not operator.deferrable:
         raise ValueError("start_from_trigger=True needs deferrable=True, because it waits in the triggerer")
-    template = reference_template(operator, field, value)
+    template = reference_template(field, value)
     # Here and below, because few DAGs need them. Whoever imports the operators has the first one already.
     from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
@@ -90,18 +90,17 @@ def may_be_reference(value: Any) -> bool:
     return isinstance(value, XComArg | Mapping | TaskRef)
 
 
-def reference_template(operator: WaitsForTask, field: str, value: Any) -> str | dict[str, Any]:
+def reference_template(field: str, value: Any) -> str | dict[str, Any]:
     """
     Write a parameter so that the triggerer can render it.
 
-    :param operator: The operator.
     :param field: Name of the parameter.
     :param value: What was given for it.
     :return: A Jinja template, or a literal task reference, whose parts may be templates.
     :raises ValueError: if the triggerer could not render it.
     """
     if isinstance(value, XComArg):
-        return _pull_of(operator, field, value)
+        return _pull_of(field, value)
     if not may_be_reference(value):
         given = f"a path or URI ({value!r})" if isinstance(value, str) else f"a {type(value).__name__}"
         raise ValueError(
@@ -125,20 +124,12 @@ def reference_template(operator: WaitsForTask, field: str, value: Any) -> str | 
     return text if literal is None else literal
 
 
-def _pull_of(operator: WaitsForTask, field: str, output: XComArg) -> str:
+def _pull_of(field: str, output: XComArg) -> str:
     """Write what ``str()`` of an output writes, with an index, without which there is no answer."""
     if not isinstance(output, PlainXComArg):
         raise ValueError(f"start_from_trigger=True cannot resolve {field}={output!r} in the triggerer")
     upstream = output.operator
-    lane, own_lane = upstream.get_closest_mapped_task_group(), operator.get_closest_mapped_task_group()
-    # By id: Airflow hands out proxies of groups.
-    alien = lane is not None and (own_lane is None or own_lane.group_id != lane.group_id)
-    if upstream.is_mapped or alien:
-        raise ValueError(
-            f"start_from_trigger=True waits for one cloud task, and {upstream.task_id!r} is mapped: {field} would be "
-            "a list. Put both into one mapped task group."
-        )
-    index = "-1" if lane is None else "ti.map_index"
+    index = "-1" if upstream.get_closest_mapped_task_group() is None else "ti.map_index"
     names = f"task_ids={upstream.task_id!r}, key={ascii(output.key)}, map_indexes={index}"
     return f"{{{{ ti.{_PULL}({names}) | tojson }}}}"
 

@@ -19,7 +19,13 @@ from airflow_provider_asposeocr.api.polling import gone_error
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.api.results import fetched
 from airflow_provider_asposeocr.api.untrusted import shown
-from airflow_provider_asposeocr.fields import check_choice, has_template, rendered
+from airflow_provider_asposeocr.fields import (
+    check_choice,
+    check_one_document,
+    has_template,
+    one_document,
+    rendered,
+)
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.owners import IF_EXISTS, IfExists
 from airflow_provider_asposeocr.starting import arrange_start
@@ -104,6 +110,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         self.max_poll_interval_seconds = max_poll_interval_seconds
         self.timeout_seconds = timeout_seconds
         self.cancel_on_kill = cancel_on_kill
+        check_one_document(self, task=task)
         self._check_waiting()
         check_choice("if_exists", if_exists, IF_EXISTS)
         check_choice("on_incomplete", on_incomplete, ON_INCOMPLETE)
@@ -138,7 +145,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
             # What can be known to be wrong is said before the wait, not after it.
             storage.parse_destination(self.destination)
             storage.check_file_stem(self.file_stem)
-            ref = parse_task_ref(rendered(self.task))
+            ref = parse_task_ref(one_document(self, "task", rendered(self.task)))
             expired = gone_error(ref, time.time())
             if isinstance(expired, TaskExpiredError):
                 raise expired

@@ -15,7 +15,7 @@ from airflow_provider_asposeocr.api.client import find_operation
 from airflow_provider_asposeocr.api.errors import SettingsError
 from airflow_provider_asposeocr.api.responses import is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.settings import validate_settings
-from airflow_provider_asposeocr.fields import rendered
+from airflow_provider_asposeocr.fields import check_one_document, one_document, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.operators.submit import KNOWN_AT_PARSE_TIME, AsposeOcrSubmitOperator
 from airflow_provider_asposeocr.starting import may_be_reference
@@ -64,6 +64,9 @@ class AsposeOcrRecognizeRegionsOperator(AsposeOcrSubmitOperator):
     def __init__(self, *, regions: Any = None, **kwargs: Any) -> None:
         self.regions = regions  # first, because what the triggerer waits for may be here
         super().__init__(operation="RecognizeRegions", **kwargs)
+        # Rectangles are a list, too.
+        if not isinstance(regions, list | tuple) or any(is_task_ref(each) for each in regions):
+            check_one_document(self, regions=regions)
         if isinstance(regions, KNOWN_AT_PARSE_TIME) and not is_task_ref(regions):
             validate_settings(find_operation(self.operation), {"regions": _listed(regions)}, rendered=False)
         if regions is None and (self.settings is None or isinstance(self.settings, Mapping)):
@@ -83,6 +86,8 @@ class AsposeOcrRecognizeRegionsOperator(AsposeOcrSubmitOperator):
             return settings
         if is_task_ref(regions):
             regions = self._detected(regions)
+        elif not isinstance(regions, list | tuple | Mapping) or any(map(is_task_ref, regions)):
+            one_document(self, "regions", regions)
         # Rectangles become regions where settings are validated.
         return {**(settings or {}), "regions": _listed(regions)}
 

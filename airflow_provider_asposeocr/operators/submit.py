@@ -25,7 +25,7 @@ from airflow_provider_asposeocr.api.errors import (
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.settings import validate_settings
 from airflow_provider_asposeocr.durable import DurableSubmit, Policies
-from airflow_provider_asposeocr.fields import check_choice, rendered
+from airflow_provider_asposeocr.fields import check_choice, check_one_document, one_document, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.ledger import (
     ON_EXPIRED,
@@ -139,6 +139,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         self.cancel_on_kill = cancel_on_kill
         self.on_unknown_submit = on_unknown_submit
         self.on_expired = on_expired
+        check_one_document(self, source=source)
         self._check_waiting()
         check_choice("reuse", reuse, REUSE)
         check_choice("on_unknown_submit", on_unknown_submit, ON_UNKNOWN_SUBMIT)
@@ -322,7 +323,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         return ref
 
     def _identity(self, hook: AsposeOcrHook) -> Identity:
-        name, version = identity_of(parse_source(self._input()))
+        name, version = identity_of(parse_source(one_document(self, "source", self._input())))
         return Identity(
             operation=self.operation,
             source=name,

@@ -21,7 +21,7 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutErr
 from airflow_provider_asposeocr.api.polling import Finished, Poller
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.compat import AirflowSensorTimeout
-from airflow_provider_asposeocr.fields import check_seconds, rendered
+from airflow_provider_asposeocr.fields import check_one_document, check_seconds, one_document, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import poll_once
 from airflow_provider_asposeocr.starting import arrange_start
 from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask, name_map_index
@@ -79,6 +79,7 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
         self.max_poll_interval_seconds = max_poll_interval_seconds
         self.timeout_seconds = self.timeout
         self.cancel_on_kill = cancel_on_kill
+        check_one_document(self, task=task)
         check_seconds(timeout=self.timeout)
         self._check_waiting()
         arrange_start(self, start_from_trigger, "task", task)
@@ -149,6 +150,6 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
 
     def _ref(self) -> TaskRef:
         try:
-            return parse_task_ref(rendered(self.task))
+            return parse_task_ref(one_document(self, "task", rendered(self.task)))
         except AsposeOcrError as error:
             self._fail(error)
