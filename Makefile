@@ -15,7 +15,7 @@ TESSDATA := .env-tessdata
 # Tesseract's language data comes from the distribution; without root it is unpacked into the checkout.
 export ASPOSE_OCR_EMULATOR_TESSDATA ?= $(abspath $(TESSDATA))
 
-.PHONY: demo airflow test unit contract test-airflow test-oldest test-properties test-stores test-failures test-distributed test-storm bench \
+.PHONY: demo airflow test unit contract test-airflow test-oldest test-properties test-stores test-failures test-distributed test-storm test-live bench \
 	lint types wheel format setup clean help
 
 help: ## list the targets
@@ -61,6 +61,9 @@ test-distributed: $(PRODUCTION_VENV)/stamp ## CeleryExecutor, two workers, two t
 
 test-storm: $(PRODUCTION_VENV)/stamp ## the storm at its full size, 100 documents
 	STORM_DOCUMENTS=100 $(PRODUCTION_VENV)/bin/python -m pytest -s tests/distributed/test_storm.py
+
+test-live: $(VENV)/test.stamp ## the vendor's live service, with your credentials: at most ten billed requests, see docs/compatibility.md
+	$(BIN)/python -m tests.live.run
 
 # Servers, SDK and all: about half an hour, and worth little on a machine that has other work.
 bench: $(PRODUCTION_VENV)/stamp $(AZURITE)/stamp $(SDK_ENVIRONMENTS)/stamp ## the benchmarks, and their table in docs/performance.md
