@@ -116,4 +116,6 @@ class Account:
         from requests import utils as requests_utils  # as above
 
         environment = requests_utils.get_environ_proxies(url)
-        return requests_utils.select_proxy(url, environment) if environment else None
+        proxy = requests_utils.select_proxy(url, environment) if environment else None
+        # Written without a scheme, as curl and requests take it, and aiohttp does not.
+        return f"http://{proxy}" if proxy and "://" not in proxy else proxy

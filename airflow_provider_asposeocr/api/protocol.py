@@ -247,7 +247,7 @@ def explanation(answer: Answer) -> str:
 
 def _described(request: Request, what: str) -> str:
     task = f" {request.operation}" if request.operation else ""
-    return f"Could not {_VERBS[request.kind]}{task}: {what}."
+    return f"Could not {_VERBS[request.kind]}{task}: {what.rstrip('.')}."
 
 
 def _billed_before(request: Request) -> errors.Billed | None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_asposeocr.api.base_url import place_of
+from airflow_provider_asposeocr.api.base_url import place_of, proxy_problem
 from airflow_provider_asposeocr.api.errors import CertificateError
 from airflow_provider_asposeocr.api.protocol import Answer, Cause, Failure, Request, is_success
 from airflow_provider_asposeocr.api.wire import FileBody, TextBody
@@ -111,6 +111,8 @@ class RequestsTransport:
         import urllib3
 
         proxy = self._account.proxy_for(request.url)
+        if unusable := _unusable(proxy):
+            return unusable
         kept = _Kept()
         try:
             with session.request(
@@ -150,6 +152,12 @@ def _tls_cause(error: BaseException) -> Cause | None:
         return "certificate"
     # What OpenSSL makes of an answer in plain HTTP, in its versions.
     return "scheme" if re.search(r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|HTTP_REQUEST", said) else None
+
+
+def _unusable(proxy: str | None) -> Failure | None:
+    """Refuse a proxy of the environment that one of the two libraries cannot use; that of the account was checked."""
+    problem = proxy_problem(proxy) if proxy else ""
+    return Failure(False, problem, "proxy", place_of(proxy or "")) if problem else None
 
 
 def _not_connected(detail: str, proxy: str | None) -> Failure:
@@ -200,8 +208,9 @@ class AiohttpTransport:
         self._under_way = 0
         self._kept = True
         # Chosen once: reading the whole environment takes longer than sending a poll.
-        self._proxy = account.proxy_for(account.base_url)
-        self._token_proxy = account.proxy_for(account.issuer_url)
+        proxy, token_proxy = account.proxy_for(account.base_url), account.proxy_for(account.issuer_url)
+        self._route = proxy, _unusable(proxy)
+        self._token_route = token_proxy, _unusable(token_proxy)
 
     def _opened(self) -> aiohttp.ClientSession:
         import aiohttp
@@ -241,7 +250,9 @@ class AiohttpTransport:
     async def _exchange(self, request: Request, token: str | None, take: Take | None) -> Answer | Failure:
         import aiohttp
 
-        proxy = self._token_proxy if request.kind == "token" else self._proxy
+        proxy, unusable = self._token_route if request.kind == "token" else self._route
+        if unusable:
+            return unusable
         try:
             async with self._opened().request(
                 request.method,

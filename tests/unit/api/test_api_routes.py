@@ -14,8 +14,9 @@ from airflow_provider_asposeocr.api.account import Account
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
     CertificateError,
-    CloudUnreachableError,
     InputError,
+    ProxyUnreachableError,
+    SchemeMismatchError,
 )
 from airflow_provider_asposeocr.api.retrying import ONCE
 
@@ -51,6 +52,7 @@ class TestProxy:
             f"GET {url}/v5.0/ocr/Utilities/GetTaskStatus?id=x",
         ]
 
+    @pytest.mark.parametrize("bare", [False, True])
     @pytest.mark.parametrize("name", ["http_proxy", "all_proxy"])
     def test_of_the_environment(
         self,
@@ -59,8 +61,9 @@ class TestProxy:
         proxy: RecordingProxy,
         monkeypatch: pytest.MonkeyPatch,
         name: str,
+        bare: bool,
     ) -> None:
-        monkeypatch.setenv(name, proxy.url)
+        monkeypatch.setenv(name, proxy.url.removeprefix("http://") if bare else proxy.url)
         assert ask(new_driver(account)) == "NotExist"
         assert len(proxy.seen) == 2
 
@@ -99,10 +102,20 @@ class TestProxy:
         assert proxy.seen == [f"CONNECT 127.0.0.1:{server.port}"]
 
     def test_that_is_away(self, new_driver: Callable[..., Driver], account: Account) -> None:
-        away = f"http://user:hunter2@127.0.0.1:{free_port()}"
-        with pytest.raises(CloudUnreachableError) as caught:
-            ask(new_driver(replace(account, proxy=away)))
-        assert "hunter2" not in str(caught.value)
+        port = free_port()
+        away = f"http://user:hunter2@127.0.0.1:{port}"
+        for base_url in (account.base_url, "https://cloud.example"):
+            with pytest.raises(
+                ProxyUnreachableError, match=f"the proxy 127.0.0.1:{port} cannot be used"
+            ) as caught:
+                ask(new_driver(replace(account, base_url=base_url, proxy=away)))
+            assert "hunter2" not in str(caught.value)
+
+    def test_whose_name_is_unknown(self, new_driver: Callable[..., Driver], account: Account) -> None:
+        with pytest.raises(
+            ProxyUnreachableError, match="the proxy no-such-proxy.invalid:3128 cannot be used"
+        ):
+            ask(new_driver(replace(account, proxy="http://no-such-proxy.invalid:3128")))
 
     @pytest.mark.parametrize("scheme", ["http", "https"])
     def test_that_refuses_does_not_give_its_password_away(
@@ -114,7 +127,7 @@ class TestProxy:
                 trial=True,
                 proxy=refusing.url.replace("//", "//user:hunter2@"),
             )
-            with pytest.raises(AsposeOcrError) as caught:
+            with pytest.raises(ProxyUnreachableError) as caught:
                 new_driver(account).status("RecognizeImageTrial", "x", ONCE)
         assert "hunter2" not in f"{caught.value} {caught.value!r}"
         assert "407" in caught.value.message
@@ -127,7 +140,9 @@ class TestProxy:
             Account("i", "s", proxy=proxy)
         assert "hunter2" not in str(caught.value)
 
-    @pytest.mark.parametrize("proxy_url", ["socks5://127.0.0.1:1", "ftp://127.0.0.1:1"])
+    @pytest.mark.parametrize(
+        "proxy_url", ["socks5://127.0.0.1:1", "ftp://127.0.0.1:1", "http://do%3Amain:hunter2@127.0.0.1:1"]
+    )
     def test_of_the_environment_that_makes_no_sense_ends_in_a_named_error(
         self,
         new_driver: Callable[..., Driver],
@@ -136,8 +151,9 @@ class TestProxy:
         proxy_url: str,
     ) -> None:
         monkeypatch.setenv("ALL_PROXY", proxy_url)
-        with pytest.raises(CloudUnreachableError):
+        with pytest.raises(ProxyUnreachableError, match="the proxy 127.0.0.1:1 cannot be used") as caught:
             ask(new_driver(account))
+        assert "hunter2" not in str(caught.value)
 
 
 class TestCertificates:
@@ -194,7 +210,9 @@ class TestCertificates:
 
         with RawServer(plain) as server:
             account = Account(base_url=server.url.replace("http:", "https:"), trial=True)
-            with pytest.raises(CloudUnreachableError):
+            with pytest.raises(
+                SchemeMismatchError, match="says https and 127.0.0.1:.* answers in plain HTTP"
+            ):
                 self._ask(new_driver(account))
 
     @pytest.mark.parametrize("content", [None, b"", b"no certificate"])
