@@ -1,8 +1,8 @@
 """
 A retry policy for Airflow 3.3.
 
-Invariant: a retry does not come before the cloud wants it, and what no retry can mend is not retried. Operators raise
-the latter so that no Airflow retries it; the policy does the same for code that uses the hook.
+Invariant: no retry comes before the cloud's Retry-After, and none where retrying cannot succeed. Operators raise such
+errors so that Airflow does not retry them; the policy does the same for code that uses the hook.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ except ImportError as error:
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-#: Part of the time that the cloud asks to wait, added at random, so that a thousand tasks do not come back together.
+#: Up to this part of the wait is added at random, so that a thousand tasks do not retry at the same moment.
 JITTER = 0.1
 
 
 class AsposeOcrRetryPolicy(RetryPolicy):
     """
-    Retry as the cloud asks: ``retry_policy=AsposeOcrRetryPolicy()``.
+    Retry at the time that the cloud names: ``retry_policy=AsposeOcrRetryPolicy()``.
 
-    The number of retries stays that of the task. Errors that are not of this provider are treated as without a policy.
+    The task's ``retries`` still limit the number of retries. For errors of other packages Airflow decides as without a
+    policy.
 
-    :param longest_wait_seconds: Longest wait before a retry, whatever the cloud asks for; an hour, by default, outlasts
-        the vendor's ten minutes of lock-out.
+    :param longest_wait_seconds: Longest wait before a retry, also if the cloud names a later time. The default of an
+        hour is longer than the vendor's lock-out of ten minutes.
     :raises ValueError: at parse time, if the number makes no sense.
     """
 
@@ -63,10 +64,10 @@ class AsposeOcrRetryPolicy(RetryPolicy):
             return RetryDecision.default()
         name = type(exception).__name__
         if not exception.retryable:
-            return RetryDecision.fail(f"{name}: no retry can mend it")
+            return RetryDecision.fail(f"{name}: retrying cannot succeed")
         asked = exception.retry_after_seconds
         if not asked:
-            return RetryDecision.retry(reason=f"{name}: it may be over soon")
+            return RetryDecision.retry(reason=f"{name}: it may succeed soon")
         seconds = min(asked * (1 + JITTER * random()), self.longest_wait_seconds)  # noqa: S311  # no secret
         return RetryDecision.retry(
             timedelta(seconds=seconds), f"{name}: the cloud asks to wait {asked:.0f} s"

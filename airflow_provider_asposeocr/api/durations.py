@@ -25,11 +25,11 @@ from airflow_provider_asposeocr.api.schedules import (
     bin_of,
 )
 
-#: So many of the latest tasks count, roughly; older ones are forgotten, because clouds and documents change.
+#: Effective window: about the latest 50 tasks. Older ones are forgotten, because clouds and documents change.
 WINDOW = 50
-#: From so many on, what was learned is better than the geometric schedule.
+#: From this number of tasks on, the learned schedule is better than the geometric one.
 ENOUGH = 5
-#: Doubt, in tasks that nobody saw: one that takes longer than those of its kind do, and one that takes less.
+#: Doubt, as tasks that were not seen: one that takes longer than the others of its kind, and one that takes less.
 UNSEEN_TASKS = 1.0
 #: Tasks shorter than all that was seen: the chance to end before an age k times as short is k to the power of minus
 #: this. Smaller numbers make many polls for the sake of tasks that are never seen, greater ones follow a change too
@@ -37,7 +37,7 @@ UNSEEN_TASKS = 1.0
 HEAD_INDEX = 2.0
 #: Passes of the smoothing; each widens a bin's share by 0.7 bins, so that few observations make one hill.
 PASSES = 3
-#: After so many new observations at most the schedule is chosen anew, which costs about as much as a poll.
+#: After this number of new observations the schedule is computed again, which costs about as much as a poll.
 FRESH = 8
 #: Most schedules kept per kind; one per pair of limits, and hardly anybody sets more than one.
 MOST_SCHEDULES = 4

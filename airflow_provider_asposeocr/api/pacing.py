@@ -1,9 +1,8 @@
 """
 How many status requests a process makes per second.
 
-Invariant: no I/O and no clock; whoever asks gets a number of seconds. Where the cloud asks one wait to come back later,
-that holds for all waits of the account, those included that have a moment reserved already. A clock that is set back
-makes nobody wait longer.
+Invariant: no I/O and no clock; a caller gets a number of seconds. A ``Retry-After`` for one wait holds for all
+waits of the account, also for those that have reserved a moment already. A clock that is set back makes no wait longer.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class Pacer:
 
     def pause(self, now: float, seconds: float | None) -> None:
         """
-        Let nobody through for a while.
+        Hold back every request for a while.
 
         :param now: Seconds since the epoch.
         :param seconds: How long the cloud asks to wait, if it says so; ten minutes of it are heeded.
@@ -52,7 +51,7 @@ class Pacer:
 
     def held_seconds(self, now: float) -> float:
         """
-        Say how long nobody may ask.
+        Return how long no request may be sent.
 
         :param now: Seconds since the epoch.
         :return: The rest of the pause; 0 where there is none.

@@ -55,8 +55,8 @@ class PollPlan:
         lock-out, the longest pause that the vendor documents.
     :param not_before_at: Earliest moment at which it is of use to know, in seconds since the epoch; no poll comes
         before it. The default is no such moment.
-    :param seen_running_at: When the task was last seen running, by whoever waited before, in seconds since the epoch.
-        The default means that nobody has seen it.
+    :param seen_running_at: When an earlier wait last saw the task running, in seconds since the epoch. The default
+        means that none has.
     """
 
     deadline_at: float
@@ -119,7 +119,7 @@ class Poller:
         """
         Return the time until the first poll.
 
-        A task that is fresh, for its kind, is left alone. An older one may be done already, and whoever comes to it
+        A task that is fresh, for its kind, is left alone. An older one may be done already, and a wait that comes to it
         late should not wait longer because of that.
 
         :param now: Seconds since the epoch.

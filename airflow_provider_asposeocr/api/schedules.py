@@ -20,11 +20,11 @@ from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Part of a task's age to wait until the next poll where nothing is known: a result is noticed late by a fifth of its
-#: duration in the median, and the number of polls grows with the logarithm of the duration.
+#: Until durations are known, this part of a task's age is the pause before the next poll. In the median a result is
+#: noticed late by a fifth of its duration, and the number of polls grows with the logarithm of the duration.
 GROWTH = 0.5
-#: What one poll costs, as a part of the task's duration by which the result could be late instead. Nobody knows
-#: whether polls are billed. With this weight the geometric schedule is the best one for the heavy tail of
+#: What one poll costs, as a part of the task's duration by which the result could be late instead. The vendor
+#: does not say whether polls are billed. With this weight the geometric schedule is the best one for the heavy tail of
 #: :data:`TAIL_INDEX`, so that what was learned and what was not fit together.
 POLL_COST = 0.05
 #: Tasks older than all that was seen: the chance to be still running at k times the age is k to the power of minus this.

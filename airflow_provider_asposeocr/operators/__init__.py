@@ -1,7 +1,7 @@
 """
 Operators for Aspose.OCR Cloud.
 
-Invariant: whatever a DAG imports is here, and importing it talks to nobody.
+Invariant: a DAG can import every operator from here, and the import makes no connection.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
-The operator that leaves nothing running.
+Cancel cloud tasks that are still running.
 
-Invariant: what is cancelled still runs, and what cannot be cancelled now does not keep the others from it.
+Invariant: finished cloud tasks are left alone, and a failure to cancel one does not stop the rest.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ class AsposeOcrCancelTasksOperator(BaseOperator):
     """
     Cancel the cloud tasks that Airflow tasks of this run have submitted and that still run.
 
-    Made to be a teardown (``.as_teardown()``): Airflow runs it however the others end, also when a user fails the
-    run. Give it no setups: Airflow clears those with whatever is cleared after them, and they would be billed again.
+    Use it as a teardown (``.as_teardown()``): Airflow runs a teardown however the other tasks end, also when a user
+    fails the run. Give it no setups: Airflow clears a setup together with the tasks after it, and the submit would be
+    billed again.
 
-    :param task_ids: The tasks whose submits are meant, mapped or not. What they have not submitted is no error.
+    :param task_ids: Ids of the submit tasks, mapped or not. A task that has submitted nothing is no error.
     :return: The ids that were cancelled.
     :raises ValueError: at parse time, if no task is named.
     """

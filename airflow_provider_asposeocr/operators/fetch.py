@@ -1,7 +1,7 @@
 """
-The operator that brings results to object storage.
+The operator that writes results to object storage.
 
-Invariant: payloads go from the cloud to storage, whole or not at all; XCom gets the manifest.
+Invariant: a result is written whole or not at all, and only its description, the manifest, goes into XCom.
 """
 
 from __future__ import annotations
@@ -63,8 +63,9 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         because XCom lives in the metadata database.
     :param deferrable: Whether to wait in the triggerer; by default ``[operators] default_deferrable``.
     :param start_from_trigger: Whether the wait begins in the triggerer, without a worker before it (Airflow 3.3,
-        ``deferrable=True``); by default it does not, because a result that is there already takes longer so.
-    :param inline_wait_seconds: As of :class:`.AsposeOcrSubmitOperator`, like the parameters below.
+        ``deferrable=True``); by default it does not, because that takes longer where the result is there already.
+    :param inline_wait_seconds: How long to wait in the worker before deferring; this parameter and the ones below have
+        the defaults of :class:`.AsposeOcrSubmitOperator`.
     :param poll_interval_seconds: Shortest time between two polls.
     :param max_poll_interval_seconds: Longest time between two polls.
     :param timeout_seconds: How long to wait before the cloud task is cancelled.

@@ -54,9 +54,9 @@ class AsposeOcrRecognizeRegionsOperator(AsposeOcrSubmitOperator):
     """
     Recognize the text within given regions of an image; one result per region.
 
-    :param regions: Where the text is: rectangles ``[x1, y1, x2, y2]`` in pixels, regions as of the vendor's docs, or the
-        task reference of an :class:`AsposeOcrDetectRegionsOperator`, whose result is read.
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`; ``settings["regions"]`` does as well.
+    :param regions: Where the text is: rectangles ``[x1, y1, x2, y2]`` in pixels, regions in the form of the vendor's
+        docs, or the task reference of an :class:`AsposeOcrDetectRegionsOperator`, whose result is read.
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`. Regions can be given as ``settings["regions"]``, too.
     """
 
     template_fields: Sequence[str] = (*AsposeOcrSubmitOperator.template_fields, "regions")

@@ -1,8 +1,8 @@
 """
-Operators that start a cloud task.
+Operators that submit a document to the cloud.
 
-Invariant: a task instance submits once, whatever dies, unless the user or the cloud wants it otherwise, and hands a
-task reference on, never a document. The work is in one base class; :mod:`.operations` has a small class per operation.
+Invariant: a task instance submits a document once, also if its worker dies; the exceptions are parameters. It returns a
+task reference, never a document. The work is in one base class; :mod:`.operations` has a small class per operation.
 """
 
 from __future__ import annotations
@@ -55,40 +55,41 @@ KNOWN_AT_PARSE_TIME = (Mapping, list, tuple, set, int, float)
 
 class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
     """
-    Start a task of any of the cloud's operations; the classes below fix the operation.
+    Start a cloud task of any operation. The classes in :mod:`.operations` fix the operation.
 
     :param operation: Name of the operation, for example ``RecognizeReceipt``.
     :param source: The input: an absolute path or a URI in any object storage that Airflow knows (``conn@`` names its
         connection), or the task reference of an upstream task, whose result is then the input.
     :param settings: Settings of the operation in the server's spelling or in snake case. Only what is set is sent,
         because the vendor's sources disagree on several defaults.
-    :param strict_settings: Whether settings that this version does not know for the operation are an error.
+    :param strict_settings: Whether a setting that this version does not know for the operation is an error. ``False``
+        sends unknown settings unchecked; known ones are still validated.
     :param aspose_ocr_conn_id: Airflow connection of the type ``aspose_ocr``.
-    :param wait_for_completion: ``True``: the task ends when its cloud task does, and is red when that failed. ``False``:
-        the pipelined mode, submit and hand on; a consumer waits.
+    :param wait_for_completion: ``True``, the default: the Airflow task ends when its cloud task ends, and fails when that
+        failed. ``False``: the pipelined mode; the Airflow task ends after the submit, and a consumer waits.
     :param deferrable: Whether to wait in the triggerer; by default ``[operators] default_deferrable``.
     :param start_from_trigger: Whether the wait for the upstream cloud task begins in the triggerer, without a worker
         before it (Airflow 3.3, ``deferrable=True``, a task reference as the source); by default it does not.
-    :param inline_wait_seconds: How long to wait in the worker before deferring, 0 = not at all; by default
+    :param inline_wait_seconds: How long to wait in the worker before deferring; 0 defers at once. By default
         ``[aspose_ocr] inline_wait_seconds`` (5), because a deferral costs a second worker process.
     :param poll_interval_seconds: Shortest time between two polls; by default ``[aspose_ocr] poll_interval_seconds`` (0.8).
     :param max_poll_interval_seconds: Longest time between two polls, which grows with the age of the task; by default
         ``[aspose_ocr] max_poll_interval_seconds`` (600).
     :param timeout_seconds: How long to wait before the cloud task is cancelled; by default
         ``[aspose_ocr] timeout_seconds`` (3600). ``execution_timeout`` is observed too.
-    :param reuse: Whether a later try takes up the cloud task of an earlier one instead of submitting (Airflow 3.3):
-        ``retry``, the default: Airflow's own retries do, a task that a user has cleared submits anew; ``always``: a
-        cleared one does too, as long as the cloud keeps the result; ``never``.
-    :param cancel_on_kill: Whether the end of the worker's process cancels its cloud task: ``last_try``, the default:
-        if a user has killed the task or no try is left, otherwise the retry finds it; ``always``; or ``never``, which
-        goes for a user's kill too.
-    :param on_unknown_submit: What to do when a document was sent and no answer came, so that nobody knows whether the
-        cloud accepted and billed it (it has no idempotency key): ``resubmit``, the default, once per task instance,
-        which may bill the document twice; or ``fail`` without a retry, for a human to decide.
-    :param on_expired: What a later try does when the cloud keeps the result of the earlier one no longer: ``fail``, the
-        default, because submitting again is billed again; or ``resubmit``.
+    :param reuse: Whether a later try continues with the cloud task of an earlier one instead of submitting (Airflow
+        3.3). ``retry``, the default: Airflow's retries do, and a task that a user has cleared submits again.
+        ``always``: a cleared task continues too, as long as the cloud keeps the result. ``never``: each try submits.
+    :param cancel_on_kill: Whether the end of the worker process cancels the cloud task. ``last_try``, the default: it
+        does if a user has killed the task or no retry is left; otherwise the retry continues with the cloud task.
+        ``always``: it always does. ``never``: it never does, not even after a user's kill.
+    :param on_unknown_submit: What to do when a document was sent and no answer came, so that it is unknown whether the
+        cloud accepted and billed it (the cloud has no idempotency key). ``resubmit``, the default: submit again, once
+        per task instance, which may bill the document twice. ``fail``: fail without a retry, so that a user decides.
+    :param on_expired: What a later try does when the cloud no longer keeps the result of the earlier one. ``fail``, the
+        default, because another submit is billed again; or ``resubmit``.
     :return: The task reference: JSON with ``operation``, ``id``, ``submitted_at``, ``conn_id`` and where it came from.
-        The XCom key ``aspose_ocr_task`` has it as soon as the cloud has the task.
+        It is pushed to the XCom key ``aspose_ocr_task`` as soon as the cloud has accepted the task.
     :raises InputError: at parse time, if there is no such operation.
     :raises SettingsError: at parse time, if a setting does not apply; after rendering, where it is a template.
     :raises ValueError: at parse time, if a number or a policy makes no sense, or the triggerer has nothing to wait for.

@@ -1,7 +1,7 @@
 """
 The sensor for a cloud task.
 
-Invariant: it decides as the operators do (:mod:`..waiting`), and like them cancels what it stops waiting for.
+Invariant: it waits with the operators' code (:mod:`..waiting`), and cancels a cloud task when it gives up on it.
 """
 
 from __future__ import annotations
@@ -34,19 +34,21 @@ if TYPE_CHECKING:
 
 class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
     """
-    Wait until a cloud task is completed; fail when it failed.
+    Wait until a cloud task is completed, and fail if the cloud task failed.
 
     :param task: The task reference.
     :param deferrable: Whether to wait in the triggerer; by default ``[operators] default_deferrable``. Otherwise the
         sensor pokes, in ``mode`` ``poke`` or ``reschedule``.
-    :param start_from_trigger: As of :class:`.AsposeOcrFetchResultOperator`.
-    :param poke_interval: Seconds between two pokes where it does not defer; 10 and not Airflow's 60, because cloud tasks
-        are short.
+    :param start_from_trigger: Whether the wait begins in the triggerer, without a worker before it (Airflow 3.3,
+        ``deferrable=True``); by default it does not.
+    :param poke_interval: Seconds between two pokes. Used only with ``deferrable=False``. The default is 10 and not
+        Airflow's 60, because cloud tasks are short.
     :param timeout: Seconds until the sensor gives up and cancels the cloud task; by default Airflow's for sensors. The
         cloud's own 24 hours end the wait in any case.
-    :param inline_wait_seconds: As of :class:`.AsposeOcrSubmitOperator`, like the two parameters below.
-    :param poll_interval_seconds: Shortest time between two polls in the triggerer.
-    :param max_poll_interval_seconds: Longest time between two polls in the triggerer.
+    :param inline_wait_seconds: How long to wait in the worker before deferring. This parameter and the two below are
+        used only with ``deferrable=True``, and have the defaults of :class:`.AsposeOcrSubmitOperator`.
+    :param poll_interval_seconds: Shortest time between two polls.
+    :param max_poll_interval_seconds: Longest time between two polls.
     :param cancel_on_kill: Whether killing the sensor cancels the cloud task.
     :return: The task reference.
     """
