@@ -41,7 +41,7 @@ test-airflow: $(VENV)/test.stamp $(OLDEST_VENV)/stamp ## DAGs on real Airflow pr
 # Left out are cases in which Airflow 3.1 itself answers, in words of its own, and its own deprecation warnings.
 test-oldest: $(OLDEST_VENV)/stamp ## imports and unit tests on the oldest Airflow; its chain is in test-airflow
 	$(OLDEST_VENV)/bin/python -m pytest -o filterwarnings=default -p no:cacheprovider tests/unit/api \
-		$(addprefix tests/unit/test_,$(addsuffix .py,sources storage clients hook waiting trigger operators sensor)) \
+		$(addprefix tests/unit/test_,$(addsuffix .py,sources storage file_systems clients hook waiting trigger operators sensor)) \
 		--deselect tests/unit/test_hook.py::TestConnection::test_extras_that_are_no_object_are_named_both_ways \
 		--deselect tests/unit/test_hook.py::TestTestConnection::test_a_form_that_makes_no_sense \
 		--deselect tests/unit/test_sensor.py::TestParseTime::test_what_makes_no_sense_is_named

@@ -32,6 +32,7 @@ __all__ = [
     "AirflowSensorTimeout",
     "TaskDeferralError",
     "TaskDeferralTimeout",
+    "lineage_is_read",
     "runs_in_shared_process",
 ]
 
@@ -44,3 +45,20 @@ def runs_in_shared_process() -> bool:
     """
     runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
     return type(getattr(runner, "SUPERVISOR_COMMS", None)).__name__ == "InProcessSupervisorComms"
+
+
+def lineage_is_read() -> bool:
+    """
+    Tell whether a plugin, for example OpenLineage's, reads which files a task has read.
+
+    Airflow makes its collector of lineage also where no plugin reads it, and imports the asset handlers of all installed
+    providers for that, which takes seconds. Its plugins are loaded in every task anyway.
+    """
+    try:
+        from airflow.sdk.plugins_manager import get_hook_lineage_readers_plugins
+    except ImportError:  # Airflow 3.1
+        from airflow import plugins_manager
+
+        plugins_manager.initialize_hook_lineage_readers_plugins()  # type: ignore[attr-defined]  # gone in 3.3
+        return bool(plugins_manager.hook_lineage_reader_classes)  # type: ignore[attr-defined]  # gone in 3.3
+    return bool(get_hook_lineage_readers_plugins())

@@ -174,6 +174,8 @@ def _download(uri: str, target: Path) -> tuple[int, str]:
     digest, size = hashlib.sha256(), 0
     try:
         path = object_path(uri)
+        if "://" in uri and "/" not in uri.partition("://")[2].rstrip("/"):
+            raise IsADirectoryError(uri)  # A bucket, which libraries open with errors of their own.
         with target.open("wb") as local:
             for piece in pieces(path):
                 local.write(piece)

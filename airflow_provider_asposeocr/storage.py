@@ -27,6 +27,7 @@ from airflow_provider_asposeocr.api.filetypes import LONGEST_STEM_BYTES, safe_st
 from airflow_provider_asposeocr.api.leftovers import hold, sweep
 from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.atomic_create import CONDITIONAL
+from airflow_provider_asposeocr.compat import lineage_is_read
 from airflow_provider_asposeocr.fields import native_hint
 from airflow_provider_asposeocr.file_systems import LOCAL, object_path
 from airflow_provider_asposeocr.owners import IF_EXISTS, Claims, IfExists
@@ -74,8 +75,11 @@ def pieces(path: ObjectStoragePath) -> Iterator[bytes]:
     :param path: Which.
     :return: Pieces of half a block, because libraries hold what they read twice: as it came in, and joined.
     """
-    # Without a cache: reading ahead would keep another block. Opened like this, Airflow notes it for lineage.
-    with path.open("rb", block_size=_PIECE_BYTES, cache_type="none") as stream:  # type: ignore[no-untyped-call]  # untyped in Airflow
+    # Without a cache: reading ahead would keep another block.
+    options = {"block_size": _PIECE_BYTES, "cache_type": "none"}
+    # Opened by the path itself, Airflow notes it for lineage.
+    opened = path.open("rb", **options) if lineage_is_read() else path.fs.open(path.path, "rb", **options)  # type: ignore[no-untyped-call]  # untyped in Airflow
+    with opened as stream:
         while piece := stream.read(_PIECE_BYTES):
             yield piece
 

@@ -191,9 +191,11 @@ def providers(tmp_path: Path) -> Path:
         file = site.joinpath(*name.split(".")).with_suffix(".py")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(_FILE_SYSTEM.format(schemes=schemes))
+    (site / "company" / "assets.py").write_text("def create_asset(): pass")
     (site / "stand_ins.py").write_text(
         f"def info(): return {{'package-name': 'stand-ins', 'name': 's', 'description': 'd', 'versions': ['1.0.0'], "
-        f"'filesystems': {list(modules)}}}"
+        f"'filesystems': {list(modules)}, "
+        "'asset-uris': [{'schemes': ['company'], 'handler': None, 'factory': 'company.assets.create_asset'}]}"
     )
     metadata = site / "stand_ins-1.0.0.dist-info"
     metadata.mkdir()
@@ -206,6 +208,10 @@ def in_a_worker(providers: Path, statement: str, **environment: str) -> Any:
     """What a statement leaves in ``result`` in a fresh process, and the modules that it loaded."""
     script = (
         "import json, sys\n"
+        # As every task has: it looks for listeners, and loads the plugins for that.
+        "try: from airflow.sdk.listener import get_listener_manager\n"
+        "except ImportError: from airflow.listeners.listener import get_listener_manager\n"
+        "get_listener_manager()\n"
         "import airflow.sdk.execution_time.task_runner, airflow_provider_asposeocr.sources\n"
         "import airflow_provider_asposeocr.storage\n"
         "from airflow.sdk import ObjectStoragePath\n"
@@ -228,6 +234,18 @@ def in_a_worker(providers: Path, statement: str, **environment: str) -> Any:
         set(loaded),
     )
 
+
+_READER = """
+from airflow.plugins_manager import AirflowPlugin
+try:
+    from airflow.sdk.lineage import HookLineageReader
+except ImportError:
+    from airflow.lineage.hook import HookLineageReader
+
+class Reader(AirflowPlugin):
+    name = "reader"
+    hook_lineage_readers = [HookLineageReader]
+"""
 
 READ = """
 from airflow_provider_asposeocr.file_systems import object_path
@@ -265,7 +283,7 @@ for number, prefix in enumerate(["", "file://", "local://"]):
         _, ours, loaded = in_a_worker(providers, statement)
         assert len(list((tmp_path / "out").iterdir())) == 3
         assert ours == set()
-        # Lineage and what UPath knows of local files; the file systems of the providers are hundreds.
+        # What UPath knows of local files; the file systems and asset handlers of the providers are hundreds.
         assert len(loaded) < 20, sorted(loaded)
 
     @pytest.mark.parametrize(
