@@ -152,8 +152,9 @@ class TesseractEngine:
             return list(_lines(api.GetIterator(), _text_by_letters if right_to_left else _text))
 
     def find_lines(self, page: Image) -> list[Line]:
-        """Return where the lines are; finding them depends on no language, so any data will do."""
-        code = next(path.name.removesuffix(_DATA_SUFFIX) for path in _data_files(self._data_dir))
+        """Return where the lines are; finding them depends on no language, so any data will do if there is no English."""
+        codes = [path.name.removesuffix(_DATA_SUFFIX) for path in _data_files(self._data_dir)]
+        code = "eng" if "eng" in codes else codes[0]
         with self._api(code) as api:
             _set_page(api, page)
             return list(_lines(api.AnalyseLayout(), None))

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import IO, TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.file_kinds import has_several_pages, sniff_file
+from airflow_provider_asposeocr.emulator.imaging.pixels import deep_colours, pixels_of
 from airflow_provider_asposeocr.emulator.imaging.resolution import Resolution, resolution_of
 from airflow_provider_asposeocr.emulator.jobs import JobError
 
@@ -21,14 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from airflow_provider_asposeocr.emulator.engines.base import Array, Image
+    from airflow_provider_asposeocr.emulator.engines.base import Image
 
-#: Grey level from which on ink cannot be told from white paper.
-_LIGHT = 225
-_LIGHT_INK = (
-    "The image shows light ink on a transparent ground. What is transparent is read as white, so that the ink cannot be "
-    "seen on it. Put the image on a dark ground and submit it again."
-)
 #: EXIF's tag for how an image is turned, and the values with which width and height change places.
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, frozenset({5, 6, 7, 8})
 
@@ -126,7 +119,7 @@ def read_image(path: Path, kind: str, limits: Limits) -> Page:
         )
     try:
         with path.open("rb") as file:
-            return _decoded(_opener(kind)(file), kind, limits)
+            return _decoded(file, kind, limits)
     except PillowImage.DecompressionBombError as error:  # a GIF's frame may be larger than its screen
         raise JobError(
             f"The {kind.upper()} image has a frame that is too large to be decoded ({error})."
@@ -168,19 +161,22 @@ def _opener(kind: str) -> Callable[[Any], Any]:
     return readers[kind]
 
 
-def _decoded(image: Any, kind: str, limits: Limits) -> Page:
+def _decoded(data: IO[bytes], kind: str, limits: Limits) -> Page:
     from PIL import ImageOps
 
+    image = _opener(kind)(data)
     warnings: tuple[str, ...] = ()
     width, height = image.size
     check_pixels(width, height, limits)
     if kind != "tiff" and getattr(image, "is_animated", False):
         warnings = (f"The {kind.upper()} has several frames; only the first was used.",)
     resolution = resolution_of(image.info)
+    # Before Pillow looks for EXIF data, which in a PNG may stand behind the pixels.
+    image = deep_colours(image, data) or image
     if image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE:
         resolution = resolution.turned()
     image.load()
-    pixels, more_warnings = _pixels(ImageOps.exif_transpose(image))
+    pixels, more_warnings = pixels_of(ImageOps.exif_transpose(image))
     return Page(pixels, resolution, warnings + more_warnings)
 
 
@@ -197,55 +193,3 @@ def check_pixels(width: int, height: int, limits: Limits) -> None:
             f"The image would have {width} x {height} pixels, more than this emulator's limit of {limits.max_pixels}. "
             "Submit a smaller one, or start the emulator with a higher limit."
         )
-
-
-def _pixels(image: Any) -> tuple[Image, tuple[str, ...]]:
-    """Return any of Pillow's modes as 8 bits, grey or BGR, with transparency over white; and warnings."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _eight_bits(np.asarray(image)), ()
-    warnings: tuple[str, ...] = ()
-    if image.has_transparency_data:
-        image, warnings = _on_white(image)
-    if image.mode in ("1", "L"):
-        return np.asarray(image.convert("L")), warnings
-    colours: Image = np.asarray(image.convert("RGB"))
-    if is_grey(colours):
-        return np.ascontiguousarray(colours[:, :, 0]), warnings
-    return np.ascontiguousarray(colours[:, :, ::-1]), warnings
-
-
-def _on_white(image: Any) -> tuple[Any, tuple[str, ...]]:
-    """Put a transparent image on white, and warn if what it shows is as light as that."""
-    from PIL import Image as PillowImage
-
-    with_alpha = image.convert("RGBA")
-    page = PillowImage.new("RGBA", image.size, "white")
-    page.alpha_composite(with_alpha)
-    page = page.convert("RGB")
-    least, most = (int(alpha) for alpha in with_alpha.getchannel("A").getextrema())
-    darkest: Any = page.convert("L").getextrema()[0]
-    if darkest < _LIGHT or most - least < 255 - _LIGHT:
-        return page, ()
-    return page, (_LIGHT_INK,)
-
-
-def is_grey(colours: Image) -> bool:
-    """Return whether the three colours of every pixel are alike."""
-    first = colours[:, :, 0]
-    return np.array_equal(first, colours[:, :, 1]) and np.array_equal(first, colours[:, :, 2])
-
-
-def _eight_bits(values: Array) -> Image:
-    """
-    Scale numbers of another range to 8 bits.
-
-    Whole numbers from 0 on are scaled by the bits that the largest of them needs: cameras and scanners keep 10, 12 or 14
-    bits in 16. Other numbers are stretched over the range that they use.
-    """
-    numbers = values.astype(np.float32)
-    low, high = float(numbers.min()), float(numbers.max())
-    if low >= 0 and np.issubdtype(values.dtype, np.integer):
-        low, high = 0.0, float(2 ** max(int(high).bit_length(), 1) - 1)
-    scaled = (numbers - low) * (255.0 / max(high - low, 1e-6))
-    result: Image = np.clip(scaled, 0, 255).astype(np.uint8)
-    return result

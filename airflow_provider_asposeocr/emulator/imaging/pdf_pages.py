@@ -15,7 +15,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from airflow_provider_asposeocr.emulator.imaging.decode import Page, is_grey
+from airflow_provider_asposeocr.emulator.imaging.decode import Page
+from airflow_provider_asposeocr.emulator.imaging.pixels import is_grey
 from airflow_provider_asposeocr.emulator.imaging.resolution import Resolution
 from airflow_provider_asposeocr.emulator.jobs import JobError
 

@@ -8,6 +8,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pypdfium2
 import pytest
@@ -75,7 +76,7 @@ def test_damaged_header(run, blind, kind):
 
 
 def test_decompression_bomb_is_refused_by_its_header(run, blind, monkeypatch):
-    monkeypatch.setattr(decode, "_pixels", lambda image: pytest.fail("pixels were decoded"))
+    monkeypatch.setattr(decode, "pixels_of", lambda image: pytest.fail("pixels were decoded"))
     message = fail(run, blind(), "RecognizeImage", png_header(60_000, 60_000))
     assert "60000 x 60000" in message
     assert "100000000" in message
@@ -216,6 +217,28 @@ def test_the_range_of_a_camera_is_that_of_its_numbers_not_of_their_container(run
         grey = result.convert("L")
         assert grey.getpixel((150, 40)) == 255
         assert grey.getpixel((10, 40)) == pytest.approx(255 * (white // 2) / white, abs=1)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+@pytest.mark.parametrize("kind", [".png", ".tiff"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colours_of_a_camera_are_scaled_by_their_bits_too(run, blind, bits, kind, channels):
+    white = 2**bits - 1
+    pixels = np.full((40, 80, channels), white, dtype=np.uint16)
+    pixels[:, :40, :3] = (0, white // 2, white)  # OpenCV's order: blue, green, red
+    _, encoded_pixels = cv2.imencode(kind, pixels)
+    outcome = run(blind(), "UpscaleImage", encoded_pixels.tobytes())
+    with Image.open(outcome.results[0].path) as result:
+        shown = result.convert("RGB")
+        assert shown.getpixel((150, 40)) == (255, 255, 255)
+        assert shown.getpixel((10, 40)) == pytest.approx((255, 127, 0), abs=2)
+
+
+@pytest.mark.parametrize("kind", [".png", ".tiff"])
+def test_a_truncated_image_of_deep_colours_is_damaged(run, blind, kind):
+    pixels = np.random.default_rng(1).integers(0, 1023, (200, 200, 3), dtype=np.uint16)
+    whole = cv2.imencode(kind, pixels)[1].tobytes()
+    assert "damaged or cut short" in fail(run, blind(), "UpscaleImage", whole[: len(whole) // 2])
 
 
 def test_ten_bits_in_sixteen_are_read(run, worker):
