@@ -140,8 +140,13 @@ class TesseractEngine:
         )
 
     def note(self, language: str) -> str | None:
-        """Return no warning: what can be read is read in all its scripts."""
-        return None
+        """Return a warning if Latin words within a right-to-left text will not be read."""
+        if language not in RIGHT_TO_LEFT or self._has_english():
+            return None
+        return (
+            f"Latin words within {language} are not read here: the English data is not in {self._data_dir}. "
+            "Install it with: apt-get install tesseract-ocr-eng"
+        )
 
     def read(self, page: Image, language: str) -> list[Line]:
         """Return the lines of ``page`` with their words."""
@@ -163,9 +168,12 @@ class TesseractEngine:
         """Return the data to read ``language`` with."""
         codes = list(_CODES[language])
         # Unlike the data of other languages, that of right-to-left scripts knows no Latin letters.
-        if language in RIGHT_TO_LEFT and (self._data_dir / f"eng{_DATA_SUFFIX}").is_file():
+        if language in RIGHT_TO_LEFT and self._has_english():
             codes.append("eng")
         return codes
+
+    def _has_english(self) -> bool:
+        return (self._data_dir / f"eng{_DATA_SUFFIX}").is_file()
 
     def _missing(self, language: str) -> list[str]:
         return [code for code in _CODES[language] if not (self._data_dir / f"{code}{_DATA_SUFFIX}").is_file()]

@@ -13,6 +13,7 @@ import pytest
 
 from airflow_provider_asposeocr.emulator.engines.base import Box, Line, Word
 from airflow_provider_asposeocr.emulator.engines.direction import is_right_to_left, left_to_right
+from airflow_provider_asposeocr.emulator.engines.tesseract import TesseractEngine
 from airflow_provider_asposeocr.emulator.imaging.layout import reading_order
 from airflow_provider_asposeocr.emulator.imaging.pages import PreparedPage, RecognizedPage
 from airflow_provider_asposeocr.emulator.imaging.searchable_pdf import SearchablePdf
@@ -87,6 +88,16 @@ class TestRecognition:
         assert copied[2] == lines[2]
         # pdfium puts a second Latin word before the first one, as in the files of word processors.
         assert sorted(copied[1].split()) == sorted(lines[1].split())
+
+    def test_without_english_data_latin_words_are_warned_of(self, tmp_path):
+        for language in ("heb", "fra"):
+            (tmp_path / f"{language}.traineddata").write_bytes(b"")
+        engine = TesseractEngine(tmp_path)
+
+        assert "apt-get install tesseract-ocr-eng" in (engine.note("Hebrew") or "")
+        assert engine.note("French") is None
+        (tmp_path / "eng.traineddata").write_bytes(b"")
+        assert engine.note("Hebrew") is None
 
     def test_arabic(self, reader):
         results = reader("Arabic.png", "Arabic", resultType="TextAndPdf")
