@@ -19,6 +19,7 @@ from azure.storage.blob import BlobServiceClient
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from store_servers import Server
@@ -29,6 +30,12 @@ NAME = "page.pdf"
 #: Azurite's published account, the same on every machine.
 _AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 _DEADLINE_SECONDS = 60.0
+
+
+def _results(keys: Iterable[str]) -> list[str]:
+    """Leave the folder out of keys, and owner records altogether."""
+    names = [key.removeprefix(f"{FOLDER}/") for key in keys]
+    return [name for name in names if not name.startswith(".aspose-ocr/owners/")]
 
 
 class Place(ABC):
@@ -106,7 +113,7 @@ class Local(Place):
         return sorted(name for name in os.listdir(self._folder) if not name.startswith("."))
 
     def leftovers(self) -> list[str]:
-        return sorted(name for name in os.listdir(self._folder) if name.startswith("."))
+        return sorted(name for name in os.listdir(self._folder) if name.endswith(".part"))
 
     def stop_midway(self, source: Path) -> Path:
         os.mkfifo(self._pipe)
@@ -201,7 +208,7 @@ class S3(_Remote):
 
     def names(self) -> list[str]:
         found = self._client.list_objects_v2(Bucket=self._bucket).get("Contents", [])
-        return [item["Key"].removeprefix(f"{FOLDER}/") for item in found]
+        return _results(item["Key"] for item in found)
 
     def leftovers(self) -> list[str]:
         found = self._client.list_multipart_uploads(Bucket=self._bucket).get("Uploads", [])
@@ -243,7 +250,7 @@ class AzureBlob(_Remote):
         self._blob.upload_blob(data, overwrite=True)
 
     def names(self) -> list[str]:
-        return [name.removeprefix(f"{FOLDER}/") for name in self._container.list_blob_names()]
+        return _results(self._container.list_blob_names())
 
     def leftovers(self) -> list[str]:
         try:

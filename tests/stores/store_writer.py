@@ -18,13 +18,16 @@ from typing import TYPE_CHECKING, Any
 import loopback  # noqa: F401  # The guard comes first.
 from airflow.sdk import ObjectStoragePath
 
-from airflow_provider_asposeocr.api.errors import AsposeOcrError
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, DestinationError
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
 from airflow_provider_asposeocr.api.results import Fetched, Result
+from airflow_provider_asposeocr.atomic_create import create_or_read, is_atomic
+from airflow_provider_asposeocr.owners import Claims
 from airflow_provider_asposeocr.storage import store
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+    from multiprocessing.synchronize import Barrier
 
 REF = TaskRef(
     operation="RecognizeImage",
@@ -75,6 +78,47 @@ def write(job: dict[str, Any], pipe: Connection) -> None:
     pipe.send(outcome)
     if outcome[0] != "manifest":
         pipe.recv()
+
+
+def claim(job: dict[str, Any], start: Barrier, pipe: Connection) -> None:
+    """
+    Try to get names at the same moment as other processes do, each for a document of its own.
+
+    :param job: ``environment``, ``folder`` (URI), ``number`` of the process, ``rounds``.
+    :param start: Holds all until the last one is there, in each round.
+    :param pipe: Takes ``(rounds in which the record was created, rounds in which the name was got, is_atomic)``.
+    """
+    _prepare(job["environment"])
+    created, got = [], []
+    ref = REF.model_copy(update={"source_uri": f"/{job['number']}/page.png"})
+    path = ObjectStoragePath(f"{job['folder']}/records/0.json")
+    atomic = is_atomic(path)
+    for number in range(job["rounds"]):
+        mine = os.urandom(16).hex().encode()
+        start.wait(_LIFE_SECONDS)
+        if create_or_read(path.with_name(f"{number}.json"), mine) == mine:
+            created.append(number)
+        try:
+            Claims(ref, "overwrite").take([ObjectStoragePath(f"{job['folder']}/{number}.txt")])
+        except DestinationError:
+            continue
+        got.append(number)
+    pipe.send((created, got, atomic))
+
+
+def look_twice(job: dict[str, Any], pipe: Connection) -> None:
+    """List a folder, wait until another client has written there, and try to get that name."""
+    _prepare(job["environment"])
+    target = ObjectStoragePath(job["uri"])
+    create_or_read(target.with_name("other"), b"x")
+    pipe.send([path.name for path in target.parent.iterdir()])
+    pipe.recv()
+    try:
+        Claims(REF.model_copy(update={"source_uri": "/in/page.png"}), "overwrite").take([target])
+    except DestinationError as error:
+        pipe.send(error.message)
+    else:
+        pipe.send(None)
 
 
 def stream(job: dict[str, Any], pipe: Connection) -> None:

@@ -5,6 +5,8 @@ import json
 import logging
 import multiprocessing
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -51,6 +53,25 @@ class TestLocally:
         won = [round for path in tmp_path.glob("*.won") for round in json.loads(path.read_text())]
         assert sorted(won) == list(range(ROUNDS))
         assert all(not name.startswith(".") for name in os.listdir(tmp_path / "names"))
+
+    def test_of_two_that_have_found_nothing_one_creates_the_name(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Both have written their bytes before either publishes them; what looks first and writes then has two winners."""
+        path, fsync, both = ObjectStoragePath(f"{tmp_path}/record.json"), os.fsync, threading.Barrier(2)
+        met: set[int] = set()
+
+        def wait_for_the_other(descriptor: int) -> None:
+            fsync(descriptor)
+            if threading.get_ident() not in met:
+                met.add(threading.get_ident())
+                both.wait(60)
+
+        monkeypatch.setattr(os, "fsync", wait_for_the_other)
+        with ThreadPoolExecutor(2) as pool:
+            found = list(pool.map(lambda data: create_or_read(path, data), (b"one", b"two")))
+        assert len(met) == 2
+        assert found in ([b"one"] * 2, [b"two"] * 2)
 
     def test_what_is_there_stays_and_is_returned(self, tmp_path: Path) -> None:
         path = ObjectStoragePath(f"{tmp_path}/a/b/record.json")
