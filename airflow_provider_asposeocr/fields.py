@@ -10,12 +10,34 @@ import ast
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.definitions.xcom_arg import PlainXComArg
 
-from airflow_provider_asposeocr.api.errors import InputError
+from airflow_provider_asposeocr.api.errors import InputError, shown_at
 from airflow_provider_asposeocr.api.untrusted import shown
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+
+def is_mapped(operator: Any) -> bool:
+    """
+    Tell whether Airflow has made an operator out of a mapped one, which it does when the task runs.
+
+    :param operator: The operator, after the constructor of its base.
+    """
+    return bool(getattr(operator, "_BaseOperator__from_mapped", False))
+
+
+def constructing(operator: Any) -> AbstractContextManager[None]:
+    """
+    Tell the errors of an operator's constructor where they will be shown: in an import error, or in the task's log.
+
+    :param operator: The operator, after the constructor of its base.
+    :return: A context for the checks.
+    """
+    return shown_at("task" if is_mapped(operator) else "parse")
 
 
 def check_seconds(**numbers: float | None) -> None:

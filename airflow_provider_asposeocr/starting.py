@@ -18,7 +18,7 @@ from airflow.sdk.definitions.xcom_arg import PlainXComArg
 from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
-from airflow_provider_asposeocr.fields import has_template, rendered
+from airflow_provider_asposeocr.fields import has_template, is_mapped, rendered
 from airflow_provider_asposeocr.triggers.deadlines import BACKSTOP_SECONDS
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def arrange_start(
         raise ValueError(f"start_from_trigger must be True or False, not {asked!r}")
     if not asked:
         return
-    if getattr(operator, "_BaseOperator__from_mapped", False):
+    if is_mapped(operator):
         # In a worker already; the fields hold what Airflow has resolved.
         operator.starts_in_worker = MAPPED
         return

@@ -219,13 +219,14 @@ class CloudClient:
         """
         self._call(protocol.cancel_request(self.account, find_operation(operation), id), retry=retry)
 
-    def obtain_token(self) -> None:
+    def obtain_token(self, retry: RequestRetry | None = None) -> None:
         """
         Make sure that there is a token, which proves the credentials.
 
+        :param retry: How the request is repeated; by default as the client's others.
         :raises AuthenticationError: if the cloud does not accept them.
         """
-        self._token()
+        self._token(retry=retry)
 
     def close(self) -> None:
         """Close kept connections."""
@@ -274,22 +275,22 @@ class CloudClient:
                     self._sleep(seconds)
                     attempt += 1
 
-    def _token(self, refused: str | None = None) -> str:
+    def _token(self, refused: str | None = None, retry: RequestRetry | None = None) -> str:
         with self._renewal:
             token = self._tokens.usable(self._around.clock(), refused)
             if token is None:
-                self._obtain()
+                self._obtain(retry)
                 token = self._tokens.usable(self._around.clock())
             if token is None:
                 raise UnexpectedResponseError("The token endpoint's token is used up on arrival.")
             return token.value
 
-    def _obtain(self) -> None:
+    def _obtain(self, retry: RequestRetry | None) -> None:
         around, pair = self._around, self.account.fingerprint
         if refusal := around.memory.recall(pair, around.clock()):
             raise refusal
         try:
-            answer = self._call(protocol.token_request(self.account))
+            answer = self._call(protocol.token_request(self.account), retry=retry)
             token = parse_token(answer.body, around.clock())
             around.on_secret(token.value)
             self._tokens.store(token)

@@ -359,7 +359,7 @@ class AsposeOcrHook(BaseHook):
         client = self.client
         account = client.account
         if not account.trial:
-            client.obtain_token()
+            client.obtain_token(ONCE)  # A user waits in front of the form, and can press the button again.
         client.status("RecognizeImageTrial" if account.trial else "RecognizeImage", _NOBODYS_TASK, ONCE)
         if account.trial:
             return f"{account.base_url} answers in evaluation mode; a tenth of the words is masked."

@@ -14,7 +14,7 @@ from airflow.configuration import conf
 from airflow.sdk import BaseOperator, ObjectStoragePath
 
 from airflow_provider_asposeocr import storage
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskExpiredError, shown_at
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskExpiredError
 from airflow_provider_asposeocr.api.polling import gone_error
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.api.results import fetched
@@ -22,7 +22,9 @@ from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.fields import (
     check_choice,
     check_one_document,
+    constructing,
     has_template,
+    is_mapped,
     one_document,
     rendered,
 )
@@ -126,9 +128,9 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
 
     def _check_what_is_no_template(self) -> None:
         """Refuse at parse time what would be refused after the submit has been billed."""
-        if getattr(self, "_BaseOperator__from_mapped", False):
+        if is_mapped(self):
             return  # Airflow makes a mapped operator when it runs; execute() refuses without a retry.
-        with shown_at("parse"):
+        with constructing(self):
             if isinstance(self.destination, PurePath | ObjectStoragePath) or _is_final(self.destination):
                 storage.parse_destination(self.destination)
             if _is_final(self.file_stem):

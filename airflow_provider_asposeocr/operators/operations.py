@@ -15,7 +15,7 @@ from airflow_provider_asposeocr.api.client import find_operation
 from airflow_provider_asposeocr.api.errors import SettingsError
 from airflow_provider_asposeocr.api.responses import is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.settings import validate_settings
-from airflow_provider_asposeocr.fields import check_one_document, one_document, rendered
+from airflow_provider_asposeocr.fields import check_one_document, constructing, one_document, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.operators.submit import KNOWN_AT_PARSE_TIME, AsposeOcrSubmitOperator
 from airflow_provider_asposeocr.starting import may_be_reference
@@ -64,6 +64,10 @@ class AsposeOcrRecognizeRegionsOperator(AsposeOcrSubmitOperator):
     def __init__(self, *, regions: Any = None, **kwargs: Any) -> None:
         self.regions = regions  # first, because what the triggerer waits for may be here
         super().__init__(operation="RecognizeRegions", **kwargs)
+        with constructing(self):
+            self._check_given(regions)
+
+    def _check_given(self, regions: Any) -> None:
         # Rectangles are a list, too.
         if not isinstance(regions, list | tuple) or any(is_task_ref(each) for each in regions):
             check_one_document(self, regions=regions)

@@ -20,12 +20,17 @@ from airflow_provider_asposeocr.api.errors import (
     TaskError,
     TaskPendingError,
     TaskUnknownError,
-    shown_at,
 )
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.settings import validate_settings
 from airflow_provider_asposeocr.durable import DurableSubmit, Policies
-from airflow_provider_asposeocr.fields import check_choice, check_one_document, one_document, rendered
+from airflow_provider_asposeocr.fields import (
+    check_choice,
+    check_one_document,
+    constructing,
+    one_document,
+    rendered,
+)
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.ledger import (
     ON_EXPIRED,
@@ -148,7 +153,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         # In the pipelined mode the cloud task goes on after the success; a cleared task must find it, to cancel it.
         if reuse != "always" and wait_for_completion:
             self._on_success(forget_on_success)
-        with shown_at("parse"):
+        with constructing(self):
             row = find_operation(operation)
             if settings is None or isinstance(settings, KNOWN_AT_PARSE_TIME):
                 validate_settings(row, settings, strict=strict_settings, rendered=False)

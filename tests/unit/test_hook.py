@@ -424,6 +424,20 @@ class TestTestConnection:
         assert "refused" in said
         assert "Check the scheme, host and port of the base URL" in said
 
+    def test_nothing_is_repeated_while_a_user_waits(
+        self, aspose_ocr_emulator: Emulator, connection: Callable[..., str]
+    ) -> None:
+        conn_id = connection("busy", host=aspose_ocr_emulator.url, login="emulator", password="busy-server")
+        aspose_ocr_emulator.control.add_faults(
+            {"kind": "status", "path": "/connect/token", "status": 503, "count": 9}
+        )
+        works, said = self._test(conn_id)
+        assert (works, "answered 503" in said) == (False, True)
+        asked = [
+            entry for entry in aspose_ocr_emulator.control.journal() if entry["path"] == "/connect/token"
+        ]
+        assert len(asked) == 1
+
     def test_unknown_host(self, connection: Callable[..., str]) -> None:
         works, said = self._test(
             connection(host="http://no-such-host.invalid", extra={"evaluation_mode": True})

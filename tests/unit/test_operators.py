@@ -164,16 +164,25 @@ class TestParseTime:
                 lambda: recognize("/x", AsposeOcrSubmitOperator, operation="RecogniseImage"),
                 ["'RecognizeImage'", "Correct the DAG."],
             ),
+            (
+                lambda: recognize("/x", AsposeOcrRecognizeRegionsOperator),
+                ["needs regions", "Correct the settings in the DAG"],
+            ),
+            (lambda: fetch(REF, "out/"), ["is a relative path", "Correct the destination in the DAG."]),
         ],
     )
     def test_an_import_error_says_what_its_reader_can_do(
         self, make: Callable[[], Any], said: list[str]
     ) -> None:
-        with pytest.raises(errors.InputError) as caught:
+        with pytest.raises((errors.InputError, StorageError)) as caught:
             make()
         assert all(each in str(caught.value) for each in said)
         for meaningless in ("billed", "retry", "clear"):
             assert meaningless not in str(caught.value)
+
+    def test_a_mapped_operator_is_made_when_its_task_runs(self) -> None:
+        with pytest.raises(SettingsError, match="then clear the task"):
+            recognize("/x", settings={"language": "eng"}, _airflow_from_mapped=True)
 
     def test_all_numbers_that_make_no_sense_are_named_at_once(self) -> None:
         with pytest.raises(ValueError, match=r"poll_interval_seconds must be .* timeout_seconds must be"):
