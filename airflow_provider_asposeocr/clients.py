@@ -1,9 +1,10 @@
 """
 Shared clients: one session, one token and one pace per account.
 
-Invariant: a process has one client per account, an event loop has one too; so that a thousand triggers make one token
-request and keep a handful of connections. Clients are found by the account's value: a changed connection gets
-another client. Within a loop connections are closed when the last wait has left; token and pace outlive it.
+Invariant: there is one client per account and process, and one per account and event loop, so that a thousand triggers
+make one token request and keep a handful of connections. Clients are looked up by the values of the account: a changed
+connection gets another client. In an event loop the connections are closed when the last wait has ended; the token and
+the pace are kept.
 """
 
 from __future__ import annotations

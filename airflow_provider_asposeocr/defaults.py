@@ -1,8 +1,8 @@
 """
 Defaults for all tasks, from Airflow's configuration.
 
-Invariant: read when a task runs, never at import, so that parsing a DAG stays cheap and a changed value needs no
-new deployment of DAGs.
+Invariant: the values are read when a task runs, not when this module is imported. So parsing a DAG stays cheap, and a
+changed value takes effect without a new deployment of DAGs.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """
-What the end of a worker's process, or of a trigger, says about the cloud task.
+What to do with the cloud task when a worker process or a trigger ends.
 
-Invariant: a cloud task is cancelled when a user wants it over or nobody comes back to it, and not because a machine
-goes away. A signal and a trigger's kill hook look the same in both cases; the state that Airflow has for the task
-tells them apart.
+Invariant: the cloud task is cancelled when a user has ended the Airflow task or when no retry will continue with it. It
+is not cancelled because a machine goes away. A signal and a trigger's kill hook look the same in both cases, so
+Airflow's state of the task decides.
 """
 
 from __future__ import annotations

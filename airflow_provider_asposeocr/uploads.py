@@ -1,8 +1,8 @@
 """
-Multipart uploads that a killed process leaves in S3: no reader sees them, and they are billed until they are aborted.
+Abort multipart uploads that a killed process has left in S3. No reader sees them, and they are billed.
 
-Invariant: only such uploads are aborted as carry the bytes that have just been stored under their name. S3 does not
-say whether the writer of an upload lives; an upload of other bytes may be another task's.
+Invariant: an upload is aborted only if it has the bytes that have just been stored under its name. S3 does not say
+whether the process that made an upload still lives; an upload of other bytes may belong to another task.
 """
 
 from __future__ import annotations

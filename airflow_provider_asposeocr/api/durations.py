@@ -1,9 +1,9 @@
 """
 How long cloud tasks take, learned from the waits of this process.
 
-Invariant: nothing here does I/O, and memory is bounded whatever is observed. A duration is never known exactly, only
-between which two polls a task ended; that is what is kept. Whatever was learned, some doubt remains, so that a task
-that takes longer than all others is asked for at growing ages, as if nothing was known.
+Invariant: no I/O, and bounded memory. The duration of a task is known only as the two polls between which the task ended,
+and that interval is kept. Some doubt always remains, so that a task that takes longer than all others is polled at
+growing ages, as if durations were unknown.
 """
 
 from __future__ import annotations

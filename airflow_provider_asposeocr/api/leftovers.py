@@ -1,8 +1,8 @@
 """
-What a killed process leaves on a disk, and how the next one removes it.
+Remove what a killed process has left on a disk.
 
-Invariant: what is removed belongs to nobody. Whoever works on a file or a folder of ours holds its lock, which the
-kernel releases when the process ends, however it ends. Where a file system has no locks, nothing is removed.
+Invariant: only what no living process uses is removed. A process that works on a file or a folder of the provider holds
+its lock, which the kernel releases when the process ends. Where a file system has no locks, nothing is removed.
 """
 
 from __future__ import annotations

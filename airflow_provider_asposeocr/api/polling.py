@@ -1,9 +1,9 @@
 """
-When to ask for a task's status again, and when to stop.
+When to poll a cloud task again, and when to stop.
 
-Invariant: the worker that waits inline, the trigger and the sensor in poke mode all ask this module, so that they
-cannot drift apart; the ages at which they ask come from :mod:`.schedules`. Time is a parameter and always the wall
-clock in seconds since the epoch: a plan is stored in the metadata database and goes on in another process.
+Invariant: the worker that waits inline, the trigger and the sensor in poke mode all use this module, so that they behave
+alike. The ages at which they poll come from :mod:`.schedules`. Time is a parameter, always the wall clock in seconds
+since the epoch, because a plan is stored in the metadata database and continues in another process.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
-What to send and what an answer means, without sending anything.
+What to send, and what an answer means, without sending anything.
 
-Invariant: no I/O, no clock, no randomness of its own, so that every decision here is tested exhaustively and both
-transports can only agree.
+Invariant: this module does no I/O and has no clock and no randomness of its own. Every decision is tested exhaustively,
+and both transports behave alike.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
-The results of a completed task, on local disk.
+The results of a completed cloud task, on local disk.
 
-Invariant: results exist only when the whole answer has been read, understood and decoded, so that whatever is made
-of them is made of a whole result.
+Invariant: a result exists only after the whole answer has been read, parsed and decoded, so that every file is made from
+a whole result.
 """
 
 from __future__ import annotations

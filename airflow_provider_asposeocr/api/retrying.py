@@ -1,8 +1,8 @@
 """
 Whether a single request is sent again, when, and with which token.
 
-Invariant: a submit is sent again only when it certainly was not accepted, and refused credentials are never offered
-twice. This is the only place that decides so; it does no I/O.
+Invariant: a submit is sent again only if it was certainly not accepted, and refused credentials are never sent twice.
+This is decided nowhere else. No I/O.
 """
 
 from __future__ import annotations

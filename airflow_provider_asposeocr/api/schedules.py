@@ -1,9 +1,9 @@
 """
-At which ages of a cloud task its status is asked for.
+The ages of a cloud task at which it is polled.
 
-Invariant: a schedule only depends on numbers: the limits that the user sets and, where something was learned, how long
-tasks of the kind take. Ages that follow each other always grow. What a wait costs is weighed in one place, here: one
-poll costs as much as a result that is noticed late by :data:`POLL_COST` of the task's duration.
+Invariant: a schedule depends on numbers only: the limits that the user sets and, once learned, how long tasks of the kind
+take. The ages always grow. The cost of a wait is weighed here and nowhere else: one poll costs as much as a result that
+is noticed late by :data:`POLL_COST` of the task's duration.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 The access token of one account in one process.
 
-Invariant: however many callers wait, one of them asks for a token and the others get it; a token that was refused is
-replaced once, not once per caller. The clients bring the lock, the decision is here.
+Invariant: if several callers need a token, one of them requests it and the others share it. A refused token is replaced
+once, not once per caller. The decision is here; the clients bring the lock.
 """
 
 from __future__ import annotations

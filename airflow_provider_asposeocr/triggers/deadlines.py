@@ -1,8 +1,8 @@
 """
-When a wait is over.
+When a wait is over. Pure.
 
-Invariant: our deadline lies before Airflow's own, because Airflow's orphans the cloud task, and a restart of whatever
-waits does not move it. Pure.
+Invariant: the provider's deadline is before Airflow's own, because Airflow would leave the cloud task running. A restart
+of the worker or the triggerer does not change it.
 """
 
 from __future__ import annotations

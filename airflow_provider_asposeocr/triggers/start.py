@@ -1,8 +1,8 @@
 """
 The wait of a task that starts in the triggerer, without a worker before it.
 
-Invariant: the template of the task reference is the DAG author's and is rendered once; what it renders to is foreign
-text and must be a task reference, or the wait fails. No argument has the name of an operator's template field.
+Invariant: the template of the task reference comes from the DAG author and is rendered once. Its result is untrusted
+text: it must be a task reference, or the wait fails. No argument has the name of an operator's template field.
 """
 
 from __future__ import annotations
