@@ -12,10 +12,14 @@ SDK_ENVIRONMENTS := .env-sdk
 AZURITE := .env-azurite
 TESSDATA := .env-tessdata
 
+# Tests run side by side, file by file: what the tests of a file share is made once. `make PARALLEL= ...` runs them one by one.
+PARALLEL ?= -n logical --dist loadfile
+
 # Tesseract's language data comes from the distribution; without root it is unpacked into the checkout.
 export ASPOSE_OCR_EMULATOR_TESSDATA ?= $(abspath $(TESSDATA))
 
-.PHONY: demo airflow test unit contract test-airflow test-oldest test-properties test-stores test-failures test-distributed test-storm test-live bench \
+.PHONY: demo airflow check test unit contract test-airflow test-oldest test-busy test-properties test-stores test-failures test-distributed test-storm \
+	test-live bench \
 	lint types wheel format setup clean help
 
 help: ## list the targets
@@ -27,20 +31,28 @@ demo: $(VENV)/demo.stamp $(TESSDATA)/stamp ## run the chain on the bundled scans
 airflow: $(VENV)/demo.stamp $(TESSDATA)/stamp ## leave Airflow with its UI and the emulator running
 	$(BIN)/python -m demo.play
 
+check: lint types $(VENV)/test.stamp ## lint, types, and the tests that start no process: about two minutes on two cores
+	$(BIN)/python -m pytest $(PARALLEL) -q -m "not process" tests/unit tests/properties
+
 test: unit contract test-oldest test-airflow ## all tests that need no servers; see also test-stores, test-failures, test-distributed
 
 unit: $(VENV)/test.stamp $(TESSDATA)/stamp ## unit and property tests
-	$(BIN)/python -m pytest tests/unit tests/properties
+	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/properties
+
+test-busy: $(VENV)/test.stamp $(TESSDATA)/stamp ## unit tests three times beside busy loops: none may depend on the machine's speed
+	for round in 1 2 3; do \
+		$(BIN)/python tools/beside_busy_loops.py $(BIN)/python -m pytest $(PARALLEL) -q tests/unit tests/properties || exit; \
+	done
 
 contract: $(VENV)/test.stamp $(SDK_ENVIRONMENTS)/stamp ## the vendor's SDK against the emulator
-	$(BIN)/python -m pytest tests/contract
+	$(BIN)/python -m pytest $(PARALLEL) tests/contract
 
 test-airflow: $(VENV)/test.stamp $(OLDEST_VENV)/stamp ## DAGs on real Airflow processes
 	$(BIN)/python -m pytest tests/airflow
 
 # Left out are cases in which Airflow 3.1 itself answers, in words of its own, and its own deprecation warnings.
 test-oldest: $(OLDEST_VENV)/stamp ## imports and unit tests on the oldest Airflow; its chain is in test-airflow
-	$(OLDEST_VENV)/bin/python -m pytest -o filterwarnings=default -p no:cacheprovider tests/unit/api \
+	$(OLDEST_VENV)/bin/python -m pytest $(PARALLEL) -o filterwarnings=default -p no:cacheprovider tests/unit/api \
 		$(addprefix tests/unit/test_,$(addsuffix .py,sources storage file_systems clients hook waiting trigger operators sensor)) \
 		--deselect tests/unit/test_hook.py::TestConnection::test_extras_that_are_no_object_are_named_both_ways \
 		--deselect tests/unit/test_hook.py::TestTestConnection::test_a_form_that_makes_no_sense \

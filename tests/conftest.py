@@ -1,9 +1,9 @@
 """
 What all tests share.
 
-Invariant: no test sees this machine. Airflow's home is a folder of the run, set before anything imports Airflow;
-temporary files, and with them the memory of refused credentials, are a folder of the test; proxies and
-certificates of the environment are unknown.
+Invariant: no test sees this machine or another test. Airflow's home is a folder of the process that runs the tests, set
+before anything imports Airflow; temporary files, and with them the memory of refused credentials, are a folder of the
+test; proxies and certificates of the environment are unknown; a thread that a test has started ends with it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import atexit
 import json
 import os
 import shutil
+import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,14 +27,30 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.emulator.server import Emulator
 
-_HOME = tempfile.mkdtemp(prefix="aspose-ocr-tests-")
-atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+if _WORKER := os.environ.get("PYTEST_XDIST_WORKER"):
+    # A process of pytest-xdist inherits the home of the process that started it, which removes all of it at the end.
+    _HOME = tempfile.mkdtemp(prefix=f"{_WORKER}-", dir=os.environ["AIRFLOW_HOME"])
+else:
+    _HOME = tempfile.mkdtemp(prefix="aspose-ocr-tests-")
+    atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 os.environ["AIRFLOW_HOME"] = _HOME
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 # Machines differ in speed, and a first import is slow; no test guards a time by hypothesis' clock.
 settings.register_profile("project", deadline=None, database=None)
 settings.load_profile("project")
+
+#: Threads of servers that live as long as the session, and of pools, which keep theirs for the next job.
+LASTING_THREADS = (
+    "aspose-ocr-emulator",
+    "emulator-work_",
+    "asyncio_",
+    "uvloop_",
+    "AnyIO worker thread",
+    "ThreadPoolExecutor-",
+)
+#: Longest wait for the other ones; only a thread that hangs needs so long.
+THREAD_SECONDS = 60.0
 
 _ENVIRONMENT = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -51,17 +69,34 @@ def own_temporary_folder(
 
 
 @pytest.fixture(autouse=True)
-def no_thread_outlives_its_test() -> Iterator[None]:
+def threads_end_with_the_test(own_temporary_folder: Path) -> Iterator[None]:
     """
-    Wait for the threads that a kill has started, so that their requests do not reach the next test's emulator.
+    Wait for the threads that a test has started, so that none acts in a later test, for example cancels its task.
 
     In a worker the process ends a few seconds after a kill, and its threads with it.
     """
+    before = set(threading.enumerate())
     yield
-    for thread in threading.enumerate():
-        if thread.name.startswith("aspose-ocr-kill"):
-            thread.join(60)
-            assert not thread.is_alive(), f"{thread.name} still runs"
+    deadline = time.monotonic() + THREAD_SECONDS
+    started = [
+        each
+        for each in threading.enumerate()
+        if each not in before and not each.name.startswith(LASTING_THREADS)
+    ]
+    for thread in started:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    assert [each.name for each in started if each.is_alive()] == [], "threads go on after their test"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where tests that start processes are left out, fail each test that starts one without the marker."""
+    if "not process" in config.getoption("markexpr"):
+        sys.addaudithook(_refuse_processes)
+
+
+def _refuse_processes(event: str, _: tuple[object, ...]) -> None:
+    if event in ("subprocess.Popen", "os.fork", "os.posix_spawn") and "PYTEST_CURRENT_TEST" in os.environ:
+        pytest.fail("This test starts a process. Mark it with @pytest.mark.process.")
 
 
 @pytest.fixture(autouse=True)

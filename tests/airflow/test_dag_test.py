@@ -34,11 +34,11 @@ def test_dag_test_works_inline_deferred_and_with_a_start_from_the_trigger(
     }
     airflow = LocalAirflow(tmp_path / "home", folder, environment)  # Never started.
     airflow.home.mkdir()
-    airflow.run_command("db", "migrate", timeout_seconds=180)
+    airflow.run_command("db", "migrate", timeout_seconds=300)
 
     conf = json.dumps({"scan": str(SCAN), "outbox": f"file://{outbox}/"})
     # Raises where the run fails.
-    said = airflow.run_command("dags", "test", "test_dag_test", "--conf", conf, timeout_seconds=240)
+    said = airflow.run_command("dags", "test", "test_dag_test", "--conf", conf, timeout_seconds=300)
 
     assert {path.name for path in outbox.glob("[!.]*")} == {"inline.txt", "deferred.png", "handed_on.png"}
     assert (outbox / "inline.txt").read_text().startswith("This is the canned text")

@@ -55,7 +55,7 @@ def test_runs_a_deferring_dag_and_leaves_nothing_behind(
         rest = AirflowRest(airflow.base_url, airflow.check)
         run_id = rest.start("parked", {"answer": 42})
 
-        rest.wait_for_task_state("parked", run_id, "wait", "deferred", timeout_seconds=40)
+        rest.wait_for_task_state("parked", run_id, "wait", "deferred", timeout_seconds=300)
         # A lost triggerer does not lose the wait.
         airflow.kill("triggerer", signal.SIGKILL)
         with pytest.raises(ServiceError, match="triggerer ended"):
@@ -63,7 +63,7 @@ def test_runs_a_deferring_dag_and_leaves_nothing_behind(
         airflow.restart("triggerer")
         assert airflow.pid("triggerer") != sessions["triggerer"]
 
-        assert rest.wait_for_run("parked", run_id, timeout_seconds=40) == "success"
+        assert rest.wait_for_run("parked", run_id, timeout_seconds=300) == "success"
         assert rest.xcom("parked", run_id, "wait") == 42
         assert "hello from a worker" in rest.logs("parked", run_id, "hello")
         assert any(provider["package_name"].endswith("standard") for provider in rest.providers())
@@ -72,7 +72,7 @@ def test_runs_a_deferring_dag_and_leaves_nothing_behind(
             "from airflow.sdk import DAG\nraise RuntimeError('this DAG is broken')\n"
         )
         with pytest.raises(RestError, match="this DAG is broken"):
-            rest.wait_for_dag("broken", timeout_seconds=30)
+            rest.wait_for_dag("broken", timeout_seconds=300)
         with pytest.raises(HttpError, match="404"):
             rest.run("parked", "no such run")
         sessions |= {f"new {name}": pid for name, pid in airflow.pids().items()}

@@ -96,8 +96,8 @@ def test_the_example_chain_defers_and_lands_in_storage(
     emulator.control.reset()
     rest = AirflowRest(oldest_airflow.base_url, oldest_airflow.check)
     run_id = rest.start(DAG, {"scan": str(SCAN), "outbox": f"file://{tmp_path}/outbox/"})
-    rest.wait_for_task_state(DAG, run_id, "upscale", "deferred", timeout_seconds=90)
-    assert rest.wait_for_run(DAG, run_id, timeout_seconds=240) == "success"
+    rest.wait_for_task_state(DAG, run_id, "upscale", "deferred", timeout_seconds=300)
+    assert rest.wait_for_run(DAG, run_id, timeout_seconds=300) == "success"
 
     manifest = rest.xcom(DAG, run_id, "fetch")
     assert [result["type"] for result in manifest["results"]] == ["Text", "Pdf"]
@@ -116,7 +116,7 @@ def test_a_start_in_the_triggerer_becomes_the_ordinary_way_and_lost_crash_recove
     conf = {"scan": str(SCAN), "outbox": f"file://{tmp_path}/outbox/"}
     runs = {dag_id: rest.start(dag_id, conf) for dag_id in ("test_start", "test_start_chain")}
     for dag_id, run_id in runs.items():
-        assert rest.wait_for_run(dag_id, run_id, timeout_seconds=240) == "success"
+        assert rest.wait_for_run(dag_id, run_id, timeout_seconds=300) == "success"
     log = {
         task["task_id"]: rest.logs(dag_id, run_id, task["task_id"])
         for dag_id, run_id in runs.items()

@@ -31,11 +31,11 @@ DAGS = ("test_retry_after", "test_bad_input", "test_reuse", "test_unknown_submit
 #: Longer than a worker waits by itself (30 s), and far shorter than the DAG's retry_delay (10 minutes).
 RETRY_AFTER_SECONDS = 35
 #: Until Airflow has begun a try that is due: a scheduler's round and a process, on a machine that has other work.
-START_SECONDS = 150
+START_SECONDS = 300
 #: What Airflow writes into a deferred task's log when a user has ended it.
 KILL_HEARD = "Trigger cancelled by user action"
 #: Of a whole run.
-RUN_SECONDS = 240
+RUN_SECONDS = 400
 FAULTS: tuple[dict[str, Any], ...] = (
     {
         "kind": "status",

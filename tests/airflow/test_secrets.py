@@ -116,7 +116,7 @@ def test_code_that_prints_its_secrets_does_not_get_them_into_its_log(
     stack: Stack, emulator_with_connections: Emulator, tokens: list[str]
 ) -> None:
     run_id = stack.rest.start("test_careless", {"conn_id": conn_id(emulator_with_connections, "secrets")})
-    assert stack.rest.wait_for_run("test_careless", run_id, timeout_seconds=120) == "failed"
+    assert stack.rest.wait_for_run("test_careless", run_id, timeout_seconds=300) == "failed"
     folders = [path for path in stack.airflow.home.rglob("dag_id=test_careless") if path.is_dir()]
     assert folders
     wanted = {"secret": SECRETS["secrets"].encode(), "token": tokens[-1].encode()}

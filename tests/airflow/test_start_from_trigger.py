@@ -17,7 +17,7 @@ pytestmark = pytest.mark.airflow
 
 STUCK = {"kind": "task_stuck", "count": 1}
 #: A pull that the triggerer does not answer is not answered at all; one that it does, at once.
-ANSWERED_SECONDS = 30.0
+ANSWERED_SECONDS = 300.0
 
 
 def worker_processes(stack: Stack, dag_id: str, run_id: str, task_id: str) -> int:
@@ -34,7 +34,7 @@ def start_stuck(stack: Stack) -> str:
     """Start a run whose consumer waits in the triggerer for a cloud task that never ends."""
     stack.cloud.add_faults(STUCK)
     run_id = stack.rest.start("test_start", stack.files)
-    stack.rest.wait_for_task_state("test_start", run_id, "fetch", "deferred", timeout_seconds=90)
+    stack.rest.wait_for_task_state("test_start", run_id, "fetch", "deferred", timeout_seconds=300)
     # Fails where the triggerer waits for an answer to its pull.
     stack.cloud.wait_for_request("GET", "*GetTaskStatus", timeout_seconds=ANSWERED_SECONDS)
     return run_id
@@ -45,7 +45,7 @@ def test_a_consumer_costs_one_worker_process(stack: Stack) -> None:
     hostile = stack.outbox.parent / "{{ 40 + 2 }}.png"
     hostile.write_bytes(Path(stack.files["scan"]).read_bytes())
     run_id = stack.rest.start("test_start", {**stack.files, "scan": str(hostile)})
-    assert stack.rest.wait_for_run("test_start", run_id, timeout_seconds=180) == "success"
+    assert stack.rest.wait_for_run("test_start", run_id, timeout_seconds=300) == "success"
 
     assert worker_processes(stack, "test_start", run_id, "submit") == 1
     assert worker_processes(stack, "test_start", run_id, "fetch") == 1
@@ -59,7 +59,7 @@ def test_a_consumer_costs_one_worker_process(stack: Stack) -> None:
 def test_marking_it_failed_cancels_the_cloud_task(stack: Stack) -> None:
     run_id = start_stuck(stack)
     stack.rest.set_task_state("test_start", run_id, "fetch", "failed")
-    stack.cloud.wait_for_request("DELETE", "*", timeout_seconds=30)
+    stack.cloud.wait_for_request("DELETE", "*", timeout_seconds=300)
     assert [task["deleted"] for task in stack.cloud.tasks()] == [True]
     assert worker_processes(stack, "test_start", run_id, "fetch") == 0
 
@@ -69,7 +69,7 @@ def test_a_retry_begins_in_the_triggerer_again(stack: Stack) -> None:
     refusal = {"kind": "status", "status": 429, "headers": {"Retry-After": "120"}, "count": 1}
     stack.cloud.add_faults({**refusal, "method": "GET", "path": "*RecognizeImage"})
     run_id = stack.rest.start("test_start", stack.files)
-    assert stack.rest.wait_for_run("test_start", run_id, timeout_seconds=180) == "success"
+    assert stack.rest.wait_for_run("test_start", run_id, timeout_seconds=300) == "success"
     assert stack.rest.task_instance("test_start", run_id, "fetch")["try_number"] == 2
     assert worker_processes(stack, "test_start", run_id, "fetch") == 2
     assert stack.cloud.billing() == {"RecognizeImage": 1}
@@ -77,7 +77,7 @@ def test_a_retry_begins_in_the_triggerer_again(stack: Stack) -> None:
 
 def test_a_step_that_waits_twice_and_a_sensor(stack: Stack) -> None:
     run_id = stack.rest.start("test_start_chain", stack.files)
-    assert stack.rest.wait_for_run("test_start_chain", run_id, timeout_seconds=240) == "success"
+    assert stack.rest.wait_for_run("test_start_chain", run_id, timeout_seconds=300) == "success"
     assert worker_processes(stack, "test_start_chain", run_id, "second") == 2
     assert worker_processes(stack, "test_start_chain", run_id, "done") == 1
     ref = stack.rest.xcom("test_start_chain", run_id, "second")
@@ -87,7 +87,7 @@ def test_a_step_that_waits_twice_and_a_sensor(stack: Stack) -> None:
 
 def test_each_lane_of_a_mapped_group_gets_its_own(stack: Stack) -> None:
     run_id = stack.rest.start("test_start_lanes", stack.files)
-    assert stack.rest.wait_for_run("test_start_lanes", run_id, timeout_seconds=240) == "success"
+    assert stack.rest.wait_for_run("test_start_lanes", run_id, timeout_seconds=300) == "success"
     assert worker_processes(stack, "test_start_lanes", run_id, "lane.fetch") == 2
     manifests = [stack.rest.xcom("test_start_lanes", run_id, "lane.fetch", map_index=each) for each in (0, 1)]
     assert [manifest["task"]["map_index"] for manifest in manifests] == [0, 1]
@@ -96,7 +96,7 @@ def test_each_lane_of_a_mapped_group_gets_its_own(stack: Stack) -> None:
 
 def test_what_is_expanded_begins_in_a_worker(stack: Stack) -> None:
     run_id = stack.rest.start("test_start_expanded", stack.files)
-    assert stack.rest.wait_for_run("test_start_expanded", run_id, timeout_seconds=240) == "success"
+    assert stack.rest.wait_for_run("test_start_expanded", run_id, timeout_seconds=300) == "success"
     assert worker_processes(stack, "test_start_expanded", run_id, "fetch") == 2
     assert "start_from_trigger has no effect" in stack.rest.logs(
         "test_start_expanded", run_id, "fetch", map_index=0

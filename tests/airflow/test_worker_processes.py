@@ -18,7 +18,7 @@ STARTED = "Worker startup parse complete"
 
 def test_a_task_starts_a_second_process_only_for_a_deferral(stack: Stack) -> None:
     run_id = stack.rest.start(DAG_ID, stack.files)
-    assert stack.rest.wait_for_run(DAG_ID, run_id, timeout_seconds=240) == "success"
+    assert stack.rest.wait_for_run(DAG_ID, run_id, timeout_seconds=300) == "success"
     started = {
         task["task_id"]: stack.rest.logs(DAG_ID, run_id, task["task_id"]).count(STARTED)
         for task in stack.rest.task_instances(DAG_ID, run_id)

@@ -49,7 +49,7 @@ class CountingCloud:
         return Account("id", "secret", self.url, **{"max_requests_per_second": 1e6, **options})
 
     async def until(self, reached: Any) -> None:
-        async with self._changed, asyncio.timeout(20):
+        async with self._changed, asyncio.timeout(60):
             await self._changed.wait_for(reached)
 
     async def _count(self, what: str = "", connections: int = 0) -> None:

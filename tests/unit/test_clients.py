@@ -174,7 +174,7 @@ class TestLoop:
                 assert (await before.status("RecognizeImageTrial", "x")).taskStatus == "Pending"
                 assert not closed.is_set()
                 await loop.close()
-                await asyncio.wait_for(closed.wait(), 10)
+                await asyncio.wait_for(closed.wait(), 60)
         assert await loop.client("ocr", look_up) is not before
         await loop.close()
 

@@ -55,7 +55,7 @@ class Sleeps:
         await self.over.wait()
 
     async def begun(self, count: int) -> list[float]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return [await self._seconds.get() for _ in range(count)]
 
 
@@ -167,6 +167,7 @@ print(json.dumps(done))
 """
 
 
+@pytest.mark.process
 def test_the_loop_neither_loads_certificates_nor_imports_http_libraries() -> None:
     """Each takes tens of milliseconds, in which no trigger of the process gets a turn."""
     script = [sys.executable, "-c", FIRST_CLIENT]

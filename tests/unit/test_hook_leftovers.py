@@ -59,6 +59,7 @@ def test_a_full_disk_is_named_and_nothing_is_sent(
         AsposeOcrHook(cloud_connection).submit("RecognizeImage", str(tmp_path / "page.png"))
 
 
+@pytest.mark.process
 def test_the_next_submit_removes_the_document_of_a_killed_one_and_no_other(
     tmp_path: Path, cloud_connection: str, submitting: Callable[[], subprocess.Popen[str]]
 ) -> None:

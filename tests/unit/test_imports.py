@@ -134,6 +134,7 @@ def _loaded_by(statement: str) -> set[str]:
     return set(json.loads(done.stdout))
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "statement",
     [
@@ -166,6 +167,7 @@ AIRFLOW_MODULES_NEEDED = {
 }
 
 
+@pytest.mark.process
 def test_parsing_a_dag_imports_nothing_that_airflow_does_not() -> None:
     """The DAG processor imports the operators for every file that it parses; the HTTP clients are most of the cost."""
     loaded = _loaded_by(
@@ -179,6 +181,7 @@ def test_parsing_a_dag_imports_nothing_that_airflow_does_not() -> None:
     assert f"{NAME}.operators.submit" in loaded
 
 
+@pytest.mark.process
 def test_a_worker_imports_its_own_http_library_only() -> None:
     loaded = _loaded_by(
         f"from {NAME}.api.account import Account; from {NAME}.api.client import CloudClient; "
@@ -193,6 +196,7 @@ def _is_ours(module: str) -> bool:
     return module.split(".")[0] == NAME
 
 
+@pytest.mark.process
 def test_the_client_loads_no_airflow() -> None:
     loaded = _loaded_by(f"import {NAME}.api.client, {NAME}.api.async_client, {NAME}.api.results")
     assert "airflow" not in {module.split(".")[0] for module in loaded}
@@ -207,6 +211,7 @@ def test_the_pytest_plugins_are_installed() -> None:
     assert PYTEST_PLUGINS == [f"{NAME}.emulator.pytest_plugin", f"{NAME}.testing.pytest_plugin"]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("plugin", PYTEST_PLUGINS)
 def test_a_pytest_plugin_loads_nothing_but_itself(plugin: str) -> None:
     """Pytest loads it in every run of everyone who has the package installed."""
@@ -216,6 +221,7 @@ def test_a_pytest_plugin_loads_nothing_but_itself(plugin: str) -> None:
     assert not tops & {"uvicorn", "fastapi", "airflow", "pydantic", "requests", "sqlalchemy"}
 
 
+@pytest.mark.process
 def test_the_emulator_runs_without_pytest() -> None:
     modules = ", ".join(module for module in EMULATOR if not module.endswith(".pytest_plugin"))
     loaded = _loaded_by(f"sys.modules['pytest'] = None; import {modules}")

@@ -51,7 +51,7 @@ def submit(cloud: EmulatorControl, tmp_path: Path) -> Callable[..., dict[str, An
 
 def trigger_of(task: dict[str, Any], cls: Any = AsposeOcrTaskTrigger, **given: Any) -> Any:
     fields: dict[str, Any] = {
-        "deadline_at": time.time() + 30,
+        "deadline_at": time.time() + 300,
         "poll_interval_seconds": 0.05,
         "max_poll_interval_seconds": 0.1,
         "error_budget_seconds": 10.0,
@@ -177,12 +177,13 @@ class TestEvent:
         assert event["error"]["error"] == error
 
     async def test_a_fresh_task_may_not_be_known_everywhere_yet(
-        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        fresh = {**submit(), "id": "unknown"}
-        (event,) = await events_of(trigger_of(fresh, deadline_at=time.time() + 3.0))
-        assert event["error"]["error"] == "TaskTimeoutError"
-        assert len(polls(cloud)) >= 2
+        monkeypatch.setattr("airflow_provider_asposeocr.api.polling.YOUNG_SECONDS", 300.0)
+        fresh = submit({"kind": "not_exist", "hidden_polls": 2})
+        (event,) = await events_of(trigger_of(fresh))
+        assert event["status"] == "completed"
+        assert len(polls(cloud)) >= 3
 
     @pytest.mark.parametrize("task", [{"id": "x"}, {}])
     async def test_a_broken_row_is_an_event_too(self, task: dict[str, Any]) -> None:
@@ -220,7 +221,7 @@ class TestTime:
         )
         assert event["error"]["error"] == "TaskTimeoutError"
         assert len(polls(cloud)) == 1
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 50, "it has waited for the interval"
 
     async def test_it_cancels_at_the_deadline_since_a_worker_may_come_late(
         self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
@@ -263,9 +264,9 @@ class TestTime:
         """A cloud that takes connections and answers nothing would hold the event back for minutes."""
         monkeypatch.setattr(trigger_module, "LATE_POLL_SECONDS", 0.1)
         monkeypatch.setattr(trigger_module, "PATIENT_LOOK_SECONDS", 0.1)
-        cloud.add_faults({"kind": "delay", "delay_seconds": 20, "path": STATUS, "count": 10})
+        cloud.add_faults({"kind": "delay", "delay_seconds": 600, "path": STATUS, "count": 10})
         task = submit()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(300):
             (event,) = await events_of(trigger_of(task, deadline_at=time.time() + 0.3))
         assert event["error"]["error"] == "TaskTimeoutError"
 
@@ -452,11 +453,15 @@ class TestKill:
         await trigger.on_kill()
         assert not deletes(cloud)
 
-    @pytest.mark.parametrize(("seconds", "cancelled"), [(1.0, True), (20.0, False)])
+    @pytest.mark.parametrize(("seconds", "cancelled"), [(-300.0, True), (20.0, False)])
     async def test_one_that_has_taken_the_wait_over_cancels_nothing_without_an_answer(
         self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, seconds: float, cancelled: bool
     ) -> None:
-        """The other triggerer was only suspended and has seen the end; this one runs as ever, and is told of a kill."""
+        """
+        The other triggerer was only suspended and has seen the end; this one runs as ever, and is told of a kill.
+
+        A wait that was deferred later than it began is surely not taken over, however slow this machine is.
+        """
         trigger = trigger_of(submit(), Decided, deferred_at=time.time() - seconds)
         await anext(trigger.run())
         trigger._finished = None  # It is the other one that has seen it.
@@ -477,8 +482,9 @@ class TestKill:
         assert len(deletes(cloud)) == 1
 
     async def test_nothing_after_it_completed_unseen(
-        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(trigger_module, "LAST_LOOK_SECONDS", 20.0)
         trigger = trigger_of(submit(), Decided)
         await trigger.on_kill()
         assert len(polls(cloud)) == 1

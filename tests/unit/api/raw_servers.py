@@ -50,7 +50,7 @@ class RawServer:
         self._listener.close()
         self._acceptor.join()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
 
     def _accept(self) -> None:
         while True:
@@ -64,7 +64,7 @@ class RawServer:
             thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
-        connection.settimeout(10)
+        connection.settimeout(60)
         with contextlib.suppress(OSError, ssl.SSLError):
             if self._context is not None:
                 connection = self._context.wrap_socket(connection, server_side=True)

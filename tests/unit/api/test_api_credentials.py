@@ -236,6 +236,7 @@ def _token_requests(emulator: Emulator) -> int:
 
 
 class TestHost:
+    @pytest.mark.process
     def test_a_corrected_secret_works_at_once_although_twenty_processes_had_the_pair_locked(
         self, aspose_ocr_emulator: Emulator
     ) -> None:
@@ -243,6 +244,7 @@ class TestHost:
         assert set(_ask_in_processes(aspose_ocr_emulator, "wrong", 20)) <= refused
         assert _ask_in_processes(aspose_ocr_emulator, "emulator", 1) == ["token"]
 
+    @pytest.mark.process
     def test_a_later_process_does_not_ask_again(self, aspose_ocr_emulator: Emulator) -> None:
         for _ in range(2):
             assert _ask_in_processes(aspose_ocr_emulator, "wrong", 1) == ["CredentialsRejectedError"]

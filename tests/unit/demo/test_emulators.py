@@ -13,6 +13,8 @@ from demo.processes import Service, ServiceError
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.process
+
 
 def service(tmp_path: Path, program: str) -> Service:
     return Service("emulator", [sys.executable, "-c", program], os.environ, tmp_path / "log.txt")

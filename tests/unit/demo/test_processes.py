@@ -21,6 +21,8 @@ from demo.processes import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.process
+
 # Forks a child into a process group of its own, as Airflow does with each task; the child ignores SIGTERM.
 STUBBORN = """
 import os, signal, sys, time
@@ -37,7 +39,7 @@ def service(tmp_path: Path, program: str) -> Service:
 
 
 def wait_for_log(running: Service, text: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while text not in running.tail():
         running.check()
         assert time.monotonic() < deadline, running.tail()
@@ -60,10 +62,10 @@ def test_stop_ends_a_suspended_process(tmp_path: Path) -> None:
     running.signal(signal.SIGSTOP, whole_session=True)
 
     started = time.monotonic()
-    running.stop(grace_seconds=10)
+    running.stop(grace_seconds=300)
 
     assert session_members(running.pid) == []
-    assert time.monotonic() - started < 5, "it was killed only after the grace"
+    assert time.monotonic() - started < 150, "it was killed only after the grace"
 
 
 def test_an_orphan_is_found_after_its_leader_has_ended(tmp_path: Path) -> None:

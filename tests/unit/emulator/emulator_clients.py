@@ -71,7 +71,7 @@ class CloudClient:
     def wait(self, task_id: str, *states: str) -> str:
         """Wait until a task is in one of the states (by default: has ended); asks where the journal does not look."""
         wanted = states or ("Completed", "Error", "NotExist")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             status = next(task["status"] for task in self.emulator.control.tasks() if task["id"] == task_id)
             if status in wanted:

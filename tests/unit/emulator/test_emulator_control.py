@@ -46,7 +46,7 @@ def test_nothing_under_control_tells_a_secret(cloud: CloudClient) -> None:
     token = cloud.headers["Authorization"].removeprefix("Bearer ")
 
     for path in ("journal", "tasks", "billing", "clock", "faults"):
-        text = requests.get(f"{cloud.url}/_emulator/{path}", timeout=10).text
+        text = requests.get(f"{cloud.url}/_emulator/{path}", timeout=60).text
         for secret in (token, "s3cret", "confidential", "Y29uZmlkZW50aWFs", "Bearer"):
             assert secret not in text
 
@@ -97,7 +97,7 @@ def test_reset_forgets_everything(cloud: CloudClient) -> None:
     [{}, {"advance_seconds": -1}, {"advance_seconds": "NaN"}, {"advance_seconds": 1, "x": 1}, {"seconds": 1}],
 )
 def test_the_clock_refuses_what_is_no_step_forward(cloud: CloudClient, body: dict[str, Any]) -> None:
-    assert requests.post(f"{cloud.url}/_emulator/clock", json=body, timeout=10).status_code == 422
+    assert requests.post(f"{cloud.url}/_emulator/clock", json=body, timeout=60).status_code == 422
     assert cloud.emulator.control.clock()["advanced_seconds"] == 0
 
 
@@ -105,7 +105,8 @@ def test_waiting_for_a_request_ends_when_it_comes(cloud: CloudClient) -> None:
     found: list[dict[str, Any]] = []
 
     def wait() -> None:
-        found.extend(cloud.emulator.control.wait_for_request("GET", "utilities/*", count=2))
+        control = cloud.emulator.control
+        found.extend(control.wait_for_request("GET", "utilities/*", count=2, timeout_seconds=600))
 
     thread = threading.Thread(target=wait)
     thread.start()
@@ -116,7 +117,7 @@ def test_waiting_for_a_request_ends_when_it_comes(cloud: CloudClient) -> None:
     thread.join()
 
     assert [entry["id"] for entry in found] == ["x", "y"]
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 300
 
 
 def test_waiting_for_an_arrival_does_not_wait_for_the_answer(cloud: CloudClient) -> None:
@@ -145,7 +146,7 @@ def test_waiting_in_vain_says_what_was_seen(cloud: CloudClient) -> None:
 def test_web_pages_cannot_use_the_control_api(
     cloud: CloudClient, headers: dict[str, str], method: str, path: str
 ) -> None:
-    answer = requests.request(method, f"{cloud.url}/_emulator/{path}", headers=headers, timeout=10)
+    answer = requests.request(method, f"{cloud.url}/_emulator/{path}", headers=headers, timeout=60)
 
     assert answer.status_code == 403
     assert cloud.emulator.control.journal()

@@ -83,7 +83,7 @@ def test_a_delay_holds_the_answer_and_not_the_others(cloud: CloudClient) -> None
     add(cloud, "delay", delay_seconds=30, method="DELETE")
 
     with pytest.raises(requests.ReadTimeout):
-        cloud.call("DELETE", "RecognizeImage", params={"id": task_id}, timeout=0.2)
+        cloud.call("DELETE", "RecognizeImage", params={"id": task_id}, timeout=(60, 1))
 
     assert cloud.status(task_id)["taskStatus"] == "Completed"
 
@@ -92,8 +92,9 @@ def test_a_delay_after_acceptance_leaves_the_client_in_the_dark(cloud: CloudClie
     add(cloud, "delay", delay_seconds=30, after="accepted")
 
     with pytest.raises(requests.ReadTimeout):
-        cloud.post("RecognizeImage", timeout=0.2)
+        cloud.post("RecognizeImage", timeout=(60, 1))
 
+    cloud.emulator.control.wait_for_request("POST", "RecognizeImage", answered=False)
     assert cloud.emulator.control.billing() == {"RecognizeImage": 1}
 
 

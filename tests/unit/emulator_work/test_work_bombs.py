@@ -186,6 +186,7 @@ def honest_page_seconds(run, blind):
     return cpu_seconds() - before
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("operation", "bomb", "message"), BOMBS, ids=NAMES)
 def test_a_bomb_ends_in_a_sentence_at_little_cost(
     run, blind, small_limits, honest_page_seconds, operation, bomb, message
@@ -224,6 +225,7 @@ def tasks_of(emulator):
     return {task["id"]: task["status"] for task in emulator.control.tasks()}
 
 
+@pytest.mark.process
 def test_the_emulator_answers_while_a_bomb_goes_off(blind, small_limits):
     small_limits("more than 1 s")
     with Emulator(Options(engine="canned", workers=2), blind()) as emulator, requests.Session() as session:
@@ -249,6 +251,7 @@ def test_the_emulator_answers_while_a_bomb_goes_off(blind, small_limits):
         assert "more than 1 s" in message
 
 
+@pytest.mark.process
 def test_a_renderer_that_dies_is_told(run, blind, monkeypatch):
     monkeypatch.setattr(pdf_pages, "_RENDERER", "airflow_provider_asposeocr.emulator.imaging.no_such_module")
 
@@ -256,6 +259,7 @@ def test_a_renderer_that_dies_is_told(run, blind, monkeypatch):
         run(blind(), "RecognizePdf", pdf_of_giant_pages())
 
 
+@pytest.mark.process
 def test_a_renderer_ends_with_the_reading(tmp_path, monkeypatch):
     """A job that gives up after the first page leaves no process behind."""
     started = []

@@ -117,6 +117,7 @@ def test_odd_sizes_hold_no_text(run, worker, size):
     assert run(worker, "RecognizeImage", encoded(blank(*size))).results[0].path.read_bytes() == b""
 
 
+@pytest.mark.process
 def test_encrypted_pdf(run, blind):
     """A password that is not the empty one: neither entry matches it."""
     secret = b"<" + b"ab" * 32 + b">"
@@ -130,16 +131,19 @@ def test_encrypted_pdf(run, blind):
     assert "is encrypted" in fail(run, blind(), "RecognizePdf", body + trailer)
 
 
+@pytest.mark.process
 def test_damaged_pdf(run, blind):
     assert "cannot be opened" in fail(run, blind(), "RecognizePdf", b"%PDF-1.7\nnothing else")
 
 
+@pytest.mark.process
 def test_too_many_pages(run, blind):
     message = fail(run, blind(max_pages=3), "RecognizePdf", pdf(pages=4))
     assert "has 4 pages" in message
     assert "limit of 3" in message
 
 
+@pytest.mark.process
 def test_page_over_the_pixel_limit_is_rendered_smaller_and_told(run, blind):
     outcome = run(blind(max_pixels=1_000_000), "RecognizePdf", pdf(width=600, height=800), resultType="Pdf")
     assert any("rendered at" in warning for warning in outcome.warnings)
@@ -147,10 +151,12 @@ def test_page_over_the_pixel_limit_is_rendered_smaller_and_told(run, blind):
         assert result[0].get_size() == pytest.approx((600, 800), abs=2)
 
 
+@pytest.mark.process
 def test_huge_pdf_page_is_refused(run, blind):
     assert "14000 x 14000 points" in fail(run, blind(), "RecognizePdf", pdf(width=14_000, height=14_000))
 
 
+@pytest.mark.process
 def test_image_inside_a_pdf_counts_too(run, blind):
     document = encoded(blank(3000, 3000), "PDF", resolution=2000)  # a small page with a large image
     message = fail(run, blind(max_pixels=1_000_000), "RecognizePdf", document)

@@ -80,6 +80,7 @@ def test_price_stays_on_the_line_of_its_article(worker, run, operation):
     assert text_of(run(worker, operation, encoded(page))).splitlines() == lines
 
 
+@pytest.mark.process
 def test_pdf_pages_are_merged_into_one_text_and_one_pdf(worker, run):
     pages = [write(blank(900, 400), PROSE[:3], size=40), write(blank(900, 400), OTHER_PROSE[:3], size=40)]
     document = encoded(pages[0], "PDF", save_all=True, append_images=pages[1:], resolution=100)

@@ -23,6 +23,7 @@ except RuntimeError as error:
 """
 
 
+@pytest.mark.process
 def test_door_opens_without_the_extra_and_says_what_to_install():
     project = Path(workshop.__file__).parents[2]
     # -S: no site-packages, so nothing but the standard library and the project.
