@@ -31,7 +31,7 @@ demo: $(VENV)/demo.stamp $(TESSDATA)/stamp ## run the chain on the bundled scans
 airflow: $(VENV)/demo.stamp $(TESSDATA)/stamp ## leave Airflow with its UI and the emulator running
 	$(BIN)/python -m demo.play
 
-check: lint types $(VENV)/test.stamp ## lint, types, and the tests that start no process: about two minutes on two cores
+check: lint types $(VENV)/test.stamp ## lint, types, and the tests that start no process: what to run while you work
 	$(BIN)/python -m pytest $(PARALLEL) -q -m "not process" tests/unit tests/properties
 
 test: unit contract test-oldest test-airflow ## all tests that need no servers; see also test-stores, test-failures, test-distributed
