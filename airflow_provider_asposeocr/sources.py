@@ -14,12 +14,13 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import ObjectStoragePath
+from airflow.sdk.log import mask_secret
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, SourceError, SourceUnreadableError
 from airflow_provider_asposeocr.api.file_kinds import has_several_pages, sniff, sniff_file
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.results import Result, fetched
-from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.api.untrusted import shown, signatures_in
 from airflow_provider_asposeocr.documents import qualifier_of, source_uri
 from airflow_provider_asposeocr.file_systems import object_path
 from airflow_provider_asposeocr.storage import pieces
@@ -86,6 +87,9 @@ def parse_source(value: Any) -> str | TaskRef:
             f"The source {shown(value, 200)!r} is a relative path, and workers have no common folder. "
             "Write an absolute path or a URI."
         )
+    # Libraries put the URI into their own messages, and Airflow logs those as they are.
+    for signature in signatures_in(value):
+        mask_secret(signature)
     return value
 
 

@@ -19,7 +19,7 @@ SHOWN_CHARACTERS = 500
 #: Parameters of presigned URLs and SAS tokens (S3, Google Cloud Storage, CloudFront, Azure) whose values open a file.
 _SIGNATURE = re.compile(
     r"(?i)([?&;](?:x-(?:amz|goog)-(?:signature|credential|security-token)|sig|signature|token|access_token|sas|"
-    r"awsaccesskeyid|googleaccessid|policy|key-pair-id)=)[^&;#\s'\"<>]+"
+    r"awsaccesskeyid|googleaccessid|policy|key-pair-id)=)([^&;#\s'\"<>]+)"
 )
 _PASSWORD = re.compile(r"(//)[^/\s:@'\"]*:[^/\s@'\"]*@")
 
@@ -32,6 +32,15 @@ def without_signatures(text: str) -> str:
     :return: The text with ``***`` in their place.
     """
     return _PASSWORD.sub(r"\1***@", _SIGNATURE.sub(r"\1***", text))
+
+
+def signatures_in(text: str) -> list[str]:
+    """
+    List what :func:`without_signatures` replaces in queries, for a masker of secrets.
+
+    :param text: Any text.
+    """
+    return [value for _, value in _SIGNATURE.findall(text)]
 
 
 def shown(text: object, limit: int = SHOWN_CHARACTERS) -> str:

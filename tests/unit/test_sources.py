@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import ObjectStoragePath
+from airflow.sdk.log import redact
 from object_stores import attached
 
 from airflow_provider_asposeocr.api.errors import (
@@ -291,3 +292,11 @@ def test_a_hostile_uri_is_shown_harmlessly(folder: Path) -> None:
         bring("/no/such/\x1b[31m\n" + "x" * 5000, folder)
     assert "\x1b" not in str(caught.value)
     assert len(str(caught.value)) < 1000
+
+
+def test_a_signature_is_known_to_airflow_s_masker(folder: Path) -> None:
+    uri = "https://account.blob.core.windows.net/scans/page.png?sv=2026&sig=c2VjcmV0LXNpZw%3D%3D"
+    with pytest.raises(SourceError, match="Download the file first") as caught:
+        bring(uri, folder)
+    assert "c2VjcmV0" not in str(caught.value)
+    assert "c2VjcmV0" not in redact(f"a library says: {uri}")

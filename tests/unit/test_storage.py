@@ -354,6 +354,22 @@ class TestWholeOrNotAtAll:
 def results_in(bucket: Store) -> dict[str, bytes]:
     return {name: data for name, data in bucket.files().items() if "/.aspose-ocr/owners/" not in name}
 
+    @pytest.mark.parametrize(
+        ("destination", "said"),
+        [
+            ("abfss://out@account.dfs.core.windows.net/2026/", "abfss://my_connection@out/2026/"),
+            ("sftp://conn@/out/", "pip install 'apache-airflow-providers-sftp"),
+            ("/data/line\nbreak/", "line break"),
+        ],
+    )
+    def test_so_is_what_airflow_cannot_open_as_written(
+        self, spool: Path, destination: str, said: str
+    ) -> None:
+        with pytest.raises(DestinationError) as caught:
+            store(REF, done(result(spool, "Text", b"Hello.")), destination)
+        assert said in caught.value.message
+        assert not caught.value.retryable
+
 
 class TestObjectStores:
     @pytest.mark.parametrize("protocol", ["s3", "gs", "abfs"])

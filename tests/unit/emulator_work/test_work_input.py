@@ -163,6 +163,20 @@ def test_image_inside_a_pdf_counts_too(run, blind):
     assert "holds an image of 3000 x 3000" in message
 
 
+def test_bigtiff_is_refused(run, blind):
+    document = b"II+\0\x08\0\0\0" + bytes(8)
+    assert "Save it as an ordinary TIFF" in fail(run, blind(), "RecognizeImage", document)
+
+
+def test_tiff_with_a_thumbnail_has_one_page(run, blind):
+    thumbnail = Image.new("L", (10, 10))
+    thumbnail.encoderinfo = {"tiffinfo": {254: 1}}
+    file = io.BytesIO()
+    Image.new("L", (50, 50)).save(file, "TIFF", save_all=True, append_images=[thumbnail])
+    assert Image.open(file).n_frames == 2
+    run(blind(), "RecognizeImage", file.getvalue())
+
+
 def test_tiff_with_several_pages_is_refused(run, blind):
     document = encoded(blank(50, 50), "TIFF", save_all=True, append_images=[blank(50, 50)])
     message = fail(run, blind(), "RecognizeImage", document)
