@@ -141,7 +141,7 @@ class Claims:
     """
 
     def __init__(self, ref: TaskRef, if_exists: IfExists) -> None:
-        self._source = None if ref.source_uri is None else canonical_uri(ref.source_uri)
+        self._source = None if ref.source_uri is None else _storable(canonical_uri(ref.source_uri))
         self._qualifier = ref.source_qualifier
         self._if_exists = if_exists
         self._created: list[ObjectStoragePath] = []
@@ -178,7 +178,12 @@ class Claims:
             if not is_atomic(record_path(target)):
                 maker = parse_owner(read(record_path(target)))
                 if maker is None or not self._owner(target).is_same_source(maker):
-                    raise self._refused(target, Refusal("other"), maker)
+                    whose = "another document" if maker is None else f"another document, {_named(maker)},"
+                    raise DestinationError(
+                        f"{shown(target, 300)} was written for {whose} at the same moment, and one of the two results "
+                        "is lost there. Give each document a destination folder or a file_stem of its own, and fetch "
+                        "both again."
+                    )
 
     def _decide(self, target: ObjectStoragePath) -> tuple[Decision, Owner | None]:
         mine = self._owner(target)
@@ -191,7 +196,7 @@ class Claims:
     def _owner(self, target: ObjectStoragePath) -> Owner:
         return Owner(
             writer=uuid4().hex,
-            target=target.name.encode("utf-8", "backslashreplace").decode(),
+            target=_storable(target.name),
             source=self._source,
             source_qualifier=self._qualifier,
         )
@@ -223,6 +228,11 @@ class Claims:
             f"{_named(self._owner(target))} may replace the file, set if_exists='overwrite_any', which does not ask "
             "who made it, or delete the file and its record."
         )
+
+
+def _storable(text: str) -> str:
+    """Names of local files may hold bytes that are no text; JSON parsers refuse what Python makes of them."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _named(owner: Owner) -> str:

@@ -161,6 +161,14 @@ class TestClaims:
         with pytest.raises(DestinationError, match=record_path(target).name):
             take("/a/page.png", str(target))
 
+    def test_a_name_that_is_no_text_has_an_owner_too(self, tmp_path: Path) -> None:
+        target = f"{tmp_path}/page-\udcff.txt"
+        take("/a/page-\udcff.png", target)
+        Path(target).touch()
+        take("/a/page-\udcff.png", target)
+        with pytest.raises(DestinationError, match="another document"):
+            take("/a/page-\udcfe.png", target)
+
     def test_a_record_is_never_changed(self, tmp_path: Path) -> None:
         target = ObjectStoragePath(f"{tmp_path}/page.txt")
         take("/a/page.png", str(target))
@@ -206,8 +214,9 @@ class TestClaims:
         claims.confirm()
         record = record_path(ObjectStoragePath(target))
         bucket.pipe_file(record.path, maker("file:///b/page.png").to_bytes())  # looked before, wrote after
-        with pytest.raises(DestinationError, match="/b/page.png"):
+        with pytest.raises(DestinationError, match="one of the two results is lost") as caught:
             claims.confirm()
+        assert "file:///b/page.png" in caught.value.message
 
 
 class Listing(Store):
