@@ -797,6 +797,24 @@ class TestFetch:
             execute(operator)
         assert cloud.journal() == []
 
+    @pytest.mark.parametrize("one_file", [False, True])
+    def test_another_document_s_result_is_left_alone(
+        self, cloud: EmulatorControl, tmp_path: Path, one_file: bool
+    ) -> None:
+        destination = f"{tmp_path}/out/page.txt" if one_file else f"{tmp_path}/out/"
+        refs = []
+        for folder in ("a", "b"):
+            (tmp_path / folder).mkdir()
+            (tmp_path / folder / "page.png").write_bytes(PNG)
+            refs.append(execute(recognize(f"{tmp_path}/{folder}/page.png")))
+        execute(fetch(refs[0], destination))
+        with pytest.raises(AirflowFailException, match=r"belongs to another document, file://.*/a/page\.png"):
+            execute(fetch(refs[1], destination))
+        execute(fetch(refs[0], destination))  # cleared
+        manifest = execute(fetch(refs[1], f"{tmp_path}/other/"))  # corrected and cleared: nothing is lost
+        assert manifest["source"] == f"{tmp_path}/b/page.png"
+        assert cloud.billing() == {"RecognizeImage": 2}
+
     @pytest.mark.parametrize(
         ("value", "shown"), [("3.10", "3.1"), ("20261129", "20261129"), ("True", "True"), ("0x10", "16")]
     )
