@@ -47,7 +47,7 @@ WORKER_ROWS = (
         WORKER,
         "SIGKILL before the request has reached the cloud",
         "the retry submits it",
-        f'"{TWICE}", because nobody can know that it was not sent',
+        f'"{TWICE}", because it is unknown whether it was sent',
         ONCE,
         cases.kill_in_submit,
         ({"kind": "hold", "path": "/connect/token"},),
@@ -58,7 +58,7 @@ WORKER_ROWS = (
         "killed_in_submit",
         WORKER,
         "SIGKILL while the request is under way: accepted, and the answer does not arrive",
-        "runs to its end unknown to anybody; the retry submits another one",
+        "runs to its end, and its id is lost; the retry submits another one",
         f'"{TWICE}"',
         AGAIN,
         cases.kill_in_submit,
@@ -113,7 +113,7 @@ WORKER_ROWS = (
         "killed_in_last_try",
         WORKER,
         "SIGKILL while it waits, in the last try",
-        "runs to its end, although nobody waits for it any more: a known limitation",
+        "runs to its end, and no task waits for it any more: a known limitation",
         "Airflow's own words about a process that was killed",
         LEFT,
         cases.kill_in_the_last_try,
@@ -298,7 +298,7 @@ POLLING_ROWS = (
 )
 
 SUBMITTING = "The cloud, while it is submitted to"
-SENT_AGAIN = "the accepted one runs to its end unknown to anybody, and another one is submitted"
+SENT_AGAIN = "the accepted one runs to its end, its id is lost, and another one is submitted"
 SUBMITTING_ROWS = (
     Row(
         "submit_401",
