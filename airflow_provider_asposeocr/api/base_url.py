@@ -131,6 +131,9 @@ def place_of(url: str) -> str:
 
 
 def _split(url: str) -> SplitResult | None:
+    # Python drops line breaks and tabs from a URL in silence.
+    if re.search(r"\s", url) or not url.isprintable():
+        return None
     try:
         parts = urlsplit(url)
         # Reading the port checks it.
@@ -140,7 +143,7 @@ def _split(url: str) -> SplitResult | None:
 
 
 def _is_http(parts: SplitResult) -> bool:
-    return parts.scheme in _DEFAULT_PORTS and bool(parts.hostname) and not re.search(r"\s", parts.netloc)
+    return parts.scheme in _DEFAULT_PORTS and bool(parts.hostname)
 
 
 def _bracketed(host: str) -> str:

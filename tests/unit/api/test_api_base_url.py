@@ -64,6 +64,8 @@ def test_a_base_url_is_put_together_from_its_parts(
         ("ocr.example:70000", None, None, "is not an http or https URL"),
         ("ocr.example", "ftp", None, "'ftp://ocr.example' is not an http or https URL"),
         ("ocr example", None, None, "is not an http or https URL"),
+        ("ocr.example/a b", None, None, "is not an http or https URL"),
+        ("https://ocr.exa\nmple", None, None, "is not an http or https URL"),
         ("http://", None, None, "is not an http or https URL"),
         ("http://[::1", None, None, "is not an http or https URL"),
         (f"{CLOUD}?key=hunter2", None, None, "must end before '?' and '#'"),
