@@ -20,7 +20,7 @@ from airflow_provider_asposeocr.api.errors import (
 )
 from airflow_provider_asposeocr.api.polling import gone_error
 from airflow_provider_asposeocr.api.untrusted import shown
-from airflow_provider_asposeocr.compat import AirflowFailException
+from airflow_provider_asposeocr.failing import fail_task
 from airflow_provider_asposeocr.hooks.aspose_ocr import cancel_if_running
 from airflow_provider_asposeocr.ledger import (
     Ledger,
@@ -121,7 +121,7 @@ class DurableSubmit:
             except SubmitUnknownError as error:
                 if killed():
                     raise
-                self._take_unknown(error.message, error)
+                self._take_unknown(error.message)
             except AsposeOcrError:
                 self._ledger.withdraw()
                 raise
@@ -185,7 +185,7 @@ class DurableSubmit:
         except Exception as error:  # the connection of an earlier try may be gone, too
             log.warning("Could not cancel %s %s: %s", task.operation, task.id, shown(error))
 
-    def _take_unknown(self, message: str, error: SubmitUnknownError | None = None) -> None:
+    def _take_unknown(self, message: str) -> None:
         """Return if the document may be sent again."""
         policy = self._policies.on_unknown_submit
         if may_resubmit(policy, self._ledger.resubmits + self._again):
@@ -198,7 +198,8 @@ class DurableSubmit:
             else "it has been submitted again once already, so that it may have been billed more than once"
         )
         self._ledger.doubt(self._identity)
-        raise AirflowFailException(
+        fail_task(
+            log,
             f"{message} {self._what} may have been billed; {why}. Look into the vendor's dashboard; clearing this "
-            "task submits again."
-        ) from error
+            "task submits again.",
+        )

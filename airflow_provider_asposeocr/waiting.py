@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from random import random
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from airflow.configuration import conf
 from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR, TriggerFailureReason
@@ -31,11 +31,13 @@ from airflow_provider_asposeocr.api.errors import (
     from_dict,
 )
 from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, failed_error, has_ended
+from airflow_provider_asposeocr.api.progress import Progress, moment_text, task_text
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_task_ref
 from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.api.untrusted import shown
-from airflow_provider_asposeocr.compat import AirflowFailException, runs_in_shared_process
+from airflow_provider_asposeocr.compat import runs_in_shared_process
 from airflow_provider_asposeocr.defaults import default_seconds
+from airflow_provider_asposeocr.failing import fail_task
 from airflow_provider_asposeocr.fields import check_choice, check_seconds, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import (
     AsposeOcrHook,
@@ -44,6 +46,7 @@ from airflow_provider_asposeocr.hooks.aspose_ocr import (
     poll_once,
 )
 from airflow_provider_asposeocr.kills import own_state, verdict, verdict_of_origin
+from airflow_provider_asposeocr.map_index import name_map_index
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
 from airflow_provider_asposeocr.triggers.deadlines import BACKSTOP_SECONDS, deadline_of
 
@@ -72,8 +75,6 @@ LAST_LOOK_SECONDS = 1.0
 THREAD_PREFIX = "aspose-ocr-kill"
 #: A wait notices a kill after at most this time.
 SLICE_SECONDS = 0.5
-#: Begins with the index: with native rendering a bare name like "2024" would become a number, which Airflow refuses.
-MAP_INDEX_TEMPLATE = "{{ ti.map_index }}: {{ aspose_ocr_source_name }}"
 
 
 def event_delay_seconds() -> float:
@@ -85,20 +86,6 @@ def event_delay_seconds() -> float:
         return 0.0
     heartbeat = conf.getfloat("workers", "min_heartbeat_interval", fallback=5.0)
     return max(LOCAL_EXECUTOR_DELAY_SECONDS, float(heartbeat) + 3.0)
-
-
-def name_map_index(context: Context, source_name: str | None) -> None:
-    """
-    Let the UI show a mapped task by its document, unless the user has a ``map_index_template`` of their own.
-
-    :param context: Airflow's context; Airflow renders the template from it when the task ends.
-    :param source_name: Name of the document.
-    """
-    map_index = context["ti"].map_index
-    if source_name and map_index is not None and map_index >= 0 and not context.get("map_index_template"):
-        # The name is foreign text: a value of the template, never a part of it.
-        cast("dict[str, Any]", context)["aspose_ocr_source_name"] = shown(source_name, 120)
-        context["map_index_template"] = MAP_INDEX_TEMPLATE
 
 
 def outcome_of(event: Any) -> tuple[TaskRef, AsposeOcrError | None]:
@@ -144,6 +131,7 @@ class WaitsForTask(_Operator):
     starts_in_worker: str | None = None
 
     _running: TaskRef | None = None
+    _progress: Progress | None = None
     _client: CloudClient | None = None
     _ti: Any = None
     _killed = False
@@ -190,12 +178,15 @@ class WaitsForTask(_Operator):
         name_map_index(context, ref.source_name)
         plan = self._plan(context, time.time())
         poller = Poller(ref, plan, random)
+        progress = self._progress = Progress(ref, poller.deadline_at, time.time())
         inline_until = time.time() + self._seconds("inline_wait_seconds") if self.deferrable else float("inf")
         step = poller.first_wait(time.time())
+        if not self.deferrable:
+            self.log.info("%s", progress.begun())
         while time.time() + step.seconds <= inline_until:
             self._sleep(step.seconds)
             self._stop_if_killed(ref)
-            following = poll_once(client, ref, poller)
+            following = poll_once(client, ref, poller, progress)
             if isinstance(following, Finished):
                 return self._settle(ref, following.error)
             step = following
@@ -218,7 +209,7 @@ class WaitsForTask(_Operator):
         # The poller gives up at the retention's end at the latest.
         last = max(now, min(plan.deadline_at, ref.expires_at.timestamp()))
         backstop = timedelta(seconds=last - now + BACKSTOP_SECONDS)
-        self.log.info("Deferring the wait for %s %s", ref.operation, ref.id)
+        self.log.info("Deferring the wait for %s until at most %s", task_text(ref), moment_text(last, now))
         self.defer(trigger=trigger, method_name=resume_method, timeout=backstop)
 
     def _resumed(self, event: Any, context: Context) -> TaskRef:
@@ -267,7 +258,8 @@ class WaitsForTask(_Operator):
         # The wait is over, so that a kill or a time-out from now on has nothing to cancel.
         self._running = None
         if error is None:
-            self.log.info("%s %s is completed", ref.operation, ref.id)
+            progress = self._progress or Progress(ref, ref.expires_at.timestamp(), time.time())
+            self.log.info("%s", progress.completed(time.time()))
             return
         if isinstance(error, TaskFailedError) and self._client is not None:
             error = failure_of(self._client, ref, error)
@@ -310,9 +302,7 @@ class WaitsForTask(_Operator):
         if ref is not None and not self._owns(ref) and isinstance(error, TaskError):
             hopeless = hopeless or not isinstance(error, TaskPendingError)
             message = f"{message} It was submitted {ref.origin}: clear that task, not this one."
-        if hopeless:
-            raise AirflowFailException(message) from error
-        raise error
+        fail_task(self.log, message, None if hopeless else error)
 
     def _last_look(self, ref: TaskRef) -> TaskStatus | None:
         """Ask once more before a cancel, because a result that is there is paid for; ``None`` = no answer."""

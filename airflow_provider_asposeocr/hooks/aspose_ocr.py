@@ -32,6 +32,7 @@ from airflow_provider_asposeocr.api.errors import (
 )
 from airflow_provider_asposeocr.api.leftovers import work_folder
 from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, failed_error, has_ended
+from airflow_provider_asposeocr.api.progress import Progress, document_text, duration_text, task_text
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_task_ref
 from airflow_provider_asposeocr.api.results import fetched
 from airflow_provider_asposeocr.api.retrying import ONCE
@@ -197,6 +198,9 @@ class AsposeOcrHook(BaseHook):
             yield lambda: self._send(operation, document, checked)
 
     def _send(self, operation: str, document: sources.Document, settings: Mapping[str, Any]) -> TaskRef:
+        called = document_text(document.name, document.size_bytes)
+        self.log.info("Submitting %s to %s as %s", called, operation, self.aspose_ocr_conn_id)
+        began = time.monotonic()
         submitted = self.client.submit(operation, document.path, settings)
         ref = TaskRef(
             operation=submitted.operation,
@@ -212,9 +216,9 @@ class AsposeOcrHook(BaseHook):
             **_origin(),
         )
         self.log.info(
-            "Submitted %s %s (%d bytes, SHA-256 %s)",
-            ref.operation,
-            ref.id,
+            "Submitted %s in %s: accepted, which is billed; %d bytes, SHA-256 %s",
+            task_text(ref),
+            duration_text(time.monotonic() - began),
             document.size_bytes,
             document.sha256,
         )
@@ -264,10 +268,12 @@ class AsposeOcrHook(BaseHook):
             error_budget_seconds=default_seconds("error_budget_seconds"),
         )
         client, poller = self.client_of(ref.conn_id), Poller(ref, plan, random)
+        progress = Progress(ref, poller.deadline_at, time.time())
+        self.log.info("%s", progress.begun())
         step = poller.first_wait(time.time())
         while True:
             time.sleep(step.seconds)
-            following = poll_once(client, ref, poller)
+            following = poll_once(client, ref, poller, progress)
             if isinstance(following, Finished):
                 break
             step = following
@@ -275,13 +281,14 @@ class AsposeOcrHook(BaseHook):
         if isinstance(error, TaskTimeoutError):
             status = self._end_at_deadline(client, ref)
             if status is TaskStatus.COMPLETED:
-                return
+                error = None
             if status is TaskStatus.ERROR:
                 error = failed_error(ref, TaskState(taskStatus=TaskStatus.ERROR))
         if isinstance(error, TaskFailedError):
             error = failure_of(client, ref, error)
         if error is not None:
             raise error
+        self.log.info("%s", progress.completed(time.time()))
 
     def _end_at_deadline(self, client: CloudClient, ref: TaskRef) -> TaskStatus | None:
         """
@@ -425,21 +432,26 @@ def failure_of(client: CloudClient, ref: TaskRef, error: TaskFailedError) -> Tas
     return error if state is None else failed_error(ref, state)
 
 
-def poll_once(client: CloudClient, ref: TaskRef, poller: Poller) -> Any:
+def poll_once(client: CloudClient, ref: TaskRef, poller: Poller, progress: Progress | None = None) -> Any:
     """
     Poll a task once.
 
     :param client: The account that owns it.
     :param ref: The task.
     :param poller: Decides what the answer means.
+    :param progress: Says in the log at growing intervals that the wait goes on; by default nothing does.
     :return: :class:`~airflow_provider_asposeocr.api.polling.Wait` or
         :class:`~airflow_provider_asposeocr.api.polling.Finished`.
     """
     try:
-        return poller.on_state(client.status(ref.operation, ref.id, ONCE), time.time())
+        following = poller.on_state(client.status(ref.operation, ref.id, ONCE), time.time())
     except AsposeOcrError as error:
         log.warning("%s", error.message)
-        return poller.on_error(error, time.time())
+        following = poller.on_error(error, time.time())
+    said = progress and progress.polled(time.time())
+    if said and not isinstance(following, Finished):
+        log.info("%s", said)
+    return following
 
 
 def _origin() -> dict[str, Any]:

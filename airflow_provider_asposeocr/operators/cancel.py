@@ -13,7 +13,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.api.untrusted import shown
-from airflow_provider_asposeocr.compat import AirflowFailException
+from airflow_provider_asposeocr.failing import fail_task
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, cancel_if_running
 from airflow_provider_asposeocr.operators.submit import TASK_KEY
 
@@ -66,8 +66,7 @@ class AsposeOcrCancelTasksOperator(BaseOperator):
             return cancelled
         if isinstance(failure, AsposeOcrError):
             failure.place = "task"
-            if not failure.retryable:
-                raise AirflowFailException(str(failure)) from failure
+            fail_task(self.log, str(failure), failure if failure.retryable else None)
         raise failure
 
     def _submitted(self, ti: Any) -> list[Any]:

@@ -8,6 +8,7 @@ task reference, never a document. The work is in one base class; :mod:`.operatio
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.configuration import conf
@@ -43,10 +44,11 @@ from airflow_provider_asposeocr.ledger import (
     digest,
     forget_on_success,
 )
+from airflow_provider_asposeocr.map_index import name_map_index
 from airflow_provider_asposeocr.records import Identity
 from airflow_provider_asposeocr.sources import identity_of, parse_source
 from airflow_provider_asposeocr.starting import arrange_start
-from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask, name_map_index
+from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -303,6 +305,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
             self.log.info(
                 "Crash recovery is off: a retry submits again (task_state_store is new in Airflow 3.3)."
             )
+        name_map_index(context, _name_of(self._input()))
         submit = DurableSubmit(hook, ledger, self._identity(hook), policies)
         ref = submit.find()
         if ref is None:
@@ -358,3 +361,11 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         ti = context["ti"]
         known = ti.xcom_pull(task_ids=self.task_id, key=TASK_KEY, map_indexes=ti.map_index)
         return parse_task_ref(known) if known else None
+
+
+def _name_of(source: Any) -> str | None:
+    """Return the name of a document before it is read; an error in the source is told when it is read."""
+    if is_task_ref(source):
+        name = source.source_name if isinstance(source, TaskRef) else source.get("source_name")
+        return name if isinstance(name, str) else None
+    return PurePosixPath(str(source)).name

@@ -21,10 +21,12 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutErr
 from airflow_provider_asposeocr.api.polling import Finished, Poller
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.compat import AirflowSensorTimeout
+from airflow_provider_asposeocr.failing import fail_task
 from airflow_provider_asposeocr.fields import check_one_document, check_seconds, one_document, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import poll_once
+from airflow_provider_asposeocr.map_index import name_map_index
 from airflow_provider_asposeocr.starting import arrange_start
-from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask, name_map_index
+from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +111,7 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
     def _fail(self, error: AsposeOcrError, ref: TaskRef | None = None) -> NoReturn:
         error.place = "task"
         if isinstance(error, TaskTimeoutError):
-            raise AirflowSensorTimeout(str(error)) from error
+            fail_task(self.log, str(error), AirflowSensorTimeout(str(error)))
         super()._fail(error, ref)
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from airflow_provider_asposeocr.api.durations import DurationBook
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError, WaitError
 from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, Wait, has_ended
+from airflow_provider_asposeocr.api.progress import Progress
 from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.api.untrusted import shown
@@ -214,6 +215,8 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         poller = self._poller = Poller(
             ref, plan, random, books[ref.conn_id].entry(ref.operation, ref.source_bytes)
         )
+        progress = Progress(ref, poller.deadline_at, time.time())
+        log.info("%s", progress.begun())
         step = poller.first_wait(time.time())
         async with loop_clients(mask_token).using(ref.conn_id):
             while True:
@@ -225,8 +228,14 @@ class AsposeOcrTaskTrigger(BaseTrigger):
                         following = await self._poll(ref, poller)
                 except TimeoutError:
                     following = poller.late(time.time())
+                said = progress.polled(time.time())
                 if isinstance(following, Finished):
+                    # The worker that is told of a failure logs it as an error.
+                    ended = following.error and following.error.message
+                    log.info("%s", ended or progress.completed(time.time()))
                     return following
+                if said:
+                    log.info("%s", said)
                 step = following
 
     async def _poll(self, ref: TaskRef, poller: Poller) -> Wait | Finished:

@@ -10,7 +10,7 @@ from airflow.sdk import DAG
 from airflow_tasks import PNG
 from test_operators import cloud
 
-from airflow_provider_asposeocr.api.errors import AccessDeniedError, CloudUnavailableError
+from airflow_provider_asposeocr.api.errors import CloudUnavailableError
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.operators import AsposeOcrCancelTasksOperator
@@ -141,7 +141,7 @@ def test_one_that_cannot_be_cancelled_keeps_no_other_from_it_and_is_told(
     assert refs[0]["id"] in str(caught.value)
     assert refs[1]["id"] in deleted(cloud)
     if error is AirflowFailException:
-        assert isinstance(caught.value.__cause__, AccessDeniedError)
+        assert "403" in str(caught.value)
 
 
 @pytest.mark.parametrize("bad", [[], "", [""], [1]])

@@ -17,13 +17,13 @@ from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.ledger import Ledger
+from airflow_provider_asposeocr.map_index import name_map_index
 from airflow_provider_asposeocr.operators import (
     AsposeOcrDetectRegionsOperator,
     AsposeOcrRecognizeRegionsOperator,
     AsposeOcrUpscaleImageOperator,
 )
 from airflow_provider_asposeocr.records import Identity
-from airflow_provider_asposeocr.waiting import name_map_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -29,7 +29,7 @@ ORDER = (
     ("atomic_create",),
     ("documents",),
     ("owners", "fields"),
-    ("connection", "defaults", "clients", "storage", "ledger", "kills"),
+    ("connection", "defaults", "clients", "storage", "ledger", "kills", "failing", "map_index"),
     ("sources", "retry_policy"),
     ("hooks",),
     ("triggers", "durable"),
