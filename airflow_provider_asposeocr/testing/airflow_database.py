@@ -26,9 +26,8 @@ _OF_THE_DATABASE = (
     "async_engine",
     "AsyncSession",
 )
-#: Options that name a database; an environment variable of the same name wins over all other ways to set them.
-_URL = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
-_ASYNC_URL = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC"
+#: Environment variables that configure a database. They win over all other ways to do so.
+_VARIABLES = "AIRFLOW__DATABASE__"
 
 
 def create(path: Path) -> None:
@@ -77,9 +76,9 @@ def in_use(path: Path) -> Iterator[None]:
 
     module: Any = settings
     settings_before = {name: getattr(module, name, None) for name in _OF_THE_DATABASE}
-    environment_before = {name: os.environ.get(name) for name in (_URL, _ASYNC_URL)}
-    os.environ[_URL] = f"sqlite:///{path}"
-    os.environ[_ASYNC_URL] = f"sqlite+aiosqlite:///{path}"
+    variables_before = _take_variables()
+    os.environ[f"{_VARIABLES}SQL_ALCHEMY_CONN"] = f"sqlite:///{path}"
+    os.environ[f"{_VARIABLES}SQL_ALCHEMY_CONN_ASYNC"] = f"sqlite+aiosqlite:///{path}"
     try:
         module.configure_vars()
         module.configure_orm()
@@ -90,10 +89,13 @@ def in_use(path: Path) -> Iterator[None]:
             module.Session.remove()
             module.engine.dispose()
     finally:
-        for name, value in environment_before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        _take_variables()
+        os.environ.update(variables_before)
         for name, setting in settings_before.items():
             setattr(module, name, setting)
+
+
+def _take_variables() -> dict[str, str]:
+    """Remove the variables that configure a database; options for another kind of it would not suit sqlite."""
+    names = [name for name in os.environ if name.startswith(_VARIABLES)]
+    return {name: os.environ.pop(name) for name in names}

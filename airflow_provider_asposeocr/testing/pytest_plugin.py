@@ -30,6 +30,7 @@ def aspose_ocr_connect(
     Return a function that lets an Airflow connection lead to the emulator until the test ends.
 
     It takes the connection's id. The connection ``aspose_ocr_default``, the operators' default, leads there already.
+    Airflow's secrets backend is off, if there is one.
     """
     connection = {
         "conn_type": "aspose_ocr",
@@ -41,6 +42,9 @@ def aspose_ocr_connect(
     def connect(conn_id: str) -> None:
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
 
+    for name in ("AIRFLOW__SECRETS__BACKEND", "AIRFLOW__WORKERS__SECRETS_BACKEND"):
+        # A secrets backend is asked before the environment, and would lead the test to the real cloud, which bills.
+        monkeypatch.setenv(name, "")
     for name in ("no_proxy", "NO_PROXY"):
         # The emulator is on this machine; a proxy cannot reach it.
         monkeypatch.setenv(name, ",".join(filter(None, (os.environ.get(name), "127.0.0.1"))))
