@@ -45,8 +45,10 @@ def account_of(conn: Connection) -> Account:
     :return: The account; its secrets have been masked.
     :raises InvalidConnectionError: if a field or an extra makes no sense; the message names all of them.
     """
+    if conn.password:
+        mask_secret(conn.password)
     extra = _extras(conn)
-    _mask_secrets(conn, extra)
+    _mask_urls(conn, extra)
     _log_unknown_extras(str(conn.conn_id), extra)
     problems: list[str] = []
     texts = _texts(extra, problems)
@@ -88,7 +90,7 @@ def _unknown_extras(extra: Mapping[str, Any]) -> str:
     sentences = []
     for name in extra:
         if name not in CONN_FIELDS:
-            # Airflow 1 put this in front of the names of a form's fields, and old exports still have it.
+            # Older versions of Airflow put this in front of the names of a form's extras.
             written = name.removeprefix("extra__aspose_ocr__")
             hint = (
                 f" Did you mean {written!r}?" if written in CONN_FIELDS else near_miss(written, CONN_FIELDS)
@@ -114,8 +116,8 @@ def _extras(conn: Connection) -> dict[str, Any]:
     raise InvalidConnectionError("The connection's extras are not a JSON object.")
 
 
-def _mask_secrets(conn: Connection, extra: Mapping[str, Any]) -> None:
-    secrets = [conn.password, extra.get("proxy")]
+def _mask_urls(conn: Connection, extra: Mapping[str, Any]) -> None:
+    secrets = [extra.get("proxy")]
     for url in (conn.host, extra.get("token_url"), extra.get("proxy")):
         with suppress(ValueError):
             written = url if "://" in str(url) else f"//{url}"

@@ -214,6 +214,14 @@ class TestConnection:
         assert "hunter2" not in said
         assert "hunter2" not in str(redact("hunter2-and-more"))
 
+    def test_the_secret_is_masked_although_the_extras_are_broken(self) -> None:
+        conn = Connection(
+            conn_id="o", conn_type="aspose_ocr", login="i", password="of-broken-extras", extra="{"
+        )
+        with pytest.raises(InvalidConnectionError):
+            account_of(conn)
+        assert "of-broken-extras" not in str(redact("of-broken-extras"))
+
     def test_unknown_extras_are_in_the_log_once(
         self, connection: Callable[..., str], caplog: pytest.LogCaptureFixture
     ) -> None:
