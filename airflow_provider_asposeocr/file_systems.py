@@ -70,7 +70,7 @@ def object_path(uri: str) -> ObjectStoragePath:
     if "fs" not in vars(store):
         store.fs = _file_system(scheme, conn_id)
     path = ObjectStoragePath(uri)
-    _check_nothing_dropped(uri, path)
+    check_nothing_dropped(uri, path)
     return path
 
 
@@ -149,7 +149,7 @@ def _declared_modules() -> tuple[str, ...]:
     for entry in entry_points(group="apache_airflow_provider"):
         try:
             found += entry.load()().get("filesystems", ())
-        except Exception as error:  # a broken provider of somebody else's
+        except Exception as error:  # whatever a broken provider raises
             log.warning("The provider %s cannot be read: %s", entry.name, shown(error))
     official = {module for module, _ in PROVIDERS.values()}
     return tuple(sorted(found, key=lambda name: name not in official))
@@ -182,13 +182,19 @@ def _check_connection(scheme: str, conn_id: str) -> None:
         ) from error
 
 
-def _check_nothing_dropped(uri: str, path: ObjectStoragePath) -> None:
-    """Refuse a URI of which only a part would be opened, because a library gives a meaning to ``?`` or ``#``."""
+def check_nothing_dropped(uri: str, path: ObjectStoragePath) -> None:
+    """
+    Check that a storage library opens what a URI names, and gives no meaning to a ``?`` or ``#`` in it.
+
+    :param uri: What a user wrote.
+    :param path: The path that was made of it.
+    :raises UnusablePathError: if another file would be opened.
+    """
     if {"?", "#"}.isdisjoint(uri):
         return
     if path.protocol in LOCAL:
         opened = path.path
-        complete = opened.rpartition("/")[2] == uri.rpartition("/")[2]
+        complete = opened.rstrip("/").rpartition("/")[2] == uri.rstrip("/").rpartition("/")[2]
     else:
         opened, complete = _opened(uri, path)
     if not complete:

@@ -29,7 +29,12 @@ from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.atomic_create import CONDITIONAL
 from airflow_provider_asposeocr.compat import lineage_is_read
 from airflow_provider_asposeocr.fields import native_hint
-from airflow_provider_asposeocr.file_systems import LOCAL, object_path
+from airflow_provider_asposeocr.file_systems import (
+    LOCAL,
+    UnusablePathError,
+    check_nothing_dropped,
+    object_path,
+)
 from airflow_provider_asposeocr.owners import IF_EXISTS, Claims, IfExists
 
 if TYPE_CHECKING:
@@ -145,6 +150,7 @@ def plan(ref: TaskRef, results: Sequence[Result], destination: str, file_stem: s
     :param file_stem: Name without suffix for files in a folder; by default that of the source, else operation and task id.
     :return: A target per result, all different.
     :raises DestinationError: if the destination is one file and there are several results.
+    :raises UnusablePathError: if the storage library would write to another name.
     """
     if not destination.endswith("/"):
         if len(results) != 1:
@@ -159,7 +165,10 @@ def plan(ref: TaskRef, results: Sequence[Result], destination: str, file_stem: s
     stem = file_stem or safe_stem(ref.source_name) or safe_stem(f"{ref.operation}-{ref.id}") or ref.operation
     folder = object_path(destination)
     names = list(_names(stem, [suffix_for(ref.row, result.type, result.head) for result in results]))
-    return [Target(result, folder / name) for result, name in zip(results, names, strict=True)]
+    targets = [Target(result, folder / name) for result, name in zip(results, names, strict=True)]
+    for target, name in zip(targets, names, strict=True):
+        check_nothing_dropped(f"{destination}{name}", target.path)
+    return targets
 
 
 def _names(stem: str, suffixes: list[str]) -> Iterator[str]:
@@ -211,7 +220,11 @@ def store(
         error.operation, error.task_id = ref.operation, ref.id
         raise
     except Exception as error:  # each storage library has its own root class
-        what = f"{type(error).__name__}: {shown(error)}"
+        what = (
+            shown(error)
+            if isinstance(error, UnusablePathError)
+            else f"{type(error).__name__}: {shown(error)}"
+        )
         text = f"The results of {ref.operation} cannot be written to {shown(destination, 300)!r}: {what}."
         final = isinstance(error, ValueError | ImportError | IsADirectoryError)
         cls = DestinationError if final else StorageError

@@ -52,6 +52,18 @@ class Store(MemoryFileSystem):  # type: ignore[misc]  # fsspec publishes no type
         return {path: file.getvalue() for path, file in self.store.items()}
 
 
+class Versioned(Store):
+    """A store that takes versions for no part of a key, as s3fs and adlfs do."""
+
+    mark = "?versionId="
+    version_aware = False
+
+    def split_path(self, path: str) -> tuple[str, str, str | None]:
+        bucket, _, rest = path.lstrip("/").partition("/")
+        key, _, version = rest.partition(self.mark)
+        return bucket, key, version if self.version_aware and version else None
+
+
 StoreType = TypeVar("StoreType", bound=Store)
 
 

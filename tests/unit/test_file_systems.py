@@ -8,23 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from object_stores import Store, attached
+from object_stores import Versioned, attached
 
 from airflow_provider_asposeocr.file_systems import PROVIDERS, UnusablePathError, object_path
 
 DOCS = Path(__file__).parents[2] / "docs"
-
-
-class Versioned(Store):
-    """A store that takes versions for no part of a key, as s3fs and adlfs do."""
-
-    mark = "?versionId="
-    version_aware = False
-
-    def split_path(self, path: str) -> tuple[str, str, str | None]:
-        bucket, _, rest = path.lstrip("/").partition("/")
-        key, _, version = rest.partition(self.mark)
-        return bucket, key, version if self.version_aware and version else None
 
 
 def attach_versioned(protocol: str, *, mark: str = "?versionId=", aware: bool = False) -> None:
@@ -133,6 +121,11 @@ class TestNothingDropped:
             UnusablePathError, match="'bucket/.*' would be opened instead.*leave the version off"
         ):
             object_path(uri)
+
+    @pytest.mark.parametrize("folder", ["/data/a?b/", "file:///data/a#b/", "s3://versions@bucket/a?b/"])
+    def test_so_is_a_folder(self, folder: str) -> None:
+        attach_versioned("s3")
+        assert str(object_path(folder) / "page.txt") == f"{folder}page.txt"
 
     @pytest.mark.parametrize("name", ["page.png?", "page.png#", "page.png?#"])
     @pytest.mark.parametrize("prefix", ["", "file://"])

@@ -13,7 +13,7 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from hypothesis import given
 from hypothesis import strategies as st
-from object_stores import Store, attached
+from object_stores import Store, Versioned, attached
 
 from airflow_provider_asposeocr.api.errors import DestinationError, StorageError
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
@@ -372,6 +372,12 @@ def results_in(bucket: Store) -> dict[str, bytes]:
 
 
 class TestObjectStores:
+    def test_a_stem_that_the_library_would_cut_is_refused(self, two: Fetched) -> None:
+        bucket = attached("s3", "versions", kind=Versioned)
+        with pytest.raises(DestinationError, match="'bucket/out/page' would be opened instead"):
+            store(REF, two, "s3://versions@bucket/out/", file_stem="page?versionId=1")
+        assert bucket.files() == {}
+
     @pytest.mark.parametrize("protocol", ["s3", "gs", "abfs"])
     def test_one_that_commits_uploads_gets_each_result_in_one(self, two: Fetched, protocol: str) -> None:
         bucket = attached(protocol, "outbox")
