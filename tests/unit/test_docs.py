@@ -187,3 +187,13 @@ def test_every_option_of_the_configuration_is_documented_with_its_default() -> N
     assert not [
         name for name, option in options.items() if f"\n| `{name}` | {option['default']} |" not in readme
     ]
+
+
+def test_the_phrases_that_are_kept_for_searching_are_in_the_code() -> None:
+    kept = section_of(read("docs/stability.md"), "Not public").partition("Three phrases")[2].partition(".")[0]
+    phrases = re.findall(r'"([^"]+)"', kept)
+    code = "".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "airflow_provider_asposeocr").rglob("*.py")
+    )
+    assert len(phrases) == 3
+    assert [phrase for phrase in phrases if phrase not in re.sub(r'"\s+f?"', "", code)] == []
