@@ -40,11 +40,13 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 settings.register_profile("project", deadline=None, database=None)
 settings.load_profile("project")
 
-#: Threads of servers that live as long as the session, and of pools, which keep theirs for the next job.
+#: Threads of servers that live as long as the session, of pools, which keep theirs for the next job, and of fsspec,
+#: whose one event loop serves all object stores of a process.
 LASTING_THREADS = (
     "aspose-ocr-emulator",
     "emulator-work_",
     "asyncio_",
+    "fsspecIO",
     "uvloop_",
     "AnyIO worker thread",
     "ThreadPoolExecutor-",
