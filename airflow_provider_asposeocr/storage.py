@@ -35,6 +35,7 @@ from airflow_provider_asposeocr.file_systems import (
     check_nothing_dropped,
     object_path,
 )
+from airflow_provider_asposeocr.manifest import Manifest, StoredResult, make_manifest
 from airflow_provider_asposeocr.owners import IF_EXISTS, Claims, IfExists
 
 if TYPE_CHECKING:
@@ -43,9 +44,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.api.responses import TaskRef
     from airflow_provider_asposeocr.api.results import Fetched, Result
-
-#: Version of the manifest's form.
-MANIFEST_VERSION = 1
 
 #: What a store hands over or takes at once. The libraries' own blocks are of up to 50 MiB, several at a time.
 BLOCK_BYTES = 8 * 1024 * 1024
@@ -187,7 +185,7 @@ def store(
     file_stem: str | None = None,
     if_exists: IfExists = "overwrite",
     inline_text_bytes: int = 0,
-) -> dict[str, Any]:
+) -> Manifest:
     """
     Write all results of a task.
 
@@ -199,9 +197,7 @@ def store(
         and fail if another made one; ``overwrite_any``, whatever made them; ``fail`` before anything is written; or
         ``skip``, leave them and describe them in the manifest.
     :param inline_text_bytes: Largest text result in bytes that goes into the manifest too; 0 = none.
-    :return: The manifest in JSON: ``schema_version``, ``source`` and ``source_sha256`` of the original document,
-        ``task`` (the reference), ``response_status_code``, ``messages``, ``warnings``, ``shortfall``, and per result
-        ``type``, ``uri``, ``bytes``, ``sha256``, ``skipped`` and perhaps ``text``.
+    :return: What was written.
     :raises DestinationError: if the destination cannot take the results as asked.
     :raises StorageError: if writing fails; the cloud still has the result.
     """
@@ -214,7 +210,10 @@ def store(
         targets = plan(ref, fetched.results, destination, file_stem)
         claims = Claims(ref, if_exists)
         left = claims.take([target.path for target in targets])
-        results = [_entry(target, target.path in left, inline_text_bytes) for target in targets]
+        results = [
+            _describe_left_file(target) if target.path in left else _write_result(target, inline_text_bytes)
+            for target in targets
+        ]
         claims.confirm()
     except AsposeOcrError as error:
         error.operation, error.task_id = ref.operation, ref.id
@@ -229,37 +228,31 @@ def store(
         final = isinstance(error, ValueError | ImportError | IsADirectoryError)
         cls = DestinationError if final else StorageError
         raise cls(text, operation=ref.operation, task_id=ref.id) from error
-    return {
-        "schema_version": MANIFEST_VERSION,
-        "source": ref.source_uri,
-        "source_sha256": ref.source_sha256,
-        "task": ref.to_dict(),
-        "response_status_code": fetched.state.responseStatusCode,
-        "messages": fetched.state.messages,
-        "warnings": fetched.state.warnings,
-        "shortfall": fetched.shortfall,
-        "results": results,
-    }
+    return make_manifest(ref, fetched, results)
 
 
-def _entry(target: Target, skip: bool, inline_text_bytes: int) -> dict[str, Any]:
-    result = target.result
-    entry: dict[str, Any] = {"type": result.type, "uri": str(target.path), "skipped": skip}
-    if skip:
-        return entry | _describe(target.path)
+def _write_result(target: Target, inline_text_bytes: int) -> StoredResult:
+    result, text = target.result, None
     _write(result.path, target.path)
-    entry |= {"bytes": result.size_bytes, "sha256": result.sha256}
     if (result.type or "").lower() == "text" and result.size_bytes <= inline_text_bytes:
-        entry["text"] = result.data.decode("utf-8", "replace")
-    return entry
+        text = result.data.decode("utf-8", "replace")
+    return StoredResult(
+        type=result.type, uri=str(target.path), bytes=result.size_bytes, sha256=result.sha256, text=text
+    )
 
 
-def _describe(path: ObjectStoragePath) -> dict[str, Any]:
+def _describe_left_file(target: Target) -> StoredResult:
     digest, size = hashlib.sha256(), 0
-    for piece in pieces(path):
+    for piece in pieces(target.path):
         digest.update(piece)
         size += len(piece)
-    return {"bytes": size, "sha256": digest.hexdigest()}
+    return StoredResult(
+        type=target.result.type,
+        uri=str(target.path),
+        bytes=size,
+        sha256=digest.hexdigest(),
+        skipped=True,
+    )
 
 
 def _upload(fs: Any, local: Path, path: str) -> None:

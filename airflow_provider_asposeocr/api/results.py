@@ -1,5 +1,5 @@
 """
-The results of a completed cloud task, on local disk.
+The results of a completed cloud task, on local disk or in memory.
 
 Invariant: a result exists only after the whole answer has been read, parsed and decoded, so that every file is made from
 a whole result.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -36,29 +36,56 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Result:
     """
-    One decoded result.
+    One decoded result, in a local file or in memory.
 
-    :param type: The cloud's word for what it is; any string.
-    :param path: Local file with the decoded bytes, removed when the context of :func:`fetched` ends.
+    :param type: The cloud's word for what it is, for example ``Text``; any string.
+    :param content: The decoded bytes, or the local file that holds them. :func:`fetched` yields results in files, which
+        are removed when its context ends; :meth:`in_memory` keeps one beyond that.
     :param size_bytes: Its size.
     :param sha256: Checksum of its content, in hex.
     """
 
     type: str | None
-    path: Path
+    content: Path | bytes = field(repr=False)
     size_bytes: int
     sha256: str
 
     @property
+    def path(self) -> Path:
+        """
+        The local file.
+
+        :raises ValueError: if the result is in memory.
+        """
+        if isinstance(self.content, bytes):
+            raise ValueError("This result is in memory and has no file; its bytes are its data.")
+        return self.content
+
+    @property
     def data(self) -> bytes:
-        """The content, in memory."""
-        return self.path.read_bytes()
+        """The decoded bytes."""
+        return self.content if isinstance(self.content, bytes) else self.content.read_bytes()
+
+    @property
+    def text(self) -> str:
+        """
+        The decoded bytes as UTF-8.
+
+        :raises UnicodeDecodeError: if they are not; images and PDFs are not.
+        """
+        return self.data.decode("utf-8")
 
     @property
     def head(self) -> bytes:
-        """The first bytes of the content."""
-        with self.path.open("rb") as stream:
+        """The first bytes of the content, enough to tell its type."""
+        if isinstance(self.content, bytes):
+            return self.content[:HEAD_BYTES]
+        with self.content.open("rb") as stream:
             return stream.read(HEAD_BYTES)
+
+    def in_memory(self) -> Result:
+        """Return the same result with its bytes in memory, so that it outlives the context of :func:`fetched`."""
+        return replace(self, content=self.data)
 
 
 @dataclass(frozen=True)

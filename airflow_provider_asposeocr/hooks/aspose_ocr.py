@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from random import random
 from tempfile import gettempdir
@@ -50,29 +49,12 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from airflow_provider_asposeocr.api.account import Account
+    from airflow_provider_asposeocr.api.results import Result
 
 log = logging.getLogger(__name__)
 
 #: Asked for in "Test connection": nobody's task, so that the answer is NotExist and nothing is billed.
 _NOBODYS_TASK = "00000000-0000-0000-0000-000000000000"
-
-
-@dataclass(frozen=True)
-class FetchedResult:
-    """
-    One result in memory.
-
-    :param type: The cloud's word for what it is, for example ``Text``.
-    :param data: The decoded bytes.
-    """
-
-    type: str | None
-    data: bytes
-
-    @property
-    def text(self) -> str:
-        """The bytes as UTF-8."""
-        return self.data.decode("utf-8")
 
 
 def mask_token(token: str) -> None:
@@ -307,18 +289,19 @@ class AsposeOcrHook(BaseHook):
             self.log.warning("Could not cancel %s %s: %s", ref.operation, ref.id, error.message)
         return status
 
-    def fetch(self, task: Any) -> list[FetchedResult]:
+    def fetch(self, task: Any) -> list[Result]:
         """
         Fetch the results of a completed task into memory. Large ones are better fetched to storage.
 
         :param task: The task reference.
-        :return: One entry per result, in the cloud's order.
+        :return: One entry per result, in the cloud's order, with ``type``, ``data``, ``text``,
+            ``size_bytes`` and ``sha256``.
         :raises TaskError: if the task is not completed.
         :raises ResultError: if its results are missing or broken.
         """
         ref = parse_task_ref(task)
         with fetched(self.client_of(ref.conn_id), ref, time.time()) as done:
-            return [FetchedResult(result.type, result.data) for result in done.results]
+            return [result.in_memory() for result in done.results]
 
     def fetch_to(self, task: Any, destination: str, **options: Any) -> dict[str, Any]:
         """
@@ -328,12 +311,12 @@ class AsposeOcrHook(BaseHook):
         :param destination: A URI; with a slash at its end it is a folder.
         :param options: ``file_stem``, ``if_exists`` and ``inline_text_bytes`` as of
             :func:`~airflow_provider_asposeocr.storage.store`.
-        :return: The manifest.
+        :return: The manifest as plain JSON, see :class:`.Manifest`; :func:`.parse_manifest` makes it that class again.
         """
         ref = parse_task_ref(task)
         checked = storage.parse_destination(destination)
         with fetched(self.client_of(ref.conn_id), ref, time.time()) as done:
-            return storage.store(ref, done, checked, **options)
+            return storage.store(ref, done, checked, **options).to_dict()
 
     def cancel(self, task: Any) -> None:
         """

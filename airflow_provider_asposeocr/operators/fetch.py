@@ -72,9 +72,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
     :param max_poll_interval_seconds: Longest time between two polls.
     :param timeout_seconds: How long to wait before the cloud task is cancelled.
     :param cancel_on_kill: Whether killing the task cancels the cloud task, if that still runs.
-    :return: The manifest: JSON with ``schema_version``, ``source``, ``source_sha256``, ``task``,
-        ``response_status_code``, ``messages``, ``warnings``, ``shortfall`` and ``results``, each with ``type``, ``uri``,
-        ``bytes``, ``sha256`` and ``skipped``.
+    :return: The manifest as plain JSON: the fields of :class:`.Manifest`.
     :raises ValueError: at parse time, if a number or a policy makes no sense, or the triggerer could not find ``task``.
     :raises DestinationError: at parse time, if the destination or the stem makes no sense and is no template.
     """
@@ -184,11 +182,9 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
                 if_exists=self.if_exists,
                 inline_text_bytes=self.inline_text_bytes,
             )
-        for notice in manifest["messages"] + manifest["warnings"]:
+        for notice in manifest.messages + manifest.warnings:
             self.log.warning("The cloud says: %s", notice)
-        for result in manifest["results"]:
-            verb = "Left" if result["skipped"] else "Wrote"
-            self.log.info(
-                "%s %s (%s, %d bytes)", verb, result["uri"], shown(result["type"], 40), result["bytes"]
-            )
-        return manifest
+        for result in manifest.results:
+            verb = "Left" if result.skipped else "Wrote"
+            self.log.info("%s %s (%s, %d bytes)", verb, result.uri, shown(result.type, 40), result.bytes)
+        return manifest.to_dict()

@@ -69,7 +69,7 @@ def write(job: dict[str, Any], pipe: Connection) -> None:
     outcome: tuple[str, Any] = ("interrupted", None)
     try:
         manifest = store(REF, Fetched(TaskState(taskStatus="Completed"), (result,)), job["uri"])
-        outcome = ("manifest", manifest)
+        outcome = ("manifest", manifest.to_dict())
     except AsposeOcrError as error:
         outcome = ("error", {**error.to_dict(), "retryable": error.retryable})
     except DeadlineError:

@@ -5,6 +5,7 @@ The documents: what they show is what runs, and nothing that a user can set is l
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import textwrap
 from pathlib import Path
@@ -17,6 +18,7 @@ from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.api.responses import TaskRef
 from airflow_provider_asposeocr.get_provider_info import CONFIG, CONN_FIELDS
+from airflow_provider_asposeocr.manifest import Manifest, StoredResult, parse_manifest
 from airflow_provider_asposeocr.operators.submit import TASK_KEY
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 from tools import picture
@@ -174,6 +176,20 @@ def test_every_setting_is_documented_where_it_applies() -> None:
 def test_every_key_of_a_task_reference_is_documented() -> None:
     section = section_of(read("docs/operators.md"), "XCom")
     assert not [name for name in (*TaskRef.model_fields, TASK_KEY) if f"`{name}`" not in section]
+
+
+def test_the_table_of_the_manifest_has_the_keys_of_a_manifest() -> None:
+    _, _, section = section_of(read("docs/operators.md"), "XCom").partition("**Manifest**")
+    first_cells = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
+    documented = [key for cell in first_cells for key in re.findall(r"`([^`]+)`", cell)]
+    fields = [*Manifest.model_fields, *(f"results[].{name}" for name in StoredResult.model_fields)]
+    assert sorted(documented) == sorted(fields)
+
+
+def test_the_manifest_that_the_documents_show_is_one() -> None:
+    _, _, section = section_of(read("docs/operators.md"), "XCom").partition("**Manifest**")
+    shown = json.loads(section.partition("```json\n")[2].partition("```")[0])
+    assert parse_manifest(shown).to_dict() == shown
 
 
 def test_every_field_of_the_connection_is_documented() -> None:

@@ -587,6 +587,8 @@ class TestFromATask:
         import hashlib
 
         assert result.text == canned_text(hashlib.sha256(PNG).hexdigest())
+        assert result.size_bytes == len(result.data)
+        assert result.sha256 == hashlib.sha256(result.data).hexdigest()
         assert aspose_ocr_emulator.control.billing() == {"RecognizeImage": 1}
 
     def test_a_chain_moves_on_without_storage(

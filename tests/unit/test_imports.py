@@ -24,7 +24,7 @@ NAME = package.__name__
 ORDER = (
     ("__init__", "get_provider_info"),
     ("api",),
-    ("uploads", "records", "compat"),
+    ("uploads", "records", "compat", "manifest"),
     ("file_systems",),
     ("atomic_create",),
     ("documents",),

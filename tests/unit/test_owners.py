@@ -344,7 +344,7 @@ class TestNothingIsLost:
             hook.wait(second, poll_interval_seconds=0.01)
             manifest = hook.fetch_to(second, f"{tmp_path}/out/")
             assert manifest["source"] == str(document)
-            assert manifest["source_sha256"] == first["input_sha256"] == second["source_sha256"]
+            assert manifest["sha256"] == first["input_sha256"] == second["source_sha256"]
             assert second["input_sha256"] != second["source_sha256"]
         assert len(list((tmp_path / "out").glob("*.png"))) == 1
 

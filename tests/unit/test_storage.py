@@ -145,7 +145,7 @@ class TestNames:
     def test_follow_source_and_type(self, two: Fetched, out: Path) -> None:
         manifest = store(REF, two, f"{out}/")
         assert listing(out) == {"page.txt": b"Hello.", "page.pdf": b"%PDF-"}
-        assert [entry["uri"] for entry in manifest["results"]] == [f"{out}/page.txt", f"{out}/page.pdf"]
+        assert [entry.uri for entry in manifest.results] == [f"{out}/page.txt", f"{out}/page.pdf"]
 
     def test_follow_a_stem(self, two: Fetched, out: Path) -> None:
         store(REF, two, f"{out}/", file_stem="scan 7")
@@ -212,11 +212,13 @@ class TestManifest:
     def test_says_everything(self, two: Fetched, out: Path) -> None:
         import json
 
-        manifest = store(REF, two, f"{out}/")
+        manifest = store(REF, two, f"{out}/").to_dict()
         assert json.loads(json.dumps(manifest)) == {
             "schema_version": 1,
             "source": None,
-            "source_sha256": None,
+            "bytes": None,
+            "sha256": None,
+            "outcome": "succeeded",
             "task": REF.to_dict(),
             "response_status_code": "Ok",
             "messages": ["m"],
@@ -244,7 +246,7 @@ class TestManifest:
     def test_has_short_texts_where_wanted(
         self, two: Fetched, out: Path, limit: int, text: str | None
     ) -> None:
-        first, second = store(REF, two, f"{out}/", inline_text_bytes=limit)["results"]
+        first, second = store(REF, two, f"{out}/", inline_text_bytes=limit).to_dict()["results"]
         assert first.get("text") == text
         assert "text" not in second
 
@@ -272,11 +274,11 @@ class TestIfExists:
     def test_skip_leaves_and_describes_what_is_there(self, two: Fetched, out: Path) -> None:
         out.mkdir()
         (out / "page.txt").write_text("old")
-        first, second = store(REF, two, f"{out}/", if_exists="skip")["results"]
+        first, second = store(REF, two, f"{out}/", if_exists="skip").results
         assert listing(out) == {"page.txt": b"old", "page.pdf": b"%PDF-"}
-        assert (first["skipped"], first["bytes"]) == (True, 3)
-        assert first["sha256"] == hashlib.sha256(b"old").hexdigest()
-        assert second["skipped"] is False
+        assert (first.skipped, first.bytes) == (True, 3)
+        assert first.sha256 == hashlib.sha256(b"old").hexdigest()
+        assert second.skipped is False
 
     def test_another_word_is_refused_before_anything_is_written(self, two: Fetched, out: Path) -> None:
         with pytest.raises(DestinationError, match="overwrite, overwrite_any, fail, skip"):
@@ -387,7 +389,7 @@ class TestObjectStores:
             "put_file bucket/2024/page.txt",
             "put_file bucket/2024/page.pdf",
         ]
-        assert manifest["results"][0]["uri"] == f"{protocol}://outbox@bucket/2024/page.txt"
+        assert manifest.results[0].uri == f"{protocol}://outbox@bucket/2024/page.txt"
 
     def test_another_one_gets_a_hidden_name_and_a_rename(self, two: Fetched) -> None:
         bucket = attached("memory", "outbox")
@@ -411,8 +413,8 @@ class TestObjectStores:
     def test_skip_works_there_too(self, two: Fetched, protocol: str) -> None:
         bucket = attached(protocol, "outbox")
         bucket.pipe_file("bucket/2024/page.txt", b"old")
-        first, _ = store(REF, two, f"{protocol}://outbox@bucket/2024/", if_exists="skip")["results"]
-        assert (first["skipped"], first["bytes"]) == (True, 3)
+        first, _ = store(REF, two, f"{protocol}://outbox@bucket/2024/", if_exists="skip").results
+        assert (first.skipped, first.bytes) == (True, 3)
         assert bucket.files()["/bucket/2024/page.txt"] == b"old"
 
 

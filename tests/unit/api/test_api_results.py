@@ -59,6 +59,17 @@ def test_results_are_whole_while_the_context_lasts(desk: Desk, own_temporary_fol
     assert not text.path.exists()
 
 
+def test_a_result_in_memory_outlives_the_context(desk: Desk) -> None:
+    ref = desk.submit(resultType="TextAndPdf")
+    with fetched(desk.client, ref, time.time()) as done:
+        in_files = [(result.data, result.head, result.sha256) for result in done.results]
+        kept = [result.in_memory() for result in done.results]
+    assert [(result.data, result.head, result.sha256) for result in kept] == in_files
+    assert kept[0].text == in_files[0][0].decode()
+    with pytest.raises(ValueError, match="is in memory and has no file"):
+        _ = kept[0].path
+
+
 def test_results_may_be_fetched_again(desk: Desk) -> None:
     ref = desk.submit()
     assert fetch(desk, ref) == fetch(desk, ref)
