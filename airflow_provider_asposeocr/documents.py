@@ -12,6 +12,7 @@ import os
 import posixpath
 import re
 import tempfile
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -33,33 +34,35 @@ _SIGNATURE = re.compile(
     re.IGNORECASE,
 )
 _SIGNED_QUERY = re.compile(r"\?(?=.*(x-(amz|goog)-signature|signature|sig)=).*", re.IGNORECASE | re.DOTALL)
-_VERSION = re.compile(r"\?versionId=[^?&]*$")
-_GENERATION = re.compile(r"#[0-9]+$")
+_VERSION = re.compile(r"(\?(versionId|versionid|generation)=[^?&]*|#[0-9]+)$")
+#: Folders whose files are known by their content, beside the one that TMPDIR names: upstream code may have its own TMPDIR.
+_SCRATCH_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  # compared, never written to
 
 
-def source_uri(uri: str) -> str:
+def source_uri(uri: str, *, has_version: bool = False) -> str:
     """
     Return the URI of a document without what is secret or changes from one request to the next.
 
     :param uri: A path or URI that a source was given as.
+    :param has_version: Whether the file system reads the end of the URI as a version. Elsewhere ``invoice#1`` and
+        ``invoice#2`` are two documents.
     :return: The same file: the Airflow connection is kept (``s3://my_conn@bucket/key``); a password, a query, a
-        version and a signature are cut off. Where a query names the document, its checksum stands in its place.
+        version and a signature are cut off. Where a query may name the document, its checksum stands in its place.
     """
     scheme, mark, rest = uri.partition("://")
     if not mark or scheme.lower() in LOCAL:
         return uri
-    scheme = scheme.lower()
-    if scheme in _WEB:
+    if is_web(uri):
         return _web(uri)
+    scheme = scheme.lower()
     host, slash, key = rest.partition("/")
     user, _, bare = host.rpartition("@")
     if ":" in user:  # A name and a password; the id of a connection stays.
         host = bare
-    key = _SIGNED_QUERY.sub("", key)
-    if scheme in _S3:
+    if has_version:
         key = _VERSION.sub("", key)
-    elif scheme in _GS:
-        key = _GENERATION.sub("", key)
+    # An object store takes what looks like a query for a part of the name.
+    key = _SIGNED_QUERY.sub(lambda signed: _checksum_of_query(signed[0]), key)
     return f"{scheme}://{host}{slash}{key}"
 
 
@@ -67,8 +70,35 @@ def _web(uri: str) -> str:
     parts = urlsplit(uri)
     query = parse_qsl(parts.query, keep_blank_values=True)
     naming = urlencode([(name, value) for name, value in query if not _SIGNATURE.fullmatch(name)])
-    named = f"#query-{hashlib.sha256(naming.encode()).hexdigest()[:16]}" if naming else ""
+    named = _checksum_of_query(naming) if naming else ""
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{named}"
+
+
+def _checksum_of_query(query: str) -> str:
+    return f"#query-{hashlib.sha256(os.fsencode(query)).hexdigest()[:16]}"
+
+
+def source_name(uri: str) -> str:
+    """
+    Return the name of a document without its folders.
+
+    :param uri: A path or URI that a source was given as.
+    :return: The last part of it; of a web address without the query, which may carry a signature. Empty where there
+        is none.
+    """
+    if is_web(uri):
+        uri = re.split(r"[?#]", uri.partition("://")[2].partition("/")[2], maxsplit=1)[0]
+    return PurePosixPath(uri).name
+
+
+def is_web(uri: str) -> bool:
+    """
+    Tell whether a URI is a web address, whose query may name a document and may carry a signature.
+
+    :param uri: A path or URI that a source was given as.
+    """
+    scheme, mark, _ = uri.partition("://")
+    return bool(mark) and scheme.lower() in _WEB
 
 
 def canonical_uri(uri: str) -> str:
@@ -93,14 +123,14 @@ def qualifier_of(path: ObjectStoragePath, sha256: str) -> str | None:
     :param path: The document.
     :param sha256: Checksum of its content, in hex.
     :return: For S3 the endpoint, where that is not Amazon's; for Azure the account, because containers of two accounts
-        may have one name; for other storages the connection. For a file in the local temporary folder the checksum:
-        each pod has such a folder of its own, and names there are used again. ``None`` where the URI says it all.
+        may have one name; for other storages the connection. For a file in a local temporary folder the checksum:
+        each pod has such folders of its own, and names there are used again. ``None`` where the URI says it all.
     """
     if path.protocol in LOCAL:
-        in_temporary_folder = os.path.realpath(path.path).startswith(
-            os.path.realpath(tempfile.gettempdir()) + os.sep
-        )
-        return f"sha256:{sha256}" if in_temporary_folder else None
+        folders = (tempfile.gettempdir(), *_SCRATCH_FOLDERS)
+        place = os.path.realpath(path.path)
+        is_scratch = any(place.startswith(os.path.realpath(folder) + os.sep) for folder in folders)
+        return f"sha256:{sha256}" if is_scratch else None
     if path.protocol in _WEB or path.protocol in _GS:
         return None
     if path.protocol in _S3:

@@ -80,6 +80,10 @@ def _check_form(uri: str) -> tuple[str, str | None]:
         raise UnusablePathError(
             "its name contains a line break or a tab, and Airflow opens the name without it; rename the file"
         )
+    if any("\ud800" <= char <= "\udfff" for char in uri):
+        raise UnusablePathError(
+            "its name contains bytes that are no text, and Airflow cannot hand it on to another task; rename the file"
+        )
     parts = urlsplit(uri)
     userinfo, _, host = parts.netloc.rpartition("@")
     if parts.scheme in LOCAL and parts.scheme and not parts.path.startswith("/"):
@@ -175,11 +179,14 @@ def _check_connection(scheme: str, conn_id: str) -> None:
     """Refuse a connection that does not exist: for S3, Airflow would go on without credentials."""
     try:
         BaseHook.get_connection(conn_id)
-    except AirflowNotFoundException as error:
+    except AirflowNotFoundException:
+        # What other tools take there is an access key and its secret. Airflow's own error would show both.
+        user, colon, _ = conn_id.partition(":")
+        named = f"{shown(user, 200)}{colon and ':***'}"
         raise UnusablePathError(
-            f"there is no Airflow connection {shown(conn_id, 200)!r}. The part of a {scheme} URI before the @ is the id "
-            f"of the connection to its storage ({shown(error, 200)})"
-        ) from error
+            f"there is no Airflow connection {named!r}. The part of a {scheme} URI before the @ is the id of the "
+            "connection to its storage"
+        ) from None
 
 
 def check_nothing_dropped(uri: str, path: ObjectStoragePath) -> None:
@@ -202,6 +209,16 @@ def check_nothing_dropped(uri: str, path: ObjectStoragePath) -> None:
             f"{shown(opened, 200)!r} would be opened instead, because the storage library drops what follows the ? or #. It "
             "cannot read a certain version of an object: leave the version off, or copy it to a name of its own"
         )
+
+
+def has_version(path: ObjectStoragePath) -> bool:
+    """
+    Tell whether a file system reads the end of a path as a version of the object.
+
+    :param path: The path, see :func:`object_path`.
+    """
+    split_path = getattr(path.fs, "split_path", None)
+    return split_path is not None and any(split_path(path.path)[2:])
 
 
 def _opened(uri: str, path: ObjectStoragePath) -> tuple[str, bool]:

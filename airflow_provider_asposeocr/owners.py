@@ -97,7 +97,10 @@ def decide(if_exists: IfExists, mine: Owner, is_there: bool, maker: Owner | None
     :param maker: Who made it according to its record; ``None`` = there is no record, or none that can be read.
     """
     if is_there and if_exists == "skip":
-        return "leave"
+        # The manifest would describe the other document's file as the result of this one, and that would be lost.
+        if maker is None or None in (mine.source, maker.source) or mine.is_same_source(maker):
+            return "leave"
+        return Refusal("other")
     if is_there and if_exists == "fail":
         return Refusal("exists")
     if if_exists == "overwrite_any" or mine.source is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import ObjectStoragePath
@@ -21,8 +21,8 @@ from airflow_provider_asposeocr.api.file_kinds import has_several_pages, sniff, 
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.results import Result, fetched
 from airflow_provider_asposeocr.api.untrusted import shown, signatures_in
-from airflow_provider_asposeocr.documents import qualifier_of, source_uri
-from airflow_provider_asposeocr.file_systems import object_path
+from airflow_provider_asposeocr.documents import is_web, qualifier_of, source_name, source_uri
+from airflow_provider_asposeocr.file_systems import has_version, object_path
 from airflow_provider_asposeocr.storage import pieces
 
 if TYPE_CHECKING:
@@ -99,10 +99,12 @@ def identity_of(source: str | TaskRef) -> tuple[str, str | None]:
 
     :param source: What :func:`parse_source` returned.
     :return: What it is called, and its version: what the storage says about the file now. The version is ``None`` for
-        an upstream task, whose result never changes, and where the storage says nothing.
+        an upstream task, whose result never changes, and where the storage says nothing. Of a web address the
+        signature is left out: it is secret, and another one at each try.
     """
     if isinstance(source, TaskRef):
         return f"{source.operation} {source.id}", None
+    called = source_uri(source) if is_web(source) else source
     try:
         path = object_path(source)
         facts = path.fs.info(path.path)
@@ -110,11 +112,11 @@ def identity_of(source: str | TaskRef) -> tuple[str, str | None]:
         Exception
     ) as error:  # each storage library has its own root class; reading it will say what is wrong
         log.debug("No version of %s: %s", shown(source, 300), shown(error))
-        return source, None
+        return called, None
     found = (
         (name, next((facts[key] for key in keys if facts.get(key)), None)) for name, keys in _VERSION_FIELDS
     )
-    return source, " ".join(f"{name}={value}" for name, value in found if value is not None) or None
+    return called, " ".join(f"{name}={value}" for name, value in found if value is not None) or None
 
 
 def spool(
@@ -146,9 +148,11 @@ def spool(
         size, sha256 = chosen.size_bytes, chosen.sha256
         original = source.source_uri, source.source_qualifier, source.source_sha256
     else:
-        name = PurePosixPath(source).name
+        name = source_name(source) or None
         size, sha256 = _download(source, target)
-        original = source_uri(source), qualifier_of(object_path(source), sha256), sha256
+        path = object_path(source)
+        uri = source_uri(source, has_version=has_version(path))
+        original = uri, qualifier_of(path, sha256), sha256
     label = _label(source)
     if not size:
         raise SourceError(f"The source {label} is empty.")

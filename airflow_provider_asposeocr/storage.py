@@ -195,7 +195,7 @@ def store(
     :param file_stem: Name without suffix for files in a folder.
     :param if_exists: What to do about files that are there already: ``overwrite`` those that the same source made
         and fail if another made one; ``overwrite_any``, whatever made them; ``fail`` before anything is written; or
-        ``skip``, leave them and describe them in the manifest.
+        ``skip``, leave them and describe them in the manifest, and fail if another document is known to have made one.
     :param inline_text_bytes: Largest text result in bytes that goes into the manifest too; 0 = none.
     :return: What was written.
     :raises DestinationError: if the destination cannot take the results as asked.

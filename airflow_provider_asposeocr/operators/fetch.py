@@ -58,7 +58,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
     :param if_exists: What to do about files that are there already: ``overwrite``, the default, those that the same
         source document made, which makes a retry harmless, and fail without a retry if another document made one;
         ``overwrite_any``, whatever made them; ``fail`` before anything is written; or ``skip``, leave them and
-        describe them in the manifest.
+        describe them in the manifest, and fail if another document is known to have made one.
     :param on_incomplete: What to do when the cloud completed the task but lost some of its results: ``fail``, or ``keep``
         what is there.
     :param inline_text_bytes: Largest text result in bytes that is put into the manifest too; 0, the default, = none,

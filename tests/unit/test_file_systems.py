@@ -29,6 +29,12 @@ class TestForm:
         with pytest.raises(UnusablePathError, match="contains a line break or a tab"):
             object_path(f"{folder}{name}")
 
+    @pytest.mark.parametrize("folder", ["/scans/", "file:///scans/", "s3://conn@bucket/"])
+    def test_a_name_that_is_no_text_is_refused_because_airflow_cannot_hand_it_on(self, folder: str) -> None:
+        """The cloud would have billed the document before Airflow failed to store its task reference."""
+        with pytest.raises(UnusablePathError, match="bytes that are no text"):
+            object_path(f"{folder}page-\udcff.png")
+
     @pytest.mark.parametrize(
         ("uri", "said"),
         [
@@ -300,6 +306,11 @@ for number, prefix in enumerate(["", "file://", "local://"]):
     def test_a_connection_that_does_not_exist_is_refused(self, providers: Path) -> None:
         result, _, _ = in_a_worker(providers, READ.format(uri="s3://nowhere@bucket/page.png"))
         assert result.startswith("UnusablePathError: there is no Airflow connection 'nowhere'")
+
+    def test_an_access_key_in_its_place_is_not_shown_with_its_secret(self, providers: Path) -> None:
+        result, _, _ = in_a_worker(providers, READ.format(uri="s3://AKIA:s3cr3t@bucket/page.png"))
+        assert "there is no Airflow connection 'AKIA:***'" in result
+        assert "s3cr3t" not in result
 
     def test_one_that_exists_is_taken(self, providers: Path) -> None:
         uri = "s3://scans@bucket/page.png"

@@ -51,7 +51,9 @@ class TestDecide:
             ("fail", True, MINE, Refusal("exists")),
             ("fail", True, None, Refusal("exists")),
             ("skip", False, None, "create record"),
-            ("skip", True, maker("file:///b/page.png"), "leave"),
+            ("skip", True, MINE, "leave"),
+            ("skip", True, maker("file:///b/page.png"), Refusal("other")),
+            ("skip", True, maker(None), "leave"),
             ("skip", True, None, "leave"),
             ("overwrite_any", False, None, "replace record"),
             ("overwrite_any", True, maker("file:///b/page.png"), "replace record"),
@@ -327,6 +329,12 @@ class TestNothingIsLost:
     def test_in_one_file(self, hook: AsposeOcrHook, tmp_path: Path) -> None:
         documents = [tmp_path / f"{n}.png" for n in range(3)]
         assert self._read_all(hook, documents, f"{tmp_path}/out.png") == 2
+
+    def test_nor_where_files_that_are_there_are_left(self, hook: AsposeOcrHook, tmp_path: Path) -> None:
+        """The manifest of the second document would describe the file of the first as its own."""
+        documents = [tmp_path / "a" / "page.png", tmp_path / "b" / "page.png"]
+        assert self._read_all(hook, documents, f"{tmp_path}/out/", if_exists="skip") == 1
+        assert self._read_all(hook, documents[:1], f"{tmp_path}/out/", if_exists="skip") == 0
 
     def test_beside_the_documents(self, hook: AsposeOcrHook, tmp_path: Path) -> None:
         """The result of UpscaleImage is called as its source is."""

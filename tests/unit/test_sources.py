@@ -106,6 +106,21 @@ class TestFiles:
         document = bring("s3://scans@bucket/2024/page.png", folder)
         assert (document.path.read_bytes(), document.name) == (PNG, "page.png")
 
+    def test_two_names_that_end_like_versions_are_two_documents(self, folder: Path) -> None:
+        """Under one owner, the result of the second would overwrite that of the first."""
+        store = attached("gs", "scans")
+        uris = [f"gs://scans@bucket/invoice#{number}" for number in (1, 2)]
+        for uri in uris:
+            store.pipe_file(uri.replace("gs://scans@", ""), PNG)
+        assert [bring(uri, folder).source_uri for uri in uris] == uris
+
+    def test_a_name_that_is_no_text_is_refused_before_anything_is_sent(
+        self, tmp_path: Path, folder: Path
+    ) -> None:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/page-\xff.png")).write_bytes(PNG)
+        with pytest.raises(SourceError, match=r"udcff\.png.*rename the file"):
+            bring(f"{tmp_path}/page-\udcff.png", folder)
+
     @pytest.mark.parametrize("uri", ["/no/such/page.png", "file:///no/such.png", "s3://scans@no/such.png"])
     def test_a_missing_one_is_named(self, folder: Path, uri: str) -> None:
         attached("s3", "scans")
