@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from airflow_provider_asposeocr.api.operations import OPERATIONS
-from airflow_provider_asposeocr.api.responses import TaskRef
+from airflow_provider_asposeocr.api.operations import TRIAL_SUFFIX
+from airflow_provider_asposeocr.api.responses import OperationName, TaskRef
 from airflow_provider_asposeocr.api.untrusted import shown, shown_all
 
 #: Raise it when a field of :class:`Record` gets another meaning, so that an older version of the provider does not
@@ -25,17 +25,11 @@ SCHEMA_VERSION = 1
 Phase = Literal["idle", "intent", "submitted"]
 
 
-def _known_operation(name: str) -> str:
-    if name not in OPERATIONS:
-        raise ValueError(f"{shown(name, 60)!r} is not an operation that this version knows")
-    return name
-
-
 class Identity(BaseModel):
     """
     What makes two submits the same; known before a source is read.
 
-    :param operation: The cloud's operation.
+    :param operation: The cloud's operation, perhaps one that only a newer version knows.
     :param source: URI of the source, or the upstream cloud task.
     :param version: What the storage says about the file (ETag, size, time); ``None`` where it does not say anything.
     :param settings: Fingerprint of the settings.
@@ -44,7 +38,7 @@ class Identity(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    operation: Annotated[str, AfterValidator(_known_operation)]
+    operation: OperationName
     source: str
     version: str | None
     settings: str
@@ -126,7 +120,10 @@ def parse_record(stored: object) -> Record | UnreadableRecord:
     if why is None:
         try:
             # From text, because only there strict validation takes objects for models and texts for times.
-            return Record.model_validate_json(json.dumps(dict(stored)), strict=True)
+            record = Record.model_validate_json(json.dumps(dict(stored)), strict=True)
+            why = _contradiction(record)
+            if why is None:
+                return record
         except ValidationError as error:
             why = shown_all(
                 f"{'.'.join(map(str, item['loc'])) or 'record'}: {item['msg']}"
@@ -144,6 +141,22 @@ def _schema_problem(version: object) -> str | None:
             f"{SCHEMA_VERSION}"
         )
     return None
+
+
+def _contradiction(record: Record) -> str | None:
+    """
+    Say where a record that was submitted names two operations, of which one was changed later.
+
+    Read as it is, it would look like a DAG that asks for another operation now, and the document would be billed again.
+    Only reading checks this: writing down a submit that was billed must not fail.
+    """
+    if record.phase != "submitted" or record.task is None:
+        return None
+    asked, submitted = record.identity.operation, record.task.operation
+    # In evaluation mode the trial variant is submitted.
+    if submitted in (asked, f"{asked}{TRIAL_SUFFIX}"):
+        return None
+    return f"identity.operation is {asked}, but task.operation is {submitted}"
 
 
 def _count(value: Any) -> int | None:

@@ -12,13 +12,14 @@ import logging
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api import protocol
-from airflow_provider_asposeocr.api.client import Surroundings, find_operation
+from airflow_provider_asposeocr.api.client import Surroundings
 from airflow_provider_asposeocr.api.errors import (
     AccessDeniedError,
     AsposeOcrError,
     ResultCorruptError,
     UnexpectedResponseError,
 )
+from airflow_provider_asposeocr.api.operations import operation_named
 from airflow_provider_asposeocr.api.pacing import Pacer
 from airflow_provider_asposeocr.api.retrying import (
     Accept,
@@ -86,7 +87,7 @@ class AsyncCloudClient:
             a cancel: whoever cancels without an answer may throw a result away that is paid for.
         :return: The state; ``NotExist`` is a state too.
         """
-        row = find_operation(operation)
+        row = operation_named(operation)
         if ahead:
             return await self._status(row, id, retry)
         self._heed_pause(row, id)
@@ -116,7 +117,7 @@ class AsyncCloudClient:
         :param id: The task's id.
         :param retry: How the request is repeated.
         """
-        await self._call(protocol.cancel_request(self.account, find_operation(operation), id), retry=retry)
+        await self._call(protocol.cancel_request(self.account, operation_named(operation), id), retry=retry)
 
     async def keep_connections(self, kept: bool) -> None:
         """

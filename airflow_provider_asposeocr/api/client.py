@@ -19,13 +19,12 @@ from airflow_provider_asposeocr.api.credentials import CredentialMemory
 from airflow_provider_asposeocr.api.errors import (
     AccessDeniedError,
     AsposeOcrError,
-    InputError,
     ResultCorruptError,
     SubmitUnknownError,
-    TrialNotAvailableError,
     UnexpectedResponseError,
 )
-from airflow_provider_asposeocr.api.operations import OPERATIONS, Operation
+from airflow_provider_asposeocr.api.operation_lookup import find_operation
+from airflow_provider_asposeocr.api.operations import operation_named
 from airflow_provider_asposeocr.api.responses import TaskState, parse_task_id
 from airflow_provider_asposeocr.api.retrying import (
     Accept,
@@ -36,7 +35,6 @@ from airflow_provider_asposeocr.api.retrying import (
     RequestRetry,
     next_step,
 )
-from airflow_provider_asposeocr.api.settings import near_miss
 from airflow_provider_asposeocr.api.tokens import TokenSlot, parse_token
 from airflow_provider_asposeocr.api.transports import RequestsTransport, Take
 from airflow_provider_asposeocr.api.wire import FileBody, Reading, ResultSink, TextBody
@@ -91,26 +89,6 @@ class Submitted:
     operation: str
     id: str
     submitted_at: datetime
-
-
-def find_operation(name: str, trial: bool = False) -> Operation:
-    """
-    Look an operation up.
-
-    :param name: Its name.
-    :param trial: Whether its trial variant is meant.
-    :raises InputError: if there is no such operation.
-    :raises TrialNotAvailableError: if it has no trial variant.
-    """
-    operation = OPERATIONS.get(name)
-    if operation is None:
-        raise InputError(f"{name!r} is no operation of the cloud.{near_miss(name, OPERATIONS)}")
-    if not trial or not operation.needs_token:
-        return operation
-    if operation.trial is None:
-        possible = ", ".join(sorted(row.name for row in OPERATIONS.values() if row.trial))
-        raise TrialNotAvailableError(f"{name} has no trial variant. These have one: {possible}.")
-    return OPERATIONS[operation.trial]
 
 
 class CloudClient:
@@ -178,7 +156,7 @@ class CloudClient:
         :param retry: How the request is repeated; by default as the client's others.
         :return: The state; ``NotExist`` is a state too.
         """
-        row = find_operation(operation)
+        row = operation_named(operation)
         if not self._status_refused or row.needs_token:
             try:
                 return self._read(protocol.status_request(self.account, row, id), retry=retry)
@@ -201,7 +179,7 @@ class CloudClient:
         :raises ResultCorruptError: if the answer is broken, twice.
         :raises UnexpectedResponseError: if the answer is something else, twice.
         """
-        request = protocol.fetch_request(self.account, find_operation(operation), id)
+        request = protocol.fetch_request(self.account, operation_named(operation), id)
         try:
             return self._read(request, make_sink)
         except (ResultCorruptError, UnexpectedResponseError) as error:
@@ -217,7 +195,7 @@ class CloudClient:
         :param id: The task's id.
         :param retry: How the request is repeated.
         """
-        self._call(protocol.cancel_request(self.account, find_operation(operation), id), retry=retry)
+        self._call(protocol.cancel_request(self.account, operation_named(operation), id), retry=retry)
 
     def obtain_token(self, retry: RequestRetry | None = None) -> None:
         """

@@ -8,6 +8,7 @@ ignores their case.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -153,3 +154,25 @@ _TABLE = (
 
 #: The table, by the operation's name.
 OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _TABLE}
+
+#: What the name of an operation may be. It becomes a segment of a path, so letters and digits of ASCII only; the longest
+#: that is known has 24 of them.
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
+#: What the names of trial operations end with.
+TRIAL_SUFFIX = "Trial"
+
+
+def operation_named(name: str) -> Operation:
+    """
+    Return the operation of a cloud task that exists already.
+
+    :param name: Its name, for example from a task reference.
+    :return: Its row of the table. Of an operation that the table does not have, what all operations have in common: the
+        path, and whether a token is sent. That is enough to wait for its task, to fetch it and to cancel it.
+    :raises ValueError: if it cannot be the name of an operation.
+    """
+    if name in OPERATIONS:
+        return OPERATIONS[name]
+    if not _NAME.fullmatch(name):
+        raise ValueError("not a name of an operation: up to 64 letters and digits")
+    return Operation(name, needs_token=not name.endswith(TRIAL_SUFFIX))

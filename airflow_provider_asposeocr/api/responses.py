@@ -25,7 +25,7 @@ from pydantic import (
 
 from airflow_provider_asposeocr.api.enums import ResponseStatusCode, TaskStatus
 from airflow_provider_asposeocr.api.errors import InputError, UnexpectedResponseError, UnknownStatusError
-from airflow_provider_asposeocr.api.operations import OPERATIONS, RETENTION_SECONDS, Operation
+from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS, Operation, operation_named
 from airflow_provider_asposeocr.api.untrusted import shown, shown_all
 
 #: Longest task id that we believe; a GUID has 36 characters.
@@ -154,17 +154,23 @@ def parse_task_id(text: bytes) -> str:
     return decoded
 
 
-def _known_operation(name: str) -> str:
-    if name not in OPERATIONS:
-        raise ValueError(f"{shown(name, 60)!r} is no operation of the cloud")
-    return name
+def _check_operation_name(name: str) -> str:
+    try:
+        return operation_named(name).name
+    except ValueError as error:
+        raise ValueError(f"{shown(name, 60)!r} is {error}") from None
+
+
+#: The name of an operation, perhaps of one that this version does not know.
+OperationName = Annotated[str, AfterValidator(_check_operation_name)]
 
 
 class TaskRef(BaseModel):
     """
     Task reference: all that is needed to find a cloud task again, as it is handed on through XCom.
 
-    :param operation: The operation that submitted it; its path is the only one that is sure to know the id.
+    :param operation: The operation that submitted it; its path is the only one that is sure to know the id. It may be one
+        that this version does not know: a newer version may have written the reference.
     :param id: The cloud's id of the task.
     :param submitted_at: When it was submitted; results expire 24 hours later.
     :param conn_id: Airflow connection whose account owns the task.
@@ -181,7 +187,7 @@ class TaskRef(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    operation: Annotated[str, AfterValidator(_known_operation)]
+    operation: OperationName
     id: Annotated[str, Field(min_length=1, max_length=LONGEST_TASK_ID)]
     submitted_at: AwareDatetime
     conn_id: str
@@ -212,8 +218,8 @@ class TaskRef(BaseModel):
 
     @property
     def row(self) -> Operation:
-        """The operation's row of the table."""
-        return OPERATIONS[self.operation]
+        """The operation; of one that this version does not know, what all operations have in common."""
+        return operation_named(self.operation)
 
     @property
     def submitted_epoch(self) -> float:

@@ -18,7 +18,6 @@ from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from airflow_provider_asposeocr import sources, storage
-from airflow_provider_asposeocr.api.client import CloudClient, find_operation
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
@@ -30,6 +29,7 @@ from airflow_provider_asposeocr.api.errors import (
     shown_at,
 )
 from airflow_provider_asposeocr.api.leftovers import work_folder
+from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, failed_error, has_ended
 from airflow_provider_asposeocr.api.progress import Progress, document_text, duration_text, task_text
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_task_ref
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from airflow_provider_asposeocr.api.account import Account
+    from airflow_provider_asposeocr.api.client import CloudClient
     from airflow_provider_asposeocr.api.results import Result
 
 log = logging.getLogger(__name__)

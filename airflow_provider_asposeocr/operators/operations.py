@@ -11,8 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.api.client import find_operation
 from airflow_provider_asposeocr.api.errors import SettingsError
+from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.responses import is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.settings import validate_settings
 from airflow_provider_asposeocr.fields import check_one_document, constructing, one_document, rendered

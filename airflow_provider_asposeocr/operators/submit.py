@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.configuration import conf
 from airflow.sdk import BaseOperator
 
-from airflow_provider_asposeocr.api.client import find_operation
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
     SettingsError,
@@ -22,6 +21,7 @@ from airflow_provider_asposeocr.api.errors import (
     TaskPendingError,
     TaskUnknownError,
 )
+from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.settings import validate_settings
 from airflow_provider_asposeocr.durable import DurableSubmit, Policies

@@ -98,7 +98,9 @@ def test_a_young_task_that_not_every_server_knows_yet_is_cancelled(
     assert run({"one": [young]}, "one") == [young["id"]]
 
 
-@pytest.mark.parametrize("bad", [{"conn_id": "nobody_has_it"}, {"operation": "Fly"}, {"id": ""}])
+@pytest.mark.parametrize(
+    "bad", [{"conn_id": "nobody_has_it"}, {"operation": "Fly"}, {"operation": "../Fly"}, {"id": ""}]
+)
 def test_a_reference_that_is_no_good_keeps_no_other_from_it(
     cloud: EmulatorControl, submit: Callable[..., Any], bad: dict[str, str]
 ) -> None:

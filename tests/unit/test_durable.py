@@ -350,6 +350,32 @@ class TestUnreadableRecord:
             instance.run()
         assert cloud.billing() == {"RecognizeImage": 2}
 
+    @pytest.mark.parametrize("place", ["identity", "task"])
+    def test_an_operation_that_was_edited_in_one_place_is_not_taken_for_another_dag(
+        self, cloud: EmulatorControl, instance: Instance, place: str
+    ) -> None:
+        instance.run()
+        record = instance.record or {}
+        self.spoil(instance, {**record, place: {**record[place], "operation": "RecognizePdf"}})
+        with pytest.raises(AirflowFailException, match="may have been billed; on_unknown_submit is 'fail'"):
+            instance.run(on_unknown_submit="fail")
+        assert cloud.billing() == {"RecognizeImage": 1}
+
+    def test_the_task_of_an_operation_that_only_a_newer_version_knows_is_not_left_running(
+        self, cloud: EmulatorControl, instance: Instance, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The table of operations tells upper from lower case, the emulator does not."""
+        cloud.add_faults({**STUCK, "count": 1})
+        first = instance.run()
+        record = instance.record or {}
+        unknown = {"operation": "RECOGNIZEIMAGE"}
+        changed = {place: {**record[place], **unknown} for place in ("identity", "task")}
+        self.spoil(instance, {**record, **changed})
+        second = instance.run(on_unknown_submit="fail")
+        assert "operation changed since" in caplog.text
+        assert [task["id"] for task in cloud.tasks() if task["deleted"]] == [first["id"]]
+        assert second["operation"] == "RecognizeImage"
+
     def test_the_wait_goes_on_whose_record_was_spoiled_meanwhile(
         self, cloud: EmulatorControl, instance: Instance
     ) -> None:

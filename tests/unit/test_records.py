@@ -50,12 +50,12 @@ WRONG = {
     "task": [None, "id-1", {}],
     "inherited": ["no", None, 0],
     "resubmits": ["1", None, True, -1],
-    "identity.operation": ["Fly", "", None, 1],
+    "identity.operation": ["Fly", "../Fly", "", None, 1],
     "identity.source": [None, 1],
     "identity.version": [1, True],
     "identity.settings": [None, 1],
     "identity.account": [None, 1],
-    "task.operation": ["Fly", "", None],
+    "task.operation": ["Fly", "../Fly", "", None],
     "task.id": ["", None, 7, "x" * 201],
     "task.submitted_at": ["yesterday", "2026-03-01T00:00:00", None, 0, "9999-12-31T23:59:59Z"],
     "task.conn_id": [None, 1],
@@ -106,6 +106,33 @@ def test_a_spoiled_field_makes_it_unreadable_and_is_named(
 @pytest.mark.parametrize("name", [name for name in TaskRef.model_fields if name not in OF_THE_TASK])
 def test_a_reference_may_lack_what_does_not_find_the_task(name: str) -> None:
     assert isinstance(parse_record(spoiled(("task", name), MISSING)), Record)
+
+
+@pytest.mark.parametrize(
+    ("asked", "submitted"),
+    [
+        ("RecognizeImage", "RecognizeImageTrial"),
+        ("RecognizeNewThings", "RecognizeNewThings"),
+        ("RecognizeNewThings", "RecognizeNewThingsTrial"),
+    ],
+)
+def test_an_operation_that_only_a_newer_version_knows_can_be_read(asked: str, submitted: str) -> None:
+    """So that its cloud task is cancelled when the DAG now asks for another operation."""
+    record = spoiled(("identity", "operation"), asked)
+    record["task"]["operation"] = submitted
+    read = parse_record(record)
+    assert isinstance(read, Record)
+    assert read.task is not None
+    assert (read.identity.operation, read.task.operation) == (asked, submitted)
+
+
+def test_operations_that_contradict_each_other_make_it_unreadable() -> None:
+    """One of the two was changed later; which one is unknown, and so is what the cloud has billed."""
+    for path in (("identity", "operation"), ("task", "operation")):
+        read = parse_record(spoiled(path, "RecognizePdf"))
+        assert isinstance(read, UnreadableRecord)
+        assert "identity.operation is " in read.why
+        assert "but task.operation is " in read.why
 
 
 def test_a_newer_version_s_record_says_so_whatever_else_it_holds() -> None:

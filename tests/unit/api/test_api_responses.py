@@ -165,7 +165,7 @@ class TestState:
 
 REFS = st.builds(
     TaskRef,
-    operation=st.sampled_from(["RecognizeImage", "DetectRegions", "ConvertTextToSpeechTrial"]),
+    operation=st.sampled_from(["RecognizeImage", "ConvertTextToSpeechTrial", "RecognizeNewThings"]),
     id=st.text(min_size=1, max_size=200).filter(lambda text: text.isprintable()),
     submitted_at=st.datetimes(
         datetime(2000, 1, 1),
@@ -224,7 +224,7 @@ class TestTaskRef:
     @pytest.mark.parametrize(
         ("change", "named"),
         [
-            ({"operation": "RecognizeEverything"}, "operation"),
+            ({"operation": "Recognize/Everything"}, "operation"),
             ({"operation": None}, "operation"),
             ({"operation": "\x1b[31m"}, "operation"),
             ({"id": ""}, "id"),

@@ -15,7 +15,8 @@ from raw_servers import RawServer, answering, free_port, read_request
 
 from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.account import Account
-from airflow_provider_asposeocr.api.client import CloudClient, Surroundings, find_operation
+from airflow_provider_asposeocr.api.client import CloudClient, Surroundings
+from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.operations import _TABLE, Operation
 
 if TYPE_CHECKING:
