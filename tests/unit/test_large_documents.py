@@ -17,6 +17,7 @@ from airflow.sdk.io import attach
 from object_stores import Store
 
 from airflow_provider_asposeocr import storage
+from airflow_provider_asposeocr.api.results import Result
 from airflow_provider_asposeocr.api.wire import FileBody
 from airflow_provider_asposeocr.emulator.server import EmulatorProcess
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
@@ -219,8 +220,11 @@ class TestUpload:
 
     def test_what_is_there_is_described_in_pieces(self, busy: Busy) -> None:
         busy.pipe_file("bucket/there.png", os.urandom(2 * BLOCK_BYTES))
+        target = storage.Target(
+            Result("ImagePNG", b"", 0, ""), ObjectStoragePath("s3://busy@bucket/there.png")
+        )
 
         with held_at_most(2 * BLOCK_BYTES):
-            found = storage._describe(ObjectStoragePath("s3://busy@bucket/there.png"))
+            found = storage._describe_left_file(target)
 
-        assert (found["bytes"], max(busy.reads) <= BLOCK_BYTES) == (2 * BLOCK_BYTES, True)
+        assert (found.bytes, max(busy.reads) <= BLOCK_BYTES) == (2 * BLOCK_BYTES, True)
