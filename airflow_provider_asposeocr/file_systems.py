@@ -65,7 +65,7 @@ def object_path(uri: str) -> ObjectStoragePath:
     :raises UnusablePathError: if the URI names something that cannot be opened as written: the file system is not
         installed, the connection does not exist, or the storage library would drop a part of the name.
     """
-    scheme, conn_id = _check_form(uri)
+    scheme, conn_id = check_form(uri)
     store = attach(scheme or "file", conn_id)
     if "fs" not in vars(store):
         store.fs = _file_system(scheme, conn_id)
@@ -74,8 +74,14 @@ def object_path(uri: str) -> ObjectStoragePath:
     return path
 
 
-def _check_form(uri: str) -> tuple[str, str | None]:
-    """Return the scheme and the connection id of a URI whose form Airflow understands."""
+def check_form(uri: str) -> tuple[str, str | None]:
+    """
+    Check the form of a URI without opening anything.
+
+    :param uri: Absolute path or URI.
+    :return: The scheme and the connection id; both may be missing.
+    :raises UnusablePathError: if Airflow would not understand it, or take it for another place.
+    """
     if not {"\n", "\r", "\t"}.isdisjoint(uri):
         raise UnusablePathError(
             "its name contains a line break or a tab, and Airflow opens the name without it; rename the file"
@@ -89,6 +95,11 @@ def _check_form(uri: str) -> tuple[str, str | None]:
     if parts.scheme in LOCAL and parts.scheme and not parts.path.startswith("/"):
         raise UnusablePathError(
             f"a local URI begins with three slashes, as in {parts.scheme}:///data/page.png"
+        )
+    if parts.scheme in LOCAL and parts.scheme and parts.path.startswith("//"):
+        raise UnusablePathError(
+            f"after four slashes, Airflow takes the rest for a path within the worker's own folder; write three, "
+            f"{parts.scheme}:///{shown(parts.path.lstrip('/'), 200)}"
         )
     if parts.scheme in LOCAL and parts.scheme and host:
         raise UnusablePathError(

@@ -32,6 +32,7 @@ from airflow_provider_asposeocr.fields import native_hint
 from airflow_provider_asposeocr.file_systems import (
     LOCAL,
     UnusablePathError,
+    check_form,
     check_nothing_dropped,
     object_path,
 )
@@ -93,7 +94,8 @@ def parse_destination(value: Any) -> str:
 
     :param value: The rendered ``destination``.
     :return: The URI as text; with a slash at its end it is a folder.
-    :raises DestinationError: if it is no URI and no absolute path, or could be meant as a folder or as a file.
+    :raises DestinationError: if it is no URI and no absolute path, could be meant as a folder or as a file, or would be
+        opened elsewhere than it says.
     """
     if isinstance(value, ObjectStoragePath | PurePath):
         value = str(value)
@@ -112,6 +114,10 @@ def parse_destination(value: Any) -> str:
             "make it a folder, or give the file a suffix. ObjectStoragePath, Path and os.path.join drop a slash at "
             "the end: add it to their text."
         )
+    try:
+        check_form(value)
+    except ValueError as error:
+        raise DestinationError(f"The destination {shown(value, 200)!r} cannot be used: {error}.") from None
     return value
 
 

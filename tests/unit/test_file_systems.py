@@ -41,6 +41,8 @@ class TestForm:
             ("file://scans/page.png", "file:///scans/page.png"),
             ("local://scans/page.png", "local:///scans/page.png"),
             ("file:page.png", "three slashes"),
+            ("file:////scans/page.png", "file:///scans/page.png"),  # else below the worker's own folder
+            ("local:////scans/out/", "local:///scans/out/"),
         ],
     )
     def test_a_local_uri_names_no_host(self, uri: str, said: str) -> None:

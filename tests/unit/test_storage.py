@@ -120,6 +120,22 @@ class TestDestination:
             parse_destination(value)
 
     @pytest.mark.parametrize(
+        ("value", "said"),
+        [
+            ("file:////data/out/", "write three, file:///data/out/"),
+            ("abfss://out@account.dfs.core.windows.net/2026/", "abfss://my_connection@out/2026/"),
+            ("/data/line\nbreak/", "line break"),
+            ("/data/\udcff/", "no text"),
+        ],
+    )
+    def test_what_would_be_written_elsewhere_is_refused_before_anything_is_billed(
+        self, value: str, said: str
+    ) -> None:
+        with pytest.raises(DestinationError) as caught:
+            parse_destination(value)
+        assert said in caught.value.message
+
+    @pytest.mark.parametrize(
         ("value", "shown"), [(3.1, "3.1"), (20261129, "20261129"), (True, "True"), ([1], r"\[1\]")]
     )
     def test_a_stem_that_native_rendering_has_changed_is_no_guess(self, value: Any, shown: str) -> None:
