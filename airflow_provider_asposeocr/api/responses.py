@@ -161,6 +161,12 @@ def _check_operation_name(name: str) -> str:
         raise ValueError(f"{shown(name, 60)!r} is {error}") from None
 
 
+def _check_printable(id: str) -> str:
+    if not id.isprintable():
+        raise ValueError("it contains unprintable characters, which no id of the cloud does")
+    return id
+
+
 #: The name of an operation, perhaps of one that this version does not know.
 OperationName = Annotated[str, AfterValidator(_check_operation_name)]
 
@@ -188,7 +194,7 @@ class TaskRef(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     operation: OperationName
-    id: Annotated[str, Field(min_length=1, max_length=LONGEST_TASK_ID)]
+    id: Annotated[str, Field(min_length=1, max_length=LONGEST_TASK_ID), AfterValidator(_check_printable)]
     submitted_at: AwareDatetime
     conn_id: str
     source_name: str | None = None

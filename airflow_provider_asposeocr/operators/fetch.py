@@ -186,5 +186,6 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
             self.log.warning("The cloud says: %s", notice)
         for result in manifest.results:
             verb = "Left" if result.skipped else "Wrote"
-            self.log.info("%s %s (%s, %d bytes)", verb, result.uri, shown(result.type, 40), result.bytes)
+            where, what = shown(result.uri, 300), shown(result.type, 40)
+            self.log.info("%s %s (%s, %d bytes)", verb, where, what, result.bytes)
         return manifest.to_dict()

@@ -216,7 +216,7 @@ class TestLedger:
                 lambda id, age: TASK.model_copy(
                     update={"id": id, "submitted_at": NOW - timedelta(seconds=age)}
                 ),
-                st.text(min_size=1, max_size=20),
+                st.text(min_size=1, max_size=20).filter(str.isprintable),
                 st.integers(0, 10**6),
             ),
             inherited=st.booleans(),

@@ -44,6 +44,14 @@ class TestALineEach:
         ):
             assert re.search(line, said), line
 
+    def test_of_a_folder_whose_name_would_colour_the_log(
+        self, cloud: EmulatorControl, page: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        execute(fetch(execute(recognize(page, deferrable=False)), f"{tmp_path}/\x1b[31mout/"))
+        (wrote,) = [line for line in capsys.readouterr().out.splitlines() if "Wrote" in line]
+        assert "\x1b" not in wrote
+        assert r"\x1b[31mout/page.txt" in wrote
+
     def test_of_a_deferral(
         self, cloud: EmulatorControl, page: str, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -230,6 +230,8 @@ class TestTaskRef:
             ({"id": ""}, "id"),
             ({"id": "x" * 201}, "id"),
             ({"id": 7}, "id"),
+            ({"id": "x\n[ERROR] a line of its own in the log"}, "id"),
+            ({"id": "\x1b[31m"}, "id"),
             ({"submitted_at": "yesterday"}, "submitted_at"),
             ({"submitted_at": "2026-03-01T12:00:00"}, "submitted_at"),  # no time zone
             ({"submitted_at": None}, "submitted_at"),
