@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import XComArg
 from airflow.sdk.definitions.xcom_arg import PlainXComArg
 
+from airflow_provider_asposeocr.api.deadlines import BACKSTOP_SECONDS
 from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.fields import has_template, is_mapped, rendered
-from airflow_provider_asposeocr.triggers.deadlines import BACKSTOP_SECONDS
+from airflow_provider_asposeocr.wait_plan import WaitParameters
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.waiting import WaitsForTask
@@ -60,7 +61,8 @@ def arrange_start(
     if not hasattr(BaseTrigger, "render_template_fields"):
         operator.starts_in_worker = TOO_OLD
         return
-    longest = min(operator.timeout_seconds or RETENTION_SECONDS, RETENTION_SECONDS)
+    parameters = WaitParameters.of(operator)
+    longest = min(parameters.timeout_seconds or RETENTION_SECONDS, RETENTION_SECONDS)
     backstop_seconds = float(longest + BACKSTOP_SECONDS)
     operator.start_trigger_args = StartTriggerArgs(
         trigger_cls=TRIGGER,
@@ -69,9 +71,7 @@ def arrange_start(
             "template": template,
             "field": field,
             "backstop_seconds": backstop_seconds,
-            "timeout_seconds": operator.timeout_seconds,
-            "poll_interval_seconds": operator.poll_interval_seconds,
-            "max_poll_interval_seconds": operator.max_poll_interval_seconds,
+            "parameters": parameters.to_dict(),
             "cancel_on_kill": operator.cancel_on_kill,
         },
         timeout=timedelta(seconds=backstop_seconds),

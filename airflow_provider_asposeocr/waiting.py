@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from airflow.configuration import conf
 from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR, TriggerFailureReason
 
+from airflow_provider_asposeocr.api.deadlines import BACKSTOP_SECONDS
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
@@ -30,7 +31,7 @@ from airflow_provider_asposeocr.api.errors import (
     WaitError,
     from_dict,
 )
-from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, failed_error, has_ended
+from airflow_provider_asposeocr.api.polling import Finished, Poller, WaitPlan, failed_error, has_ended
 from airflow_provider_asposeocr.api.progress import Progress, moment_text, task_text
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_task_ref
 from airflow_provider_asposeocr.api.retrying import ONCE
@@ -48,7 +49,7 @@ from airflow_provider_asposeocr.hooks.aspose_ocr import (
 from airflow_provider_asposeocr.kills import own_state, verdict, verdict_of_origin
 from airflow_provider_asposeocr.map_index import name_map_index
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
-from airflow_provider_asposeocr.triggers.deadlines import BACKSTOP_SECONDS, deadline_of
+from airflow_provider_asposeocr.wait_plan import WaitParameters
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -120,9 +121,6 @@ class WaitsForTask(_Operator):
     aspose_ocr_conn_id: str
     deferrable: bool
     inline_wait_seconds: float | None
-    poll_interval_seconds: float | None
-    max_poll_interval_seconds: float | None
-    timeout_seconds: float | None
     cancel_on_kill: CancelOnKill
     execution_timeout: timedelta | None
     #: The task reference of a consumer.
@@ -140,29 +138,19 @@ class WaitsForTask(_Operator):
     _kill_is_over = False
 
     def _check_waiting(self) -> None:
-        check_seconds(
-            inline_wait_seconds=self.inline_wait_seconds,
-            poll_interval_seconds=self.poll_interval_seconds,
-            max_poll_interval_seconds=self.max_poll_interval_seconds,
-            timeout_seconds=self.timeout_seconds,
-        )
+        check_seconds(inline_wait_seconds=self.inline_wait_seconds, **WaitParameters.of(self).to_dict())
         check_choice("cancel_on_kill", self.cancel_on_kill, CANCEL_ON_KILL)
 
-    def _seconds(self, name: str) -> float:
-        value = getattr(self, name, None)
-        return default_seconds(name) if value is None else float(value)
+    def _inline_seconds(self) -> float:
+        given = self.inline_wait_seconds
+        return default_seconds("inline_wait_seconds") if given is None else float(given)
 
-    def _plan(self, context: Context, now: float) -> PollPlan:
+    def _plan(self, context: Context, now: float) -> WaitPlan:
         airflow_ends_at = math.inf
         if self.execution_timeout is not None:
             # Airflow does not enforce it after a deferral, and elsewhere it leaves the cloud task running.
             airflow_ends_at = context["ti"].start_date.timestamp() + self.execution_timeout.total_seconds()
-        return PollPlan(
-            deadline_at=deadline_of(now, self._seconds("timeout_seconds"), airflow_ends_at),
-            poll_interval_seconds=self._seconds("poll_interval_seconds"),
-            max_poll_interval_seconds=self._seconds("max_poll_interval_seconds"),
-            error_budget_seconds=default_seconds("error_budget_seconds"),
-        )
+        return WaitParameters.of(self).plan(now, airflow_ends_at)
 
     def _wait_for(self, ref: TaskRef, context: Context, resume_method: str = "execute_complete") -> None:
         """
@@ -179,7 +167,7 @@ class WaitsForTask(_Operator):
         plan = self._plan(context, time.time())
         poller = Poller(ref, plan, random)
         progress = self._progress = Progress(ref, poller.deadline_at, time.time())
-        inline_until = time.time() + self._seconds("inline_wait_seconds") if self.deferrable else float("inf")
+        inline_until = time.time() + self._inline_seconds() if self.deferrable else float("inf")
         step = poller.first_wait(time.time())
         if not self.deferrable:
             self.log.info("%s", progress.begun())
@@ -193,17 +181,12 @@ class WaitsForTask(_Operator):
         self._stop_if_killed(ref)
         self._defer(ref, replace(plan, seen_running_at=poller.seen_running_at), resume_method)
 
-    def _defer(self, ref: TaskRef, plan: PollPlan, resume_method: str) -> NoReturn:
+    def _defer(self, ref: TaskRef, plan: WaitPlan, resume_method: str) -> NoReturn:
         now = time.time()
         trigger = AsposeOcrTaskTrigger(
             reference=ref.to_dict(),
-            deadline_at=plan.deadline_at,
-            poll_interval_seconds=plan.poll_interval_seconds,
-            max_poll_interval_seconds=plan.max_poll_interval_seconds,
-            error_budget_seconds=plan.error_budget_seconds,
-            fire_not_before_at=now + event_delay_seconds(),
+            plan=replace(plan, not_before_at=now + event_delay_seconds()).to_dict(),
             cancel_on_kill=self.cancel_on_kill,
-            seen_running_at=plan.seen_running_at,
             deferred_at=now,
         )
         # The poller gives up at the retention's end at the latest.

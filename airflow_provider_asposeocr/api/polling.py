@@ -9,7 +9,7 @@ since the epoch, because a plan is stored in the metadata database and continues
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
@@ -43,9 +43,11 @@ DENIED_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class PollPlan:
+class WaitPlan:
     """
-    The cadence and the limits of one wait.
+    When to ask for the status of one task, and when to stop: the whole cadence of a wait, in one value.
+
+    A plan goes through a trigger's row, from process to process, so it holds instants and no durations that begin "now".
 
     :param deadline_at: When to give up, in seconds since the epoch.
     :param poll_interval_seconds: Shortest time between two polls, and from the submit to the first one. The default
@@ -65,6 +67,19 @@ class PollPlan:
     error_budget_seconds: float = 900.0
     not_before_at: float = 0.0
     seen_running_at: float = 0.0
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the plan as plain JSON, for a trigger's row."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: dict[str, float]) -> WaitPlan:
+        """
+        Read a plan from a trigger's row.
+
+        :param value: What :meth:`to_dict` returned.
+        """
+        return cls(**value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +116,7 @@ class Poller:
     :param entry: What is known about tasks like this one, which also learns from this wait; by default nothing is.
     """
 
-    def __init__(self, ref: TaskRef, plan: PollPlan, random: Random, entry: Entry | None = None) -> None:
+    def __init__(self, ref: TaskRef, plan: WaitPlan, random: Random, entry: Entry | None = None) -> None:
         self._ref = ref
         self._plan = plan
         self._limits = Limits(plan.poll_interval_seconds, plan.max_poll_interval_seconds)

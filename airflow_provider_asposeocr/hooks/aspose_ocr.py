@@ -30,7 +30,7 @@ from airflow_provider_asposeocr.api.errors import (
 )
 from airflow_provider_asposeocr.api.leftovers import work_folder
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
-from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, failed_error, has_ended
+from airflow_provider_asposeocr.api.polling import Finished, Poller, failed_error, has_ended
 from airflow_provider_asposeocr.api.progress import Progress, document_text, duration_text, task_text
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_task_ref
 from airflow_provider_asposeocr.api.results import fetched
@@ -40,8 +40,8 @@ from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.clients import client_for
 from airflow_provider_asposeocr.compat import AirflowNotFoundException
 from airflow_provider_asposeocr.connection import account_of, unknown_extras
-from airflow_provider_asposeocr.defaults import default_seconds
 from airflow_provider_asposeocr.fields import native_hint
+from airflow_provider_asposeocr.wait_plan import WaitParameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -241,15 +241,8 @@ class AsposeOcrHook(BaseHook):
         """
         ref = parse_task_ref(task)
 
-        def given(value: float | None, name: str) -> float:
-            return default_seconds(name) if value is None else value
-
-        plan = PollPlan(
-            deadline_at=time.time() + given(timeout_seconds, "timeout_seconds"),
-            poll_interval_seconds=given(poll_interval_seconds, "poll_interval_seconds"),
-            max_poll_interval_seconds=given(max_poll_interval_seconds, "max_poll_interval_seconds"),
-            error_budget_seconds=default_seconds("error_budget_seconds"),
-        )
+        parameters = WaitParameters(timeout_seconds, poll_interval_seconds, max_poll_interval_seconds)
+        plan = parameters.plan(time.time())
         client, poller = self.client_of(ref.conn_id), Poller(ref, plan, random)
         progress = Progress(ref, poller.deadline_at, time.time())
         self.log.info("%s", progress.begun())

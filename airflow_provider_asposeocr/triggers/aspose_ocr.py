@@ -22,7 +22,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_asposeocr.api.durations import DurationBook
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError, WaitError
-from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan, Wait, has_ended
+from airflow_provider_asposeocr.api.polling import Finished, Poller, Wait, WaitPlan, has_ended
 from airflow_provider_asposeocr.api.progress import Progress
 from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.api.retrying import ONCE
@@ -84,40 +84,24 @@ class AsposeOcrTaskTrigger(BaseTrigger):
 
     :param reference: The task reference. Not called ``task``: where a task starts in the triggerer, Airflow takes
         whatever shares its name with a template field for a template, and this holds foreign text.
-    :param deadline_at: When to give up, in seconds since the epoch. Absolute, so that a restarted triggerer does not
-        begin anew.
-    :param poll_interval_seconds: Shortest time between two polls.
-    :param max_poll_interval_seconds: Longest time between two polls.
-    :param error_budget_seconds: How long polls may fail in a row.
-    :param fire_not_before_at: Earliest moment of the event, in seconds since the epoch: LocalExecutor fails a task
-        whose trigger fires before the exit of its worker has been noticed.
+    :param plan: When to poll and when to give up: :class:`.WaitPlan` in JSON. Its ``not_before_at`` is also the earliest
+        moment of the event: LocalExecutor fails a task whose trigger fires before the exit of its worker has been noticed.
     :param cancel_on_kill: ``never`` = a user's kill leaves the cloud task running. The other two mean the same here:
         who asks Airflow knows that it was a user.
-    :param seen_running_at: When the worker has last seen the task running, in seconds since the epoch; 0 = it has not.
     :param deferred_at: When the wait was handed over to the triggerers, in seconds since the epoch; 0 = unknown.
     """
 
     def __init__(
         self,
         reference: dict[str, Any],
-        deadline_at: float,
-        poll_interval_seconds: float,
-        max_poll_interval_seconds: float,
-        error_budget_seconds: float,
-        fire_not_before_at: float = 0.0,
+        plan: dict[str, float],
         cancel_on_kill: str = "always",
-        seen_running_at: float = 0.0,
         deferred_at: float = 0.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
         self.reference = reference
-        self.deadline_at = deadline_at
-        self.poll_interval_seconds = poll_interval_seconds
-        self.max_poll_interval_seconds = max_poll_interval_seconds
-        self.error_budget_seconds = error_budget_seconds
-        self.fire_not_before_at = fire_not_before_at
+        self.plan = plan
         self.cancel_on_kill = cancel_on_kill
-        self.seen_running_at = seen_running_at
         self.deferred_at = deferred_at
         self._finished: Finished | None = None
         self._poller: Poller | None = None
@@ -130,13 +114,8 @@ class AsposeOcrTaskTrigger(BaseTrigger):
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
                 "reference": self.reference,
-                "deadline_at": self.deadline_at,
-                "poll_interval_seconds": self.poll_interval_seconds,
-                "max_poll_interval_seconds": self.max_poll_interval_seconds,
-                "error_budget_seconds": self.error_budget_seconds,
-                "fire_not_before_at": self.fire_not_before_at,
+                "plan": self.plan,
                 "cancel_on_kill": self.cancel_on_kill,
-                "seen_running_at": self.seen_running_at,
                 "deferred_at": self.deferred_at,
             },
         )
@@ -170,7 +149,7 @@ class AsposeOcrTaskTrigger(BaseTrigger):
             self.log.exception("The wait for %s failed", shown(self.reference.get("id"), 80))
             broken = WaitError(f"The wait failed: {type(error).__name__}: {shown(error)}.")
             self._finished = Finished(broken.about(self.reference.get("operation"), self.reference.get("id")))
-        await asyncio.sleep(max(0.0, self.fire_not_before_at - time.time()))
+        await asyncio.sleep(max(0.0, self.plan.get("not_before_at", 0.0) - time.time()))
         yield TriggerEvent(event_of(self.reference, self._finished))  # type: ignore[no-untyped-call]  # as above
 
     def _warm_up(self) -> None:
@@ -203,14 +182,7 @@ class AsposeOcrTaskTrigger(BaseTrigger):
 
     async def _wait(self) -> Finished:
         ref = parse_task_ref(self.reference)
-        plan = PollPlan(
-            deadline_at=self.deadline_at,
-            poll_interval_seconds=self.poll_interval_seconds,
-            max_poll_interval_seconds=self.max_poll_interval_seconds,
-            error_budget_seconds=self.error_budget_seconds,
-            not_before_at=self.fire_not_before_at,
-            seen_running_at=self.seen_running_at,
-        )
+        plan = WaitPlan.from_dict(self.plan)
         books = _books.setdefault(asyncio.get_running_loop(), defaultdict(DurationBook))
         poller = self._poller = Poller(
             ref, plan, random, books[ref.conn_id].entry(ref.operation, ref.source_bytes)

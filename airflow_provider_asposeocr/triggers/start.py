@@ -18,14 +18,14 @@ from airflow.exceptions import AirflowConfigException
 from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.triggers.base import TriggerEvent
 
+from airflow_provider_asposeocr.api.deadlines import start_of
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError, WaitError
-from airflow_provider_asposeocr.api.polling import Finished
+from airflow_provider_asposeocr.api.polling import Finished, WaitPlan
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.api.untrusted import shown
-from airflow_provider_asposeocr.defaults import default_seconds
 from airflow_provider_asposeocr.fields import rendered
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger, event_of
-from airflow_provider_asposeocr.triggers.deadlines import deadline_of, start_of
+from airflow_provider_asposeocr.wait_plan import WaitParameters
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -54,9 +54,7 @@ class AsposeOcrStartTrigger(AsposeOcrTaskTrigger):
     :param template: The operator's field as it stands in the DAG: a Jinja template or a literal task reference.
     :param field: Name of that field, for messages.
     :param backstop_seconds: After how long Airflow ends the deferral.
-    :param timeout_seconds: How long to wait before the cloud task is cancelled.
-    :param poll_interval_seconds: Shortest time between two polls.
-    :param max_poll_interval_seconds: Longest time between two polls.
+    :param parameters: :class:`.WaitParameters` in JSON.
     :param cancel_on_kill: As of :class:`.AsposeOcrTaskTrigger`.
     """
 
@@ -65,30 +63,19 @@ class AsposeOcrStartTrigger(AsposeOcrTaskTrigger):
         template: str | dict[str, Any],
         field: str,
         backstop_seconds: float,
-        timeout_seconds: float | None = None,
-        poll_interval_seconds: float | None = None,
-        max_poll_interval_seconds: float | None = None,
+        parameters: dict[str, float | None],
         cancel_on_kill: str = "always",
     ) -> None:
         self._arguments: dict[str, Any] = {
             "template": template,
             "field": field,
             "backstop_seconds": backstop_seconds,
-            "timeout_seconds": timeout_seconds,
-            "poll_interval_seconds": poll_interval_seconds,
-            "max_poll_interval_seconds": max_poll_interval_seconds,
+            "parameters": parameters,
             "cancel_on_kill": cancel_on_kill,
         }
         self._context: Context | None = None
         # The rest is known in run(): an exception here, a broken configuration for one, would end the whole triggerer.
-        super().__init__(
-            reference={},
-            deadline_at=0.0,
-            poll_interval_seconds=0.0,
-            max_poll_interval_seconds=0.0,
-            error_budget_seconds=0.0,
-            cancel_on_kill=cancel_on_kill,
-        )
+        super().__init__(reference={}, plan=WaitPlan(0.0).to_dict(), cancel_on_kill=cancel_on_kill)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and exactly the arguments of the constructor."""
@@ -123,14 +110,11 @@ class AsposeOcrStartTrigger(AsposeOcrTaskTrigger):
         airflow_ends_at = _epoch(getattr(self, "timeout_after", None))
         began_at = start_of(airflow_ends_at, allowed, ref.submitted_epoch, time.time())
         try:
-            timeout_seconds = self._seconds("timeout_seconds")
-            self.poll_interval_seconds = self._seconds("poll_interval_seconds")
-            self.max_poll_interval_seconds = self._seconds("max_poll_interval_seconds")
-            self.error_budget_seconds = default_seconds("error_budget_seconds")
+            parameters = WaitParameters(**self._arguments["parameters"])
+            self.plan = parameters.plan(began_at, airflow_ends_at).to_dict()
         except AirflowConfigException as error:
             raise InputError(f"[aspose_ocr] in the triggerer's configuration: {shown(error)}") from None
         self.deferred_at = began_at
-        self.deadline_at = deadline_of(began_at, timeout_seconds, airflow_ends_at)
 
     async def _find(self) -> TaskRef:
         found = rendered(await self._rendered())
@@ -165,10 +149,6 @@ class AsposeOcrStartTrigger(AsposeOcrTaskTrigger):
     @property
     def _field(self) -> str:
         return str(self._arguments["field"])
-
-    def _seconds(self, name: str) -> float:
-        value = self._arguments[name]
-        return default_seconds(name) if value is None else float(value)
 
 
 def _epoch(at: datetime | None) -> float:

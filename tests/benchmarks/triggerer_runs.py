@@ -25,6 +25,7 @@ import psutil
 import requests
 
 from airflow_provider_asposeocr.api.account import DEFAULT_CONNECTIONS
+from airflow_provider_asposeocr.api.polling import WaitPlan
 from airflow_provider_asposeocr.emulator.server import EmulatorProcess
 from tests.benchmarks.measuring import CHECKOUT
 from tests.benchmarks.tls_front import certificate, tls_front
@@ -130,10 +131,7 @@ class Bench:
         }
         return "airflow_provider_asposeocr.triggers.aspose_ocr.AsposeOcrTaskTrigger", {
             "reference": reference,
-            "deadline_at": time.time() + 3600,
-            "poll_interval_seconds": INTERVAL_SECONDS,
-            "max_poll_interval_seconds": INTERVAL_SECONDS,
-            "error_budget_seconds": 900.0,
+            "plan": WaitPlan(time.time() + 3600, INTERVAL_SECONDS, INTERVAL_SECONDS).to_dict(),
         }
 
     def _bare(self, id: str) -> tuple[str, dict[str, Any]]:

@@ -17,7 +17,7 @@ from itertools import accumulate, pairwise
 from random import Random
 from typing import TYPE_CHECKING
 
-from airflow_provider_asposeocr.api.polling import Finished, Poller, PollPlan
+from airflow_provider_asposeocr.api.polling import Finished, Poller, WaitPlan
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ class OurWaits:
             operation=OPERATION, id="id", submitted_at=datetime.fromtimestamp(now, UTC), conn_id="ocr"
         )
         entry = self.book.entry(OPERATION) if self.book is not None else None
-        return Poller(ref, PollPlan(deadline_at=math.inf), random, entry)
+        return Poller(ref, WaitPlan(deadline_at=math.inf), random, entry)
 
 
 def mean_cost(waits: Sequence[Waited], poll_cost: float, unit_seconds: float | None = None) -> float:

@@ -7,7 +7,7 @@ import statistics
 import pytest
 
 from airflow_provider_asposeocr.api.durations import DurationBook
-from airflow_provider_asposeocr.api.polling import PollPlan
+from airflow_provider_asposeocr.api.polling import WaitPlan
 from airflow_provider_asposeocr.api.schedules import POLL_COST
 from tests.benchmarks.cadence import (
     GOALS,
@@ -61,7 +61,7 @@ def test_the_knowing_rival_is_the_best_of_those_that_we_can_think_of() -> None:
     known = Durations((Hill(60.0, 0.3),))
     tasks = Case("rival", 60.0, lambda _: known).tasks(8, 1000)
     drawn = [duration for _, duration in tasks]
-    ages = best_ages(known, POLL_COST, PollPlan.poll_interval_seconds)
+    ages = best_ages(known, POLL_COST, WaitPlan.poll_interval_seconds)
     best = mean_cost([by_ages(ages, duration) for duration in drawn], POLL_COST)
     rivals = [
         *([by_interval(interval, duration) for duration in drawn] for interval in (5.0, 10.0, 20.0, 60.0)),

@@ -30,7 +30,7 @@ ORDER = (
     ("documents",),
     ("owners", "fields"),
     ("connection", "defaults", "clients", "storage", "ledger", "kills", "failing", "map_index"),
-    ("sources", "retry_policy"),
+    ("sources", "retry_policy", "wait_plan"),
     ("hooks",),
     ("triggers", "durable"),
     ("waiting",),

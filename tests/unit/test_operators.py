@@ -270,10 +270,10 @@ class TestWait:
         deferred = deferral(operator)
         trigger: Any = deferred.trigger
         assert methods(cloud) == ["POST"]
-        assert began + 100 <= trigger.deadline_at < time.time() + 100
-        assert began + deferred.timeout.total_seconds() > trigger.deadline_at + 60
-        assert began + 7 <= trigger.fire_not_before_at <= time.time() + 7
-        trigger.fire_not_before_at = 0
+        assert began + 100 <= trigger.plan["deadline_at"] < time.time() + 100
+        assert began + deferred.timeout.total_seconds() > trigger.plan["deadline_at"] + 60
+        assert began + 7 <= trigger.plan["not_before_at"] <= time.time() + 7
+        trigger.plan["not_before_at"] = 0
         (event,) = await events_of(trigger)
         again = recognize(page)
         assert resume(again, event)["id"] == cloud.tasks()[0]["id"]
@@ -304,7 +304,9 @@ class TestWait:
         )
         context = context_for(operator)
         trigger: Any = deferral(operator, context).trigger
-        assert trigger.deadline_at == pytest.approx(context["ti"].start_date.timestamp() + 60, abs=0.1)
+        assert trigger.plan["deadline_at"] == pytest.approx(
+            context["ti"].start_date.timestamp() + 60, abs=0.1
+        )
 
     def test_a_wait_is_never_longer_than_the_retention(self, cloud: EmulatorControl, page: str) -> None:
         operator = recognize(page, deferrable=True, inline_wait_seconds=0, timeout_seconds=1e15)
@@ -701,7 +703,7 @@ class TestFetch:
     async def test_deferred(self, ref: dict[str, Any], tmp_path: Path) -> None:
         operator = fetch(ref, f"{tmp_path}/out/", deferrable=True, inline_wait_seconds=0)
         trigger: Any = deferral(operator).trigger
-        trigger.fire_not_before_at = 0
+        trigger.plan["not_before_at"] = 0
         (event,) = await events_of(trigger)
         resume(operator, event)
         assert (tmp_path / "out" / "page.txt").exists()

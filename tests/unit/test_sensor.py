@@ -195,7 +195,7 @@ class TestDeferred:
         task = submit()
         deferred = deferral(sensor(task, deferrable=True, inline_wait_seconds=0))
         trigger: Any = deferred.trigger
-        trigger.fire_not_before_at = 0
+        trigger.plan["not_before_at"] = 0
         (event,) = await events_of(trigger)
         assert resume(sensor(task), event) == task
 
@@ -212,7 +212,7 @@ class TestDeferred:
         task = submit(STUCK)
         deferred = deferral(sensor(task, deferrable=True, inline_wait_seconds=0, timeout=0.5))
         trigger: Any = deferred.trigger
-        trigger.fire_not_before_at = 0
+        trigger.plan["not_before_at"] = 0
         (event,) = await events_of(trigger)
         with pytest.raises(end):
             resume(sensor(task, soft_fail=soft_fail), event)

@@ -32,6 +32,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 from airflow_tasks import PNG, StateStore, context_for, deferral, events_of, execute, resume
 
 from airflow_provider_asposeocr import starting
+from airflow_provider_asposeocr.api.deadlines import deadline_of, start_of
 from airflow_provider_asposeocr.api.errors import InputError, WaitError
 from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.compat import AirflowFailException
@@ -47,7 +48,6 @@ from airflow_provider_asposeocr.records import Identity
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 from airflow_provider_asposeocr.triggers import start
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
-from airflow_provider_asposeocr.triggers.deadlines import deadline_of, start_of
 from airflow_provider_asposeocr.triggers.start import AsposeOcrStartTrigger
 
 if TYPE_CHECKING:
@@ -328,7 +328,7 @@ class TestParseTime:
         for cls in (AsposeOcrFetchResultOperator, AsposeOcrTaskSensor, AsposeOcrRecognizeRegionsOperator):
             fields |= set(cls.template_fields)
         operator = fetch(PULL)
-        ordinary = AsposeOcrTaskTrigger(REF, 1.0, 1.0, 1.0, 1.0).serialize()[1]
+        ordinary = AsposeOcrTaskTrigger(REF, {}).serialize()[1]
         assert not fields & {*operator.start_trigger_args.trigger_kwargs, *ordinary}
 
     def test_regions_are_waited_for_where_the_source_is_a_file(self) -> None:
@@ -356,7 +356,7 @@ def start_rendering(template: str) -> list[dict[str, Any]]:
             asked.append(rest)
             return {}
 
-    AsposeOcrTaskTrigger(REF, 1.0, 1.0, 1.0, 1.0).render_template(template, {"ti": Ti()})  # type: ignore[typeddict-item]  # the template asks for nothing else
+    AsposeOcrTaskTrigger(REF, {}).render_template(template, {"ti": Ti()})  # type: ignore[typeddict-item]  # the template asks for nothing else
     return asked
 
 
@@ -599,8 +599,8 @@ class TestDeadline:
         for age in (0.0, 20.0):  # The second: a triggerer that takes over.
             trigger = in_triggerer(operator, waits_since=since - timedelta(seconds=age))
             await event_of(trigger)
-            assert trigger.deadline_at == pytest.approx(since.timestamp() - age + seconds, abs=0.1)
-            assert trigger.deadline_at < trigger.timeout_after.timestamp() - 4
+            assert trigger.plan["deadline_at"] == pytest.approx(since.timestamp() - age + seconds, abs=0.1)
+            assert trigger.plan["deadline_at"] < trigger.timeout_after.timestamp() - 4
 
     async def test_a_policy_that_limits_the_task_later_is_observed(
         self, submitted: Callable[..., dict[str, Any]], supervised: Callable[..., Supervisor]
@@ -612,7 +612,7 @@ class TestDeadline:
             operator.execution_timeout = timedelta(minutes=10)
         trigger = in_triggerer(operator, waits_since=since)
         await event_of(trigger)
-        assert trigger.deadline_at == pytest.approx(since.timestamp() + 595, abs=0.1)
+        assert trigger.plan["deadline_at"] == pytest.approx(since.timestamp() + 595, abs=0.1)
 
     async def test_the_deadline_cancels(
         self,
@@ -642,9 +642,9 @@ class TestDeadline:
         supervised(submitted())
         trigger = in_triggerer(operator)
         await event_of(trigger)
-        assert trigger.poll_interval_seconds == 0.07
+        assert trigger.plan["poll_interval_seconds"] == 0.07
         # It counts from the submit, whose time is written in microseconds.
-        assert began + 77 - 0.001 <= trigger.deadline_at <= time.time() + 77
+        assert began + 77 - 0.001 <= trigger.plan["deadline_at"] <= time.time() + 77
 
     @pytest.mark.parametrize(
         ("ends_at", "allows", "submitted_at", "began"),

@@ -15,6 +15,7 @@ from airflow_names import deserialize, serialize
 from airflow_tasks import PNG, events_of
 
 from airflow_provider_asposeocr.api import polling
+from airflow_provider_asposeocr.api.polling import WaitPlan
 from airflow_provider_asposeocr.api.schedules import Limits
 from airflow_provider_asposeocr.clients import loop_clients
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, mask_token
@@ -50,17 +51,18 @@ def submit(cloud: EmulatorControl, tmp_path: Path) -> Callable[..., dict[str, An
 
 
 def trigger_of(task: dict[str, Any], cls: Any = AsposeOcrTaskTrigger, **given: Any) -> Any:
-    fields: dict[str, Any] = {
-        "deadline_at": time.time() + 300,
-        "poll_interval_seconds": 0.05,
-        "max_poll_interval_seconds": 0.1,
-        "error_budget_seconds": 10.0,
-        "fire_not_before_at": 0.0,
-        "cancel_on_kill": "always",
-        "seen_running_at": 0.0,
-        "deferred_at": time.time(),
-    }
-    return cls(reference=task, **{**fields, **given})
+    cadence = {name: given.pop(name) for name in list(given) if name in WaitPlan.__dataclass_fields__}
+    plan = WaitPlan(
+        **{
+            "deadline_at": time.time() + 300,
+            "poll_interval_seconds": 0.05,
+            "max_poll_interval_seconds": 0.1,
+            "error_budget_seconds": 10.0,
+            **cadence,
+        }
+    )
+    fields: dict[str, Any] = {"cancel_on_kill": "always", "deferred_at": time.time()}
+    return cls(reference=task, plan=plan.to_dict(), **{**fields, **given})
 
 
 def polls(cloud: EmulatorControl) -> list[dict[str, Any]]:
@@ -288,7 +290,7 @@ class TestTime:
         self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
     ) -> None:
         not_before = time.time() + 1.0
-        (event,) = await events_of(trigger_of(submit(), fire_not_before_at=not_before))
+        (event,) = await events_of(trigger_of(submit(), not_before_at=not_before))
         assert time.time() >= not_before
         # What cannot be said yet need not be asked.
         assert [entry["time"] >= not_before for entry in polls(cloud)] == [True]

@@ -26,6 +26,7 @@ from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
 from airflow_provider_asposeocr.api.client import Surroundings
 from airflow_provider_asposeocr.api.errors import CloudUnavailableError, RateLimitedError
 from airflow_provider_asposeocr.api.pacing import Pacer
+from airflow_provider_asposeocr.api.polling import WaitPlan
 from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.api.tokens import MARGIN_SECONDS
 from airflow_provider_asposeocr.api.transports import tls_context
@@ -79,7 +80,8 @@ def trigger(**given: Any) -> AsposeOcrTaskTrigger:
         "conn_id": "ocr",
     }
     limits = {"poll_interval_seconds": 0.01, "max_poll_interval_seconds": 0.01, "error_budget_seconds": 9.0}
-    return AsposeOcrTaskTrigger(reference, deadline_at=time.time() + 3600, **{**limits, **given})
+    plan = WaitPlan(deadline_at=time.time() + 3600, **{**limits, **given})
+    return AsposeOcrTaskTrigger(reference, plan.to_dict())
 
 
 async def run(trigger: BaseTrigger) -> None:

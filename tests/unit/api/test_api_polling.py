@@ -17,8 +17,8 @@ from airflow_provider_asposeocr.api.polling import (
     YOUNG_SECONDS,
     Finished,
     Poller,
-    PollPlan,
     Wait,
+    WaitPlan,
     gone_error,
 )
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
@@ -39,7 +39,7 @@ def middle() -> float:
 
 
 def poller(deadline: float = 3600.0, **plan: float) -> Poller:
-    return Poller(REF, PollPlan(deadline_at=START + deadline, **plan), middle)
+    return Poller(REF, WaitPlan(deadline_at=START + deadline, **plan), middle)
 
 
 def says(status: str) -> TaskState:
@@ -85,7 +85,7 @@ class TestCadence:
         assert poller(deadline=4, not_before_at=START + 8).first_wait(START) == Wait(4)
 
     def test_no_jitter_goes_beyond_the_longest_interval(self) -> None:
-        late = Poller(REF, PollPlan(START + 90_000), lambda: 0.999)
+        late = Poller(REF, WaitPlan(START + 90_000), lambda: 0.999)
         step = late.on_state(says("Processing"), START + 80_000)
         assert isinstance(step, Wait)
         assert step.seconds == 600
@@ -117,7 +117,7 @@ class TestCadence:
     def test_an_interval_is_jittered_by_at_most_a_tenth(
         self, age: float, shortest: float, longest: float, draw: float
     ) -> None:
-        plan = PollPlan(START + 1e9, shortest, longest)
+        plan = WaitPlan(START + 1e9, shortest, longest)
         ref = REF.model_copy(update={"submitted_at": datetime.fromtimestamp(START, UTC)})
         now = START + min(age, RETENTION_SECONDS - 1000)
         step = Poller(ref, plan, lambda: draw).on_state(says("Pending"), now)
@@ -127,7 +127,7 @@ class TestCadence:
 
     def test_tasks_that_start_together_do_not_poll_together(self) -> None:
         draws = [0.0, 0.25, 0.5, 0.75]
-        plan = PollPlan(START + 3600)
+        plan = WaitPlan(START + 3600)
         waits = {Poller(REF, plan, partial(float, draw)).first_wait(START) for draw in draws}
         assert len(waits) == len(draws)
 
@@ -149,7 +149,7 @@ class TestCadence:
             lambda p: p.on_error(failed, START + now),
         )
         for ask in asks:
-            step = ask(Poller(REF, PollPlan(START + deadline), lambda: draw))
+            step = ask(Poller(REF, WaitPlan(START + deadline), lambda: draw))
             if isinstance(step, Wait):
                 assert 0 <= step.seconds
                 assert START + now + step.seconds <= max(limit, START + now) + 1e-3
@@ -307,7 +307,7 @@ class TestLearning:
         return book
 
     def learner(self, book: DurationBook, **plan: float) -> Poller:
-        return Poller(REF, PollPlan(START + 3600, **plan), middle, book.entry("UpscaleImage"))
+        return Poller(REF, WaitPlan(START + 3600, **plan), middle, book.entry("UpscaleImage"))
 
     def learned(self, polls: list[tuple[str, float]], came_at: float = 0.0) -> list[tuple[float, float]]:
         """What the book is told by a wait of these answers at these ages."""
@@ -317,7 +317,7 @@ class TestLearning:
             def observe(self, after_seconds: float, until_seconds: float) -> None:
                 told.append((after_seconds, until_seconds))
 
-        subject = Poller(REF, PollPlan(START + 3600), middle, Entry(Listener()))
+        subject = Poller(REF, WaitPlan(START + 3600), middle, Entry(Listener()))
         subject.first_wait(START + came_at)
         for status, age in polls:
             subject.on_state(says(status), START + age)
@@ -378,7 +378,7 @@ class TestLearning:
     def test_no_first_wait_passes_the_deadline(
         self, came_at: float, seen_at: float | None, draw: float
     ) -> None:
-        plan = PollPlan(START + 1000, seen_running_at=START + seen_at if seen_at is not None else 0.0)
+        plan = WaitPlan(START + 1000, seen_running_at=START + seen_at if seen_at is not None else 0.0)
         step = Poller(REF, plan, lambda: draw, self.taught().entry("UpscaleImage")).first_wait(
             START + came_at
         )
