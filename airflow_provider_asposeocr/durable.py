@@ -20,8 +20,8 @@ from airflow_provider_asposeocr.api.errors import (
 )
 from airflow_provider_asposeocr.api.polling import gone_error
 from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.cancelling import cancel_if_running
 from airflow_provider_asposeocr.failing import fail_task
-from airflow_provider_asposeocr.hooks.aspose_ocr import cancel_if_running
 from airflow_provider_asposeocr.ledger import (
     Ledger,
     LookUp,
@@ -180,8 +180,8 @@ class DurableSubmit:
 
     def _drop(self, task: TaskRef) -> None:
         try:
-            if cancel_if_running(self._hook.client_of(task.conn_id), task):
-                log.info("Cancelled %s %s of an earlier try.", task.operation, task.id)
+            outcome = cancel_if_running(self._hook.client_of(task.conn_id), task)
+            log.info("%s", outcome.text(task, "a new submit replaces it"))
         except Exception as error:  # the connection of an earlier try may be gone, too
             log.warning("Could not cancel %s %s: %s", task.operation, task.id, shown(error))
 

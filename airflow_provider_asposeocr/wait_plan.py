@@ -22,14 +22,14 @@ class WaitParameters:
     """
     What a user has asked for; ``None`` = the option of the same name in ``[aspose_ocr]``.
 
-    :param timeout_seconds: How long to wait before the cloud task is cancelled.
     :param poll_interval_seconds: Shortest time between two polls.
     :param max_poll_interval_seconds: Longest time between two polls.
+    :param timeout_seconds: How long to wait before the cloud task is cancelled.
     """
 
-    timeout_seconds: float | None = None
     poll_interval_seconds: float | None = None
     max_poll_interval_seconds: float | None = None
+    timeout_seconds: float | None = None
 
     @classmethod
     def of(cls, operator: Any) -> WaitParameters:

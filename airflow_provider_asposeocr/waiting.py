@@ -9,6 +9,7 @@ cancelled.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from dataclasses import replace
@@ -31,18 +32,18 @@ from airflow_provider_asposeocr.api.errors import (
     WaitError,
     from_dict,
 )
-from airflow_provider_asposeocr.api.polling import Finished, Poller, WaitPlan, failed_error, has_ended
+from airflow_provider_asposeocr.api.polling import Finished, Poller, WaitPlan, failed_error
 from airflow_provider_asposeocr.api.progress import Progress, moment_text, task_text
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_task_ref
 from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.cancelling import KILL_IN_WORKER, CancelOutcome, cancel_if_running
 from airflow_provider_asposeocr.compat import runs_in_shared_process
 from airflow_provider_asposeocr.defaults import default_seconds
 from airflow_provider_asposeocr.failing import fail_task
 from airflow_provider_asposeocr.fields import check_choice, check_seconds, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import (
     AsposeOcrHook,
-    cancel_if_running,
     failure_of,
     poll_once,
 )
@@ -55,7 +56,6 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
 
     from airflow_provider_asposeocr.api.client import CloudClient
-    from airflow_provider_asposeocr.api.retrying import RequestRetry
 
     _Operator = BaseOperator
 else:
@@ -70,8 +70,6 @@ CANCEL_ON_KILL: tuple[CancelOnKill, ...] = ("last_try", "always", "never")
 LOCAL_EXECUTOR_DELAY_SECONDS = 8.0
 #: Airflow ends the process five seconds after the signal of a kill.
 KILL_SECONDS = 3.0
-#: Of those, for a last look whether the task is done.
-LAST_LOOK_SECONDS = 1.0
 #: Name of the threads of a kill, and the beginning of the names of theirs.
 THREAD_PREFIX = "aspose-ocr-kill"
 #: A wait notices a kill after at most this time.
@@ -187,7 +185,6 @@ class WaitsForTask(_Operator):
             reference=ref.to_dict(),
             plan=replace(plan, not_before_at=now + event_delay_seconds()).to_dict(),
             cancel_on_kill=self.cancel_on_kill,
-            deferred_at=now,
         )
         # The poller gives up at the retention's end at the latest.
         last = max(now, min(plan.deadline_at, ref.expires_at.timestamp()))
@@ -219,25 +216,24 @@ class WaitsForTask(_Operator):
 
     def _settle(self, ref: TaskRef, error: AsposeOcrError | None) -> None:
         """Take the end of a wait: return on success, otherwise cancel what still runs and raise."""
-        broken = error is not None and self._owns(ref) and not isinstance(error, TaskError)
-        # Between the last poll and this moment lie a trigger event and a worker's start.
-        status = self._last_look(ref) if broken or isinstance(error, TaskTimeoutError) else None
+        # Between the last poll and this moment lie a trigger event and a worker's start: the task may have ended.
+        status, over = None, False
+        if isinstance(error, TaskTimeoutError):
+            # The trigger has cancelled it already, unless the wait was inline or the cloud did not answer.
+            outcome = self._cancel("its deadline has passed")
+            status, over = outcome.status, outcome.what != "unknown"
+        elif error is not None and self._owns(ref) and not isinstance(error, TaskError):
+            if error.retryable and self._comes_back(ref):
+                status = self._ask_once(ref)
+                self.log.warning("%s is left for the retry, which waits on.", task_text(ref))
+            else:
+                status = self._cancel("the wait for it broke").status
         if status is TaskStatus.COMPLETED:
             error = None
         elif status is TaskStatus.ERROR:
             error = failed_error(ref, TaskState(taskStatus=TaskStatus.ERROR))
-        if isinstance(error, TaskTimeoutError):
-            # The trigger has cancelled it already, unless the wait was inline or the cloud did not answer.
-            ended = status is not None and has_ended(ref, status, time.time())
-            if ended or self._cancel("its deadline has passed"):
-                self._over(ref)
-        elif isinstance(error, TaskFailedError):
+        if error is not None and (over or isinstance(error, TaskFailedError)):
             self._over(ref)
-        elif error is not None and broken:
-            if error.retryable and self._comes_back(ref):
-                self.log.warning("%s %s is left for the retry, which waits on.", ref.operation, ref.id)
-            else:
-                self._cancel("the wait for it broke")
         # The wait is over, so that a kill or a time-out from now on has nothing to cancel.
         self._running = None
         if error is None:
@@ -287,8 +283,8 @@ class WaitsForTask(_Operator):
             message = f"{message} It was submitted {ref.origin}: clear that task, not this one."
         fail_task(self.log, message, None if hopeless else error)
 
-    def _last_look(self, ref: TaskRef) -> TaskStatus | None:
-        """Ask once more before a cancel, because a result that is there is paid for; ``None`` = no answer."""
+    def _ask_once(self, ref: TaskRef) -> TaskStatus | None:
+        """Ask for the status of a task that is left alone; ``None`` = no answer."""
         if self._client is None:
             return None
         try:
@@ -296,35 +292,21 @@ class WaitsForTask(_Operator):
         except AsposeOcrError:
             return None
 
-    def _is_completed_in_time(self, ref: TaskRef) -> bool:
-        """Look once more, but let no slow cloud delay the cancel."""
-        seen: list[TaskStatus | None] = []
-        look = Thread(
-            target=lambda: seen.append(self._last_look(ref)), daemon=True, name=f"{THREAD_PREFIX}-look"
-        )
-        look.start()
-        look.join(LAST_LOOK_SECONDS)
-        return seen == [TaskStatus.COMPLETED]
-
-    def _cancel(self, reason: str, retry: RequestRetry | None = None, only: TaskRef | None = None) -> bool:
+    def _cancel(self, reason: str) -> CancelOutcome:
         """
-        Cancel the cloud task that this one waits for, if there is one; never raises an error of the cloud.
+        Cancel the cloud task that this one waits for, if there is one and it still runs.
 
-        :param only: Cancel nothing if it waits for another cloud task meanwhile.
-        :return: Whether it is cancelled.
+        :return: What has become of it; errors of the cloud are logged and not raised.
         """
-        if only is not None and self._running != only:
-            return False
         ref, self._running = self._running, None
         if ref is None or self._client is None:
-            return False
-        try:
-            self._client.cancel(ref.operation, ref.id, retry)
-        except AsposeOcrError as error:
-            self.log.warning("Could not cancel %s %s: %s", ref.operation, ref.id, error.message)
-            return False
-        self.log.info("Cancelled %s %s: %s", ref.operation, ref.id, reason)
-        return True
+            return CancelOutcome("unknown")
+        return self._told(cancel_if_running(self._client, ref), ref, reason)
+
+    def _told(self, outcome: CancelOutcome, ref: TaskRef, reason: str) -> CancelOutcome:
+        level = logging.WARNING if outcome.what == "unknown" else logging.INFO
+        self.log.log(level, "%s", outcome.text(ref, reason))
+        return outcome
 
     def on_kill(self) -> None:
         """
@@ -352,12 +334,16 @@ class WaitsForTask(_Operator):
     def _end_after_kill(self, ref: TaskRef, sure: bool) -> None:
         if not sure and not self._is_to_be_cancelled(ref):
             self.log.warning("%s %s goes on without this process.", ref.operation, ref.id)
-        elif self._is_completed_in_time(ref):
-            self.log.info("%s %s is completed and stays.", ref.operation, ref.id)
-        elif self._kill_is_over:
-            self.log.warning("%s %s goes on: it was not cancelled in time.", ref.operation, ref.id)
-        else:
-            self._cancel("the task was killed", ONCE, only=ref)
+        elif self._client is not None:
+            outcome = cancel_if_running(self._client, ref, KILL_IN_WORKER, lambda: self._may_cancel(ref))
+            self._told(outcome, ref, "the task was killed")
+
+    def _may_cancel(self, ref: TaskRef) -> bool:
+        """Whether a kill may still cancel: it has time left, and this object waits for that cloud task."""
+        if self._kill_is_over or self._running != ref:
+            return False
+        self._running = None
+        return True
 
     def _is_to_be_cancelled(self, ref: TaskRef) -> bool:
         comes_back = self._comes_back(ref)
@@ -397,8 +383,9 @@ class WaitsForTask(_Operator):
     def _cancel_lost(self, context: Context) -> None:
         try:
             lost = self._lost(context)
-            if lost is not None and cancel_if_running(AsposeOcrHook(lost.conn_id).client, lost):
-                self.log.info("Cancelled %s %s, because its deferral failed", lost.operation, lost.id)
+            if lost is not None:
+                outcome = cancel_if_running(AsposeOcrHook(lost.conn_id).client, lost)
+                self._told(outcome, lost, "its deferral failed")
         except Exception as error:  # whatever it is, Airflow's own error says more about the task
             self.log.warning("Could not cancel the cloud task of a lost deferral: %s", shown(error))
 

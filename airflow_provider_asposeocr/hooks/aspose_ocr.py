@@ -30,13 +30,14 @@ from airflow_provider_asposeocr.api.errors import (
 )
 from airflow_provider_asposeocr.api.leftovers import work_folder
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
-from airflow_provider_asposeocr.api.polling import Finished, Poller, failed_error, has_ended
+from airflow_provider_asposeocr.api.polling import Finished, Poller, failed_error
 from airflow_provider_asposeocr.api.progress import Progress, document_text, duration_text, task_text
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_task_ref
 from airflow_provider_asposeocr.api.results import fetched
 from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.api.settings import validate_settings
 from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.cancelling import cancel_if_running
 from airflow_provider_asposeocr.clients import client_for
 from airflow_provider_asposeocr.compat import AirflowNotFoundException
 from airflow_provider_asposeocr.connection import account_of, unknown_extras
@@ -241,7 +242,7 @@ class AsposeOcrHook(BaseHook):
         """
         ref = parse_task_ref(task)
 
-        parameters = WaitParameters(timeout_seconds, poll_interval_seconds, max_poll_interval_seconds)
+        parameters = WaitParameters(poll_interval_seconds, max_poll_interval_seconds, timeout_seconds)
         plan = parameters.plan(time.time())
         client, poller = self.client_of(ref.conn_id), Poller(ref, plan, random)
         progress = Progress(ref, poller.deadline_at, time.time())
@@ -255,7 +256,9 @@ class AsposeOcrHook(BaseHook):
             step = following
         error = following.error
         if isinstance(error, TaskTimeoutError):
-            status = self._end_at_deadline(client, ref)
+            outcome = cancel_if_running(client, ref)
+            self.log.info("%s", outcome.text(ref, "its deadline has passed"))
+            status = outcome.status
             if status is TaskStatus.COMPLETED:
                 error = None
             if status is TaskStatus.ERROR:
@@ -265,23 +268,6 @@ class AsposeOcrHook(BaseHook):
         if error is not None:
             raise error
         self.log.info("%s", progress.completed(time.time()))
-
-    def _end_at_deadline(self, client: CloudClient, ref: TaskRef) -> TaskStatus | None:
-        """
-        Ask for the status once more, because the poll that noticed the time may have failed, and cancel what still runs.
-
-        :return: The status; ``None`` where the cloud does not answer.
-        """
-        try:
-            status = client.status(ref.operation, ref.id, ONCE).status
-        except AsposeOcrError:
-            status = None  # Nobody comes after to cancel it.
-        try:
-            if status is None or not has_ended(ref, status, time.time()):
-                client.cancel(ref.operation, ref.id)
-        except AsposeOcrError as error:
-            self.log.warning("Could not cancel %s %s: %s", ref.operation, ref.id, error.message)
-        return status
 
     def fetch(self, task: Any) -> list[Result]:
         """
@@ -358,21 +344,6 @@ class AsposeOcrHook(BaseHook):
         if conn_id == self.aspose_ocr_conn_id:
             return self.client
         return type(self)(conn_id).client
-
-
-def cancel_if_running(client: CloudClient, ref: TaskRef) -> bool:
-    """
-    Cancel a task that nobody waits for any more; one that has ended stays, its result is paid for.
-
-    :param client: Client of its account.
-    :param ref: The task.
-    :return: Whether it was cancelled.
-    :raises AsposeOcrError: if the cloud does not say whether it still runs, or does not cancel it.
-    """
-    if has_ended(ref, client.status(ref.operation, ref.id).status, time.time()):
-        return False
-    client.cancel(ref.operation, ref.id)
-    return True
 
 
 class _NoResults:

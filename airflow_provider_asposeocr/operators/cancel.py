@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_asposeocr.api.errors import AsposeOcrError
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, CloudUnreachableError
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.cancelling import cancel_if_running
 from airflow_provider_asposeocr.failing import fail_task
-from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, cancel_if_running
+from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.operators.submit import TASK_KEY
 
 if TYPE_CHECKING:
@@ -81,9 +82,10 @@ class AsposeOcrCancelTasksOperator(BaseOperator):
 
     def _cancel(self, ref: TaskRef) -> bool:
         client = AsposeOcrHook(ref.conn_id).client
-        try:
-            cancelled = cancel_if_running(client, ref)
-        except AsposeOcrError as error:
-            raise error.about(ref.operation, ref.id) from None
-        self.log.info("%s %s %s", "Cancelled" if cancelled else "Nothing to cancel:", ref.operation, ref.id)
-        return cancelled
+        outcome = cancel_if_running(client, ref)
+        if outcome.what == "unknown":
+            raise (outcome.error or CloudUnreachableError("The cloud does not answer.")).about(
+                ref.operation, ref.id
+            )
+        self.log.info("%s", outcome.text(ref, "the run is over"))
+        return outcome.what == "cancelled"

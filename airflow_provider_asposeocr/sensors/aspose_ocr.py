@@ -16,7 +16,6 @@ from airflow.sdk import BaseSensorOperator
 # It moved between versions, and this is the one that the base class raises.
 from airflow.sdk.bases.sensor import AirflowSkipException  # type: ignore[attr-defined]  # not exported there
 
-from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError
 from airflow_provider_asposeocr.api.polling import Finished, Poller
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
@@ -101,8 +100,7 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
             super().execute(context)
         except (AirflowSensorTimeout, AirflowSkipException):
             # Airflow's own time-out, which soft_fail turns into a skip. Other ends have settled what there was.
-            if self._last_look(ref) is not TaskStatus.COMPLETED:
-                self._cancel("the sensor has timed out")
+            self._cancel("the sensor has timed out")
             raise
         except AsposeOcrError as error:
             self._fail(error, ref)

@@ -22,16 +22,21 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_asposeocr.api.durations import DurationBook
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError, WaitError
-from airflow_provider_asposeocr.api.polling import Finished, Poller, Wait, WaitPlan, has_ended
-from airflow_provider_asposeocr.api.progress import Progress
+from airflow_provider_asposeocr.api.polling import Finished, Poller, Wait, WaitPlan
+from airflow_provider_asposeocr.api.progress import Progress, task_text
 from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.cancelling import (
+    IN_TRIGGER,
+    KILL_IN_TRIGGER,
+    CancelOutcome,
+    cancel_if_running_async,
+)
 from airflow_provider_asposeocr.clients import loop_clients
 from airflow_provider_asposeocr.compat import AirflowNotFoundException
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, mask_token
 from airflow_provider_asposeocr.kills import is_origin, own_state, verdict, verdict_of_origin
-from airflow_provider_asposeocr.triggers.pulse import loop_pulse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -43,20 +48,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: The trigger asks once more whether the task is done before it cancels, but a slow cloud must not delay a cancel.
-LAST_LOOK_SECONDS = 1.5
-#: A wait that begins so long after its deferral may have been another triggerer's, which is perhaps not dead but
-#: suspended. Airflow moves waits after 30 s without a heartbeat by default, and hardly anybody sets less than 10.
-TAKEN_OVER_SECONDS = 6.0
-#: At the deadline there is no such hurry.
-PATIENT_LOOK_SECONDS = 15.0
-#: A look that got no answer is repeated so often.
-LOOK_AGAIN_SECONDS = 0.5
 #: A poll may take so long past the deadline. It may stand in a queue for minutes where the cloud does not answer.
 LATE_POLL_SECONDS = 5.0
-#: All that a kill may take. Airflow grants 30 s by default ([triggerer] on_kill_timeout).
-KILL_SECONDS = 28.0
-
 #: The first question for a task's state per event loop. It takes up to 17 s, measured, because it builds Airflow's API
 #: in the process; a kill should not have to wait for that.
 _first_questions: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[bool]] = WeakKeyDictionary()
@@ -88,7 +81,6 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         moment of the event: LocalExecutor fails a task whose trigger fires before the exit of its worker has been noticed.
     :param cancel_on_kill: ``never`` = a user's kill leaves the cloud task running. The other two mean the same here:
         who asks Airflow knows that it was a user.
-    :param deferred_at: When the wait was handed over to the triggerers, in seconds since the epoch; 0 = unknown.
     """
 
     def __init__(
@@ -96,17 +88,13 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         reference: dict[str, Any],
         plan: dict[str, float],
         cancel_on_kill: str = "always",
-        deferred_at: float = 0.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
         self.reference = reference
         self.plan = plan
         self.cancel_on_kill = cancel_on_kill
-        self.deferred_at = deferred_at
         self._finished: Finished | None = None
         self._poller: Poller | None = None
-        #: A stall since then may have let another triggerer take the wait over.
-        self._began_at = 0.0
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and exactly the arguments of the constructor."""
@@ -116,7 +104,6 @@ class AsposeOcrTaskTrigger(BaseTrigger):
                 "reference": self.reference,
                 "plan": self.plan,
                 "cancel_on_kill": self.cancel_on_kill,
-                "deferred_at": self.deferred_at,
             },
         )
 
@@ -137,12 +124,10 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         Whatever goes wrong becomes an event too: an exception here would reach the task as a bare "trigger failure".
         """
         self._warm_up()
-        self._began_at = time.time()
         try:
-            with loop_pulse().watching():
-                self._finished = await self._wait()
-                if isinstance(self._finished.error, TaskTimeoutError):
-                    self._finished = await self._give_up(self._finished)
+            self._finished = await self._wait()
+            if isinstance(self._finished.error, TaskTimeoutError):
+                self._finished = await self._give_up(self._finished)
         except AsposeOcrError as error:
             self._finished = Finished(error)
         except Exception as error:
@@ -167,9 +152,7 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         """
         if self.cancel_on_kill == "never":
             return
-        # Before anything is waited for: a loop that has stalled may be about to notice it.
-        shared = loop_pulse().has_stalled_since(self._began_at) or self._was_taken_over()
-        work = asyncio.create_task(self._kill(shared))
+        work = asyncio.create_task(self._kill())
         while not work.done():
             try:
                 await asyncio.shield(work)
@@ -229,78 +212,44 @@ class AsposeOcrTaskTrigger(BaseTrigger):
     async def _client(self, conn_id: str) -> AsyncCloudClient:
         return await loop_clients(mask_token).client(conn_id, AsposeOcrHook.aaccount)
 
-    def _was_taken_over(self) -> bool:
-        """Whether another triggerer may have had the wait before, and may come back to it."""
-        return self._began_at - self.deferred_at > TAKEN_OVER_SECONDS
+    async def _kill(self) -> None:
+        """
+        Cancel what still runs, if Airflow says that a user has ended the task.
 
-    async def _kill(self, shared: bool) -> None:
-        async with (
-            asyncio.timeout(KILL_SECONDS),
-            loop_clients(mask_token).using(str(self.reference.get("conn_id"))),
-        ):
+        Another triggerer may have taken the wait over meanwhile and seen the end, so that Airflow's word alone is not
+        enough: the cloud is asked until it answers.
+        """
+        async with loop_clients(mask_token).using(str(self.reference.get("conn_id"))):
             ref = parse_task_ref(self.reference)
             if self._finished is not None and self._finished.error is None:
-                log.info("%s is completed and stays.", ref.id)
+                log.info("%s is completed and stays.", task_text(ref))
                 return
-            client = await self._client(ref.conn_id)
-            # Both questions at once: a slow cloud and a slow Airflow must not add up.
-            began = time.monotonic()
-            look = asyncio.create_task(self._last_look(client, ref))
-            if not await self._is_killed():
-                look.cancel()
-                log.info("Somebody still waits for %s; nothing is cancelled.", ref.id)
+            async with asyncio.timeout(KILL_IN_TRIGGER.ask_seconds):
+                client = await self._client(ref.conn_id)
+                killed = await self._is_killed()
+            if not killed:
+                log.info("An Airflow task still waits for %s; nothing is cancelled.", task_text(ref))
                 return
-            status = await look
-            if status is not None and time.monotonic() - began > LAST_LOOK_SECONDS:
-                # Airflow took its time, and the answer of the cloud has become old.
-                status = await self._last_look(client, ref) or status
-            if status is None and shared:
-                # Another triggerer may have seen the end, and then it was no user who ended the task.
-                status = await self._certain_look(client, ref)
-            if status is not None and has_ended(ref, status, time.time()):
-                log.info("%s has ended and stays.", ref.id)
-                return
-            await client.cancel(ref.operation, ref.id)
-            log.info("Cancelled %s %s, because the task was killed.", ref.operation, ref.id)
-
-    async def _last_look(self, client: AsyncCloudClient, ref: TaskRef) -> TaskStatus | None:
-        try:
-            async with asyncio.timeout(LAST_LOOK_SECONDS):
-                return await self._certain_look(client, ref)
-        except (TimeoutError, AsposeOcrError):
-            return None
-
-    @staticmethod
-    async def _certain_look(client: AsyncCloudClient, ref: TaskRef) -> TaskStatus:
-        while True:
-            try:
-                return (await client.status(ref.operation, ref.id, ONCE, ahead=True)).status
-            except AsposeOcrError as error:
-                if not error.retryable:
-                    raise
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            outcome = await cancel_if_running_async(client, ref, KILL_IN_TRIGGER)
+        _tell(outcome, ref, "the task was killed")
 
     async def _give_up(self, late: Finished) -> Finished:
         """
         Cancel at the deadline: the worker that is told of it may have to wait for a slot, for hours.
 
-        The poll that noticed the time may have failed, so that nobody knows yet whether the task is completed.
+        The poll that noticed the time may have failed, so the task may be completed.
         """
         ref = parse_task_ref(self.reference)
+        poller = self._poller
+        runs = poller is not None and poller.seen_running_at >= poller.deadline_at
+        seen = TaskStatus.PROCESSING if runs else None
         try:
-            client = await self._client(ref.conn_id)
-            poller = self._poller
-            if poller is None or poller.seen_running_at < poller.deadline_at:
-                async with asyncio.timeout(PATIENT_LOOK_SECONDS):
-                    status = await self._certain_look(client, ref)
-                if status is TaskStatus.COMPLETED:
-                    return Finished()
-            await client.cancel(ref.operation, ref.id, ONCE)
-        except Exception as error:  # the worker tries again
-            log.warning("Could not cancel %s %s at its deadline: %s", ref.operation, ref.id, shown(error))
-        else:
-            log.info("Cancelled %s %s, because its deadline has passed.", ref.operation, ref.id)
-        return late
+            outcome = await cancel_if_running_async(await self._client(ref.conn_id), ref, IN_TRIGGER, seen)
+        except Exception as error:  # the connection cannot be read; the worker tries again
+            log.warning("Could not cancel %s at its deadline: %s", task_text(ref), shown(error))
+            return late
+        _tell(outcome, ref, "its deadline has passed")
+        return Finished() if outcome.status is TaskStatus.COMPLETED else late
 
     async def _is_killed(self) -> bool:
         """
@@ -336,3 +285,7 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         )
         answer = await task_runner.SUPERVISOR_COMMS.asend(question)
         return own_state(getattr(answer, "task_states", {}), run_id or "", task_id or "", map_index)
+
+
+def _tell(outcome: CancelOutcome, ref: TaskRef, reason: str) -> None:
+    log.log(logging.WARNING if outcome.what == "unknown" else logging.INFO, "%s", outcome.text(ref, reason))

@@ -114,7 +114,6 @@ class AsposeOcrStartTrigger(AsposeOcrTaskTrigger):
             self.plan = parameters.plan(began_at, airflow_ends_at).to_dict()
         except AirflowConfigException as error:
             raise InputError(f"[aspose_ocr] in the triggerer's configuration: {shown(error)}") from None
-        self.deferred_at = began_at
 
     async def _find(self) -> TaskRef:
         found = rendered(await self._rendered())

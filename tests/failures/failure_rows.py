@@ -18,9 +18,16 @@ KILLED = "the task was killed"
 CLEAR_THAT = "clear that task, not this one"
 
 #: Polls are slow, and a cancel is answered late.
+ANSWER_SECONDS = 5
 SLOW = (
-    {"kind": "delay", "delay_seconds": 5, "method": "GET", "probability": 1},
-    {"kind": "delay", "delay_seconds": 5, "method": "DELETE", "after": "accepted", "probability": 1},
+    {"kind": "delay", "delay_seconds": ANSWER_SECONDS, "method": "GET", "probability": 1},
+    {
+        "kind": "delay",
+        "delay_seconds": ANSWER_SECONDS,
+        "method": "DELETE",
+        "after": "accepted",
+        "probability": 1,
+    },
 )
 ONCE = Outcome(billed=1, cancelled=0, end="success")
 AGAIN = Outcome(billed=2, cancelled=0, end="success")

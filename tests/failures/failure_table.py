@@ -73,6 +73,7 @@ class Row:
     :param words: The log of the run has these.
     :param differs: Modes in which something is different.
     :param timed: Whether it matters how soon the cloud task is cancelled.
+    :param answer_seconds: How long the cloud takes for an answer. A cancel of a deferred task waits for one status.
     :param disturbs: What happens to all of Airflow meanwhile: no other case can run.
     :param one_by_one: Whether the modes, too, are disturbed one after the other.
     :param left_running: Whether the cloud task is known to run on although nobody waits for it.
@@ -91,6 +92,7 @@ class Row:
     words: tuple[str, ...] = ()
     differs: Mapping[Mode, Differs] = field(default_factory=dict)
     timed: bool = False
+    answer_seconds: float = 0.0
     disturbs: Literal["restart", "kill"] | None = None
     one_by_one: bool = False
     left_running: bool = False

@@ -8,6 +8,7 @@ process has a minute here; a test of these seconds itself sets them, so short or
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -18,4 +19,4 @@ def patient_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = sys.modules.get("airflow_provider_asposeocr.waiting")
     if waiting is not None:  # Tests of the client alone do not load Airflow.
         monkeypatch.setattr(waiting, "KILL_SECONDS", 60.0)
-        monkeypatch.setattr(waiting, "LAST_LOOK_SECONDS", 60.0)
+        monkeypatch.setattr(waiting, "KILL_IN_WORKER", replace(waiting.KILL_IN_WORKER, ask_seconds=60.0))

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from airflow.sdk.execution_time import task_runner
-from airflow.sdk.execution_time.comms import GetTaskStates, MaskSecret
+from airflow.sdk.execution_time.comms import GetTaskStates
 from airflow.sdk.log import redact  # type: ignore[attr-defined]  # is no public name
 from airflow_tasks import events_of
 from test_trigger import STATUS, Decided, close_clients, cloud, deletes, polls, submit, trigger_of
 
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
-from airflow_provider_asposeocr.triggers import aspose_ocr as trigger_module
-from airflow_provider_asposeocr.triggers import pulse as pulse_module
-from airflow_provider_asposeocr.triggers.pulse import Pulse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,58 +114,11 @@ class TestKill:
         await trigger.on_kill()
         assert [entry["id"] for entry in deletes(cloud)] == [task["id"]]
 
-    async def test_one_that_has_stalled_gives_up_on_a_final_refusal(
-        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+    async def test_a_final_refusal_ends_the_questions_and_cancels_nothing(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
     ) -> None:
         trigger = trigger_of(submit({"kind": "task_stuck"}), Decided)
-        monkeypatch.setattr(Pulse, "has_stalled_since", lambda pulse, at: True)
         cloud.add_faults({"kind": "status", "status": 400, "path": STATUS, "probability": 1.0})
         await trigger.on_kill()
-        # The look that need not be answered, and one that must.
-        assert len(polls(cloud)) == 2
+        assert len(polls(cloud)) == 1
         assert not deletes(cloud)
-
-    @pytest.mark.parametrize("silent", [False, True])
-    async def test_a_triggerer_whose_supervisor_is_silent_cancels_nothing_without_an_answer(
-        self,
-        submit: Callable[..., dict[str, Any]],
-        cloud: EmulatorControl,
-        monkeypatch: pytest.MonkeyPatch,
-        silent: bool,
-    ) -> None:
-        """Its heartbeat was late: another one has seen the end, and what Airflow says now reads like a user's Clear."""
-        asked = asyncio.Event()
-
-        class Quiet(Supervisor):
-            silent = False
-
-            async def asend(self, question: Any) -> Any:
-                if isinstance(question, MaskSecret):
-                    asked.set()
-                    if self.silent:
-                        await asyncio.Event().wait()
-                return await super().asend(question)
-
-        supervisor = Quiet("scheduled")
-        monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
-        monkeypatch.setattr(pulse_module, "BEAT_SECONDS", 60.0)
-        now = [time.time()]
-        pulse_module._pulses[asyncio.get_running_loop()] = Pulse(lambda: now[0])
-        monkeypatch.setattr(trigger_module, "LAST_LOOK_SECONDS", 0.2)
-        monkeypatch.setattr(trigger_module, "KILL_SECONDS", 2.0)
-        names = {"dag_id": "d", "run_id": "r", "task_id": "recognize", "map_index": -1}
-        await anext(trigger_of(submit()).run())  # The token and the connection are there.
-        asked.clear()
-        supervisor.silent = silent
-        reference = {**submit({"kind": "task_stuck"}), **names}
-        trigger = trigger_of(reference)
-        trigger.task_instance = Ti()
-        waiting = asyncio.create_task(anext(trigger.run()))
-        await asked.wait()
-        for _ in range(5):
-            await asyncio.sleep(0)  # for who reads the answer, if there is one
-        cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "probability": 1.0})
-        now[0] += pulse_module.STALL_SECONDS + 1
-        waiting.cancel()
-        await trigger.on_kill()
-        assert bool(deletes(cloud)) is not silent

@@ -29,7 +29,7 @@ ORDER = (
     ("atomic_create",),
     ("documents",),
     ("owners", "fields"),
-    ("connection", "defaults", "clients", "storage", "ledger", "kills", "failing", "map_index"),
+    ("connection", "defaults", "clients", "cancelling", "storage", "ledger", "kills", "failing", "map_index"),
     ("sources", "retry_policy", "wait_plan"),
     ("hooks",),
     ("triggers", "durable"),

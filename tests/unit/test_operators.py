@@ -4,6 +4,7 @@ import json
 import re
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from airflow_provider_asposeocr import clients, operators
 from airflow_provider_asposeocr import waiting as waiting_module
 from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.errors import DestinationError, SettingsError, StorageError
+from airflow_provider_asposeocr.cancelling import KILL_IN_WORKER
 from airflow_provider_asposeocr.compat import AirflowFailException, TaskDeferralError, TaskDeferralTimeout
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.operators import (
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
 STATUS = "*/GetTaskStatus"
 #: What the product itself says, without the patience of the unit tests.
-OF_A_KILL = {name: getattr(waiting_module, name) for name in ("KILL_SECONDS", "LAST_LOOK_SECONDS")}
+KILL_SECONDS = waiting_module.KILL_SECONDS
 SUBMITS = [
     getattr(operators, name)
     for name in operators.__all__
@@ -608,7 +610,7 @@ class TestKill:
         self, cloud: EmulatorControl, page: str, slow: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(waiting_module, "KILL_SECONDS", 0.3)
-        monkeypatch.setattr(waiting_module, "LAST_LOOK_SECONDS", 0.1)
+        monkeypatch.setattr(waiting_module, "KILL_IN_WORKER", replace(KILL_IN_WORKER, ask_seconds=0.1))
         cloud.add_faults({"kind": "task_stuck"})
         operator = recognize(page, wait_for_completion=False)
         execute(operator)
@@ -620,7 +622,7 @@ class TestKill:
 
     def test_it_has_less_time_than_airflow_gives_it(self) -> None:
         """Airflow ends the process five seconds after the signal of a kill."""
-        assert OF_A_KILL["LAST_LOOK_SECONDS"] < OF_A_KILL["KILL_SECONDS"] <= 4
+        assert KILL_IN_WORKER.ask_seconds < KILL_SECONDS <= 4
 
     def test_it_does_not_wait_for_a_lock_of_the_code_that_it_interrupted(
         self, cloud: EmulatorControl, page: str, monkeypatch: pytest.MonkeyPatch

@@ -34,6 +34,7 @@ from airflow_tasks import PNG, StateStore, context_for, deferral, events_of, exe
 from airflow_provider_asposeocr import starting
 from airflow_provider_asposeocr.api.deadlines import deadline_of, start_of
 from airflow_provider_asposeocr.api.errors import InputError, WaitError
+from airflow_provider_asposeocr.api.polling import WaitPlan
 from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
@@ -442,7 +443,9 @@ class TestInTheTriggerer:
         event = await event_of(in_triggerer(operator))
         assert event["task"]["source_name"] == hostile
         # A later wait of the same task: Airflow passes its trigger the context as well.
-        path, kwargs = AsposeOcrTaskTrigger(ref, time.time() + 9, 0.05, 0.1, 9.0).serialize()
+        path, kwargs = AsposeOcrTaskTrigger(
+            ref, WaitPlan(time.time() + 9, 0.05, 0.1, 9.0).to_dict()
+        ).serialize()
         later = in_triggerer(operator, row=Trigger(classpath=path, kwargs=kwargs))
         assert later.reference["source_name"] == hostile
         assert (await event_of(later))["task"] == ref
@@ -512,7 +515,7 @@ class TestInTheTriggerer:
         assert (await event_of(in_triggerer(operator)))["status"] == "completed"
 
     async def test_without_a_context_it_fails(self) -> None:
-        event = await event_of(AsposeOcrStartTrigger(PULL, "task", 1.0))
+        event = await event_of(AsposeOcrStartTrigger(PULL, "task", 1.0, {}))
         assert (event["status"], event["error"]["error"]) == ("failed", "WaitError")
 
     async def test_a_broken_configuration_fails_this_wait_and_not_the_triggerer(
@@ -531,7 +534,9 @@ class TestInTheTriggerer:
         assert "15 min" in event["error"]["message"]
 
     def test_its_row_makes_the_same_trigger_again(self) -> None:
-        trigger = AsposeOcrStartTrigger(PULL, "task", 4000.0, timeout_seconds=5.0, cancel_on_kill="never")
+        trigger = AsposeOcrStartTrigger(
+            PULL, "task", 4000.0, {"timeout_seconds": 5.0}, cancel_on_kill="never"
+        )
         path, kwargs = trigger.serialize()
         assert path.endswith(".AsposeOcrStartTrigger")
         assert AsposeOcrStartTrigger(**kwargs).serialize() == (path, kwargs)
@@ -742,4 +747,4 @@ class TestInTheWorkerAfterwards:
                 resume(operator, event)
 
     def test_the_operators_name_the_trigger_as_it_is(self) -> None:
-        assert starting.TRIGGER == AsposeOcrStartTrigger(PULL, "task", 1.0).serialize()[0]
+        assert starting.TRIGGER == AsposeOcrStartTrigger(PULL, "task", 1.0, {}).serialize()[0]

@@ -5,6 +5,7 @@ import json
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,14 +15,15 @@ from airflow.sdk.execution_time import task_runner
 from airflow_names import deserialize, serialize
 from airflow_tasks import PNG, events_of
 
+from airflow_provider_asposeocr import cancelling
 from airflow_provider_asposeocr.api import polling
 from airflow_provider_asposeocr.api.polling import WaitPlan
 from airflow_provider_asposeocr.api.schedules import Limits
+from airflow_provider_asposeocr.cancelling import IN_TRIGGER, KILL_IN_TRIGGER
 from airflow_provider_asposeocr.clients import loop_clients
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, mask_token
 from airflow_provider_asposeocr.triggers import aspose_ocr as trigger_module
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
-from airflow_provider_asposeocr.triggers.pulse import Pulse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -61,7 +63,7 @@ def trigger_of(task: dict[str, Any], cls: Any = AsposeOcrTaskTrigger, **given: A
             **cadence,
         }
     )
-    fields: dict[str, Any] = {"cancel_on_kill": "always", "deferred_at": time.time()}
+    fields: dict[str, Any] = {"cancel_on_kill": "always"}
     return cls(reference=task, plan=plan.to_dict(), **{**fields, **given})
 
 
@@ -254,7 +256,7 @@ class TestTime:
         self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The worker looks again, and cancels then."""
-        monkeypatch.setattr(trigger_module, "PATIENT_LOOK_SECONDS", 0.2)
+        monkeypatch.setattr(trigger_module, "IN_TRIGGER", replace(IN_TRIGGER, ask_seconds=0.2))
         cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "count": 100})
         (event,) = await events_of(trigger_of(submit(), deadline_at=time.time() - 1))
         assert event["error"]["error"] == "TaskTimeoutError"
@@ -265,7 +267,7 @@ class TestTime:
     ) -> None:
         """A cloud that takes connections and answers nothing would hold the event back for minutes."""
         monkeypatch.setattr(trigger_module, "LATE_POLL_SECONDS", 0.1)
-        monkeypatch.setattr(trigger_module, "PATIENT_LOOK_SECONDS", 0.1)
+        monkeypatch.setattr(trigger_module, "IN_TRIGGER", replace(IN_TRIGGER, ask_seconds=0.1))
         cloud.add_faults({"kind": "delay", "delay_seconds": 600, "path": STATUS, "count": 10})
         task = submit()
         async with asyncio.timeout(300):
@@ -421,75 +423,52 @@ class TestKill:
         assert not deletes(cloud)
         assert len(polls(cloud)) == asked
 
-    async def test_a_triggerer_that_has_stalled_cancels_nothing_without_an_answer(
-        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("stuck", [True, False])
+    async def test_the_cloud_is_asked_until_it_answers(
+        self,
+        submit: Callable[..., dict[str, Any]],
+        cloud: EmulatorControl,
+        monkeypatch: pytest.MonkeyPatch,
+        stuck: bool,
     ) -> None:
-        """Another one has seen the end meanwhile, and Airflow's state is not a user's word."""
-        trigger = trigger_of(submit(), Decided)
-        monkeypatch.setattr(Pulse, "has_stalled_since", lambda pulse, at: True)
-        monkeypatch.setattr(trigger_module, "LOOK_AGAIN_SECONDS", 0.05)
+        """Another triggerer may have seen the end meanwhile: Airflow's state alone deletes no paid result."""
+        monkeypatch.setattr(cancelling, "ASK_AGAIN_SECONDS", 0.01)
+        task = submit({"kind": "task_stuck"}) if stuck else submit()
+        if not stuck:
+            await events_of(trigger_of(task))
         cloud.add_faults(
             {"kind": "drop", "path": STATUS, "count": 2},
-            {"kind": "delay", "delay_seconds": 2, "path": STATUS, "count": 1},
+            {"kind": "status", "status": 503, "path": STATUS, "count": 4},
         )
-        await trigger.on_kill()
-        assert not deletes(cloud)
+        await trigger_of(task, Decided).on_kill()
+        assert len(deletes(cloud)) == stuck
 
-    async def test_an_answer_that_has_become_old_is_asked_for_again(
-        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+    async def test_a_cloud_that_does_not_answer_leaves_the_task_running_and_the_log_says_so(
+        self,
+        submit: Callable[..., dict[str, Any]],
+        cloud: EmulatorControl,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
-        """The task was running when the cloud was asked, and is done when Airflow answers at last."""
+        monkeypatch.setattr(trigger_module, "KILL_IN_TRIGGER", replace(KILL_IN_TRIGGER, ask_seconds=0.3))
+        task = submit({"kind": "task_stuck"})
+        cloud.add_faults({"kind": "hold", "path": STATUS})
+        await trigger_of(task, Decided).on_kill()
+        assert not deletes(cloud)
+        assert f"{task['id']}" in caplog.text
+        assert "may still run" in caplog.text
+
+    async def test_what_ended_while_airflow_answered_stays(
+        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
+    ) -> None:
+        task = submit()
 
         class AirflowIsSlow(AsposeOcrTaskTrigger):
             async def _is_killed(self) -> bool:
-                await asyncio.sleep(trigger_module.LAST_LOOK_SECONDS + 0.1)
+                await anext(trigger_of(task).run())  # Until the cloud task is completed.
                 return True
 
-        await events_of(trigger_of(submit()))  # The token and the connection are there.
-        monkeypatch.setattr(trigger_module, "LAST_LOOK_SECONDS", 3.0)
-        task = submit()
-        running = {"kind": "status", "status": 200, "body": '{"taskStatus": "Processing"}', "path": STATUS}
-        cloud.add_faults({**running, "count": 1})
-        trigger = trigger_of(task, AirflowIsSlow)
-        monkeypatch.setattr(trigger_module, "LOOK_AGAIN_SECONDS", 0.01)
-        await trigger.on_kill()
-        assert not deletes(cloud)
-
-    @pytest.mark.parametrize(("seconds", "cancelled"), [(-300.0, True), (20.0, False)])
-    async def test_one_that_has_taken_the_wait_over_cancels_nothing_without_an_answer(
-        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, seconds: float, cancelled: bool
-    ) -> None:
-        """
-        The other triggerer was only suspended and has seen the end; this one runs as ever, and is told of a kill.
-
-        A wait that was deferred later than it began is surely not taken over, however slow this machine is.
-        """
-        trigger = trigger_of(submit(), Decided, deferred_at=time.time() - seconds)
-        await anext(trigger.run())
-        trigger._finished = None  # It is the other one that has seen it.
-        cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "count": 4})
-        await trigger.on_kill()
-        assert bool(deletes(cloud)) is cancelled
-
-    async def test_a_stall_during_the_wait_is_known_to_the_kill(
-        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """However long the wait is until the next poll."""
-        trigger = trigger_of(submit({"kind": "task_stuck"}), Decided)
-        asked: list[float] = []
-        monkeypatch.setattr(Pulse, "has_stalled_since", lambda pulse, at: asked.append(at) or False)
-        began_at = time.time()
-        await killed_while_waiting(trigger, cloud)
-        assert began_at <= asked[0] <= time.time()
-        assert len(deletes(cloud)) == 1
-
-    async def test_nothing_after_it_completed_unseen(
-        self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(trigger_module, "LAST_LOOK_SECONDS", 20.0)
-        trigger = trigger_of(submit(), Decided)
-        await trigger.on_kill()
-        assert len(polls(cloud)) == 1
+        await trigger_of(task, AirflowIsSlow).on_kill()
         assert not deletes(cloud)
 
     @pytest.mark.parametrize(
@@ -558,14 +537,12 @@ class TestKill:
         task = {**submit({"kind": "task_stuck"}), "conn_id": slow}
         cloud.add_faults(
             {"kind": "delay", "delay_seconds": 0.5, "path": "/connect/token", "probability": 1.0},
-            {"kind": "hold", "path": STATUS, "probability": 1.0},
         )
         kill = asyncio.create_task(trigger_of(task, Decided).on_kill())
         while not kill.done():
             await asyncio.sleep(0.1)
             kill.cancel()
         await asyncio.wait([kill])
-        # It did not wait for the status, which is never told.
         (delete,) = deletes(cloud)
         assert delete["status"] == 200
         cloud.release()
@@ -576,4 +553,4 @@ class TestKill:
         task = submit({"kind": "task_stuck"})
         cloud.add_faults({"kind": "status", "status": 400, "path": "*", "probability": 1.0})
         await trigger_of(task, Decided).on_kill()
-        assert [entry["status"] for entry in deletes(cloud)] == [400]
+        assert not deletes(cloud)
