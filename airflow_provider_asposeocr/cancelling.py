@@ -9,6 +9,7 @@ which has three seconds in all.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass
 from threading import Thread
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.client import CloudClient
     from airflow_provider_asposeocr.api.responses import TaskRef
     from airflow_provider_asposeocr.api.retrying import RequestRetry
+
+log = logging.getLogger(__name__)
 
 #: Between two questions for the status.
 ASK_AGAIN_SECONDS = 0.5
@@ -101,30 +104,25 @@ class CancelOutcome:
     status: TaskStatus | None = None
     error: AsposeOcrError | None = None
 
-    def text(self, ref: TaskRef, reason: str) -> str:
-        """
-        Say it in a log line.
 
-        :param ref: The task.
-        :param reason: Why it is not wanted any more.
-        """
-        task = task_text(ref)
-        if self.what == "cancelled":
-            return f"Cancelled {task}, because {reason}."
-        if self.what == "ended":
-            return f"{task} has ended and stays."
-        why = (
-            "the cloud did not say in time whether it still runs"
-            if self.error is None
-            else self.error.message
-        )
-        return f"Could not cancel {task}, which may still run: {why}"
+def _said(outcome: CancelOutcome, ref: TaskRef, reason: str) -> CancelOutcome:
+    task = task_text(ref)
+    if outcome.what == "cancelled":
+        log.info("Cancelled %s, because %s.", task, reason)
+    elif outcome.what == "ended":
+        log.info("%s has ended and stays.", task)
+    else:
+        error = outcome.error
+        why = "The cloud did not say in time whether it does." if error is None else error.message
+        log.warning("%s may still run, although %s: %s", task, reason, why)
+    return outcome
 
 
 def cancel_if_running(
     client: CloudClient,
     ref: TaskRef,
-    rule: CancelRule = IN_WORKER,
+    reason: str,
+    rule: CancelRule | None = None,
     may_cancel: Callable[[], bool] = lambda: True,
 ) -> CancelOutcome:
     """
@@ -132,11 +130,12 @@ def cancel_if_running(
 
     :param client: Client of its account.
     :param ref: The task.
-    :param rule: How long to ask, and what silence means.
+    :param reason: Why it is not wanted any more, for the log: the rest of a sentence that begins with "because".
+    :param rule: How long to ask, and what silence means; by default :data:`IN_WORKER`.
     :param may_cancel: Asked right before the cancel: the signal handler may have run out of time meanwhile.
-    :return: What has become of it. Errors of the cloud are in it and not raised.
+    :return: What has become of it, which is logged, too. Errors of the cloud are in it and not raised.
     """
-    began = time.monotonic()
+    rule, began = rule or IN_WORKER, time.monotonic()
     while True:
         answer = _status_within(client, ref, rule.ask_seconds - (time.monotonic() - began))
         decision = decide_cancel(ref, answer, time.monotonic() - began, time.time(), rule)
@@ -144,15 +143,15 @@ def cancel_if_running(
             break
         time.sleep(ASK_AGAIN_SECONDS)
     if decision == "leave":
-        return _left(answer)
+        return _said(_left(answer), ref, reason)
     status = answer if isinstance(answer, TaskStatus) else None
     if not may_cancel():
-        return CancelOutcome("unknown", status)
+        return _said(CancelOutcome("unknown", status), ref, reason)
     try:
         client.cancel(ref.operation, ref.id, rule.retry)
     except AsposeOcrError as error:
-        return CancelOutcome("unknown", status, error)
-    return CancelOutcome("cancelled", status)
+        return _said(CancelOutcome("unknown", status, error), ref, reason)
+    return _said(CancelOutcome("cancelled", status), ref, reason)
 
 
 def _left(answer: TaskStatus | AsposeOcrError | None) -> CancelOutcome:
@@ -178,13 +177,14 @@ def _status_within(client: CloudClient, ref: TaskRef, seconds: float) -> TaskSta
 
 
 async def cancel_if_running_async(
-    client: AsyncCloudClient, ref: TaskRef, rule: CancelRule, seen: TaskStatus | None = None
+    client: AsyncCloudClient, ref: TaskRef, reason: str, rule: CancelRule, seen: TaskStatus | None = None
 ) -> CancelOutcome:
     """
     Cancel a cloud task unless it has ended, in a triggerer.
 
     :param client: Client of its account.
     :param ref: The task.
+    :param reason: Why it is not wanted any more, for the log.
     :param rule: How long to ask, and what silence means.
     :param seen: What the cloud has answered a moment ago, so that it need not be asked again; by default nothing.
     :return: As of :func:`cancel_if_running`.
@@ -199,13 +199,13 @@ async def cancel_if_running_async(
             break
         await asyncio.sleep(ASK_AGAIN_SECONDS)
     if decision == "leave":
-        return _left(answer)
+        return _said(_left(answer), ref, reason)
     status = answer if isinstance(answer, TaskStatus) else None
     try:
         await client.cancel(ref.operation, ref.id, rule.retry)
     except AsposeOcrError as error:
-        return CancelOutcome("unknown", status, error)
-    return CancelOutcome("cancelled", status)
+        return _said(CancelOutcome("unknown", status, error), ref, reason)
+    return _said(CancelOutcome("cancelled", status), ref, reason)
 
 
 async def _status_within_async(

@@ -180,8 +180,7 @@ class DurableSubmit:
 
     def _drop(self, task: TaskRef) -> None:
         try:
-            outcome = cancel_if_running(self._hook.client_of(task.conn_id), task)
-            log.info("%s", outcome.text(task, "a new submit replaces it"))
+            cancel_if_running(self._hook.client_of(task.conn_id), task, "a new submit replaces it")
         except Exception as error:  # the connection of an earlier try may be gone, too
             log.warning("Could not cancel %s %s: %s", task.operation, task.id, shown(error))
 

@@ -9,7 +9,6 @@ cancelled.
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from dataclasses import replace
@@ -301,12 +300,7 @@ class WaitsForTask(_Operator):
         ref, self._running = self._running, None
         if ref is None or self._client is None:
             return CancelOutcome("unknown")
-        return self._told(cancel_if_running(self._client, ref), ref, reason)
-
-    def _told(self, outcome: CancelOutcome, ref: TaskRef, reason: str) -> CancelOutcome:
-        level = logging.WARNING if outcome.what == "unknown" else logging.INFO
-        self.log.log(level, "%s", outcome.text(ref, reason))
-        return outcome
+        return cancel_if_running(self._client, ref, reason)
 
     def on_kill(self) -> None:
         """
@@ -335,8 +329,9 @@ class WaitsForTask(_Operator):
         if not sure and not self._is_to_be_cancelled(ref):
             self.log.warning("%s %s goes on without this process.", ref.operation, ref.id)
         elif self._client is not None:
-            outcome = cancel_if_running(self._client, ref, KILL_IN_WORKER, lambda: self._may_cancel(ref))
-            self._told(outcome, ref, "the task was killed")
+            cancel_if_running(
+                self._client, ref, "the task was killed", KILL_IN_WORKER, lambda: self._may_cancel(ref)
+            )
 
     def _may_cancel(self, ref: TaskRef) -> bool:
         """Whether a kill may still cancel: it has time left, and this object waits for that cloud task."""
@@ -384,8 +379,7 @@ class WaitsForTask(_Operator):
         try:
             lost = self._lost(context)
             if lost is not None:
-                outcome = cancel_if_running(AsposeOcrHook(lost.conn_id).client, lost)
-                self._told(outcome, lost, "its deferral failed")
+                cancel_if_running(AsposeOcrHook(lost.conn_id).client, lost, "its deferral failed")
         except Exception as error:  # whatever it is, Airflow's own error says more about the task
             self.log.warning("Could not cancel the cloud task of a lost deferral: %s", shown(error))
 

@@ -256,9 +256,7 @@ class AsposeOcrHook(BaseHook):
             step = following
         error = following.error
         if isinstance(error, TaskTimeoutError):
-            outcome = cancel_if_running(client, ref)
-            self.log.info("%s", outcome.text(ref, "its deadline has passed"))
-            status = outcome.status
+            status = cancel_if_running(client, ref, "its deadline has passed").status
             if status is TaskStatus.COMPLETED:
                 error = None
             if status is TaskStatus.ERROR:

@@ -82,10 +82,9 @@ class AsposeOcrCancelTasksOperator(BaseOperator):
 
     def _cancel(self, ref: TaskRef) -> bool:
         client = AsposeOcrHook(ref.conn_id).client
-        outcome = cancel_if_running(client, ref)
+        outcome = cancel_if_running(client, ref, "this task cancels what others have submitted")
         if outcome.what == "unknown":
             raise (outcome.error or CloudUnreachableError("The cloud does not answer.")).about(
                 ref.operation, ref.id
             )
-        self.log.info("%s", outcome.text(ref, "the run is over"))
         return outcome.what == "cancelled"

@@ -30,7 +30,6 @@ from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.cancelling import (
     IN_TRIGGER,
     KILL_IN_TRIGGER,
-    CancelOutcome,
     cancel_if_running_async,
 )
 from airflow_provider_asposeocr.clients import loop_clients
@@ -230,8 +229,7 @@ class AsposeOcrTaskTrigger(BaseTrigger):
             if not killed:
                 log.info("An Airflow task still waits for %s; nothing is cancelled.", task_text(ref))
                 return
-            outcome = await cancel_if_running_async(client, ref, KILL_IN_TRIGGER)
-        _tell(outcome, ref, "the task was killed")
+            await cancel_if_running_async(client, ref, "the task was killed", KILL_IN_TRIGGER)
 
     async def _give_up(self, late: Finished) -> Finished:
         """
@@ -244,11 +242,11 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         runs = poller is not None and poller.seen_running_at >= poller.deadline_at
         seen = TaskStatus.PROCESSING if runs else None
         try:
-            outcome = await cancel_if_running_async(await self._client(ref.conn_id), ref, IN_TRIGGER, seen)
+            client = await self._client(ref.conn_id)
+            outcome = await cancel_if_running_async(client, ref, "its deadline has passed", IN_TRIGGER, seen)
         except Exception as error:  # the connection cannot be read; the worker tries again
             log.warning("Could not cancel %s at its deadline: %s", task_text(ref), shown(error))
             return late
-        _tell(outcome, ref, "its deadline has passed")
         return Finished() if outcome.status is TaskStatus.COMPLETED else late
 
     async def _is_killed(self) -> bool:
@@ -285,7 +283,3 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         )
         answer = await task_runner.SUPERVISOR_COMMS.asend(question)
         return own_state(getattr(answer, "task_states", {}), run_id or "", task_id or "", map_index)
-
-
-def _tell(outcome: CancelOutcome, ref: TaskRef, reason: str) -> None:
-    log.log(logging.WARNING if outcome.what == "unknown" else logging.INFO, "%s", outcome.text(ref, reason))

@@ -132,9 +132,9 @@ def test_one_that_cannot_be_cancelled_keeps_no_other_from_it_and_is_told(
     cloud: EmulatorControl, submit: Callable[..., Any], status: int, error: type[Exception]
 ) -> None:
     refs = [submit(stuck=True), submit(stuck=True)]
-    # As often as the client tries one status request.
+    # As often as the client tries one cancel.
     cloud.add_faults(
-        {"kind": "status", "status": status, "method": "GET", "count": 4 if status == 503 else 2}
+        {"kind": "status", "status": status, "method": "DELETE", "count": 4 if status == 503 else 2}
     )
 
     with pytest.raises(error) as caught:

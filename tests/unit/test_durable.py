@@ -12,7 +12,9 @@ import pytest
 from airflow_tasks import PNG, StateStore, context_for, deferral, events_of, execute, resume
 from test_operators import STATUS, cloud, completed, deletes, page, recognize
 
+from airflow_provider_asposeocr import cancelling
 from airflow_provider_asposeocr.api import errors
+from airflow_provider_asposeocr.cancelling import CancelRule
 from airflow_provider_asposeocr.compat import AirflowFailException, TaskDeferralError
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.ledger import KEY
@@ -194,14 +196,21 @@ class TestRetry:
             instance.run(wait_for_completion=True, deferrable=False)
         assert len(deletes(cloud)) == 1
 
-    def test_but_not_where_no_try_is_left(
-        self, cloud: EmulatorControl, page: str, monkeypatch: pytest.MonkeyPatch
+    def test_where_no_try_is_left_the_log_says_what_may_run_on(
+        self,
+        cloud: EmulatorControl,
+        page: str,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
+        """A cancel without the cloud's answer could delete a result that is paid for."""
         monkeypatch.setenv("AIRFLOW__ASPOSE_OCR__ERROR_BUDGET_SECONDS", "0.1")
+        monkeypatch.setattr(cancelling, "IN_WORKER", CancelRule(0.3))
         cloud.add_faults(STUCK, {"kind": "status", "status": 503, "path": STATUS, "probability": 1.0})
         with pytest.raises(errors.CloudUnavailableError):
             Instance(page, retries=0).run(wait_for_completion=True, deferrable=False)
-        assert len(deletes(cloud)) == 1
+        assert not deletes(cloud)
+        assert "may still run" in caplog.text
 
 
 def completed_or_failed(ref: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ sys.path.append(str(Path(__file__).parent / "api"))
 
 from raw_servers import RawServer, answering, free_port
 
+from airflow_provider_asposeocr import cancelling
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
     InputError,
@@ -28,6 +29,7 @@ from airflow_provider_asposeocr.api.errors import (
     TrialNotAvailableError,
 )
 from airflow_provider_asposeocr.api.responses import parse_task_ref
+from airflow_provider_asposeocr.cancelling import CancelRule
 from airflow_provider_asposeocr.connection import account_of
 from airflow_provider_asposeocr.emulator.engines.canned import canned_text
 from airflow_provider_asposeocr.emulator.options import Options
@@ -561,17 +563,23 @@ class TestFromATask:
         hook.wait(task, poll_interval_seconds=0.01, timeout_seconds=0.0)
         assert [result.type for result in hook.fetch(task)] == ["Text"]
 
-    def test_without_an_answer_the_deadline_cancels(
-        self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str
+    def test_without_an_answer_the_deadline_cancels_nothing_and_the_log_says_so(
+        self,
+        hook: AsposeOcrHook,
+        aspose_ocr_emulator: Emulator,
+        source: str,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
-        """Nobody comes after the hook to do it."""
+        monkeypatch.setattr(cancelling, "IN_WORKER", CancelRule(0.3))
         control = aspose_ocr_emulator.control
         control.add_faults({"kind": "task_stuck"})
         task = hook.submit("RecognizeImage", source)
-        control.add_faults({"kind": "status", "status": 503, "path": "*/GetTaskStatus", "count": 100})
+        control.add_faults({"kind": "status", "status": 503, "path": "*/GetTaskStatus", "probability": 1.0})
         with pytest.raises(TaskTimeoutError):
             hook.wait(task, poll_interval_seconds=0.01, timeout_seconds=0.0)
-        assert [entry["id"] for entry in control.journal() if entry["method"] == "DELETE"] == [task["id"]]
+        assert [entry for entry in control.journal() if entry["method"] == "DELETE"] == []
+        assert "may still run" in caplog.text
 
     def test_submit_wait_fetch(self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str) -> None:
         before = datetime.now(UTC)
@@ -677,16 +685,17 @@ class TestFromATask:
         hook: AsposeOcrHook,
         aspose_ocr_emulator: Emulator,
         source: str,
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
         aspose_ocr_emulator.control.add_faults(
             {"kind": "task_stuck"}, {"kind": "status", "method": "DELETE", "status": 503, "count": 9}
         )
         task = hook.submit("RecognizeImage", source)
-        with capture_logs() as logged, pytest.raises(TaskTimeoutError):
+        with pytest.raises(TaskTimeoutError):
             hook.wait(task, timeout_seconds=0.1, poll_interval_seconds=0.05)
         # As often as any single request is tried.
         assert [entry["status"] for entry in self._deletes(aspose_ocr_emulator)] == [503] * 4
-        assert f"Could not cancel RecognizeImage {task['id']}" in _text(logged)
+        assert f"RecognizeImage {task['id']} (page.png) may still run" in caplog.text
 
     def test_wait_that_ends_otherwise_cancels_nothing(
         self, hook: AsposeOcrHook, aspose_ocr_emulator: Emulator, source: str

@@ -10,8 +10,10 @@ from airflow.sdk.execution_time import task_runner
 from airflow_tasks import context_for, deferral, events_of, execute, resume
 from test_operators import STATUS, cloud, fetch, page, recognize
 
+from airflow_provider_asposeocr import cancelling
 from airflow_provider_asposeocr.api import progress
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, StorageError, TaskFailedError
+from airflow_provider_asposeocr.cancelling import CancelRule
 from airflow_provider_asposeocr.compat import AirflowFailException, AirflowSensorTimeout
 from airflow_provider_asposeocr.failing import fail_task
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
@@ -135,10 +137,17 @@ class TestAFailure:
         ]
         assert caught.value.__cause__ is None
 
-    def test_of_a_sensor(self, cloud: EmulatorControl, page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_of_a_sensor(
+        self,
+        cloud: EmulatorControl,
+        page: str,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(cancelling, "IN_WORKER", CancelRule(0.3))
         ref = execute(recognize(page, wait_for_completion=False))
         late = {"error": "TaskTimeoutError", "message": "Late.", "operation": "RecognizeImage"}
-        cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "count": 9})
+        cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "probability": 1.0})
         sensor = AsposeOcrTaskSensor(task_id="sensor", task=ref)
         with pytest.raises(AirflowSensorTimeout) as caught:
             resume(sensor, {"status": "failed", "task": ref, "error": late})

@@ -346,6 +346,7 @@ class TestWait:
         assert [entry["status"] for entry in deletes(cloud)] == [503, 200]
 
     def test_what_cannot_be_handed_on_is_cancelled(self, cloud: EmulatorControl, page: str) -> None:
+        cloud.add_faults({"kind": "task_stuck"})
         operator = recognize(page)
         context = context_for(operator)
 
