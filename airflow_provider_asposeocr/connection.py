@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from airflow_provider_asposeocr.api.account import DEFAULT_CONNECTIONS, Account
@@ -35,6 +36,26 @@ _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "none", 
 
 #: Connections whose unknown extras this process has logged already, with those extras.
 _logged: set[tuple[str, str]] = set()
+
+
+def mask_token(token: str) -> None:
+    """
+    Make Airflow's masker know a token.
+
+    :param token: The token.
+    """
+    mask_secret(token)
+
+
+async def read_account(conn_id: str) -> Account:
+    """
+    Read a connection within an event loop, for triggers: they need neither the hook nor what it submits and stores.
+
+    :param conn_id: Airflow connection.
+    :return: The account; its secrets have been masked.
+    :raises InvalidConnectionError: if a field or an extra makes no sense.
+    """
+    return account_of(await BaseHook.aget_connection(conn_id))
 
 
 def account_of(conn: Connection) -> Account:

@@ -15,7 +15,6 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseHook
-from airflow.sdk.log import mask_secret
 
 from airflow_provider_asposeocr import sources, storage
 from airflow_provider_asposeocr.api.enums import TaskStatus
@@ -40,7 +39,7 @@ from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.cancelling import cancel_if_running
 from airflow_provider_asposeocr.clients import client_for
 from airflow_provider_asposeocr.compat import AirflowNotFoundException
-from airflow_provider_asposeocr.connection import account_of, unknown_extras
+from airflow_provider_asposeocr.connection import account_of, mask_token, unknown_extras
 from airflow_provider_asposeocr.fields import native_hint
 from airflow_provider_asposeocr.wait_plan import WaitParameters
 
@@ -57,15 +56,6 @@ log = logging.getLogger(__name__)
 
 #: Asked for in "Test connection": nobody's task, so that the answer is NotExist and nothing is billed.
 _NOBODYS_TASK = "00000000-0000-0000-0000-000000000000"
-
-
-def mask_token(token: str) -> None:
-    """
-    Make Airflow's masker know a token.
-
-    :param token: The token.
-    """
-    mask_secret(token)
 
 
 class AsposeOcrHook(BaseHook):
@@ -116,15 +106,6 @@ class AsposeOcrHook(BaseHook):
     def get_conn(self) -> CloudClient:
         """Return the client, under the name that Airflow's hooks have for it."""
         return self.client
-
-    @classmethod
-    async def aaccount(cls, conn_id: str) -> Account:
-        """
-        Read a connection within an event loop.
-
-        :param conn_id: Airflow connection.
-        """
-        return account_of(await cls.aget_connection(conn_id))
 
     def submit(
         self,

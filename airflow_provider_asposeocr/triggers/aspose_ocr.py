@@ -34,7 +34,7 @@ from airflow_provider_asposeocr.cancelling import (
 )
 from airflow_provider_asposeocr.clients import loop_clients
 from airflow_provider_asposeocr.compat import AirflowNotFoundException
-from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, mask_token
+from airflow_provider_asposeocr.connection import mask_token, read_account
 from airflow_provider_asposeocr.kills import is_origin, own_state, verdict, verdict_of_origin
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         return poller.on_error(problem, time.time())
 
     async def _client(self, conn_id: str) -> AsyncCloudClient:
-        return await loop_clients(mask_token).client(conn_id, AsposeOcrHook.aaccount)
+        return await loop_clients(mask_token).client(conn_id, read_account)
 
     async def _kill(self) -> None:
         """

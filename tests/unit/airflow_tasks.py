@@ -12,7 +12,7 @@ from airflow.sdk.execution_time.context import set_current_context
 from airflow_names import TaskDeferred
 
 from airflow_provider_asposeocr.clients import loop_clients
-from airflow_provider_asposeocr.hooks.aspose_ocr import mask_token
+from airflow_provider_asposeocr.connection import mask_token
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 

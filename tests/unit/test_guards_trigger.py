@@ -11,7 +11,7 @@ from airflow.sdk.log import redact  # type: ignore[attr-defined]  # is no public
 from airflow_tasks import events_of
 from test_trigger import STATUS, Decided, close_clients, cloud, deletes, polls, submit, trigger_of
 
-from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+from airflow_provider_asposeocr.triggers import aspose_ocr as trigger_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ async def test_a_connection_s_failure_is_shown_harmlessly(
         raise RuntimeError("\x1b[2J\n" + "x" * 10_000)
 
     task = submit()
-    monkeypatch.setattr(AsposeOcrHook, "aaccount", broken)
+    monkeypatch.setattr(trigger_module, "read_account", broken)
     (event,) = await events_of(trigger_of(task, error_budget_seconds=0.0))
     assert event["error"]["message"].isprintable()
     assert len(event["error"]["message"]) < 1000

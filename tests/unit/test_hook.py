@@ -30,7 +30,7 @@ from airflow_provider_asposeocr.api.errors import (
 )
 from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.cancelling import CancelRule
-from airflow_provider_asposeocr.connection import account_of
+from airflow_provider_asposeocr.connection import account_of, read_account
 from airflow_provider_asposeocr.emulator.engines.canned import canned_text
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
@@ -165,7 +165,7 @@ class TestConnection:
         conn_id = connection(
             host="ocr.example", login="i", password=SECRET, extra={"request_timeout_seconds": 7}
         )
-        assert await AsposeOcrHook.aaccount(conn_id) == AsposeOcrHook(conn_id).account
+        assert await read_account(conn_id) == AsposeOcrHook(conn_id).account
 
     @pytest.mark.parametrize("extra", ["nonsense", "[1]", "5", '"text"', "null", '{"ca_bundle"'])
     async def test_extras_that_are_no_object_are_named_both_ways(
@@ -175,7 +175,7 @@ class TestConnection:
         with pytest.raises(InputError, match="extras are not a JSON object"):
             _ = AsposeOcrHook(conn_id).account
         with pytest.raises(InputError, match="extras are not a JSON object"):
-            await AsposeOcrHook.aaccount(conn_id)
+            await read_account(conn_id)
 
     @pytest.mark.parametrize("name", ["ca_bundle", "proxy", "token_url"])
     @pytest.mark.parametrize("value", [5, True, ["http://p.example"], {"a": 1}])
@@ -249,7 +249,7 @@ class TestSecrets:
         proxy = "http://user:swordfish@proxy.example"
         conn_id = connection(login="i", password="a-third-secret-word", extra={"proxy": proxy})
         assert "swordfish" in str(redact(f"over {proxy}"))
-        await AsposeOcrHook.aaccount(conn_id)
+        await read_account(conn_id)
         said = str(redact(f"it is a-third-secret-word over {proxy}"))
         assert "a-third-secret-word" not in said
         assert "swordfish" not in said

@@ -197,6 +197,24 @@ def _is_ours(module: str) -> bool:
 
 
 @pytest.mark.process
+def test_the_triggers_load_nothing_that_submits_or_stores() -> None:
+    """A triggerer only asks for the status and cancels."""
+    loaded = _loaded_by(f"import {NAME}.triggers.aspose_ocr, {NAME}.triggers.start")
+    ours = {module.removeprefix(f"{NAME}.").split(".")[0] for module in loaded if _is_ours(module)}
+    assert "triggers" in ours
+    assert not ours & {
+        "hooks",
+        "sources",
+        "storage",
+        "documents",
+        "owners",
+        "atomic_create",
+        "file_systems",
+        "operators",
+    }
+
+
+@pytest.mark.process
 def test_the_client_loads_no_airflow() -> None:
     loaded = _loaded_by(f"import {NAME}.api.client, {NAME}.api.async_client, {NAME}.api.results")
     assert "airflow" not in {module.split(".")[0] for module in loaded}

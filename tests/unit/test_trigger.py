@@ -21,7 +21,8 @@ from airflow_provider_asposeocr.api.polling import WaitPlan
 from airflow_provider_asposeocr.api.schedules import Limits
 from airflow_provider_asposeocr.cancelling import IN_TRIGGER, KILL_IN_TRIGGER
 from airflow_provider_asposeocr.clients import loop_clients
-from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, mask_token
+from airflow_provider_asposeocr.connection import mask_token, read_account
+from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.triggers import aspose_ocr as trigger_module
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
 
@@ -197,14 +198,14 @@ class TestEvent:
     async def test_a_connection_that_cannot_be_read_for_a_moment_is_waited_out(
         self, submit: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        look_up, failures = AsposeOcrHook.aaccount, ["Airflow's API restarts", "and still does"]
+        look_up, failures = read_account, ["Airflow's API restarts", "and still does"]
 
         async def shaky(conn_id: str) -> Any:
             if failures:
                 raise RuntimeError(failures.pop())
             return await look_up(conn_id)
 
-        monkeypatch.setattr(AsposeOcrHook, "aaccount", shaky)
+        monkeypatch.setattr(trigger_module, "read_account", shaky)
         (event,) = await events_of(trigger_of(submit()))
         assert (event["status"], failures) == ("completed", [])
 

@@ -31,7 +31,8 @@ from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.api.tokens import MARGIN_SECONDS
 from airflow_provider_asposeocr.api.transports import tls_context
 from airflow_provider_asposeocr.clients import LoopClients, loop_clients
-from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook, mask_token
+from airflow_provider_asposeocr.connection import mask_token
+from airflow_provider_asposeocr.triggers import aspose_ocr as trigger_module
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
 
 if TYPE_CHECKING:
@@ -318,7 +319,7 @@ class TestTriggers:
             looked_up.append(conn_id)
             return cloud.account(max_connections=4)
 
-        monkeypatch.setattr(AsposeOcrHook, "aaccount", aaccount)
+        monkeypatch.setattr(trigger_module, "read_account", aaccount)
         waits = [asyncio.create_task(run(trigger())) for _ in range(200)]
         await cloud.until(lambda: cloud.asked["poll"] >= 400)
         assert cloud.connections > 0
@@ -336,7 +337,7 @@ class TestTriggers:
         async def aaccount(_: str) -> Account:
             return cloud.account()
 
-        monkeypatch.setattr(AsposeOcrHook, "aaccount", aaccount)
+        monkeypatch.setattr(trigger_module, "read_account", aaccount)
         wait = asyncio.create_task(run(trigger()))
         await cloud.until(lambda: cloud.asked["poll"] >= 10)
         wait.cancel()
