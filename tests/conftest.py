@@ -36,6 +36,9 @@ else:
 os.environ["AIRFLOW_HOME"] = _HOME
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
+# A helper's assertion that fails shows its values, as one in a test module does.
+pytest.register_assert_rewrite("tests.support")
+
 # Machines differ in speed, and a first import is slow; no test guards a time by hypothesis' clock.
 settings.register_profile("project", deadline=None, database=None)
 settings.load_profile("project")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-from tried import QUICK, THOROUGH, TRIED
+
+from tests.support.tried import QUICK, THOROUGH, TRIED
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter

@@ -9,9 +9,7 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar, get_args
 
-from hostile import BODIES, DEEP, JSON_VALUES, NAMES, NASTY, NUMBERS, STATES, TEXTS, objects, written
 from hypothesis import strategies as st
-from tried import holds_for
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, UnexpectedResponseError, UnknownStatusError
 from airflow_provider_asposeocr.api.protocol import (
@@ -27,6 +25,19 @@ from airflow_provider_asposeocr.api.protocol import (
 from airflow_provider_asposeocr.api.responses import LONGEST_TASK_ID, parse_state, parse_task_id
 from airflow_provider_asposeocr.api.tokens import parse_token
 from airflow_provider_asposeocr.api.untrusted import SHOWN_CHARACTERS, shown, shown_all
+from tests.support.hostile import (
+    BODIES,
+    DEEP,
+    JSON_VALUES,
+    NAMES,
+    NASTY,
+    NUMBERS,
+    STATES,
+    TEXTS,
+    objects,
+    written,
+)
+from tests.support.tried import holds_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

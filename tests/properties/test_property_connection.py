@@ -9,9 +9,7 @@ import json
 from typing import Any
 
 from airflow.sdk import Connection
-from hostile import JSON_LEAVES, NAMES, TEXTS, objects
 from hypothesis import strategies as st
-from tried import holds_for
 
 from airflow_provider_asposeocr.api.account import Account
 from airflow_provider_asposeocr.api.base_url import base_url_of, masked
@@ -19,6 +17,8 @@ from airflow_provider_asposeocr.api.enums import LANGUAGES
 from airflow_provider_asposeocr.api.errors import InvalidConnectionError
 from airflow_provider_asposeocr.api.languages import suggest_languages
 from airflow_provider_asposeocr.connection import account_of, unknown_extras
+from tests.support.hostile import JSON_LEAVES, NAMES, TEXTS, objects
+from tests.support.tried import holds_for
 
 PASSWORD = "Hunter2Hunter2"
 URLS = st.sampled_from(

@@ -13,10 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hostile import BODIES, DEEP, JSON_VALUES, NAMES, NASTY, NUMBERS, TEXTS, objects, written
 from hypothesis import example
 from hypothesis import strategies as st
-from tried import holds_for
 
 from airflow_provider_asposeocr.api.credentials import LONGEST_LOCK_SECONDS, CredentialMemory
 from airflow_provider_asposeocr.api.errors import (
@@ -30,6 +28,8 @@ from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.fields import rendered
 from airflow_provider_asposeocr.waiting import outcome_of
+from tests.support.hostile import BODIES, DEEP, JSON_VALUES, NAMES, NASTY, NUMBERS, TEXTS, objects, written
+from tests.support.tried import holds_for
 
 NOW = 1_790_000_000.0
 INSTANTS = (

@@ -9,10 +9,8 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from hostile import BODIES, NAMES, NASTY, TEXTS
 from hypothesis import assume, example
 from hypothesis import strategies as st
-from tried import holds_for
 
 from airflow_provider_asposeocr.api.errors import DestinationError, InputError
 from airflow_provider_asposeocr.api.file_kinds import sniff
@@ -21,6 +19,8 @@ from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.api.results import Result
 from airflow_provider_asposeocr.storage import check_file_stem, plan
+from tests.support.hostile import BODIES, NAMES, NASTY, TEXTS
+from tests.support.tried import holds_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,10 +11,8 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from hostile import BASE64, BODIES, CODES, CUTS, NASTY, NOTICES, STATES, STATUSES, chunks, written
 from hypothesis import assume
 from hypothesis import strategies as st
-from tried import holds_for
 
 from airflow_provider_asposeocr.api.errors import (
     ResultCorruptError,
@@ -22,6 +20,19 @@ from airflow_provider_asposeocr.api.errors import (
     UnknownStatusError,
 )
 from airflow_provider_asposeocr.api.wire import Base64Decoder, Reading, ResponseReader
+from tests.support.hostile import (
+    BASE64,
+    BODIES,
+    CODES,
+    CUTS,
+    NASTY,
+    NOTICES,
+    STATES,
+    STATUSES,
+    chunks,
+    written,
+)
+from tests.support.tried import holds_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

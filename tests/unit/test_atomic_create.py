@@ -12,10 +12,10 @@ from uuid import uuid4
 
 import pytest
 from airflow.sdk import ObjectStoragePath
-from object_stores import Store, attached
 
 from airflow_provider_asposeocr import atomic_create
 from airflow_provider_asposeocr.atomic_create import create_or_read, is_atomic, read, replace
+from tests.support.object_stores import Store, attached
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import DAG
-from airflow_tasks import PNG
 from test_operators import cloud
 
 from airflow_provider_asposeocr.api.errors import CloudUnavailableError
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.operators import AsposeOcrCancelTasksOperator
+from tests.support.airflow_tasks import PNG
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import ObjectStoragePath
-from object_stores import attached
 
 from airflow_provider_asposeocr.documents import canonical_uri, qualifier_of, source_name, source_uri
+from tests.support.object_stores import attached
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow_tasks import PNG, StateStore, context_for, deferral, events_of, execute, resume
 from test_operators import STATUS, cloud, completed, deletes, page, recognize
 
 from airflow_provider_asposeocr import cancelling
@@ -18,6 +17,7 @@ from airflow_provider_asposeocr.cancelling import CancelRule
 from airflow_provider_asposeocr.compat import AirflowFailException, TaskDeferralError
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.ledger import KEY
+from tests.support.airflow_tasks import PNG, StateStore, context_for, deferral, events_of, execute, resume
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.control import EmulatorControl

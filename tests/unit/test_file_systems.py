@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from object_stores import Versioned, attached
 
 from airflow_provider_asposeocr.file_systems import PROVIDERS, UnusablePathError, object_path
+from tests.support.object_stores import Versioned, attached
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import DAG
-from airflow_tasks import context_for, deferral, execute, resume
 from requests import utils as requests_utils
 from test_operators import STATUS, cloud, completed, fetch, page, recognize
 from test_start_from_trigger import event_of, in_triggerer, sensor, submit_task, submitted, supervised
@@ -29,16 +28,16 @@ from airflow_provider_asposeocr.api.transports import tls_context
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.operators import AsposeOcrUpscaleImageOperator
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
+from tests.support.airflow_tasks import context_for, deferral, execute, resume
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable
 
-    from counting_cloud import CountingCloud
-
     from airflow_provider_asposeocr.api.account import Account
     from airflow_provider_asposeocr.api.client import Surroundings
     from airflow_provider_asposeocr.emulator.control import EmulatorControl
+    from tests.support.counting_cloud import CountingCloud
 
 __all__ = ["close_clients", "cloud", "counting", "page", "submitted", "supervised"]
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.supervisor import InProcessSupervisorComms
-from airflow_tasks import context_for, deferral, execute, resume
 from test_durable import STUCK, Instance, instance
 from test_operators import REF, STATUS, cloud, deletes, fetch, page, recognize
 
@@ -18,6 +17,7 @@ from airflow_provider_asposeocr.api import results
 from airflow_provider_asposeocr.api.errors import WaitError
 from airflow_provider_asposeocr.api.responses import TaskRef
 from airflow_provider_asposeocr.kills import verdict
+from tests.support.airflow_tasks import context_for, deferral, execute, resume
 
 if TYPE_CHECKING:
     from pathlib import Path

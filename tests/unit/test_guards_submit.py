@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow_tasks import StateStore, context_for, execute, resume
 from test_durable import STUCK, Instance, instance
 from test_operators import STATUS, cloud, deletes, methods, page, recognize
 
@@ -24,6 +23,7 @@ from airflow_provider_asposeocr.operators import (
     AsposeOcrUpscaleImageOperator,
 )
 from airflow_provider_asposeocr.records import Identity
+from tests.support.airflow_tasks import StateStore, context_for, execute, resume
 
 if TYPE_CHECKING:
     from collections.abc import Callable

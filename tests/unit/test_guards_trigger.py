@@ -8,10 +8,10 @@ import pytest
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import GetTaskStates
 from airflow.sdk.log import redact  # type: ignore[attr-defined]  # is no public name
-from airflow_tasks import events_of
 from test_trigger import STATUS, Decided, close_clients, cloud, deletes, polls, submit, trigger_of
 
 from airflow_provider_asposeocr.triggers import aspose_ocr as trigger_module
+from tests.support.airflow_tasks import events_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

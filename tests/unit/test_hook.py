@@ -15,8 +15,6 @@ from structlog.testing import capture_logs
 
 sys.path.append(str(Path(__file__).parent / "api"))
 
-from raw_servers import RawServer, answering, free_port
-
 from airflow_provider_asposeocr import cancelling
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
@@ -35,6 +33,7 @@ from airflow_provider_asposeocr.emulator.engines.canned import canned_text
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+from tests.support.raw_servers import RawServer, answering, free_port
 
 if TYPE_CHECKING:
     import socket

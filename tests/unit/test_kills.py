@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.utils.state import TaskInstanceState
-from airflow_tasks import TaskInstance, context_for, execute
 from test_operators import REF, STATUS, cloud, deletes, fetch, page, recognize
 
 from airflow_provider_asposeocr.api.responses import TaskRef
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.kills import CLEARED, ENDED, is_origin, own_state, verdict, verdict_of_origin
+from tests.support.airflow_tasks import TaskInstance, context_for, execute
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.control import EmulatorControl

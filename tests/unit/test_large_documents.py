@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
-from object_stores import Store
 
 from airflow_provider_asposeocr import storage
 from airflow_provider_asposeocr.api.results import Result
@@ -22,6 +21,7 @@ from airflow_provider_asposeocr.api.wire import FileBody
 from airflow_provider_asposeocr.emulator.server import EmulatorProcess
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.storage import BLOCK_BYTES
+from tests.support.object_stores import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,7 +14,6 @@ from airflow.sdk.exceptions import ErrorType
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import ErrorResponse, SetTaskStateStore
 from airflow.sdk.execution_time.context import TaskStateStoreAccessor
-from airflow_tasks import StateStore
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +35,7 @@ from airflow_provider_asposeocr.ledger import (
     may_resubmit,
 )
 from airflow_provider_asposeocr.records import SCHEMA_VERSION, Identity, Record, UnreadableRecord
+from tests.support.airflow_tasks import StateStore
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TASK = TaskRef(operation="RecognizeImage", id="id-1", submitted_at=NOW, conn_id="ocr")

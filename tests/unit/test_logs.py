@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk.execution_time import task_runner
-from airflow_tasks import context_for, deferral, events_of, execute, resume
 from test_operators import STATUS, cloud, fetch, page, recognize
 
 from airflow_provider_asposeocr import cancelling
@@ -18,6 +17,7 @@ from airflow_provider_asposeocr.compat import AirflowFailException, AirflowSenso
 from airflow_provider_asposeocr.failing import fail_task
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
+from tests.support.airflow_tasks import context_for, deferral, events_of, execute, resume
 
 if TYPE_CHECKING:
     from pathlib import Path

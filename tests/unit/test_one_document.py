@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk import DAG, task, task_group
 from airflow.sdk.execution_time.lazy_sequence import LazyXComSequence
-from airflow_tasks import execute
 from test_operators import REF, cloud
 
 from airflow_provider_asposeocr.compat import AirflowFailException
@@ -18,6 +17,7 @@ from airflow_provider_asposeocr.operators import (
     AsposeOcrUpscaleImageOperator,
 )
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
+from tests.support.airflow_tasks import execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable

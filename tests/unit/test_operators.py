@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk import DAG, ObjectStoragePath
 from airflow.sdk.definitions.mappedoperator import MappedOperator
-from airflow_names import DagSerialization
-from airflow_tasks import PNG, context_for, deferral, events_of, execute, resume
 
 from airflow_provider_asposeocr import clients, operators
 from airflow_provider_asposeocr import waiting as waiting_module
@@ -32,6 +30,8 @@ from airflow_provider_asposeocr.operators import (
     AsposeOcrUpscaleImageOperator,
 )
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
+from tests.support.airflow_names import DagSerialization
+from tests.support.airflow_tasks import PNG, context_for, deferral, events_of, execute, resume
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import ObjectStoragePath
-from object_stores import Store, attached
 
 from airflow_provider_asposeocr import atomic_create
 from airflow_provider_asposeocr.api.errors import DestinationError
@@ -24,6 +23,7 @@ from airflow_provider_asposeocr.owners import (
     parse_owner,
     record_path,
 )
+from tests.support.object_stores import Store, attached
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier

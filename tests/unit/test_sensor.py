@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow_names import AirflowRescheduleException, AirflowSkipException
-from airflow_tasks import PNG, context_for, deferral, events_of, execute, resume
 
 from airflow_provider_asposeocr.compat import AirflowFailException, AirflowSensorTimeout
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
+from tests.support.airflow_names import AirflowRescheduleException, AirflowSkipException
+from tests.support.airflow_tasks import PNG, context_for, deferral, events_of, execute, resume
 
 if TYPE_CHECKING:
     from collections.abc import Callable

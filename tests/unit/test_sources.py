@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.log import redact
-from object_stores import attached
 
 from airflow_provider_asposeocr.api.errors import (
     InputError,
@@ -22,6 +21,7 @@ from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.sources import Document, parse_source, spool
+from tests.support.object_stores import attached
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.server import Emulator

@@ -29,7 +29,6 @@ from airflow.sdk.execution_time.comms import (
 from airflow.sdk.execution_time.context import set_current_context
 from airflow.serialization.decoders import smart_decode_trigger_kwargs
 from airflow.serialization.serialized_objects import DagSerialization
-from airflow_tasks import PNG, StateStore, context_for, deferral, events_of, execute, resume
 
 from airflow_provider_asposeocr import starting
 from airflow_provider_asposeocr.api.deadlines import deadline_of, start_of
@@ -50,6 +49,7 @@ from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 from airflow_provider_asposeocr.triggers import start
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
 from airflow_provider_asposeocr.triggers.start import AsposeOcrStartTrigger
+from tests.support.airflow_tasks import PNG, StateStore, context_for, deferral, events_of, execute, resume
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,13 +13,13 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from hypothesis import given
 from hypothesis import strategies as st
-from object_stores import Store, Versioned, attached
 
 from airflow_provider_asposeocr.api.errors import DestinationError, StorageError
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
 from airflow_provider_asposeocr.api.results import Fetched, Result
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.storage import check_file_stem, parse_destination, plan, store
+from tests.support.object_stores import Store, Versioned, attached
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

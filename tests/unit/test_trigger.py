@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from airflow.sdk.execution_time import task_runner
-from airflow_names import deserialize, serialize
-from airflow_tasks import PNG, events_of
 
 from airflow_provider_asposeocr import cancelling
 from airflow_provider_asposeocr.api import polling
@@ -25,6 +23,8 @@ from airflow_provider_asposeocr.connection import mask_token, read_account
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.triggers import aspose_ocr as trigger_module
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
+from tests.support.airflow_names import deserialize, serialize
+from tests.support.airflow_tasks import PNG, events_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from counting_cloud import CountingCloud, refusal
 
 from airflow_provider_asposeocr.api import transports
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
@@ -34,6 +33,7 @@ from airflow_provider_asposeocr.clients import LoopClients, loop_clients
 from airflow_provider_asposeocr.connection import mask_token
 from airflow_provider_asposeocr.triggers import aspose_ocr as trigger_module
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
+from tests.support.counting_cloud import CountingCloud, refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

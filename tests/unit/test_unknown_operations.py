@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow_tasks import PNG, deferral, events_of, execute, resume
 
 from airflow_provider_asposeocr import clients
 from airflow_provider_asposeocr.api.errors import InputError
@@ -19,6 +18,7 @@ from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.operators import AsposeOcrFetchResultOperator
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
+from tests.support.airflow_tasks import PNG, deferral, events_of, execute, resume
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow_tasks import context_for
 from jinja2.nativetypes import NativeEnvironment
 
 from airflow_provider_asposeocr.api import errors
@@ -18,6 +17,7 @@ from airflow_provider_asposeocr.operators import (
 )
 from airflow_provider_asposeocr.triggers.aspose_ocr import event_of
 from airflow_provider_asposeocr.waiting import event_delay_seconds, name_map_index, outcome_of
+from tests.support.airflow_tasks import context_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from client_drivers import DRIVERS, PNG, Desk, Driver
 
 from airflow_provider_asposeocr.api.account import Account
+from tests.support.client_drivers import DRIVERS, PNG, Desk, Driver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

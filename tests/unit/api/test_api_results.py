@@ -15,7 +15,7 @@ from airflow_provider_asposeocr.emulator.engines.canned import canned_text
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from client_drivers import Desk
+    from tests.support.client_drivers import Desk
 
 GET = {"method": "GET", "path": "RecognizeImage"}
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from raw_servers import RawServer, RecordingProxy, answering, free_port, read_request
 
 from airflow_provider_asposeocr.api.account import Account
 from airflow_provider_asposeocr.api.errors import (
@@ -19,13 +18,14 @@ from airflow_provider_asposeocr.api.errors import (
     SchemeMismatchError,
 )
 from airflow_provider_asposeocr.api.retrying import ONCE
+from tests.support.raw_servers import RawServer, RecordingProxy, answering, free_port, read_request
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from client_drivers import Driver
+    from tests.support.client_drivers import Driver
 
 STATE = b'{"taskStatus":"Pending"}'
 JSON = "Content-Type: application/json"

@@ -10,14 +10,14 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from client_drivers import PNG, Desk
-from raw_servers import RawServer, answering, free_port, read_request
 
 from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.account import Account
 from airflow_provider_asposeocr.api.client import CloudClient, Surroundings
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.operations import _TABLE, Operation
+from tests.support.client_drivers import PNG, Desk
+from tests.support.raw_servers import RawServer, answering, free_port, read_request
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from client_drivers import DRIVERS, Desk, Driver
-from raw_servers import RawServer, free_port, read_request
 
 from airflow_provider_asposeocr.api.account import Account
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, CloudUnreachableError
 from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
+from tests.support.client_drivers import DRIVERS, Desk, Driver
+from tests.support.raw_servers import RawServer, free_port, read_request
 
 if TYPE_CHECKING:
     import socket

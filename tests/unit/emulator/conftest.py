@@ -3,10 +3,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from emulator_clients import CloudClient, ScriptedWorker
 
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
+from tests.support.emulator_clients import CloudClient, ScriptedWorker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,9 +15,8 @@ from airflow_provider_asposeocr.emulator import faults
 from airflow_provider_asposeocr.emulator.__main__ import main
 
 if TYPE_CHECKING:
-    from emulator_clients import CloudClient
-
     from airflow_provider_asposeocr.emulator.server import Emulator
+    from tests.support.emulator_clients import CloudClient
 
 PAGES = ["/", "/docs"]
 BROWSER = {"Origin": "http://127.0.0.1", "Accept": "text/html"}

@@ -10,7 +10,7 @@ import requests
 from airflow_provider_asposeocr.emulator.control_api import is_loopback
 
 if TYPE_CHECKING:
-    from emulator_clients import CloudClient
+    from tests.support.emulator_clients import CloudClient
 
 
 def test_the_journal_lists_every_request_to_the_cloud(cloud: CloudClient) -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from emulator_clients import CloudClient, decoded
+
+from tests.support.emulator_clients import CloudClient, decoded
 
 if TYPE_CHECKING:
     import requests

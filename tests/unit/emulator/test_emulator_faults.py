@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import requests
-from emulator_clients import FORM, CloudClient
 from requests.exceptions import ChunkedEncodingError, ConnectionError
+
+from tests.support.emulator_clients import FORM, CloudClient
 
 
 def ready(cloud: CloudClient, settings: Any = None) -> str:

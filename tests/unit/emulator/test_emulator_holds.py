@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 import requests
-from emulator_clients import CloudClient
 
 from airflow_provider_asposeocr.emulator.server import Emulator
+from tests.support.emulator_clients import CloudClient
 
 HOLD = {"kind": "hold", "method": "POST", "path": "RecognizeImage"}
 

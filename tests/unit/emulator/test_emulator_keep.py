@@ -9,11 +9,11 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from emulator_clients import CloudClient, ScriptedWorker, decoded
 
 from airflow_provider_asposeocr.emulator.__main__ import main
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator, EmulatorProcess
+from tests.support.emulator_clients import CloudClient, ScriptedWorker, decoded
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,10 +4,10 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from emulator_clients import CloudClient, ScriptedWorker, decoded
 
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
+from tests.support.emulator_clients import CloudClient, ScriptedWorker, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

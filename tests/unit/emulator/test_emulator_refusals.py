@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from emulator_clients import CloudClient
 
 from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.emulator.accounts import new_token
@@ -22,6 +21,7 @@ from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.problems import Refused
 from airflow_provider_asposeocr.emulator.server import Emulator, EmulatorProcess
 from airflow_provider_asposeocr.emulator.submission import read_submission
+from tests.support.emulator_clients import CloudClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,9 +10,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from emulator_clients import CloudClient, decoded
 
 from airflow_provider_asposeocr.emulator.engines.canned import canned_text, filled_png, tiny_png
+from tests.support.emulator_clients import CloudClient, decoded
 
 RECT = {"topLeftX": 0, "topLeftY": 0, "bottomRightX": 9, "bottomRightY": 9}
 

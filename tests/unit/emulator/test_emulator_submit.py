@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import requests
-    from emulator_clients import CloudClient, ScriptedWorker
+
+    from tests.support.emulator_clients import CloudClient, ScriptedWorker
 
 GUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 SPEECH = {"text": "Hello.", "settings": {"language": "English", "resultType": "Wav"}}

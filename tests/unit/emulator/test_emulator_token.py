@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from emulator_clients import FORM, CloudClient
+
+from tests.support.emulator_clients import FORM, CloudClient
 
 if TYPE_CHECKING:
     import requests

@@ -5,12 +5,12 @@ from hashlib import sha256
 from xml.etree import ElementTree
 
 import pytest
-from emulator_clients import CloudClient, decoded
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_asposeocr.emulator.engines.canned import tiny_hocr
 from airflow_provider_asposeocr.emulator.trial import mask_hocr, mask_text
+from tests.support.emulator_clients import CloudClient, decoded
 
 words = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12)
 lines = st.lists(st.lists(words, max_size=8).map(" ".join), max_size=12).map("\n".join)

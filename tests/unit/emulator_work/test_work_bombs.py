@@ -11,7 +11,6 @@ import zlib
 
 import pytest
 import requests
-from drawn_pages import blank, encoded
 from PIL import Image
 
 from airflow_provider_asposeocr.emulator.imaging import pdf_pages
@@ -19,6 +18,7 @@ from airflow_provider_asposeocr.emulator.imaging.decode import Limits
 from airflow_provider_asposeocr.emulator.jobs import JobError
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
+from tests.support.drawn_pages import blank, encoded
 
 
 def deflated(pattern, size, times=1):

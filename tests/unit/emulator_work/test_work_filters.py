@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawn_pages import PROSE, blank, encoded, prose, write
 from PIL import Image
 
 from airflow_provider_asposeocr.emulator.imaging import filters
 from airflow_provider_asposeocr.emulator.imaging.decode import Limits
+from tests.support.drawn_pages import PROSE, blank, encoded, prose, write
 
 LIMITS = Limits()
 

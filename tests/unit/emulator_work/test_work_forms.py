@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pdf_builder import pdf_of, stream
 
 from airflow_provider_asposeocr.emulator.imaging.decode import Limits
 from airflow_provider_asposeocr.emulator.imaging.pdf_pages import pdf_pages
+from tests.support.pdf_builder import pdf_of, stream
 
 CASES = Path(__file__).parent / "cases"
 #: Where the field of a document below stands, in points from the lower left corner.

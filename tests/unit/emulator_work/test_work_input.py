@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 import pypdfium2
 import pytest
-from drawn_pages import PROSE, blank, encoded, prose, write
 from PIL import Image
 
 from airflow_provider_asposeocr.emulator.imaging import decode
 from airflow_provider_asposeocr.emulator.jobs import JobError
+from tests.support.drawn_pages import PROSE, blank, encoded, prose, write
 
 
 def fail(run, worker, operation, data, **settings):

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pypdfium2
 import pytest
-from drawn_pages import OTHER_PROSE, PROSE, blank, cer, encoded, prose, write
 from PIL import Image, ImageOps
 
 from airflow_provider_asposeocr.emulator.jobs import JobError
 from airflow_provider_asposeocr.emulator.workshop import make_worker
+from tests.support.drawn_pages import OTHER_PROSE, PROSE, blank, cer, encoded, prose, write
 
 TRUTH = "\n".join(PROSE)
 #: Drawn pages are clean; measured 0.0 with both engines. One wrong letter in a hundred is let pass.

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pypdfium2
 import pytest
-from drawn_pages import PROSE, blank, encoded, write
-from pdf_builder import pdf_of, pdf_with_object_streams
 from PIL import Image
 
 from airflow_provider_asposeocr.emulator.imaging.resolution import resolution_of
 from airflow_provider_asposeocr.emulator.jobs import JobError
+from tests.support.drawn_pages import PROSE, blank, encoded, write
+from tests.support.pdf_builder import pdf_of, pdf_with_object_streams
 
 CASES = Path(__file__).parent / "cases"
 SHIPPED = "Order 4711 was shipped on Monday\nTotal amount due 128.50 EUR"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from drawn_pages import prose
 
 from airflow_provider_asposeocr.emulator.imaging.preparation import preparation
 from airflow_provider_asposeocr.emulator.imaging.regions import regions_of
 from airflow_provider_asposeocr.emulator.jobs import JobError
+from tests.support.drawn_pages import prose
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from airflow.sdk.execution_time.context import set_current_context
-from airflow_names import TaskDeferred
 
 from airflow_provider_asposeocr.clients import loop_clients
 from airflow_provider_asposeocr.connection import mask_token
+from tests.support.airflow_names import TaskDeferred
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 
