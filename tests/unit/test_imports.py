@@ -20,19 +20,21 @@ import airflow_provider_asposeocr as package
 ROOT = Path(package.__file__).parent
 NAME = package.__name__
 
-#: Each room may import those that stand before it (and itself), and nothing after it.
+#: Each room may import those that stand before it (and itself), and nothing after it. docs/design.md lists them, too.
 ORDER = (
     ("__init__", "get_provider_info"),
     ("api",),
-    ("uploads", "records", "compat", "manifest"),
+    ("compat", "defaults", "records", "manifest", "uploads"),
     ("file_systems",),
     ("atomic_create",),
     ("documents",),
     ("owners", "fields"),
-    ("connection", "defaults", "clients", "cancelling", "storage", "ledger", "kills", "failing", "map_index"),
-    ("sources", "retry_policy", "wait_plan"),
+    ("storage", "ledger"),
+    ("connection", "clients", "cancelling", "kills", "failing", "map_index", "retry_policy"),
+    ("sources", "wait_plan"),
+    ("triggers",),
     ("hooks",),
-    ("triggers", "durable"),
+    ("durable",),
     ("waiting",),
     ("starting",),
     ("operators", "sensors"),
@@ -93,6 +95,13 @@ def test_the_house_has_all_its_rooms() -> None:
     known = {room for rooms in ORDER for room in rooms} | {"emulator"}
     assert {_room(module) for module in MODULES} == known
     assert len(EMULATOR) > 10
+
+
+def test_the_design_lists_the_rooms_in_this_order() -> None:
+    text = (ROOT.parent / "docs" / "design.md").read_text()
+    table = text.partition("| rooms, from the top |")[2].partition("\n\n")[0].splitlines()[2:]
+    listed = [tuple(re.findall(r"`(\w+)`", row.split("|")[1])) for row in table]
+    assert listed == [tuple(room for room in rooms if room != "__init__") for rooms in reversed(ORDER)]
 
 
 @pytest.mark.parametrize("module", CLIENT_SIDE)
