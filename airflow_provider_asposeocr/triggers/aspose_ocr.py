@@ -13,6 +13,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
+from dataclasses import replace
 from random import random
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -133,8 +134,13 @@ class AsposeOcrTaskTrigger(BaseTrigger):
             self.log.exception("The wait for %s failed", shown(self.reference.get("id"), 80))
             broken = WaitError(f"The wait failed: {type(error).__name__}: {shown(error)}.")
             self._finished = Finished(broken.about(self.reference.get("operation"), self.reference.get("id")))
-        await asyncio.sleep(max(0.0, self.plan.get("not_before_at", 0.0) - time.time()))
+        await asyncio.sleep(max(0.0, self._fires_at() - time.time()))
         yield TriggerEvent(event_of(self.reference, self._finished))  # type: ignore[no-untyped-call]  # as above
+
+    def _fires_at(self) -> float:
+        """Return the earliest moment of the event; at once where the row makes no sense, which the event then says."""
+        value = self.plan.get("not_before_at") if isinstance(self.plan, dict) else None
+        return value if isinstance(value, int | float) else 0.0
 
     def _warm_up(self) -> None:
         """Ask for the task's state once per process, long before a kill has to."""
@@ -218,6 +224,7 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         Another triggerer may have taken the wait over meanwhile and seen the end, so that Airflow's word alone is not
         enough: the cloud is asked until it answers.
         """
+        began = time.monotonic()
         async with loop_clients(mask_token).using(str(self.reference.get("conn_id"))):
             ref = parse_task_ref(self.reference)
             if self._finished is not None and self._finished.error is None:
@@ -229,7 +236,10 @@ class AsposeOcrTaskTrigger(BaseTrigger):
             if not killed:
                 log.info("An Airflow task still waits for %s; nothing is cancelled.", task_text(ref))
                 return
-            await cancel_if_running_async(client, ref, "the task was killed", KILL_IN_TRIGGER)
+            # What Airflow took for its answer is part of the time that it grants.
+            left = KILL_IN_TRIGGER.ask_seconds - (time.monotonic() - began)
+            rule = replace(KILL_IN_TRIGGER, ask_seconds=left)
+            await cancel_if_running_async(client, ref, "the task was killed", rule)
 
     async def _give_up(self, late: Finished) -> Finished:
         """

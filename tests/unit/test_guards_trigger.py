@@ -30,6 +30,16 @@ async def test_whatever_goes_wrong_is_an_event(submit: Callable[..., dict[str, A
     assert "TypeError" in event["error"]["message"]
 
 
+@pytest.mark.parametrize("plan", [None, [], {}, {"not_before_at": "soon"}, {"of_a_later_version": 1}])
+async def test_a_row_whose_plan_makes_no_sense_is_a_failure_and_no_exception(
+    submit: Callable[..., dict[str, Any]], plan: Any
+) -> None:
+    trigger = trigger_of(submit())
+    trigger.plan = plan
+    (event,) = await events_of(trigger)
+    assert (event["status"], event["error"]["error"]) == ("failed", "WaitError")
+
+
 async def test_a_connection_s_failure_is_shown_harmlessly(
     submit: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -459,6 +459,24 @@ class TestKill:
         assert f"{task['id']}" in caplog.text
         assert "may still run" in caplog.text
 
+    async def test_airflow_s_answer_takes_from_the_time_for_the_cloud_s(
+        self, submit: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Airflow grants 30 seconds for both."""
+        rules: list[Any] = []
+
+        class AirflowIsSlow(AsposeOcrTaskTrigger):
+            async def _is_killed(self) -> bool:
+                await asyncio.sleep(0.1)
+                return True
+
+        async def noted(client: Any, ref: Any, reason: str, rule: Any) -> None:
+            rules.append(rule)
+
+        monkeypatch.setattr(trigger_module, "cancel_if_running_async", noted)
+        await trigger_of(submit(), AirflowIsSlow).on_kill()
+        assert rules[0].ask_seconds <= KILL_IN_TRIGGER.ask_seconds - 0.1
+
     async def test_what_ended_while_airflow_answered_stays(
         self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
     ) -> None:
