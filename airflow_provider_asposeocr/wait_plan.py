@@ -14,7 +14,6 @@ from typing import Any
 from airflow_provider_asposeocr.api.deadlines import deadline_of
 from airflow_provider_asposeocr.api.polling import WaitPlan
 from airflow_provider_asposeocr.defaults import default_seconds
-from airflow_provider_asposeocr.fields import check_seconds
 
 
 @dataclass(frozen=True)
@@ -40,13 +39,14 @@ class WaitParameters:
         """
         return cls(**{field.name: getattr(operator, field.name) for field in fields(cls)})
 
-    def check(self) -> None:
+    @classmethod
+    def from_dict(cls, value: dict[str, float | None]) -> WaitParameters:
         """
-        Check the numbers at parse time.
+        Read the parameters from a trigger's row.
 
-        :raises ValueError: if one makes no sense; it names all of them.
+        :param value: What :meth:`to_dict` returned; fields of a later version are left out.
         """
-        check_seconds(**asdict(self))
+        return cls(**{field.name: value[field.name] for field in fields(cls) if field.name in value})
 
     def to_dict(self) -> dict[str, float | None]:
         """Return the parameters as plain JSON, for a trigger that Airflow starts without a worker."""

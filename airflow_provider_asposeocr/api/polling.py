@@ -77,9 +77,10 @@ class WaitPlan:
         """
         Read a plan from a trigger's row.
 
-        :param value: What :meth:`to_dict` returned.
+        :param value: What :meth:`to_dict` returned, perhaps that of a later version: fields that this one does not know are
+            left out.
         """
-        return cls(**value)
+        return cls(**{name: value[name] for name in cls.__dataclass_fields__ if name in value})
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ log = logging.getLogger(__name__)
 
 #: A poll may take so long past the deadline. It may stand in a queue for minutes where the cloud does not answer.
 LATE_POLL_SECONDS = 5.0
+#: All that a kill may take. Airflow grants 30 s by default ([triggerer] on_kill_timeout), and waits no longer.
+KILL_SECONDS = 29.0
 #: The first question for a task's state per event loop. It takes up to 17 s, measured, because it builds Airflow's API
 #: in the process; a kill should not have to wait for that.
 _first_questions: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[bool]] = WeakKeyDictionary()
@@ -157,7 +159,7 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         """
         if self.cancel_on_kill == "never":
             return
-        work = asyncio.create_task(self._kill())
+        work = asyncio.create_task(asyncio.wait_for(self._kill(), KILL_SECONDS))
         while not work.done():
             try:
                 await asyncio.shield(work)

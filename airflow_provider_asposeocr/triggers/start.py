@@ -95,8 +95,14 @@ class AsposeOcrStartTrigger(AsposeOcrTaskTrigger):
         try:
             self._begin(await self._find())
         except AsposeOcrError as error:
-            log.error("%s", error.message)
-            yield TriggerEvent(event_of(None, Finished(error)))  # type: ignore[no-untyped-call]  # Airflow's
+            problem: AsposeOcrError | None = error
+        except Exception as error:  # an exception would reach the task as a bare "trigger failure"
+            problem = WaitError(f"The wait could not begin: {type(error).__name__}: {shown(error)}.")
+        else:
+            problem = None
+        if problem is not None:
+            log.error("%s", problem.message)
+            yield TriggerEvent(event_of(None, Finished(problem)))  # type: ignore[no-untyped-call]  # Airflow's
             return
         async for event in super().run():
             yield event
@@ -110,7 +116,7 @@ class AsposeOcrStartTrigger(AsposeOcrTaskTrigger):
         airflow_ends_at = _epoch(getattr(self, "timeout_after", None))
         began_at = start_of(airflow_ends_at, allowed, ref.submitted_epoch, time.time())
         try:
-            parameters = WaitParameters(**self._arguments["parameters"])
+            parameters = WaitParameters.from_dict(self._arguments["parameters"])
             self.plan = parameters.plan(began_at, airflow_ends_at).to_dict()
         except AirflowConfigException as error:
             raise InputError(f"[aspose_ocr] in the triggerer's configuration: {shown(error)}") from None

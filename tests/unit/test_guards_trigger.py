@@ -40,6 +40,15 @@ async def test_a_row_whose_plan_makes_no_sense_is_a_failure_and_no_exception(
     assert (event["status"], event["error"]["error"]) == ("failed", "WaitError")
 
 
+async def test_a_plan_of_a_later_version_is_read_as_far_as_it_is_known(
+    submit: Callable[..., dict[str, Any]],
+) -> None:
+    trigger = trigger_of(submit())
+    trigger.plan["of_a_later_version"] = "x"
+    (event,) = await events_of(trigger)
+    assert event["status"] == "completed"
+
+
 async def test_a_connection_s_failure_is_shown_harmlessly(
     submit: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -518,6 +518,28 @@ class TestInTheTriggerer:
         event = await event_of(AsposeOcrStartTrigger(PULL, "task", 1.0, {}))
         assert (event["status"], event["error"]["error"]) == ("failed", "WaitError")
 
+    @pytest.mark.parametrize(
+        ("spoiled", "status"),
+        [
+            ({"backstop_seconds": None}, "failed"),
+            ({"parameters": None}, "failed"),
+            ({"parameters": {"of_a_later_version": 1}}, "completed"),
+        ],
+    )
+    async def test_a_row_of_another_version_is_an_event(
+        self,
+        submitted: Callable[..., dict[str, Any]],
+        supervised: Callable[..., Supervisor],
+        spoiled: dict[str, Any],
+        status: str,
+    ) -> None:
+        supervised(submitted())
+        with DAG("d"):
+            operator = fetch(PULL)
+        trigger = in_triggerer(operator)
+        trigger._arguments |= spoiled
+        assert (await event_of(trigger))["status"] == status
+
     async def test_a_broken_configuration_fails_this_wait_and_not_the_triggerer(
         self,
         submitted: Callable[..., dict[str, Any]],
