@@ -6,53 +6,18 @@ Invariant: each test begins with a cloud that knows nothing: no task, no fault, 
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from airflow_provider_asposeocr.emulator.server import EmulatorProcess
 from demo.local_airflow import LocalAirflow
 from demo.rest import AirflowRest
+from tests.support.airflow_stack import CHECKOUT, SECRET, Stack, connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from airflow_provider_asposeocr.emulator.control import EmulatorControl
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-SCAN = CHECKOUT / "demo" / "scans" / "01-75dpi.png"
-#: Not "emulator": a word that common stands in logs by itself, and the masker would mask it everywhere.
-SECRET = "s3cr3t-of-the-test-account"
-
-
-@dataclass
-class Stack:
-    """What a test talks to."""
-
-    airflow: LocalAirflow
-    rest: AirflowRest
-    cloud: EmulatorControl
-    url: str
-    outbox: Path
-
-    @property
-    def files(self) -> Any:
-        """Parameters of a run: the scan that goes in and the folder that results go to."""
-        return {"scan": str(SCAN), "outbox": f"file://{self.outbox}/"}
-
-    def requests(self, method: str) -> list[dict[str, Any]]:
-        """Requests of a method that the cloud has seen."""
-        return [entry for entry in self.cloud.journal() if entry["method"] == method]
-
-
-def connection(url: str, **changes: Any) -> str:
-    """Describe a connection to an emulator, as an environment variable does."""
-    return json.dumps(
-        {"conn_type": "aspose_ocr", "host": url, "login": "tests", "password": SECRET, **changes}
-    )
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -14,12 +12,10 @@ import pytest
 from PIL import Image
 
 from demo.inbox import create_pool
-from tests.airflow.conftest import SECRET
+from tests.support.airflow_stack import SECRET, watched
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    from tests.airflow.conftest import Stack
+    from tests.support.airflow_stack import Stack
 
 pytestmark = pytest.mark.airflow
 
@@ -35,38 +31,6 @@ def stored(manifest: dict[str, Any]) -> dict[str, bytes]:
         assert hashlib.sha256(content).hexdigest() == result["sha256"]
         found[result["type"]] = content
     return found
-
-
-class TriggerRows(threading.Thread):
-    """Collects what the metadata database holds of triggers while a run goes on."""
-
-    def __init__(self, database: Path) -> None:
-        super().__init__(daemon=True)
-        self.seen: set[str] = set()
-        self._database = database
-        self._stop_event = threading.Event()
-
-    def __enter__(self) -> TriggerRows:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop_event.set()
-        self.join()
-
-    def run(self) -> None:
-        while not self._stop_event.wait(0.3):
-            connection = sqlite3.connect(f"file:{self._database}?mode=ro", uri=True, timeout=10)
-            try:
-                self.seen.update(
-                    str(row) for row in connection.execute("select classpath, kwargs from trigger")
-                )
-            finally:
-                connection.close()
-
-
-def watched(stack: Stack) -> AbstractContextManager[TriggerRows]:
-    return TriggerRows(next(stack.airflow.home.glob("**/airflow.db")))
 
 
 def test_a_deferred_chain_lands_in_storage_and_bills_each_step_once(stack: Stack) -> None:

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.airflow.conftest import SECRET
+from tests.support.airflow_stack import SECRET
 
 if TYPE_CHECKING:
-    from tests.airflow.conftest import Stack
+    from tests.support.airflow_stack import Stack
 
 pytestmark = pytest.mark.airflow
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from demo.local_airflow import LocalAirflow
-from tests.airflow.conftest import SCAN, connection
+from tests.support.airflow_stack import SCAN, connection
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.server import EmulatorProcess

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_asposeocr.api.deadlines import BACKSTOP_SECONDS
 
 if TYPE_CHECKING:
-    from tests.airflow.conftest import Stack
+    from tests.support.airflow_stack import Stack
 
 pytestmark = pytest.mark.airflow
 

@@ -16,7 +16,7 @@ import pytest
 from airflow_provider_asposeocr.ledger import KEY
 from airflow_provider_asposeocr.retry_policy import JITTER
 from demo.rest import AirflowRest
-from tests.airflow.conftest import SCAN
+from tests.support.airflow_stack import SCAN
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -10,14 +10,13 @@ import pytest
 from airflow_provider_asposeocr.emulator import accounts
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
-from tests.airflow.conftest import SCAN
-from tests.airflow.test_chain import watched
+from tests.support.airflow_stack import SCAN, watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.airflow.conftest import Stack
+    from tests.support.airflow_stack import Stack
 
 pytestmark = pytest.mark.airflow
 

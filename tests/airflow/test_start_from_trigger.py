@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 if TYPE_CHECKING:
-    from tests.airflow.conftest import Stack
+    from tests.support.airflow_stack import Stack
 
 pytestmark = pytest.mark.airflow
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.airflow.conftest import Stack
+    from tests.support.airflow_stack import Stack
 
 pytestmark = pytest.mark.airflow
 

@@ -7,20 +7,15 @@ checkout until the next run, because a failure here can seldom be repeated at wi
 
 from __future__ import annotations
 
-import os
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.distributed.installation import Installation, installed
+from tests.distributed.installation import FOLDER, Installation, installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-FOLDER = Path(os.environ.get("DISTRIBUTED_FOLDER", CHECKOUT / ".distributed"))
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.emulator.control import EmulatorControl
 
+#: Where everything of the installation is, and stays after the run.
+FOLDER = Path(os.environ.get("DISTRIBUTED_FOLDER", Path(__file__).resolve().parents[2] / ".distributed"))
 DAGS = Path(__file__).parent / "dags"
 WORKERS = ("celery-worker-1", "celery-worker-2")
 TRIGGERERS = ("triggerer-1", "triggerer-2")

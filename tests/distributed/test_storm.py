@@ -29,9 +29,8 @@ from tests.distributed.audit import (
     draw_up,
 )
 from tests.distributed.chaos import Chaos
-from tests.distributed.conftest import FOLDER
 from tests.distributed.documents import write_documents
-from tests.distributed.installation import TRIGGERERS, WORKERS, Installation
+from tests.distributed.installation import FOLDER, TRIGGERERS, WORKERS, Installation
 from tests.distributed.patience import wait_until
 from tests.distributed.weather import KINDS, SHARE, rules
 

@@ -1,5 +1,5 @@
 """
-What the unit tests share.
+What the unit tests share. Fixtures import what loads Airflow themselves: tests of the client alone do not load it.
 
 Invariant: no test depends on how fast this machine is. What the product does within seconds because Airflow will end the
 process has a minute here; a test of these seconds itself sets them, so short or long that slowness cannot be taken for them.
@@ -9,8 +9,19 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from airflow_provider_asposeocr.emulator.control import EmulatorControl
+    from airflow_provider_asposeocr.emulator.server import Emulator
+    from tests.support.counting_cloud import CountingCloud
+    from tests.support.starting_in_triggerer import Supervisor
+    from tests.support.task_instances import Instance
 
 
 @pytest.fixture(autouse=True)
@@ -20,3 +31,93 @@ def patient_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     if waiting is not None:  # Tests of the client alone do not load Airflow.
         monkeypatch.setattr(waiting, "KILL_SECONDS", 60.0)
         monkeypatch.setattr(waiting, "KILL_IN_WORKER", replace(waiting.KILL_IN_WORKER, ask_seconds=60.0))
+
+
+@pytest.fixture
+def cloud(
+    aspose_ocr_emulator: Emulator, cloud_connection: str, monkeypatch: pytest.MonkeyPatch
+) -> EmulatorControl:
+    """Return the control of an emulator that the Airflow connection ``ocr`` leads to."""
+    from airflow_provider_asposeocr import clients
+
+    # The emulator has forgotten its tokens, and a renewal would be in every journal.
+    monkeypatch.setattr(clients, "_clients", {})
+    return aspose_ocr_emulator.control
+
+
+@pytest.fixture
+async def counting_cloud() -> AsyncIterator[CountingCloud]:
+    """Return a cloud that counts requests and connections; the connection ``ocr`` does not lead to it."""
+    from tests.support.counting_cloud import CountingCloud
+
+    async with CountingCloud() as cloud:
+        yield cloud
+
+
+@pytest.fixture
+async def close_clients() -> AsyncIterator[None]:
+    """Close the triggers' clients of the test's event loop at the end."""
+    from airflow_provider_asposeocr.clients import loop_clients
+    from airflow_provider_asposeocr.connection import mask_token
+
+    yield
+    await loop_clients(mask_token).close()
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> str:
+    """Return the path of an image."""
+    from tests.support.airflow_tasks import PNG
+
+    (tmp_path / "page.png").write_bytes(PNG)
+    return f"{tmp_path}/page.png"
+
+
+@pytest.fixture
+def submit(cloud: EmulatorControl, page: str) -> Callable[..., dict[str, Any]]:
+    """Return a function that submits an image after adding faults; it returns the reference, with changes."""
+    from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+
+    def submitted(*faults: dict[str, Any], **changes: Any) -> dict[str, Any]:
+        if faults:
+            cloud.add_faults(*faults)
+        return {**AsposeOcrHook("ocr").submit("RecognizeImage", page), **changes}
+
+    return submitted
+
+
+@pytest.fixture
+def instance(page: str) -> Instance:
+    """Return a task instance that recognizes the image."""
+    from tests.support.task_instances import Instance
+
+    return Instance(page)
+
+
+@pytest.fixture
+def supervised(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Supervisor]:
+    """Return a function that puts a supervisor in the triggerer's place; it answers with the XComs that it is given."""
+    from airflow.sdk.execution_time import task_runner
+
+    from tests.support.starting_in_triggerer import Supervisor
+
+    def answering(*xcoms: Any) -> Supervisor:
+        supervisor = Supervisor(*xcoms)
+        monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
+        return supervisor
+
+    return answering
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    """Return an empty folder for results that are not stored yet."""
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Return the folder that results are stored in; it does not exist yet."""
+    return tmp_path / "out"

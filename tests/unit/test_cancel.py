@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import DAG
-from test_operators import cloud
 
 from airflow_provider_asposeocr.api.errors import CloudUnavailableError
 from airflow_provider_asposeocr.compat import AirflowFailException
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_asposeocr.emulator.control import EmulatorControl
-
-__all__ = ["cloud"]
 
 
 @pytest.fixture

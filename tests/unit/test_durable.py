@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from test_operators import STATUS, cloud, completed, deletes, page, recognize
 
 from airflow_provider_asposeocr import cancelling
 from airflow_provider_asposeocr.api import errors
@@ -17,55 +15,15 @@ from airflow_provider_asposeocr.cancelling import CancelRule
 from airflow_provider_asposeocr.compat import AirflowFailException, TaskDeferralError
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.ledger import KEY
-from tests.support.airflow_tasks import PNG, StateStore, context_for, deferral, events_of, execute, resume
+from tests.support.airflow_tasks import PNG, StateStore, deferral, events_of, execute, resume
+from tests.support.emulated_cloud import STATUS, STUCK, deletes
+from tests.support.ocr_tasks import completed, recognize
+from tests.support.task_instances import Instance
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.control import EmulatorControl
 
-__all__ = ["cloud", "page"]
-
-STUCK = {"kind": "task_stuck"}
 REATTACHED = "re-attached, nothing billed again"
-
-
-class Instance:
-    """A task instance with some tries; each begins with a new object of the operator, as in a new process."""
-
-    def __init__(self, source: str, retries: int = 3, **given: Any) -> None:
-        self.store = StateStore()
-        self.try_number, self.max_tries = 0, retries
-        self._source, self._given = source, given
-
-    @property
-    def record(self) -> dict[str, Any] | None:
-        stored: dict[str, Any] | None = self.store.get(KEY)
-        return stored
-
-    def operator(self, **changes: Any) -> Any:
-        return recognize(self._source, **{**self._given, **changes})
-
-    def context(self, operator: Any) -> Any:
-        return context_for(operator, store=self.store, try_number=self.try_number, max_tries=self.max_tries)
-
-    def run(self, **changes: Any) -> Any:
-        """Run the next try, by default without waiting, as if it died after the submit."""
-        self.try_number += 1
-        operator = self.operator(**{"wait_for_completion": False, **changes})
-        return execute(operator, self.context(operator))
-
-    def clear(self) -> None:
-        self.max_tries = self.try_number + 3
-
-    def age(self, seconds: float) -> None:
-        """Let the cloud task of the record be older."""
-        record = json.loads(self.store.stored[KEY])
-        record["task"]["submitted_at"] = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
-        self.store.stored[KEY] = json.dumps(record)
-
-
-@pytest.fixture
-def instance(page: str) -> Instance:
-    return Instance(page)
 
 
 class TestRetry:

@@ -15,11 +15,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk import DAG
 from requests import utils as requests_utils
-from test_operators import STATUS, cloud, completed, fetch, page, recognize
-from test_start_from_trigger import event_of, in_triggerer, sensor, submit_task, submitted, supervised
-from test_trigger import close_clients
-from test_triggerer_load import Clock, run, trigger
-from test_triggerer_load import cloud as counting
 
 from airflow_provider_asposeocr import clients
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
@@ -29,6 +24,11 @@ from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.operators import AsposeOcrUpscaleImageOperator
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 from tests.support.airflow_tasks import context_for, deferral, execute, resume
+from tests.support.clocks import Clock
+from tests.support.emulated_cloud import STATUS
+from tests.support.ocr_tasks import completed, fetch, recognize
+from tests.support.starting_in_triggerer import event_of, in_triggerer, sensor, submit_task
+from tests.support.triggers import run, trigger
 
 if TYPE_CHECKING:
     import ssl
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.client import Surroundings
     from airflow_provider_asposeocr.emulator.control import EmulatorControl
     from tests.support.counting_cloud import CountingCloud
-
-__all__ = ["close_clients", "cloud", "counting", "page", "submitted", "supervised"]
 
 
 class Sleeps:
@@ -74,7 +72,7 @@ class TestPace:
 
     @pytest.fixture
     async def begin(
-        self, counting: CountingCloud, connection: Callable[..., str]
+        self, counting_cloud: CountingCloud, connection: Callable[..., str]
     ) -> AsyncIterator[Callable[[str], None]]:
         """Begin a wait on a connection that allows one poll per second; its client id is its name."""
         waits: list[asyncio.Task[None]] = []
@@ -82,7 +80,7 @@ class TestPace:
         def on(conn_id: str) -> None:
             connection(
                 conn_id,
-                host=counting.url,
+                host=counting_cloud.url,
                 login=conn_id,
                 password="secret",
                 extra={"max_requests_per_second": 1},
@@ -96,7 +94,7 @@ class TestPace:
 
     async def test_all_polls_of_a_connection_wait_for_their_turn(
         self,
-        counting: CountingCloud,
+        counting_cloud: CountingCloud,
         sleeps: dict[str | None, Sleeps],
         begin: Callable[[str], None],
     ) -> None:
@@ -104,9 +102,9 @@ class TestPace:
             begin("ocr")
         # The fifth is the second poll of the trigger that had the first turn.
         assert await sleeps["ocr"].begun(5) == [1.0, 2.0, 3.0, 4.0, 5.0]
-        assert counting.asked["poll"] == 1
+        assert counting_cloud.asked["poll"] == 1
         sleeps["ocr"].over.set()
-        await counting.until(lambda: counting.asked["poll"] >= 6)
+        await counting_cloud.until(lambda: counting_cloud.asked["poll"] >= 6)
 
     async def test_another_account_s_polls_take_none_of_their_turns(
         self, sleeps: dict[str | None, Sleeps], begin: Callable[[str], None]
@@ -177,7 +175,7 @@ def test_the_loop_neither_loads_certificates_nor_imports_http_libraries() -> Non
 
 
 async def test_the_environment_s_proxy_is_not_looked_for_with_each_poll(
-    counting: CountingCloud, monkeypatch: pytest.MonkeyPatch
+    counting_cloud: CountingCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Reading the whole environment takes longer than sending a poll."""
     looked_for: Counter[str] = Counter()
@@ -188,14 +186,14 @@ async def test_the_environment_s_proxy_is_not_looked_for_with_each_poll(
         return look(url, *rest)
 
     monkeypatch.setattr(requests_utils, "get_environ_proxies", counted)
-    account = counting.account()
+    account = counting_cloud.account()
     client = AsyncCloudClient(account, tls_context(account))
     for kept in (True, False):  # Where nobody waits, each request opens a session of its own.
         await client.keep_connections(kept)
         for _ in range(50):
             await client.status("RecognizeImage", "x", ONCE)
     await client.close()
-    assert counting.asked["poll"] == 100
+    assert counting_cloud.asked["poll"] == 100
     # Polls and tokens may go different ways.
     assert looked_for == {account.base_url: 1, account.issuer_url: 1}
 
@@ -275,11 +273,11 @@ class Context(dict[str, Any]):
 @pytest.mark.usefixtures("close_clients")
 async def test_a_wait_keeps_no_context_of_its_own(
     cloud: EmulatorControl,
-    submitted: Callable[..., dict[str, Any]],
+    submit: Callable[..., dict[str, Any]],
     supervised: Callable[..., Any],
 ) -> None:
     """A context holds a whole copy of the DAG. That Airflow keeps one beside the trigger is Airflow's affair."""
-    supervised(submitted({"kind": "task_stuck"}))
+    supervised(submit({"kind": "task_stuck"}))
     with DAG("d"):
         operator = sensor(submit_task().output)
     wait = in_triggerer(operator)

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.supervisor import InProcessSupervisorComms
-from test_durable import STUCK, Instance, instance
-from test_operators import REF, STATUS, cloud, deletes, fetch, page, recognize
 
 from airflow_provider_asposeocr import waiting as waiting_module
 from airflow_provider_asposeocr.api import results
@@ -18,13 +16,14 @@ from airflow_provider_asposeocr.api.errors import WaitError
 from airflow_provider_asposeocr.api.responses import TaskRef
 from airflow_provider_asposeocr.kills import verdict
 from tests.support.airflow_tasks import context_for, deferral, execute, resume
+from tests.support.emulated_cloud import STATUS, STUCK, deletes
+from tests.support.ocr_tasks import REF, fetch, recognize
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_asposeocr.emulator.control import EmulatorControl
-
-__all__ = ["cloud", "instance", "page"]
+    from tests.support.task_instances import Instance
 
 TASK = TaskRef.model_validate(REF)
 

@@ -10,19 +10,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from test_storage import REF, done, listing, out, result, spool
 
 from airflow_provider_asposeocr import storage
 from airflow_provider_asposeocr.api import leftovers
 from airflow_provider_asposeocr.api.leftovers import hold, sweep
 from airflow_provider_asposeocr.api.results import Result
 from airflow_provider_asposeocr.storage import store
+from tests.support.stored_results import REF, done, listing, result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-__all__ = ["out", "spool"]
 
 
 def left_of(out: Path, name: str) -> Path:

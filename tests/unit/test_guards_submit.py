@@ -6,8 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from test_durable import STUCK, Instance, instance
-from test_operators import STATUS, cloud, deletes, methods, page, recognize
 
 from airflow_provider_asposeocr.api import errors, polling
 from airflow_provider_asposeocr.compat import AirflowFailException, TaskDeferralError, TaskDeferralTimeout
@@ -24,13 +22,14 @@ from airflow_provider_asposeocr.operators import (
 )
 from airflow_provider_asposeocr.records import Identity
 from tests.support.airflow_tasks import StateStore, context_for, execute, resume
+from tests.support.emulated_cloud import STATUS, STUCK, deletes, methods
+from tests.support.ocr_tasks import recognize
+from tests.support.task_instances import Instance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_asposeocr.emulator.control import EmulatorControl
-
-__all__ = ["cloud", "instance", "page"]
 
 LATE = {"error": "TaskTimeoutError", "message": "Late.", "operation": "RecognizeImage"}
 

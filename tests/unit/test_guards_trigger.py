@@ -8,18 +8,17 @@ import pytest
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import GetTaskStates
 from airflow.sdk.log import redact  # type: ignore[attr-defined]  # is no public name
-from test_trigger import STATUS, Decided, close_clients, cloud, deletes, polls, submit, trigger_of
 
 from airflow_provider_asposeocr.triggers import aspose_ocr as trigger_module
 from tests.support.airflow_tasks import events_of
+from tests.support.emulated_cloud import STATUS, deletes, polls
+from tests.support.triggers import Decided, trigger_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_asposeocr.emulator.control import EmulatorControl
     from airflow_provider_asposeocr.emulator.server import Emulator
-
-__all__ = ["close_clients", "cloud", "submit"]
 
 
 async def test_whatever_goes_wrong_is_an_event(submit: Callable[..., dict[str, Any]]) -> None:

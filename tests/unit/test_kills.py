@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.utils.state import TaskInstanceState
-from test_operators import REF, STATUS, cloud, deletes, fetch, page, recognize
 
 from airflow_provider_asposeocr.api.responses import TaskRef
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.kills import CLEARED, ENDED, is_origin, own_state, verdict, verdict_of_origin
 from tests.support.airflow_tasks import TaskInstance, context_for, execute
+from tests.support.emulated_cloud import STATUS, deletes
+from tests.support.ocr_tasks import REF, fetch, recognize
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.control import EmulatorControl
-
-__all__ = ["cloud", "page"]
 
 TASK = TaskRef.model_validate(REF)
 STATES = [None, *(str(state) for state in TaskInstanceState)]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk.execution_time import task_runner
-from test_operators import STATUS, cloud, fetch, page, recognize
 
 from airflow_provider_asposeocr import cancelling
 from airflow_provider_asposeocr.api import progress
@@ -18,15 +17,13 @@ from airflow_provider_asposeocr.failing import fail_task
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 from tests.support.airflow_tasks import context_for, deferral, events_of, execute, resume
+from tests.support.emulated_cloud import STATUS, STUCK
+from tests.support.ocr_tasks import fetch, recognize
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_asposeocr.emulator.control import EmulatorControl
-
-__all__ = ["cloud", "page"]
-
-STUCK = {"kind": "task_stuck"}
 
 
 class TestALineEach:

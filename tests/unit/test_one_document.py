@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk import DAG, task, task_group
 from airflow.sdk.execution_time.lazy_sequence import LazyXComSequence
-from test_operators import REF, cloud
 
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.operators import (
@@ -18,13 +17,12 @@ from airflow_provider_asposeocr.operators import (
 )
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 from tests.support.airflow_tasks import execute
+from tests.support.ocr_tasks import REF
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_asposeocr.emulator.control import EmulatorControl
-
-__all__ = ["cloud"]
 
 TAKERS: dict[str, Callable[[Any], Any]] = {
     "source": lambda given: AsposeOcrRecognizeImageOperator(task_id="taker", source=given),

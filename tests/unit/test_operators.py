@@ -5,7 +5,7 @@ import re
 import threading
 import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import pytest
 from airflow.sdk import DAG, ObjectStoragePath
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
-from airflow_provider_asposeocr import clients, operators
+from airflow_provider_asposeocr import operators
 from airflow_provider_asposeocr import waiting as waiting_module
 from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.errors import DestinationError, SettingsError, StorageError
@@ -24,7 +24,6 @@ from airflow_provider_asposeocr.operators import (
     AsposeOcrBinarizeImageOperator,
     AsposeOcrDetectRegionsOperator,
     AsposeOcrFetchResultOperator,
-    AsposeOcrRecognizeImageOperator,
     AsposeOcrRecognizeRegionsOperator,
     AsposeOcrSubmitOperator,
     AsposeOcrUpscaleImageOperator,
@@ -32,6 +31,8 @@ from airflow_provider_asposeocr.operators import (
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 from tests.support.airflow_names import DagSerialization
 from tests.support.airflow_tasks import PNG, context_for, deferral, events_of, execute, resume
+from tests.support.emulated_cloud import STATUS, deletes, methods
+from tests.support.ocr_tasks import REF, completed, fetch, now_text, recognize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.control import EmulatorControl
     from airflow_provider_asposeocr.emulator.server import Emulator
 
-STATUS = "*/GetTaskStatus"
 #: What the product itself says, without the patience of the unit tests.
 KILL_SECONDS = waiting_module.KILL_SECONDS
 SUBMITS = [
@@ -47,60 +47,6 @@ SUBMITS = [
     for name in operators.__all__
     if name not in ("AsposeOcrSubmitOperator", "AsposeOcrFetchResultOperator", "AsposeOcrCancelTasksOperator")
 ]
-REF = {
-    "operation": "RecognizeImage",
-    "id": "id-1",
-    "submitted_at": "2026-03-01T12:00:00+00:00",
-    "conn_id": "ocr",
-    "task_id": "recognize",
-    "dag_id": "d",
-    "run_id": "r",
-}
-
-
-@pytest.fixture
-def cloud(
-    aspose_ocr_emulator: Emulator, cloud_connection: str, monkeypatch: pytest.MonkeyPatch
-) -> EmulatorControl:
-    # The emulator has forgotten its tokens, and a renewal would be in every journal.
-    monkeypatch.setattr(clients, "_clients", {})
-    return aspose_ocr_emulator.control
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> str:
-    (tmp_path / "page.png").write_bytes(PNG)
-    return f"{tmp_path}/page.png"
-
-
-def recognize(source: Any, cls: Any = AsposeOcrRecognizeImageOperator, **given: Any) -> Any:
-    fields = {"task_id": "recognize", "aspose_ocr_conn_id": "ocr", "poll_interval_seconds": 0.05}
-    return cls(source=source, **{**fields, "max_poll_interval_seconds": 0.1, **given})
-
-
-def fetch(task: Any, destination: Any, **given: Any) -> Any:
-    fields = {"task_id": "fetch", "poll_interval_seconds": 0.05, "max_poll_interval_seconds": 0.1}
-    return AsposeOcrFetchResultOperator(task=task, destination=str(destination), **{**fields, **given})
-
-
-def completed(cloud: EmulatorControl) -> None:
-    """Return when the cloud has done all that it was asked to."""
-    hook = AsposeOcrHook("ocr")
-    for task in cloud.tasks():
-        ref = {**REF, "operation": task["operation"], "id": task["id"], "submitted_at": now_text()}
-        hook.wait(ref, poll_interval_seconds=0.02, max_poll_interval_seconds=0.05)
-
-
-def now_text() -> str:
-    return datetime.now(UTC).isoformat()
-
-
-def methods(cloud: EmulatorControl) -> list[str]:
-    return [entry["method"] for entry in cloud.journal() if entry["path"] != "/connect/token"]
-
-
-def deletes(cloud: EmulatorControl) -> list[dict[str, Any]]:
-    return [entry for entry in cloud.journal() if entry["method"] == "DELETE"]
 
 
 class TestParseTime:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
-from test_waiting import all_errors
 
 from airflow_provider_asposeocr import AsposeOcrRetryPolicy
 from airflow_provider_asposeocr.api import errors
+from tests.support.error_classes import all_errors
 
 #: What no retry can mend; the rest is retried.
 HOPELESS = {

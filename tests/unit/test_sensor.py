@@ -9,34 +9,15 @@ from airflow_provider_asposeocr.compat import AirflowFailException, AirflowSenso
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 from tests.support.airflow_names import AirflowRescheduleException, AirflowSkipException
-from tests.support.airflow_tasks import PNG, context_for, deferral, events_of, execute, resume
+from tests.support.airflow_tasks import context_for, deferral, events_of, execute, resume
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from airflow_provider_asposeocr.emulator.control import EmulatorControl
-    from airflow_provider_asposeocr.emulator.server import Emulator
 
 STUCK = {"kind": "task_stuck"}
 DEFERRING = {"deferrable": True, "inline_wait_seconds": 20}
-
-
-@pytest.fixture
-def cloud(aspose_ocr_emulator: Emulator, cloud_connection: str) -> EmulatorControl:
-    return aspose_ocr_emulator.control
-
-
-@pytest.fixture
-def submit(cloud: EmulatorControl, tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    (tmp_path / "page.png").write_bytes(PNG)
-
-    def submitted(*faults: dict[str, Any]) -> dict[str, Any]:
-        if faults:
-            cloud.add_faults(*faults)
-        return AsposeOcrHook("ocr").submit("RecognizeImage", f"{tmp_path}/page.png")
-
-    return submitted
 
 
 def sensor(task: Any, **given: Any) -> AsposeOcrTaskSensor:

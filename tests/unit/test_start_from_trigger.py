@@ -5,29 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import greenback
 import pytest
-from airflow.api_fastapi.execution_api.datamodels.taskinstance import DagRun
-from airflow.executors.workloads.task import TaskInstanceDTO
-from airflow.jobs.triggerer_job_runner import TriggerRunner
 from airflow.models.trigger import Trigger
 from airflow.sdk import DAG, task_group
 from airflow.sdk.exceptions import AirflowRuntimeError
-from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import (
     ErrorResponse,
-    GetTaskStates,
     GetXCom,
-    MaskSecret,
-    TaskStatesResult,
-    XComResult,
 )
 from airflow.sdk.execution_time.context import set_current_context
-from airflow.serialization.decoders import smart_decode_trigger_kwargs
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_provider_asposeocr import starting
@@ -49,16 +38,23 @@ from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 from airflow_provider_asposeocr.triggers import start
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
 from airflow_provider_asposeocr.triggers.start import AsposeOcrStartTrigger
-from tests.support.airflow_tasks import PNG, StateStore, context_for, deferral, events_of, execute, resume
+from tests.support.airflow_tasks import PNG, StateStore, context_for, deferral, execute, resume
+from tests.support.starting_in_triggerer import (
+    CADENCE,
+    STARTING,
+    Supervisor,
+    event_of,
+    in_triggerer,
+    sensor,
+    submit_task,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from airflow_provider_asposeocr.emulator.control import EmulatorControl
-    from airflow_provider_asposeocr.emulator.server import Emulator
 
-STARTING: Any = {"deferrable": True, "start_from_trigger": True}
 REF = {
     "operation": "RecognizeImage",
     "id": "id-1",
@@ -66,21 +62,11 @@ REF = {
     "conn_id": "ocr",
 }
 PULL = "{{ ti.xcom_pull(task_ids='submit', map_indexes=-1) | tojson }}"
-CADENCE: Any = {"poll_interval_seconds": 0.05, "max_poll_interval_seconds": 0.1}
-
-
-def submit_task(**given: Any) -> Any:
-    fields = {"task_id": "submit", "source": "/page.png", "wait_for_completion": False}
-    return AsposeOcrRecognizeImageOperator(**{**fields, **given})
 
 
 def fetch(task: Any, **given: Any) -> Any:
     fields = {"task_id": "fetch", "destination": "/outbox/", **CADENCE, **STARTING}
     return AsposeOcrFetchResultOperator(task=task, **{**fields, **given})
-
-
-def sensor(task: Any, **given: Any) -> Any:
-    return AsposeOcrTaskSensor(**{"task_id": "sensor", "task": task, **CADENCE, **STARTING, **given})
 
 
 def next_step(source: Any, **given: Any) -> Any:
@@ -89,113 +75,6 @@ def next_step(source: Any, **given: Any) -> Any:
 
 
 CONSUMERS = [fetch, sensor, next_step]
-
-
-class Supervisor:
-    """The triggerer's side of the supervisor: it answers what it knows, and what it does not know never."""
-
-    def __init__(self, *xcoms: Any) -> None:
-        self.asked: list[Any] = []
-        self.xcoms = list(xcoms)
-        self.states: dict[str, Any] = {}
-
-    async def asend(self, question: Any) -> Any:
-        self.asked.append(question)
-        if isinstance(question, GetXCom):
-            value = self.xcoms.pop(0) if len(self.xcoms) > 1 else self.xcoms[0]
-            if isinstance(value, Exception):
-                raise value
-            return XComResult(key=question.key, value=value)
-        if isinstance(question, GetTaskStates):
-            return TaskStatesResult(task_states={question.run_ids[0]: self.states})
-        if isinstance(question, MaskSecret):
-            return None
-        return await asyncio.get_running_loop().create_future()
-
-    def send(self, msg: Any) -> Any:
-        return greenback.await_(self.asend(msg))
-
-
-@pytest.fixture
-def supervised(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Supervisor]:
-    def answering(*xcoms: Any) -> Supervisor:
-        supervisor = Supervisor(*xcoms)
-        monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
-        return supervisor
-
-    return answering
-
-
-@pytest.fixture
-def cloud(aspose_ocr_emulator: Emulator, cloud_connection: str) -> EmulatorControl:
-    return aspose_ocr_emulator.control
-
-
-@pytest.fixture
-def submitted(cloud: EmulatorControl, tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    (tmp_path / "page.png").write_bytes(PNG)
-
-    def submit(*faults: dict[str, Any], **changes: Any) -> dict[str, Any]:
-        if faults:
-            cloud.add_faults(*faults)
-        return {**AsposeOcrHook("ocr").submit("RecognizeImage", f"{tmp_path}/page.png"), **changes}
-
-    return submit
-
-
-def in_triggerer(
-    operator: Any, waits_since: datetime | None = None, map_index: int = -1, row: Trigger | None = None
-) -> Any:
-    """Take an operator the way of Airflow's scheduler and triggerer, up to the trigger's ``run()``."""
-    encoded = json.loads(json.dumps(DagSerialization.to_dict(operator.dag)))
-    task = DagSerialization.from_dict(encoded).get_task(operator.task_id)
-    assert task.start_from_trigger is True
-    args = task.start_trigger_args
-    row = row or Trigger(classpath=args.trigger_cls, kwargs=args.trigger_kwargs)
-    stored = Trigger._decrypt_kwargs(row.encrypted_kwargs)
-    kwargs = {name: smart_decode_trigger_kwargs(value) for name, value in stored.items()}
-    trigger = TriggerRunner().get_trigger_by_classpath(row.classpath)(**kwargs)
-    now = datetime.now(UTC)
-    names = {"dag_id": operator.dag_id, "run_id": "the_run"}
-    ti = TaskInstanceDTO(
-        **names,
-        id=uuid.uuid4(),
-        dag_version_id=uuid.uuid4(),
-        task_id=operator.task_id,
-        try_number=1,
-        map_index=map_index,
-        pool_slots=1,
-        priority_weight=1,
-    )
-    run = DagRun(
-        **names,
-        logical_date=None,
-        data_interval_start=None,
-        data_interval_end=None,
-        run_after=now,
-        start_date=now,
-        end_date=None,
-        run_type="manual",
-        state="running",
-        consumed_asset_events=[],
-        partition_key=None,
-    )
-    runtime_ti = TriggerRunner.create_runtime_ti(ti, encoded, run.model_dump(exclude_unset=True))
-    context = runtime_ti.get_template_context()
-    trigger.task_instance = runtime_ti
-    if args is not None:
-        # As TaskInstance.defer_task.
-        waits_since = waits_since or now
-        limits = [limit for limit in (args.timeout, task.execution_timeout) if limit is not None]
-        trigger.timeout_after = waits_since + min(limits)
-    trigger.render_template_fields(context=context)
-    return trigger
-
-
-async def event_of(trigger: Any) -> Any:
-    await greenback.ensure_portal()
-    (event,) = await events_of(trigger)
-    return json.loads(json.dumps(event))
 
 
 def deletes(cloud: EmulatorControl) -> list[str]:
@@ -365,18 +244,18 @@ class TestFallback:
     def test_before_3_3_it_starts_in_a_worker_and_says_so(
         self,
         monkeypatch: pytest.MonkeyPatch,
-        submitted: Callable[..., dict[str, Any]],
+        submit: Callable[..., dict[str, Any]],
         capfd: pytest.CaptureFixture[str],
     ) -> None:
         from airflow.triggers.base import BaseTrigger
 
         monkeypatch.delattr(BaseTrigger, "render_template_fields")
-        operator = sensor(submitted(), inline_wait_seconds=20)
+        operator = sensor(submit(), inline_wait_seconds=20)
         assert (operator.start_from_trigger, operator.start_trigger_args) == (False, None)
         execute(operator)
         assert capfd.readouterr().out.count("start_from_trigger has no effect: before Airflow 3.3") == 1
 
-    def test_what_is_expanded_takes_the_ordinary_way(self, submitted: Callable[..., dict[str, Any]]) -> None:
+    def test_what_is_expanded_takes_the_ordinary_way(self, submit: Callable[..., dict[str, Any]]) -> None:
         with DAG("d") as dag:
             AsposeOcrTaskSensor.partial(task_id="sensor", **STARTING, inline_wait_seconds=0).expand(
                 task=[REF]
@@ -385,7 +264,7 @@ class TestFallback:
         # Airflow asks for these two before it sends a task to a worker.
         assert not (task.start_from_trigger and task.start_trigger_args)
         # What it has resolved is no template any more.
-        unmapped = dag.get_task("sensor").unmap({"task": submitted()})
+        unmapped = dag.get_task("sensor").unmap({"task": submit()})
         assert unmapped.start_from_trigger is False
         assert isinstance(deferral(unmapped).trigger, AsposeOcrTaskTrigger)
 
@@ -395,10 +274,10 @@ class TestInTheTriggerer:
     async def test_it_waits_and_hands_the_reference_over(
         self,
         make: Callable[..., Any],
-        submitted: Callable[..., dict[str, Any]],
+        submit: Callable[..., dict[str, Any]],
         supervised: Callable[..., Supervisor],
     ) -> None:
-        ref = submitted()
+        ref = submit()
         supervisor = supervised(ref)
         with DAG("d"):
             operator = make(submit_task().output)
@@ -408,9 +287,9 @@ class TestInTheTriggerer:
         assert (question.task_id, question.key, question.map_index) == ("submit", "return_value", -1)
 
     async def test_in_a_mapped_task_group_it_pulls_its_own_lane_s(
-        self, submitted: Callable[..., dict[str, Any]], supervised: Callable[..., Supervisor]
+        self, submit: Callable[..., dict[str, Any]], supervised: Callable[..., Supervisor]
     ) -> None:
-        supervisor = supervised(submitted())
+        supervisor = supervised(submit())
         with DAG("d") as dag:
 
             @task_group
@@ -424,9 +303,9 @@ class TestInTheTriggerer:
         assert (question.task_id, question.map_index) == ("lane.submit", 1)
 
     async def test_a_literal_reference_needs_no_answer_of_airflow(
-        self, submitted: Callable[..., dict[str, Any]], supervised: Callable[..., Supervisor]
+        self, submit: Callable[..., dict[str, Any]], supervised: Callable[..., Supervisor]
     ) -> None:
-        ref = submitted()
+        ref = submit()
         supervised()
         with DAG("d"):
             operator = sensor(ref)
@@ -434,9 +313,9 @@ class TestInTheTriggerer:
 
     @pytest.mark.parametrize("hostile", ["{{ 40 + 2 }}.png", "{% raw %}.png", "'\" | {{ ti }}.png"])
     async def test_a_name_that_is_a_template_stays_a_name(
-        self, submitted: Callable[..., dict[str, Any]], supervised: Callable[..., Supervisor], hostile: str
+        self, submit: Callable[..., dict[str, Any]], supervised: Callable[..., Supervisor], hostile: str
     ) -> None:
-        ref = submitted(source_name=hostile)
+        ref = submit(source_name=hostile)
         supervised(ref)
         with DAG("d"):
             operator = next_step(submit_task().output)
@@ -503,13 +382,13 @@ class TestInTheTriggerer:
 
     async def test_an_api_of_airflow_that_restarts_is_waited_out(
         self,
-        submitted: Callable[..., dict[str, Any]],
+        submit: Callable[..., dict[str, Any]],
         supervised: Callable[..., Supervisor],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr(start, "AGAIN_SECONDS", 0.0)
         away = AirflowRuntimeError(error=ErrorResponse())
-        supervised(away, away, submitted())
+        supervised(away, away, submit())
         with DAG("d"):
             operator = fetch(PULL)
         assert (await event_of(in_triggerer(operator)))["status"] == "completed"
@@ -528,12 +407,12 @@ class TestInTheTriggerer:
     )
     async def test_a_row_of_another_version_is_an_event(
         self,
-        submitted: Callable[..., dict[str, Any]],
+        submit: Callable[..., dict[str, Any]],
         supervised: Callable[..., Supervisor],
         spoiled: dict[str, Any],
         status: str,
     ) -> None:
-        supervised(submitted())
+        supervised(submit())
         with DAG("d"):
             operator = fetch(PULL)
         trigger = in_triggerer(operator)
@@ -542,13 +421,13 @@ class TestInTheTriggerer:
 
     async def test_a_broken_configuration_fails_this_wait_and_not_the_triggerer(
         self,
-        submitted: Callable[..., dict[str, Any]],
+        submit: Callable[..., dict[str, Any]],
         supervised: Callable[..., Supervisor],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """Airflow makes triggers in its main loop; an exception there ends all of them."""
         monkeypatch.setenv("AIRFLOW__ASPOSE_OCR__ERROR_BUDGET_SECONDS", "15 min")
-        supervised(submitted())
+        supervised(submit())
         with DAG("d"):
             operator = fetch(PULL)
         event = await event_of(in_triggerer(operator))
@@ -569,14 +448,14 @@ class TestInTheTriggerer:
     )
     async def test_a_kill_cancels_as_the_user_wants(
         self,
-        submitted: Callable[..., dict[str, Any]],
+        submit: Callable[..., dict[str, Any]],
         supervised: Callable[..., Supervisor],
         cloud: EmulatorControl,
         policy: str,
         state: str,
         cancelled: bool,
     ) -> None:
-        ref = submitted({"kind": "task_stuck"})
+        ref = submit({"kind": "task_stuck"})
         supervisor = supervised(ref)
         supervisor.states = {"fetch": state}
         with DAG("d"):
@@ -613,14 +492,14 @@ class TestDeadline:
     )
     async def test_it_counts_from_the_start_and_no_restart_moves_it(
         self,
-        submitted: Callable[..., dict[str, Any]],
+        submit: Callable[..., dict[str, Any]],
         supervised: Callable[..., Supervisor],
         given: dict[str, Any],
         seconds: float,
     ) -> None:
         since = datetime.now(UTC)
         # Submitted long before the consumer's turn came.
-        supervised(submitted(submitted_at=(since - timedelta(hours=2)).isoformat()))
+        supervised(submit(submitted_at=(since - timedelta(hours=2)).isoformat()))
         with DAG("d"):
             operator = fetch(submit_task().output, **given)
         for age in (0.0, 20.0):  # The second: a triggerer that takes over.
@@ -630,10 +509,10 @@ class TestDeadline:
             assert trigger.plan["deadline_at"] < trigger.timeout_after.timestamp() - 4
 
     async def test_a_policy_that_limits_the_task_later_is_observed(
-        self, submitted: Callable[..., dict[str, Any]], supervised: Callable[..., Supervisor]
+        self, submit: Callable[..., dict[str, Any]], supervised: Callable[..., Supervisor]
     ) -> None:
         since = datetime.now(UTC)
-        supervised(submitted(submitted_at=(since - timedelta(hours=2)).isoformat()))
+        supervised(submit(submitted_at=(since - timedelta(hours=2)).isoformat()))
         with DAG("d"):
             operator = fetch(submit_task().output)
             operator.execution_timeout = timedelta(minutes=10)
@@ -643,11 +522,11 @@ class TestDeadline:
 
     async def test_the_deadline_cancels(
         self,
-        submitted: Callable[..., dict[str, Any]],
+        submit: Callable[..., dict[str, Any]],
         supervised: Callable[..., Supervisor],
         cloud: EmulatorControl,
     ) -> None:
-        ref = submitted({"kind": "task_stuck"})
+        ref = submit({"kind": "task_stuck"})
         supervised(ref)
         with DAG("d"):
             operator = sensor(submit_task().output, timeout=0.3)
@@ -657,7 +536,7 @@ class TestDeadline:
 
     async def test_the_cadence_is_read_where_it_waits(
         self,
-        submitted: Callable[..., dict[str, Any]],
+        submit: Callable[..., dict[str, Any]],
         supervised: Callable[..., Supervisor],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
@@ -666,7 +545,7 @@ class TestDeadline:
         monkeypatch.setenv("AIRFLOW__ASPOSE_OCR__POLL_INTERVAL_SECONDS", "0.07")
         monkeypatch.setenv("AIRFLOW__ASPOSE_OCR__TIMEOUT_SECONDS", "77")
         began = time.time()
-        supervised(submitted())
+        supervised(submit())
         trigger = in_triggerer(operator)
         await event_of(trigger)
         assert trigger.plan["poll_interval_seconds"] == 0.07
@@ -701,8 +580,8 @@ class TestDeadline:
 class TestInTheWorkerAfterwards:
     """No ``execute`` has run before."""
 
-    def test_fetch_stores(self, submitted: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
-        ref = submitted()
+    def test_fetch_stores(self, submit: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+        ref = submit()
         AsposeOcrHook("ocr").wait(ref, poll_interval_seconds=0.05)
         operator = fetch(ref, destination=f"{tmp_path}/outbox/")
         context = context_for(operator, map_index=2)
@@ -728,12 +607,12 @@ class TestInTheWorkerAfterwards:
     @pytest.mark.parametrize(("error", "cancelled"), [("Trigger timeout", True), ("Trigger failure", False)])
     def test_a_deferral_that_airflow_lost(
         self,
-        submitted: Callable[..., dict[str, Any]],
+        submit: Callable[..., dict[str, Any]],
         cloud: EmulatorControl,
         error: str,
         cancelled: bool,
     ) -> None:
-        ref = submitted({"kind": "task_stuck"})
+        ref = submit({"kind": "task_stuck"})
         # What the worker has rendered.
         operator = fetch(json.dumps(ref))
         with pytest.raises(Exception, match=error):
@@ -743,13 +622,13 @@ class TestInTheWorkerAfterwards:
     @pytest.mark.parametrize(("max_tries", "cancelled"), [(0, True), (1, False)])
     def test_a_submit_knows_its_tries_although_it_never_executed(
         self,
-        submitted: Callable[..., dict[str, Any]],
+        submit: Callable[..., dict[str, Any]],
         cloud: EmulatorControl,
         max_tries: int,
         cancelled: bool,
     ) -> None:
         """The cloud task of an earlier try is cancelled when the wait for the upstream breaks in the last one."""
-        own = submitted({"kind": "task_stuck"})
+        own = submit({"kind": "task_stuck"})
         operator = next_step(PULL)
         context = context_for(operator, store=StateStore(), max_tries=max_tries)
         ledger = Ledger.of(context)

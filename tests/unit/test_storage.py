@@ -5,7 +5,6 @@ import io
 import os
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,60 +14,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_asposeocr.api.errors import DestinationError, StorageError
-from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
 from airflow_provider_asposeocr.api.results import Fetched, Result
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.storage import check_file_stem, parse_destination, plan, store
 from tests.support.object_stores import Store, Versioned, attached
+from tests.support.stored_results import REF, done, listing, result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_asposeocr.emulator.server import Emulator
 
-REF = TaskRef(
-    operation="RecognizeImage",
-    id="id-1",
-    submitted_at=datetime(2026, 3, 1, tzinfo=UTC),
-    conn_id="ocr",
-    source_name="page.png",
-)
-
-
-def result(folder: Path, type: str | None, data: bytes) -> Result:
-    path = folder / f"{len(list(folder.iterdir()))}.result"
-    path.write_bytes(data)
-    return Result(type, path, len(data), hashlib.sha256(data).hexdigest())
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    folder = tmp_path / "spool"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
-def done(*results: Result) -> Fetched:
-    state = TaskState(
-        taskStatus="Completed", responseStatusCode="Ok", error={"messages": ["m"], "warnings": ["w"]}
-    )
-    return Fetched(state, results)
-
 
 @pytest.fixture
 def two(spool: Path) -> Fetched:
     return done(result(spool, "Text", b"Hello."), result(spool, "Pdf", b"%PDF-"))
-
-
-def listing(folder: Path) -> dict[str, bytes]:
-    """Return all files but the owner records."""
-    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    return {name: data for name, data in files.items() if ".aspose-ocr/owners/" not in name}
 
 
 class TestDestination:

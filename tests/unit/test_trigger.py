@@ -15,65 +15,22 @@ from airflow.sdk.execution_time import task_runner
 
 from airflow_provider_asposeocr import cancelling
 from airflow_provider_asposeocr.api import polling
-from airflow_provider_asposeocr.api.polling import WaitPlan
 from airflow_provider_asposeocr.api.schedules import Limits
 from airflow_provider_asposeocr.cancelling import IN_TRIGGER, KILL_IN_TRIGGER
 from airflow_provider_asposeocr.clients import loop_clients
 from airflow_provider_asposeocr.connection import mask_token, read_account
-from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.triggers import aspose_ocr as trigger_module
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
 from tests.support.airflow_names import deserialize, serialize
-from tests.support.airflow_tasks import PNG, events_of
+from tests.support.airflow_tasks import events_of
+from tests.support.emulated_cloud import STATUS, deletes, polls
+from tests.support.triggers import Decided, trigger_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
+    from collections.abc import Callable
 
     from airflow_provider_asposeocr.emulator.control import EmulatorControl
     from airflow_provider_asposeocr.emulator.server import Emulator
-
-STATUS = "*/GetTaskStatus"
-
-
-@pytest.fixture
-def cloud(aspose_ocr_emulator: Emulator, cloud_connection: str) -> EmulatorControl:
-    return aspose_ocr_emulator.control
-
-
-@pytest.fixture
-def submit(cloud: EmulatorControl, tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    (tmp_path / "page.png").write_bytes(PNG)
-
-    def submitted(*faults: dict[str, Any]) -> dict[str, Any]:
-        if faults:
-            cloud.add_faults(*faults)
-        return AsposeOcrHook("ocr").submit("RecognizeImage", f"{tmp_path}/page.png")
-
-    return submitted
-
-
-def trigger_of(task: dict[str, Any], cls: Any = AsposeOcrTaskTrigger, **given: Any) -> Any:
-    cadence = {name: given.pop(name) for name in list(given) if name in WaitPlan.__dataclass_fields__}
-    plan = WaitPlan(
-        **{
-            "deadline_at": time.time() + 300,
-            "poll_interval_seconds": 0.05,
-            "max_poll_interval_seconds": 0.1,
-            "error_budget_seconds": 10.0,
-            **cadence,
-        }
-    )
-    fields: dict[str, Any] = {"cancel_on_kill": "always"}
-    return cls(reference=task, plan=plan.to_dict(), **{**fields, **given})
-
-
-def polls(cloud: EmulatorControl) -> list[dict[str, Any]]:
-    return [entry for entry in cloud.journal() if entry["path"].lower().endswith("gettaskstatus")]
-
-
-def deletes(cloud: EmulatorControl) -> list[dict[str, Any]]:
-    return [entry for entry in cloud.journal() if entry["method"] == "DELETE"]
 
 
 class TestRow:
@@ -363,23 +320,8 @@ class TestTime:
         assert [entry["path"] for entry in seen].count("/connect/token") == 1
 
 
-class Decided(AsposeOcrTaskTrigger):
-    """Airflow's answer about the task's state is decided by the test."""
-
-    killed = True
-
-    async def _is_killed(self) -> bool:
-        return self.killed
-
-
 class StillDeferred(Decided):
     killed = False
-
-
-@pytest.fixture
-async def close_clients() -> AsyncIterator[None]:
-    yield
-    await loop_clients(mask_token).close()
 
 
 async def killed_while_waiting(trigger: Any, cloud: EmulatorControl, seen: int = 1) -> None:

@@ -10,11 +10,9 @@ import asyncio
 import gc
 import math
 import ssl
-import time
 import tracemalloc
 import weakref
 from collections import Counter
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,15 +23,15 @@ from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
 from airflow_provider_asposeocr.api.client import Surroundings
 from airflow_provider_asposeocr.api.errors import CloudUnavailableError, RateLimitedError
 from airflow_provider_asposeocr.api.pacing import Pacer
-from airflow_provider_asposeocr.api.polling import WaitPlan
 from airflow_provider_asposeocr.api.retrying import ONCE
 from airflow_provider_asposeocr.api.tokens import MARGIN_SECONDS
 from airflow_provider_asposeocr.api.transports import tls_context
 from airflow_provider_asposeocr.clients import LoopClients, loop_clients
 from airflow_provider_asposeocr.connection import mask_token
 from airflow_provider_asposeocr.triggers import aspose_ocr as trigger_module
-from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
+from tests.support.clocks import Clock
 from tests.support.counting_cloud import CountingCloud, refusal
+from tests.support.triggers import run, trigger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,19 +39,9 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.account import Account
 
 
-class Clock:
-    """Stands still until it is set."""
-
-    now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-async def cloud() -> AsyncIterator[CountingCloud]:
-    async with CountingCloud() as cloud:
-        yield cloud
+def cloud(counting_cloud: CountingCloud) -> CountingCloud:
+    return counting_cloud
 
 
 @pytest.fixture
@@ -71,23 +59,6 @@ async def client(cloud: CountingCloud, clock: Clock) -> AsyncIterator[AsyncCloud
 
 def poll(client: AsyncCloudClient, id: str = "x") -> asyncio.Task[Any]:
     return asyncio.create_task(client.status("RecognizeImage", id, ONCE))
-
-
-def trigger(**given: Any) -> AsposeOcrTaskTrigger:
-    reference = {
-        "operation": "RecognizeImage",
-        "id": "x",
-        "submitted_at": datetime.now(UTC).isoformat(),
-        "conn_id": "ocr",
-    }
-    limits = {"poll_interval_seconds": 0.01, "max_poll_interval_seconds": 0.01, "error_budget_seconds": 9.0}
-    plan = WaitPlan(deadline_at=time.time() + 3600, **{**limits, **given})
-    return AsposeOcrTaskTrigger(reference, plan.to_dict())
-
-
-async def run(trigger: BaseTrigger) -> None:
-    async for _ in trigger.run():
-        pass
 
 
 class TestConnections:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_asposeocr import clients
 from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.api.operations import OPERATIONS, operation_named
 from airflow_provider_asposeocr.api.responses import parse_task_ref
@@ -25,18 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_asposeocr.emulator.control import EmulatorControl
-    from airflow_provider_asposeocr.emulator.server import Emulator
 
 UNKNOWN = "RECOGNIZEIMAGE"
 QUICKLY = {"poll_interval_seconds": 0.02, "max_poll_interval_seconds": 0.05}
-
-
-@pytest.fixture
-def cloud(
-    aspose_ocr_emulator: Emulator, cloud_connection: str, monkeypatch: pytest.MonkeyPatch
-) -> EmulatorControl:
-    monkeypatch.setattr(clients, "_clients", {})  # The emulator has forgotten its tokens.
-    return aspose_ocr_emulator.control
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from jinja2.nativetypes import NativeEnvironment
@@ -18,9 +18,7 @@ from airflow_provider_asposeocr.operators import (
 from airflow_provider_asposeocr.triggers.aspose_ocr import event_of
 from airflow_provider_asposeocr.waiting import event_delay_seconds, name_map_index, outcome_of
 from tests.support.airflow_tasks import context_for
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.support.error_classes import all_errors
 
 REF = {
     "operation": "RecognizeImage",
@@ -31,12 +29,6 @@ REF = {
     "run_id": "r",
     "task_id": "recognize",
 }
-
-
-def all_errors(cls: type[AsposeOcrError] = AsposeOcrError) -> Iterator[type[AsposeOcrError]]:
-    yield cls
-    for sub in cls.__subclasses__():
-        yield from all_errors(sub)
 
 
 class TestNumbers:

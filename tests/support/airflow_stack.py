@@ -1,0 +1,81 @@
+"""A real Airflow and an emulated cloud, what its metadata database holds, and how tests reach them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from airflow_provider_asposeocr.emulator.control import EmulatorControl
+    from demo.local_airflow import LocalAirflow
+    from demo.rest import AirflowRest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SCAN = CHECKOUT / "demo" / "scans" / "01-75dpi.png"
+#: Not "emulator": a word that common stands in logs by itself, and the masker would mask it everywhere.
+SECRET = "s3cr3t-of-the-test-account"
+
+
+@dataclass
+class Stack:
+    """What a test talks to."""
+
+    airflow: LocalAirflow
+    rest: AirflowRest
+    cloud: EmulatorControl
+    url: str
+    outbox: Path
+
+    @property
+    def files(self) -> Any:
+        """Parameters of a run: the scan that goes in and the folder that results go to."""
+        return {"scan": str(SCAN), "outbox": f"file://{self.outbox}/"}
+
+    def requests(self, method: str) -> list[dict[str, Any]]:
+        """Requests of a method that the cloud has seen."""
+        return [entry for entry in self.cloud.journal() if entry["method"] == method]
+
+
+def connection(url: str, **changes: Any) -> str:
+    """Describe a connection to an emulator, as an environment variable does."""
+    return json.dumps(
+        {"conn_type": "aspose_ocr", "host": url, "login": "tests", "password": SECRET, **changes}
+    )
+
+
+class TriggerRows(threading.Thread):
+    """Collects what the metadata database holds of triggers while a run goes on."""
+
+    def __init__(self, database: Path) -> None:
+        super().__init__(daemon=True)
+        self.seen: set[str] = set()
+        self._database = database
+        self._stop_event = threading.Event()
+
+    def __enter__(self) -> TriggerRows:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop_event.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self._stop_event.wait(0.3):
+            connection = sqlite3.connect(f"file:{self._database}?mode=ro", uri=True, timeout=10)
+            try:
+                self.seen.update(
+                    str(row) for row in connection.execute("select classpath, kwargs from trigger")
+                )
+            finally:
+                connection.close()
+
+
+def watched(stack: Stack) -> AbstractContextManager[TriggerRows]:
+    return TriggerRows(next(stack.airflow.home.glob("**/airflow.db")))
