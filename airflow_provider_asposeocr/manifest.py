@@ -22,7 +22,7 @@ from pydantic import (
 
 from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref
-from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.api.untrusted import shown, validation_problems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,8 +157,5 @@ def parse_manifest(value: object) -> Manifest:
     try:
         return Manifest.model_validate(value)
     except ValidationError as error:
-        reasons = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'value'}: {item['msg']}"
-            for item in error.errors(include_url=False, include_input=False)
-        )
+        reasons = "; ".join(validation_problems(error))
         raise InputError(f"{no_manifest}: {shown(reasons)}.") from None

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from airflow_provider_asposeocr.api.operations import TRIAL_SUFFIX
 from airflow_provider_asposeocr.api.responses import OperationName, TaskRef
-from airflow_provider_asposeocr.api.untrusted import shown, shown_all
+from airflow_provider_asposeocr.api.untrusted import shown, shown_all, validation_problems
 
 #: Raise it when a field of :class:`Record` gets another meaning, so that an older version of the provider does not
 #: misread the record. ``schema_version``, ``max_tries`` and ``resubmits`` keep name and meaning in all schemas.
@@ -125,10 +125,7 @@ def parse_record(stored: object) -> Record | UnreadableRecord:
             if why is None:
                 return record
         except ValidationError as error:
-            why = shown_all(
-                f"{'.'.join(map(str, item['loc'])) or 'record'}: {item['msg']}"
-                for item in error.errors(include_url=False, include_input=False)
-            )
+            why = shown_all(validation_problems(error, "record"))
         except (TypeError, ValueError) as error:  # what JSON does not know
             why = shown(error)
     return UnreadableRecord(why, max_tries, resubmits or 0)

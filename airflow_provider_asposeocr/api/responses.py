@@ -26,7 +26,7 @@ from pydantic import (
 from airflow_provider_asposeocr.api.enums import ResponseStatusCode, TaskStatus
 from airflow_provider_asposeocr.api.errors import InputError, UnexpectedResponseError, UnknownStatusError
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS, Operation, operation_named
-from airflow_provider_asposeocr.api.untrusted import shown, shown_all
+from airflow_provider_asposeocr.api.untrusted import shown, shown_all, validation_problems
 
 #: Longest task id that we believe; a GUID has 36 characters.
 LONGEST_TASK_ID = 200
@@ -274,8 +274,5 @@ def parse_task_ref(value: object) -> TaskRef:
     try:
         return TaskRef.model_validate(value)
     except ValidationError as error:
-        reasons = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'value'}: {item['msg']}"
-            for item in error.errors(include_url=False, include_input=False)
-        )
+        reasons = "; ".join(validation_problems(error))
         raise InputError(f"This is not a task reference: {shown(reasons)}.") from None

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pydantic import ValidationError
+
 SHOWN_CHARACTERS = 500
 
 
@@ -70,3 +72,18 @@ def shown_all(texts: Iterable[object], limit: int = SHOWN_CHARACTERS) -> str:
     :return: The texts, each escaped, separated by ``"; "``.
     """
     return shown("; ".join(shown(str(text).strip(), limit) for text in texts), limit)
+
+
+def validation_problems(error: ValidationError, whole: str = "value") -> list[str]:
+    """
+    Say what pydantic found wrong, without the input and without its links.
+
+    :param error: The failed validation.
+    :param whole: What to call the value itself where no field of it is to blame.
+    :return: One text per problem, ``field: what is wrong``. They may quote names from the input: show them with
+        :func:`shown` or :func:`shown_all`.
+    """
+    return [
+        f"{'.'.join(map(str, item['loc'])) or whole}: {item['msg']}"
+        for item in error.errors(include_url=False, include_input=False)
+    ]
