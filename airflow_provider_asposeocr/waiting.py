@@ -1,10 +1,10 @@
 """
-Waiting for a cloud task, for everything that runs in a worker.
+Wait for a cloud task in a worker: what the operators and the sensor have in common.
 
-Invariant: operators and the sensor wait in one way: a few seconds inline, then deferred (or on, where deferring is not
-wanted), until one absolute deadline that lies before Airflow's own, because Airflow's orphans the cloud task. Whoever
-gives up for good cancels; whoever has a try left leaves the cloud task for it. A task that was seen completed is never
-cancelled.
+The worker waits inline for a few seconds, then it defers, or waits on where deferring is not wanted. One absolute deadline
+ends the wait before Airflow's own, which would leave the cloud task running. On the last attempt, the cloud task is
+cancelled; if a retry is left, the cloud task is left running so that the retry can re-attach. A task that was
+seen to have ended is never cancelled.
 """
 
 from __future__ import annotations

@@ -81,8 +81,8 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         whatever shares its name with a template field for a template, and this holds foreign text.
     :param plan: When to poll and when to give up: :class:`.WaitPlan` in JSON. Its ``not_before_at`` is also the earliest
         moment of the event: LocalExecutor fails a task whose trigger fires before the exit of its worker has been noticed.
-    :param cancel_on_kill: ``never`` = a user's kill leaves the cloud task running. The other two mean the same here:
-        who asks Airflow knows that it was a user.
+    :param cancel_on_kill: ``never`` = a user's kill leaves the cloud task running. ``always`` and ``last_try`` mean the
+        same here, because the trigger asks Airflow whether it was a user.
     """
 
     def __init__(
@@ -154,8 +154,8 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         """
         Cancel the cloud task, because a user killed the Airflow task.
 
-        Airflow calls this also when it only moves a trigger, and cancels the call again each second; so the work is
-        done in a task of its own, which looks first whether the Airflow task is really dead.
+        Airflow also calls this when it only moves a trigger, and cancels the call again every second. So the work runs in
+        a task of its own, which first asks Airflow whether a user has ended the Airflow task.
         """
         if self.cancel_on_kill == "never":
             return
@@ -265,8 +265,8 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         """
         Ask Airflow whether a user wants the cloud task over.
 
-        Where no answer can be had, it is left alone: it ends by itself, and cancelling what somebody still waits for
-        would bill the page twice.
+        If Airflow does not answer, the cloud task is left alone: it ends by itself, and a cancel while an Airflow task still
+        waits for it would bill the page twice.
         """
         ti = self.task_instance
         if ti is None:
