@@ -36,7 +36,9 @@ LEFT = Outcome(billed=1, cancelled=0, end="failed")
 CANCELLED = Outcome(billed=1, cancelled=1, end="failed")
 
 #: A consumer that is tried again waits again; there is no record that it could take the cloud task up from.
-WAITS_AGAIN = Differs("the consumer waits again, without these words", words=("is completed",))
+WAITS_AGAIN = Differs(
+    "the consumer waits again, and its log does not contain this text", words=("is completed",)
+)
 
 
 def submitting(*faults: dict[str, object]) -> tuple[dict[str, object], ...]:
@@ -64,8 +66,8 @@ WORKER_ROWS = (
     Row(
         "killed_in_submit",
         WORKER,
-        "SIGKILL while the request is under way: accepted, and the answer does not arrive",
-        "runs to its end, and its id is lost; the retry submits another one",
+        "SIGKILL during the request: the cloud has accepted it, and its answer does not arrive",
+        "runs to its end, and its id is lost; the retry submits another cloud task",
         f'"{TWICE}"',
         AGAIN,
         cases.kill_in_submit,
@@ -77,7 +79,7 @@ WORKER_ROWS = (
         "killed_while_waiting",
         WORKER,
         "SIGKILL while it waits",
-        "goes on, and the retry finds it",
+        "continues, and the retry finds it",
         f'"{REATTACHED}"',
         ONCE,
         cases.kill_while_it_waits,
@@ -90,7 +92,7 @@ WORKER_ROWS = (
         "evicted_while_waiting",
         WORKER,
         "SIGTERM (a drained node) while it waits, with a try left",
-        "goes on, and the retry finds it",
+        "continues, and the retry finds it",
         f'"goes on without this process", then "{REATTACHED}"',
         ONCE,
         cases.evict_while_it_waits,
@@ -99,7 +101,7 @@ WORKER_ROWS = (
         words=("goes on without this process", REATTACHED),
         differs={
             "pipelined": Differs(
-                "the consumer waits again; its log has the first words only",
+                "the consumer waits again; its log contains only the first of the two texts",
                 words=("goes on without this process",),
             )
         },
@@ -131,7 +133,7 @@ WORKER_ROWS = (
     Row(
         "own_code_fails",
         WORKER,
-        "Code of yours fails after the wait (`post_execute`, a callback, a full disk), and the task is retried",
+        "Your own code fails after the wait (`post_execute`, a callback, a full disk), and the task is retried",
         "the retry finds it completed",
         f'"{REATTACHED}"',
         ONCE,
@@ -147,8 +149,8 @@ TRIGGERER_ROWS = (
     Row(
         "triggerer_restarted",
         TRIGGERER,
-        "Restarted in order, as by a deployment",
-        "goes on; the next triggerer waits for it, to the same deadline",
+        "Shut down and restarted, as in a deployment",
+        "continues; the next triggerer waits for it, with the same deadline",
         "nothing",
         ONCE,
         cases.disturb_while_it_waits,
@@ -160,7 +162,7 @@ TRIGGERER_ROWS = (
         "triggerer_killed",
         TRIGGERER,
         "SIGKILL, or its machine is lost",
-        "goes on; another triggerer waits for it once the first one's heartbeat is too old",
+        "continues; another triggerer waits for it as soon as the first one's heartbeat is too old",
         "nothing",
         ONCE,
         cases.disturb_while_it_waits,
@@ -171,8 +173,8 @@ TRIGGERER_ROWS = (
     Row(
         "event_lost",
         TRIGGERER,
-        "SIGKILL after it has seen the end of the cloud task and before Airflow has its event",
-        "completed; another triggerer asks again and fires the event",
+        "SIGKILL after its trigger has seen the end of the cloud task and before Airflow has received the event",
+        "completed; another triggerer polls again and fires the event",
         "nothing",
         ONCE,
         cases.disturb_with_the_event_under_way,
@@ -183,13 +185,13 @@ TRIGGERER_ROWS = (
     ),
 )
 
-POLLING = "The cloud, while it is asked for the status"
-NOTHING_LOST = "goes on"
+POLLING = "The cloud answers a poll with an error"
+NOTHING_LOST = "continues"
 POLLING_ROWS = (
     Row(
         "poll_401",
         POLLING,
-        "401, twice: the token is refused, and a fresh one too",
+        "401, twice: the token is refused, and a new one too",
         NOTHING_LOST,
         'a warning: "the cloud answered 401"',
         ONCE,
@@ -240,7 +242,7 @@ POLLING_ROWS = (
         "outage",
         POLLING,
         "503 for longer than `error_budget_seconds`, with a try left",
-        "goes on; the retry finds it",
+        "continues; the retry finds it",
         f'"is left for the retry, which waits on", then "{REATTACHED}"',
         ONCE,
         cases.outage_until_it_fails,
@@ -253,8 +255,8 @@ POLLING_ROWS = (
         "unknown_status",
         POLLING,
         "A status that this version does not know",
-        "left alone",
-        "the task fails, without a retry; the message has the word",
+        "is not cancelled",
+        "the task fails, without a retry; the message contains the unknown status",
         LEFT,
         faults=({"kind": "unknown_status", "path": POLL},),
         words=("Paused",),
@@ -272,14 +274,14 @@ POLLING_ROWS = (
         "not_exist_old",
         POLLING,
         "`NotExist`, later",
-        "left alone; the retry submits another one",
+        "is not cancelled; the retry submits another cloud task",
         '"The cloud does not know the task"',
         AGAIN,
         faults=submitting({"kind": "not_exist", "hidden_seconds": 3600}),
         words=("The cloud does not know the task",),
         differs={
             "pipelined": Differs(
-                f'the consumer fails without a retry and says "{CLEAR_THAT}"; the second one is billed when you do',
+                f'the consumer fails without a retry and says "{CLEAR_THAT}"; that second submit is billed',
                 action=cases.as_advised,
                 words=("The cloud does not know the task", CLEAR_THAT),
             )
@@ -289,14 +291,14 @@ POLLING_ROWS = (
         "task_error",
         POLLING,
         "The cloud task ends in `Error`",
-        "over; the retry submits another one",
+        "has ended; the retry submits another cloud task",
         "the cloud's own messages",
         AGAIN,
         faults=submitting({"kind": "task_error", "messages": ["the page is upside down"]}),
         words=("the page is upside down",),
         differs={
             "pipelined": Differs(
-                f'the consumer fails without a retry and says "{CLEAR_THAT}"; the second one is billed when you do',
+                f'the consumer fails without a retry and says "{CLEAR_THAT}"; that second submit is billed',
                 action=cases.as_advised,
                 words=("the page is upside down", CLEAR_THAT),
             )
@@ -304,14 +306,14 @@ POLLING_ROWS = (
     ),
 )
 
-SUBMITTING = "The cloud, while it is submitted to"
-SENT_AGAIN = "the accepted one runs to its end, its id is lost, and another one is submitted"
+SUBMITTING = "The cloud answers a submit with an error"
+SENT_AGAIN = "the accepted cloud task runs to its end, its id is lost, and another one is submitted"
 SUBMITTING_ROWS = (
     Row(
         "submit_401",
         SUBMITTING,
         "401: the token has expired",
-        "submitted once, with a fresh token",
+        "submitted once, with a new token",
         "nothing",
         ONCE,
         faults=submitting({"kind": "expired_token"}),
@@ -320,7 +322,7 @@ SUBMITTING_ROWS = (
         "submit_429",
         SUBMITTING,
         "429 with `Retry-After`, twice",
-        "submitted once, when the cloud lets it",
+        "submitted once, after the time that the cloud names",
         "nothing",
         ONCE,
         faults=submitting({"kind": "status", "status": 429, "headers": {"Retry-After": "1"}, "count": 2}),
@@ -328,7 +330,7 @@ SUBMITTING_ROWS = (
     Row(
         "submit_503",
         SUBMITTING,
-        "503, and it was accepted nevertheless",
+        "503, and the cloud has accepted the submit nevertheless",
         SENT_AGAIN,
         f'"{TWICE}"',
         AGAIN,
@@ -338,7 +340,7 @@ SUBMITTING_ROWS = (
     Row(
         "submit_reset",
         SUBMITTING,
-        "The connection is dropped after it was accepted",
+        "The connection is dropped after the cloud has accepted the submit",
         SENT_AGAIN,
         f'"{TWICE}"',
         AGAIN,
@@ -348,7 +350,7 @@ SUBMITTING_ROWS = (
     Row(
         "submit_html",
         SUBMITTING,
-        "200 with an HTML page after it was accepted",
+        "200 with an HTML page, after the cloud has accepted the submit",
         SENT_AGAIN,
         f'"{TWICE}"',
         AGAIN,

@@ -28,8 +28,8 @@ DEADLINE_ROWS = (
     Row(
         "deadline",
         LIMIT,
-        "`timeout_seconds` is over",
-        "asked for once more, then cancelled",
+        "`timeout_seconds` have passed",
+        "polled once more, then cancelled",
         f'"{DEADLINE}"',
         CANCELLED,
         variant="deadline",
@@ -40,7 +40,7 @@ DEADLINE_ROWS = (
         "execution_timeout",
         LIMIT,
         "`execution_timeout` is 5 seconds away",
-        "asked for once more, then cancelled",
+        "polled once more, then cancelled",
         f'"{DEADLINE}"',
         CANCELLED,
         variant="execution_timeout",
@@ -52,7 +52,7 @@ DEADLINE_ROWS = (
 USER = "A user"
 #: Said by the process that was killed, by the triggerer, or by the new attempt: whichever comes first.
 CANCELS = "Cancelled RecognizeImage"
-WAITS_FOR_THE_SAME = "a consumer that is cleared waits again for the same one"
+WAITS_FOR_THE_SAME = "a cleared consumer waits again for the same cloud task"
 USER_ROWS = (
     Row(
         "mark_failed_soon",
@@ -69,7 +69,7 @@ USER_ROWS = (
         "mark_failed",
         USER,
         "Marks the waiting task failed",
-        "cancelled, with a slow cloud once it has answered a status request",
+        "cancelled; if the cloud is slow, as soon as it has answered a status request",
         f'"{KILLED}", where the cloud answers before the process ends',
         CANCELLED,
         cases.mark_failed,
@@ -82,7 +82,7 @@ USER_ROWS = (
         "mark_success",
         USER,
         "Marks the waiting task success",
-        "cancelled, with a slow cloud once it has answered a status request",
+        "cancelled; if the cloud is slow, as soon as it has answered a status request",
         f'"{KILLED}", where the cloud answers before the process ends',
         Outcome(billed=1, cancelled=1, end="success"),
         cases.mark_success,
@@ -95,7 +95,7 @@ USER_ROWS = (
         "fail_run",
         USER,
         "Marks the run failed while the task waits",
-        "cancelled, with a slow cloud once it has answered a status request",
+        "cancelled; if the cloud is slow, as soon as it has answered a status request",
         f'"{KILLED}", where the cloud answers before the process ends',
         CANCELLED,
         cases.fail_the_run,
@@ -108,7 +108,7 @@ USER_ROWS = (
         "clear_running",
         USER,
         "Clears the waiting task while it runs in a worker",
-        "cancelled; the new attempt submits another one",
+        "cancelled; the new attempt submits another cloud task",
         f'"{CANCELS}"',
         ANEW,
         cases.clear_what_waits,
@@ -122,7 +122,7 @@ USER_ROWS = (
         "clear_deferred",
         USER,
         "Clears the waiting task while it is deferred",
-        "cancelled; the new attempt submits another one",
+        "cancelled; the new attempt submits another cloud task",
         f'"{CANCELS}"',
         ANEW,
         cases.clear_what_waits,
@@ -138,7 +138,7 @@ USER_ROWS = (
         "clear_run",
         USER,
         "Clears the run while the task waits",
-        "cancelled; the new attempt submits another one",
+        "cancelled; the new attempt submits another cloud task",
         f'"{CANCELS}"',
         ANEW,
         cases.clear_the_run,
@@ -150,7 +150,7 @@ USER_ROWS = (
         "clear_finished",
         USER,
         "Clears the run after its end",
-        "completed, and stays; the new attempt submits another one",
+        "completed, and is not deleted; the new attempt submits another cloud task",
         "nothing",
         AGAIN,
         cases.clear_after_the_end,
