@@ -38,9 +38,9 @@ from airflow_provider_asposeocr.ledger import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_provider_asposeocr.api.client import CloudClient
     from airflow_provider_asposeocr.api.enums import TaskStatus
     from airflow_provider_asposeocr.api.responses import TaskRef
-    from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
     from airflow_provider_asposeocr.records import Identity
 
 log = logging.getLogger(__name__)
@@ -65,14 +65,17 @@ class DurableSubmit:
     """
     A submit of one Airflow task.
 
-    :param hook: The account that pays.
+    :param client_of: Returns the client of an Airflow connection, by its id. An earlier try may have used
+        another connection than this one.
     :param ledger: What this task instance has submitted before.
     :param identity: What is to be submitted.
     :param policies: What the user decides.
     """
 
-    def __init__(self, hook: AsposeOcrHook, ledger: Ledger, identity: Identity, policies: Policies) -> None:
-        self._hook = hook
+    def __init__(
+        self, client_of: Callable[[str], CloudClient], ledger: Ledger, identity: Identity, policies: Policies
+    ) -> None:
+        self._client_of = client_of
         self._ledger = ledger
         self._identity = identity
         self._policies = policies
@@ -169,7 +172,7 @@ class DurableSubmit:
 
     def _status(self, task: TaskRef) -> TaskStatus | None:
         try:
-            return self._hook.client_of(task.conn_id).status(task.operation, task.id).status
+            return self._client_of(task.conn_id).status(task.operation, task.id).status
         except UnknownStatusError:
             return None
         except AsposeOcrError as error:
@@ -180,7 +183,7 @@ class DurableSubmit:
 
     def _drop(self, task: TaskRef) -> None:
         try:
-            cancel_if_running(self._hook.client_of(task.conn_id), task, "a new submit replaces it")
+            cancel_if_running(self._client_of(task.conn_id), task, "a new submit replaces it")
         except Exception as error:  # the connection of an earlier try may be gone, too
             log.warning("Could not cancel %s %s: %s", task.operation, task.id, shown(error))
 

@@ -306,7 +306,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
                 "Crash recovery is off: a retry submits again (task_state_store is new in Airflow 3.3)."
             )
         name_map_index(context, _name_of(self._input()))
-        submit = DurableSubmit(hook, ledger, self._identity(hook), policies)
+        submit = DurableSubmit(hook.client_of, ledger, self._identity(hook), policies)
         ref = submit.find()
         if ref is None:
             with hook.prepared(

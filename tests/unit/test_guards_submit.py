@@ -48,7 +48,9 @@ class TestSend:
         cloud.add_faults({"kind": "drop", "after": "accepted", "method": "POST", "path": "RecognizeImage"})
         hook, store = AsposeOcrHook("ocr"), StateStore()
         identity = Identity(operation="RecognizeImage", source=page, version=None, settings="", account="")
-        submit = DurableSubmit(hook, Ledger(store, 3), identity, Policies("retry", "resubmit", "fail"))
+        submit = DurableSubmit(
+            hook.client_of, Ledger(store, 3), identity, Policies("retry", "resubmit", "fail")
+        )
         with (
             hook.prepared("RecognizeImage", page) as send,
             pytest.raises(errors.SubmitUnknownError, match="may have been billed"),
