@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from airflow_provider_asposeocr.api.deadlines import deadline_of
-from airflow_provider_asposeocr.api.polling import WaitPlan
+from airflow_provider_asposeocr.api.plan import WaitPlan
 from airflow_provider_asposeocr.defaults import default_seconds
 
 

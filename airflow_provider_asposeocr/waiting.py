@@ -31,7 +31,7 @@ from airflow_provider_asposeocr.api.errors import (
     WaitError,
     from_dict,
 )
-from airflow_provider_asposeocr.api.polling import Finished, Poller, WaitPlan, failed_error
+from airflow_provider_asposeocr.api.polling import Finished, Poller, failed_error
 from airflow_provider_asposeocr.api.progress import Progress, moment_text, task_text
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_task_ref
 from airflow_provider_asposeocr.api.retrying import ONCE
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
 
     from airflow_provider_asposeocr.api.client import CloudClient
+    from airflow_provider_asposeocr.api.plan import WaitPlan
 
     _Operator = BaseOperator
 else:

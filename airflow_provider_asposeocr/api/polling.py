@@ -9,7 +9,7 @@ since the epoch, because a plan is stored in the metadata database and continues
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
@@ -28,6 +28,7 @@ from airflow_provider_asposeocr.api.schedules import Geometric, Limits
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.durations import Entry
+    from airflow_provider_asposeocr.api.plan import WaitPlan
     from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
     from airflow_provider_asposeocr.api.retrying import Random
     from airflow_provider_asposeocr.api.schedules import Schedule
@@ -40,47 +41,6 @@ LONGEST_AFTER_FAILURE_SECONDS = 30.0
 YOUNG_SECONDS = 15.0
 #: A fresh token refused once in a wait that went well so far may have expired on the way; for longer it is a refusal.
 DENIED_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class WaitPlan:
-    """
-    When to ask for the status of one task, and when to stop: the whole cadence of a wait, in one value.
-
-    A plan goes through a trigger's row, from process to process, so it holds instants and no durations that begin "now".
-
-    :param deadline_at: When to give up, in seconds since the epoch.
-    :param poll_interval_seconds: Shortest time between two polls, and from the submit to the first one. The default
-        lets a task of two seconds be noticed after two and a half.
-    :param max_poll_interval_seconds: Longest time between two polls; the interval grows with the age of the task.
-    :param error_budget_seconds: How long polls may fail in a row. The default outlasts the ten minutes of the vendor's
-        lock-out, the longest pause that the vendor documents.
-    :param not_before_at: Earliest moment at which it is of use to know, in seconds since the epoch; no poll comes
-        before it. The default is no such moment.
-    :param seen_running_at: When an earlier wait last saw the task running, in seconds since the epoch. The default
-        means that none has.
-    """
-
-    deadline_at: float
-    poll_interval_seconds: float = 0.8
-    max_poll_interval_seconds: float = 600.0
-    error_budget_seconds: float = 900.0
-    not_before_at: float = 0.0
-    seen_running_at: float = 0.0
-
-    def to_dict(self) -> dict[str, float]:
-        """Return the plan as plain JSON, for a trigger's row."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, value: dict[str, float]) -> WaitPlan:
-        """
-        Read a plan from a trigger's row.
-
-        :param value: What :meth:`to_dict` returned, perhaps that of a later version: fields that this one does not know are
-            left out.
-        """
-        return cls(**{name: value[name] for name in cls.__dataclass_fields__ if name in value})
 
 
 @dataclass(frozen=True, slots=True)

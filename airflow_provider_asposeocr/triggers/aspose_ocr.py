@@ -23,7 +23,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_asposeocr.api.durations import DurationBook
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError, WaitError
-from airflow_provider_asposeocr.api.polling import Finished, Poller, Wait, WaitPlan
+from airflow_provider_asposeocr.api.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling import Finished, Poller, Wait
 from airflow_provider_asposeocr.api.progress import Progress, task_text
 from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.api.retrying import ONCE

@@ -20,7 +20,8 @@ from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_asposeocr.api.deadlines import start_of
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError, WaitError
-from airflow_provider_asposeocr.api.polling import Finished, WaitPlan
+from airflow_provider_asposeocr.api.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling import Finished
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.fields import rendered

@@ -16,7 +16,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.durations import DurationBook
-from airflow_provider_asposeocr.api.polling import WaitPlan
+from airflow_provider_asposeocr.api.plan import WaitPlan
 from airflow_provider_asposeocr.api.schedules import POLL_COST
 from tests.benchmarks.measuring import Row, Sample, compared, limited, publish
 from tests.benchmarks.waiting_simulator import (

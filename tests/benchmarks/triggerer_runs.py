@@ -25,7 +25,7 @@ import psutil
 import requests
 
 from airflow_provider_asposeocr.api.account import DEFAULT_CONNECTIONS
-from airflow_provider_asposeocr.api.polling import WaitPlan
+from airflow_provider_asposeocr.api.plan import WaitPlan
 from airflow_provider_asposeocr.emulator.server import EmulatorProcess
 from tests.benchmarks.measuring import CHECKOUT
 from tests.benchmarks.tls_front import certificate, tls_front

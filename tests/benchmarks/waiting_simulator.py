@@ -17,7 +17,8 @@ from itertools import accumulate, pairwise
 from random import Random
 from typing import TYPE_CHECKING
 
-from airflow_provider_asposeocr.api.polling import Finished, Poller, WaitPlan
+from airflow_provider_asposeocr.api.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling import Finished, Poller
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.api.polling import WaitPlan
+from airflow_provider_asposeocr.api.plan import WaitPlan
 from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
 
 if TYPE_CHECKING:

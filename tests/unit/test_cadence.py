@@ -7,7 +7,7 @@ import statistics
 import pytest
 
 from airflow_provider_asposeocr.api.durations import DurationBook
-from airflow_provider_asposeocr.api.polling import WaitPlan
+from airflow_provider_asposeocr.api.plan import WaitPlan
 from airflow_provider_asposeocr.api.schedules import POLL_COST
 from tests.benchmarks.cadence import (
     GOALS,

@@ -22,7 +22,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 from airflow_provider_asposeocr import starting
 from airflow_provider_asposeocr.api.deadlines import deadline_of, start_of
 from airflow_provider_asposeocr.api.errors import InputError, WaitError
-from airflow_provider_asposeocr.api.polling import WaitPlan
+from airflow_provider_asposeocr.api.plan import WaitPlan
 from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook

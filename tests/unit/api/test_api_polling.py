@@ -13,14 +13,8 @@ from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.durations import DurationBook, Entry, Estimate
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
-from airflow_provider_asposeocr.api.polling import (
-    YOUNG_SECONDS,
-    Finished,
-    Poller,
-    Wait,
-    WaitPlan,
-    gone_error,
-)
+from airflow_provider_asposeocr.api.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling import YOUNG_SECONDS, Finished, Poller, Wait, gone_error
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
 from airflow_provider_asposeocr.api.schedules import Geometric, Limits
 
