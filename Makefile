@@ -53,10 +53,12 @@ test-airflow: $(VENV)/test.stamp $(OLDEST_VENV)/stamp ## DAGs on real Airflow pr
 # Left out are cases in which Airflow 3.1 itself answers, in words of its own, and its own deprecation warnings.
 test-oldest: $(OLDEST_VENV)/stamp ## imports and unit tests on the oldest Airflow; its chain is in test-airflow
 	$(OLDEST_VENV)/bin/python -m pytest $(PARALLEL) -o filterwarnings=default -p no:cacheprovider tests/unit/api \
-		$(addprefix tests/unit/test_,$(addsuffix .py,sources storage file_systems clients hook waiting trigger operators sensor)) \
-		--deselect tests/unit/test_hook.py::TestConnection::test_extras_that_are_no_object_are_named_both_ways \
-		--deselect tests/unit/test_hook.py::TestTestConnection::test_a_form_that_makes_no_sense \
-		--deselect tests/unit/test_sensor.py::TestParseTime::test_what_makes_no_sense_is_named
+		$(addprefix tests/unit/documents/test_,sources.py destinations.py file_systems.py) tests/unit/test_clients.py \
+		tests/unit/hooks/test_hook.py tests/unit/triggers/test_trigger.py tests/unit/sensors/test_sensor.py \
+		$(addprefix tests/unit/operators/test_,waiting.py operators.py) \
+		--deselect tests/unit/hooks/test_hook.py::TestConnection::test_extras_that_are_no_object_are_named_both_ways \
+		--deselect tests/unit/hooks/test_hook.py::TestTestConnection::test_a_form_that_makes_no_sense \
+		--deselect tests/unit/sensors/test_sensor.py::TestParseTime::test_what_makes_no_sense_is_named
 
 test-properties: $(VENV)/test.stamp ## the property tests with at least 100,000 inputs
 	$(BIN)/python -m pytest tests/properties --hypothesis-profile=thorough

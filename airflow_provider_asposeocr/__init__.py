@@ -25,7 +25,7 @@ _PUBLIC = {
     "AsposeOcrRetryPolicy": "retry_policy",
     "AsposeOcrSubmitOperator": "operators",
     "AsposeOcrTaskSensor": "sensors.aspose_ocr",
-    "AsposeOcrTaskTrigger": "triggers.aspose_ocr",
+    "AsposeOcrTaskTrigger": "triggers.task",
     "AsposeOcrUpscaleImageOperator": "operators",
 }
 

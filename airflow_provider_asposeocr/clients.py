@@ -22,7 +22,7 @@ from weakref import WeakKeyDictionary
 from airflow_provider_asposeocr import __version__
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
 from airflow_provider_asposeocr.api.client import DEFAULT_USER_AGENT, CloudClient, Surroundings
-from airflow_provider_asposeocr.api.transports import tls_context
+from airflow_provider_asposeocr.api.http.transports import tls_context
 
 if TYPE_CHECKING:
     import ssl

@@ -19,8 +19,8 @@ from airflow.sdk.log import mask_secret
 from airflow_provider_asposeocr.api.account import DEFAULT_CONNECTIONS, Account
 from airflow_provider_asposeocr.api.base_url import base_url_of
 from airflow_provider_asposeocr.api.errors import InvalidConnectionError
+from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.settings import near_miss
-from airflow_provider_asposeocr.api.untrusted import shown
 from airflow_provider_asposeocr.get_provider_info import CONN_FIELDS
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.compat import AirflowFailException
 
 #: Attribute of an error that has been logged: it may pass through more than one handler.

@@ -12,7 +12,7 @@ from random import random
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
-from airflow_provider_asposeocr.fields import check_seconds
+from airflow_provider_asposeocr.parameters import check_seconds
 
 try:
     from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy

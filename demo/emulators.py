@@ -26,7 +26,7 @@ def engines_here() -> dict[str, str | None]:
 
     :return: engine to `None`, or to the reason why it cannot.
     """
-    from airflow_provider_asposeocr.emulator.workshop import available_engines
+    from airflow_provider_asposeocr.emulator.work.workers import available_engines
 
     found = available_engines()
     return {engine: found[engine] for engine in CONNECTIONS}

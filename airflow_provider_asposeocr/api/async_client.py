@@ -11,7 +11,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from airflow_provider_asposeocr.api import protocol
+from airflow_provider_asposeocr.api.auth.tokens import TokenSlot, parse_token
 from airflow_provider_asposeocr.api.client import Surroundings
 from airflow_provider_asposeocr.api.errors import (
     AccessDeniedError,
@@ -19,9 +19,9 @@ from airflow_provider_asposeocr.api.errors import (
     ResultCorruptError,
     UnexpectedResponseError,
 )
-from airflow_provider_asposeocr.api.operations import operation_named
-from airflow_provider_asposeocr.api.pacing import Pacer
-from airflow_provider_asposeocr.api.retrying import (
+from airflow_provider_asposeocr.api.http import protocol
+from airflow_provider_asposeocr.api.http.pacing import Pacer
+from airflow_provider_asposeocr.api.http.retrying import (
     Accept,
     Again,
     GiveUp,
@@ -29,18 +29,18 @@ from airflow_provider_asposeocr.api.retrying import (
     RequestRetry,
     next_step,
 )
-from airflow_provider_asposeocr.api.status_reading import StatusReading
-from airflow_provider_asposeocr.api.tokens import TokenSlot, parse_token
-from airflow_provider_asposeocr.api.transports import AiohttpTransport, Take
-from airflow_provider_asposeocr.api.wire import Reading
+from airflow_provider_asposeocr.api.http.status_reading import StatusReading
+from airflow_provider_asposeocr.api.http.transports import AiohttpTransport, Take
+from airflow_provider_asposeocr.api.http.wire import Reading
+from airflow_provider_asposeocr.api.operations import operation_named
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Callable
 
     from airflow_provider_asposeocr.api.account import Account
+    from airflow_provider_asposeocr.api.http.protocol import Answer, Request
     from airflow_provider_asposeocr.api.operations import Operation
-    from airflow_provider_asposeocr.api.protocol import Answer, Request
     from airflow_provider_asposeocr.api.responses import TaskState
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class AsyncCloudClient:
     Talk to the cloud from an event loop. Made and used inside one loop; its tasks share it.
 
     :param account: Whose account.
-    :param certificates: TLS context of the account, see :func:`.transports.tls_context`.
+    :param certificates: TLS context of the account, see :func:`.http.transports.tls_context`.
     :param surroundings: Clock, jitter, memory and the like.
     :param sleep: Waits between attempts, in seconds.
     """

@@ -18,7 +18,7 @@ from airflow_provider_asposeocr.api.operations import (
     STATUS_PATH,
     TOKEN_PATH,
 )
-from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.api.printable import shown
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _DEFAULT_PORTS = {"http": 80, "https": 443}

@@ -1,7 +1,8 @@
 """
 The cloud as a client, for a worker.
 
-Invariant: a method sends what :mod:`.protocol` says and does next what :mod:`.retrying` says; nothing is decided here.
+Invariant: a method sends what :mod:`.http.protocol` says and does next what :mod:`.http.retrying` says; nothing is
+decided here.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from datetime import UTC, datetime
 from random import random
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.api import protocol
-from airflow_provider_asposeocr.api.credentials import CredentialMemory
+from airflow_provider_asposeocr.api.auth.credentials import CredentialMemory
+from airflow_provider_asposeocr.api.auth.tokens import TokenSlot, parse_token
 from airflow_provider_asposeocr.api.errors import (
     AccessDeniedError,
     AsposeOcrError,
@@ -23,10 +24,8 @@ from airflow_provider_asposeocr.api.errors import (
     SubmitUnknownError,
     UnexpectedResponseError,
 )
-from airflow_provider_asposeocr.api.operation_lookup import find_operation
-from airflow_provider_asposeocr.api.operations import operation_named
-from airflow_provider_asposeocr.api.responses import TaskState, parse_task_id
-from airflow_provider_asposeocr.api.retrying import (
+from airflow_provider_asposeocr.api.http import protocol
+from airflow_provider_asposeocr.api.http.retrying import (
     Accept,
     Again,
     GiveUp,
@@ -35,16 +34,18 @@ from airflow_provider_asposeocr.api.retrying import (
     RequestRetry,
     next_step,
 )
-from airflow_provider_asposeocr.api.tokens import TokenSlot, parse_token
-from airflow_provider_asposeocr.api.transports import RequestsTransport, Take
-from airflow_provider_asposeocr.api.wire import FileBody, Reading, ResultSink, TextBody
+from airflow_provider_asposeocr.api.http.transports import RequestsTransport, Take
+from airflow_provider_asposeocr.api.http.wire import FileBody, Reading, ResultSink, TextBody
+from airflow_provider_asposeocr.api.operation_lookup import find_operation
+from airflow_provider_asposeocr.api.operations import operation_named
+from airflow_provider_asposeocr.api.responses import TaskState, parse_task_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from airflow_provider_asposeocr.api.account import Account
-    from airflow_provider_asposeocr.api.protocol import Answer, Failure, Request
+    from airflow_provider_asposeocr.api.http.protocol import Answer, Failure, Request
 
 log = logging.getLogger(__name__)
 

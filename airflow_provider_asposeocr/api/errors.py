@@ -52,7 +52,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.api.printable import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +102,7 @@ class AsposeOcrError(Exception):
     Root of all errors of the client.
 
     :param message: What happened, one or two sentences, without secrets. Foreign text in it has been through
-        :func:`~airflow_provider_asposeocr.api.untrusted.shown`.
+        :func:`~airflow_provider_asposeocr.api.printable.shown`.
     :param operation: Name of the cloud's operation, where one was involved.
     :param task_id: Id of the cloud task, where one is known.
     :param http_status: Status code of the answer, where there was one.

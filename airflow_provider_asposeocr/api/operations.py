@@ -59,7 +59,7 @@ class Operation:
     :param name: The operation's name, which is the last segment of its path too.
     :param settings: Names of the settings that the vendor documents for the operation, in the server's spelling.
     :param result_types: Values of ``resultType`` that make sense for the operation; empty where there is no choice.
-    :param input_types: Kinds of file that the operation reads (see :mod:`..filetypes`).
+    :param input_types: Kinds of file that the operation reads (see :mod:`.files.filetypes`).
     :param body_field: Name of the JSON field that carries the input.
     :param has_settings: Whether the request body has a ``settings`` object at all.
     :param required_settings: Settings without which the cloud refuses the request.

@@ -26,7 +26,7 @@ from pydantic import (
 from airflow_provider_asposeocr.api.enums import ResponseStatusCode, TaskStatus
 from airflow_provider_asposeocr.api.errors import InputError, UnexpectedResponseError, UnknownStatusError
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS, Operation, operation_named
-from airflow_provider_asposeocr.api.untrusted import shown, shown_all, validation_problems
+from airflow_provider_asposeocr.api.printable import shown, shown_all, validation_problems
 
 #: Longest task id that we believe; a GUID has 36 characters.
 LONGEST_TASK_ID = 200
@@ -46,7 +46,7 @@ class ResultEntry(BaseModel):
     One entry of ``results``.
 
     :param type: The entry's type; any string, because the specification does not close the set.
-    :param data: Base64 as it came; :mod:`.wire` replaces it by the number of the spooled string.
+    :param data: Base64 as it came; :mod:`.http.wire` replaces it by the number of the spooled string.
     """
 
     model_config = ConfigDict(extra="allow")

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from airflow_provider_asposeocr.api import enums
 from airflow_provider_asposeocr.api.errors import SettingsError
 from airflow_provider_asposeocr.api.languages import suggest_languages
-from airflow_provider_asposeocr.api.untrusted import shown
+from airflow_provider_asposeocr.api.printable import shown
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.operations import Operation

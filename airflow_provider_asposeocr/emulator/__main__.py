@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 
-from airflow_provider_asposeocr.emulator.control_api import is_loopback
+from airflow_provider_asposeocr.emulator.control.api import is_loopback
 from airflow_provider_asposeocr.emulator.emulation import Emulation
-from airflow_provider_asposeocr.emulator.messages import printable
 from airflow_provider_asposeocr.emulator.options import Options
+from airflow_provider_asposeocr.emulator.printable import printable
 from airflow_provider_asposeocr.emulator.server import Server, listening_socket, make_worker, url_of
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from airflow_provider_asposeocr import __version__
-from airflow_provider_asposeocr.emulator.about import OPENAPI_PATH, TITLE, about_router
-from airflow_provider_asposeocr.emulator.cloud import Cloud
-from airflow_provider_asposeocr.emulator.control_api import DESCRIPTION, control_router
+from airflow_provider_asposeocr.emulator.cloud.routes import Cloud
+from airflow_provider_asposeocr.emulator.control.about import OPENAPI_PATH, TITLE, about_router
+from airflow_provider_asposeocr.emulator.control.api import DESCRIPTION, control_router
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -13,23 +13,23 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_asposeocr.emulator.accounts import Accounts
 from airflow_provider_asposeocr.emulator.clock import Clock
-from airflow_provider_asposeocr.emulator.durations import parse_duration
-from airflow_provider_asposeocr.emulator.faults import FaultBook
-from airflow_provider_asposeocr.emulator.holds import Holds
-from airflow_provider_asposeocr.emulator.journal import Billing, Journal
-from airflow_provider_asposeocr.emulator.keep import Counters, KeptFolder
-from airflow_provider_asposeocr.emulator.lockout import LockOut
-from airflow_provider_asposeocr.emulator.tasks import Task, TaskStore
-from airflow_provider_asposeocr.emulator.trial import mask_hocr, mask_text
-from airflow_provider_asposeocr.emulator.work_queue import WorkQueue
+from airflow_provider_asposeocr.emulator.cloud.accounts import Accounts
+from airflow_provider_asposeocr.emulator.cloud.durations import parse_duration
+from airflow_provider_asposeocr.emulator.cloud.keep import Counters, KeptFolder
+from airflow_provider_asposeocr.emulator.cloud.lockout import LockOut
+from airflow_provider_asposeocr.emulator.cloud.tasks import Task, TaskStore
+from airflow_provider_asposeocr.emulator.cloud.trial import mask_hocr, mask_text
+from airflow_provider_asposeocr.emulator.control.faults import FaultBook
+from airflow_provider_asposeocr.emulator.control.held_requests import Holds
+from airflow_provider_asposeocr.emulator.control.journal import Billing, Journal
+from airflow_provider_asposeocr.emulator.work.work_queue import WorkQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_asposeocr.emulator.jobs import Job, JobOutcome, Worker
     from airflow_provider_asposeocr.emulator.options import Options
+    from airflow_provider_asposeocr.emulator.work.jobs import Job, JobOutcome, Worker
 
 
 def _temporary_folder(parent: Path | None) -> Path:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
-from airflow_provider_asposeocr.emulator.durations import parse_duration
+from airflow_provider_asposeocr.emulator.cloud.durations import parse_duration
 
 
 def _undocumented(default: Any, description: str, **limits: Any) -> Any:

@@ -22,10 +22,10 @@ import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from airflow_provider_asposeocr.emulator.app import create_app
-from airflow_provider_asposeocr.emulator.control import EmulatorControl
+from airflow_provider_asposeocr.emulator.cloud.responses import TRANSPORT, hang_up
+from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
 from airflow_provider_asposeocr.emulator.emulation import Emulation
 from airflow_provider_asposeocr.emulator.options import Options
-from airflow_provider_asposeocr.emulator.responses import TRANSPORT, hang_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from airflow_provider_asposeocr.emulator.jobs import Worker
+    from airflow_provider_asposeocr.emulator.work.jobs import Worker
 
 _LISTENING = re.compile(r"listening on (http://\S+) \(engine (\S+), client id (.*)\)$")
 
@@ -46,12 +46,12 @@ def make_worker(options: Options) -> Worker:
     :raises RuntimeError: if the engine cannot be had here; says what is missing.
     """
     if options.engine == "canned":
-        from airflow_provider_asposeocr.emulator.engines.canned import CannedWorker
+        from airflow_provider_asposeocr.emulator.work.engines.canned import CannedWorker
 
         return CannedWorker(options.canned_picture_bytes)
-    from airflow_provider_asposeocr.emulator import workshop
+    from airflow_provider_asposeocr.emulator.work import workers
 
-    return workshop.make_worker(options.engine, max_pages=options.max_pages, max_pixels=options.max_pixels)
+    return workers.make_worker(options.engine, max_pages=options.max_pages, max_pixels=options.max_pixels)
 
 
 class Server(uvicorn.Server):

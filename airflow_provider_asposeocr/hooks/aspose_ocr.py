@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_asposeocr import sources, storage
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
@@ -27,21 +26,22 @@ from airflow_provider_asposeocr.api.errors import (
     TaskTimeoutError,
     shown_at,
 )
-from airflow_provider_asposeocr.api.leftovers import work_folder
+from airflow_provider_asposeocr.api.files.work_folder import work_folder
+from airflow_provider_asposeocr.api.http.retrying import ONCE
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
-from airflow_provider_asposeocr.api.polling import Finished, Poller, failed_error
-from airflow_provider_asposeocr.api.progress import Progress, document_text, duration_text, task_text
+from airflow_provider_asposeocr.api.polling.poller import Finished, Poller, failed_error
+from airflow_provider_asposeocr.api.polling.progress import Progress, document_text, duration_text, task_text
+from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_task_ref
-from airflow_provider_asposeocr.api.results import fetched
-from airflow_provider_asposeocr.api.retrying import ONCE
+from airflow_provider_asposeocr.api.results.download import fetched
 from airflow_provider_asposeocr.api.settings import validate_settings
-from airflow_provider_asposeocr.api.untrusted import shown
-from airflow_provider_asposeocr.cancelling import cancel_if_running
 from airflow_provider_asposeocr.clients import client_for
 from airflow_provider_asposeocr.compat import AirflowNotFoundException
 from airflow_provider_asposeocr.connection import account_of, mask_token, unknown_extras
-from airflow_provider_asposeocr.fields import native_hint
-from airflow_provider_asposeocr.wait_plan import WaitParameters
+from airflow_provider_asposeocr.documents import destinations, sources
+from airflow_provider_asposeocr.lifecycle.cancel import cancel_if_running
+from airflow_provider_asposeocr.lifecycle.wait_plan import WaitParameters
+from airflow_provider_asposeocr.parameters import native_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.api.account import Account
     from airflow_provider_asposeocr.api.client import CloudClient
-    from airflow_provider_asposeocr.api.results import Result
+    from airflow_provider_asposeocr.api.results.download import Result
 
 log = logging.getLogger(__name__)
 
@@ -269,13 +269,13 @@ class AsposeOcrHook(BaseHook):
         :param task: The task reference.
         :param destination: A URI; with a slash at its end it is a folder.
         :param options: ``file_stem``, ``if_exists`` and ``inline_text_bytes`` as of
-            :func:`~airflow_provider_asposeocr.storage.store`.
+            :func:`~airflow_provider_asposeocr.documents.destinations.store`.
         :return: The manifest as plain JSON, see :class:`.Manifest`; :func:`.parse_manifest` makes it that class again.
         """
         ref = parse_task_ref(task)
-        checked = storage.parse_destination(destination)
+        checked = destinations.parse_destination(destination)
         with fetched(self.client_of(ref.conn_id), ref, time.time()) as done:
-            return storage.store(ref, done, checked, **options).to_dict()
+            return destinations.store(ref, done, checked, **options).to_dict()
 
     def cancel(self, task: Any) -> None:
         """
@@ -367,8 +367,8 @@ def poll_once(client: CloudClient, ref: TaskRef, poller: Poller, progress: Progr
     :param ref: The task.
     :param poller: Decides what the answer means.
     :param progress: Says in the log at growing intervals that the wait goes on; by default nothing does.
-    :return: :class:`~airflow_provider_asposeocr.api.polling.Wait` or
-        :class:`~airflow_provider_asposeocr.api.polling.Finished`.
+    :return: :class:`~airflow_provider_asposeocr.api.polling.poller.Wait` or
+        :class:`~airflow_provider_asposeocr.api.polling.poller.Finished`.
     """
     try:
         following = poller.on_state(client.status(ref.operation, ref.id, ONCE), time.time())

@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.configuration import conf
 from airflow.sdk import BaseOperator, ObjectStoragePath
 
-from airflow_provider_asposeocr import storage
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskExpiredError
-from airflow_provider_asposeocr.api.polling import gone_error
+from airflow_provider_asposeocr.api.polling.poller import gone_error
+from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
-from airflow_provider_asposeocr.api.results import fetched
-from airflow_provider_asposeocr.api.untrusted import shown
-from airflow_provider_asposeocr.fields import (
+from airflow_provider_asposeocr.api.results.download import fetched
+from airflow_provider_asposeocr.documents import destinations
+from airflow_provider_asposeocr.documents.owners import IF_EXISTS, IfExists
+from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+from airflow_provider_asposeocr.operators.start_from_trigger import arrange_start
+from airflow_provider_asposeocr.operators.waiting import CancelOnKill, WaitsForTask
+from airflow_provider_asposeocr.parameters import (
     check_choice,
     check_one_document,
     constructing,
@@ -28,10 +32,6 @@ from airflow_provider_asposeocr.fields import (
     one_document,
     rendered,
 )
-from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
-from airflow_provider_asposeocr.owners import IF_EXISTS, IfExists
-from airflow_provider_asposeocr.starting import arrange_start
-from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,9 +130,9 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
             return  # Airflow makes a mapped operator when it runs; execute() refuses without a retry.
         with constructing(self):
             if isinstance(self.destination, PurePath | ObjectStoragePath) or _is_final(self.destination):
-                storage.parse_destination(self.destination)
+                destinations.parse_destination(self.destination)
             if _is_final(self.file_stem):
-                storage.check_file_stem(self.file_stem)
+                destinations.check_file_stem(self.file_stem)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
@@ -144,8 +144,8 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         ref = None
         try:
             # What can be known to be wrong is said before the wait, not after it.
-            storage.parse_destination(self.destination)
-            storage.check_file_stem(self.file_stem)
+            destinations.parse_destination(self.destination)
+            destinations.check_file_stem(self.file_stem)
             ref = parse_task_ref(one_document(self, "task", rendered(self.task)))
             expired = gone_error(ref, time.time())
             if isinstance(expired, TaskExpiredError):
@@ -174,10 +174,10 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         # That of the wait: reading the connection again asks Airflow, and there perhaps a vault.
         client = self._client or AsposeOcrHook(ref.conn_id).client
         with fetched(client, ref, time.time(), keep_incomplete=self.on_incomplete == "keep") as done:
-            manifest = storage.store(
+            manifest = destinations.store(
                 ref,
                 done,
-                storage.parse_destination(self.destination),
+                destinations.parse_destination(self.destination),
                 file_stem=self.file_stem,
                 if_exists=self.if_exists,
                 inline_text_bytes=self.inline_text_bytes,

@@ -15,10 +15,10 @@ from airflow_provider_asposeocr.api.errors import SettingsError
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.responses import is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.settings import validate_settings
-from airflow_provider_asposeocr.fields import check_one_document, constructing, one_document, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+from airflow_provider_asposeocr.operators.start_from_trigger import may_be_reference
 from airflow_provider_asposeocr.operators.submit import KNOWN_AT_PARSE_TIME, AsposeOcrSubmitOperator
-from airflow_provider_asposeocr.starting import may_be_reference
+from airflow_provider_asposeocr.parameters import check_one_document, constructing, one_document, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -24,16 +24,10 @@ from airflow_provider_asposeocr.api.errors import (
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.settings import validate_settings
-from airflow_provider_asposeocr.durable import DurableSubmit, Policies
-from airflow_provider_asposeocr.fields import (
-    check_choice,
-    check_one_document,
-    constructing,
-    one_document,
-    rendered,
-)
+from airflow_provider_asposeocr.documents.sources import identity_of, parse_source
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
-from airflow_provider_asposeocr.ledger import (
+from airflow_provider_asposeocr.lifecycle.record import Identity
+from airflow_provider_asposeocr.lifecycle.store import (
     ON_EXPIRED,
     ON_UNKNOWN_SUBMIT,
     REUSE,
@@ -44,11 +38,17 @@ from airflow_provider_asposeocr.ledger import (
     digest,
     forget_on_success,
 )
-from airflow_provider_asposeocr.map_index import name_map_index
-from airflow_provider_asposeocr.records import Identity
-from airflow_provider_asposeocr.sources import identity_of, parse_source
-from airflow_provider_asposeocr.starting import arrange_start
-from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask
+from airflow_provider_asposeocr.lifecycle.submit import DurableSubmit, Policies
+from airflow_provider_asposeocr.operators.map_index import name_map_index
+from airflow_provider_asposeocr.operators.start_from_trigger import arrange_start
+from airflow_provider_asposeocr.operators.waiting import CancelOnKill, WaitsForTask
+from airflow_provider_asposeocr.parameters import (
+    check_choice,
+    check_one_document,
+    constructing,
+    one_document,
+    rendered,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

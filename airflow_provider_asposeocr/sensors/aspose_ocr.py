@@ -1,7 +1,7 @@
 """
 The sensor for a cloud task.
 
-Invariant: it waits with the operators' code (:mod:`..waiting`), and cancels a cloud task when it gives up on it.
+Invariant: it waits with the operators' code (:mod:`..operators.waiting`), and cancels a cloud task when it gives up on it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from airflow.sdk import BaseSensorOperator
 from airflow.sdk.bases.sensor import AirflowSkipException  # type: ignore[attr-defined]  # not exported there
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError
-from airflow_provider_asposeocr.api.polling import Finished, Poller
+from airflow_provider_asposeocr.api.polling.poller import Finished, Poller
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.compat import AirflowSensorTimeout
 from airflow_provider_asposeocr.failing import fail_task
-from airflow_provider_asposeocr.fields import check_one_document, check_seconds, one_document, rendered
 from airflow_provider_asposeocr.hooks.aspose_ocr import poll_once
-from airflow_provider_asposeocr.map_index import name_map_index
-from airflow_provider_asposeocr.starting import arrange_start
-from airflow_provider_asposeocr.waiting import CancelOnKill, WaitsForTask
+from airflow_provider_asposeocr.operators.map_index import name_map_index
+from airflow_provider_asposeocr.operators.start_from_trigger import arrange_start
+from airflow_provider_asposeocr.operators.waiting import CancelOnKill, WaitsForTask
+from airflow_provider_asposeocr.parameters import check_one_document, check_seconds, one_document, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

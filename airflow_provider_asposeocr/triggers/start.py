@@ -18,15 +18,15 @@ from airflow.exceptions import AirflowConfigException
 from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_asposeocr.api.deadlines import start_of
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError, WaitError
-from airflow_provider_asposeocr.api.plan import WaitPlan
-from airflow_provider_asposeocr.api.polling import Finished
+from airflow_provider_asposeocr.api.polling.deadlines import start_of
+from airflow_provider_asposeocr.api.polling.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling.poller import Finished
+from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
-from airflow_provider_asposeocr.api.untrusted import shown
-from airflow_provider_asposeocr.fields import rendered
-from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger, event_of
-from airflow_provider_asposeocr.wait_plan import WaitParameters
+from airflow_provider_asposeocr.lifecycle.wait_plan import WaitParameters
+from airflow_provider_asposeocr.parameters import rendered
+from airflow_provider_asposeocr.triggers.task import AsposeOcrTaskTrigger, event_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_asposeocr.api.deadlines import BACKSTOP_SECONDS
+from airflow_provider_asposeocr.api.polling.deadlines import BACKSTOP_SECONDS
 
 if TYPE_CHECKING:
     from tests.support.airflow_stack import Stack

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from airflow_provider_asposeocr.ledger import KEY
+from airflow_provider_asposeocr.lifecycle.store import KEY
 from airflow_provider_asposeocr.retry_policy import JITTER
 from demo.rest import AirflowRest
 from tests.support.airflow_stack import SCAN
@@ -21,7 +21,7 @@ from tests.support.airflow_stack import SCAN
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from airflow_provider_asposeocr.emulator.control import EmulatorControl
+    from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
     from airflow_provider_asposeocr.emulator.server import EmulatorProcess
     from demo.local_airflow import LocalAirflow
 

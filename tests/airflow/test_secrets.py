@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_asposeocr.emulator import accounts
+from airflow_provider_asposeocr.emulator.cloud import accounts
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
 from tests.support.airflow_stack import SCAN, watched

@@ -15,9 +15,9 @@ from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING
 
-from airflow_provider_asposeocr.api.durations import DurationBook
-from airflow_provider_asposeocr.api.plan import WaitPlan
-from airflow_provider_asposeocr.api.schedules import POLL_COST
+from airflow_provider_asposeocr.api.polling.durations import DurationBook
+from airflow_provider_asposeocr.api.polling.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling.schedules import POLL_COST
 from tests.benchmarks.measuring import Row, Sample, compared, limited, publish
 from tests.benchmarks.waiting_simulator import (
     Durations,

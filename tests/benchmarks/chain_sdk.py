@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_provider_asposeocr.api.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling.plan import WaitPlan
 from tests.benchmarks.measuring import CHECKOUT
 from tests.contract.make_sdk_environments import interpreter, is_complete
 

@@ -12,8 +12,8 @@ import airflow.providers.microsoft.azure.fs.adls  # noqa: F401
 import s3fs  # noqa: F401  # see above
 from document_meter import serve
 
+from airflow_provider_asposeocr.documents.destinations import BLOCK_BYTES
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
-from airflow_provider_asposeocr.storage import BLOCK_BYTES
 
 
 def block_bytes() -> int:

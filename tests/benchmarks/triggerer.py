@@ -12,7 +12,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.account import DEFAULT_CONNECTIONS
-from airflow_provider_asposeocr.api.tokens import parse_token
+from airflow_provider_asposeocr.api.auth.tokens import parse_token
 from tests.benchmarks.measuring import Publication, Row, compared, in_turn, limited
 from tests.benchmarks.triggerer_runs import INTERVAL_SECONDS, WAITS, bench
 

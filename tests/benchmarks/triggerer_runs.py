@@ -25,7 +25,7 @@ import psutil
 import requests
 
 from airflow_provider_asposeocr.api.account import DEFAULT_CONNECTIONS
-from airflow_provider_asposeocr.api.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling.plan import WaitPlan
 from airflow_provider_asposeocr.emulator.server import EmulatorProcess
 from tests.benchmarks.measuring import CHECKOUT
 from tests.benchmarks.tls_front import certificate, tls_front
@@ -129,7 +129,7 @@ class Bench:
             "submitted_at": self._submitted_at.isoformat(),
             "conn_id": "ocr",
         }
-        return "airflow_provider_asposeocr.triggers.aspose_ocr.AsposeOcrTaskTrigger", {
+        return "airflow_provider_asposeocr.triggers.task.AsposeOcrTaskTrigger", {
             "reference": reference,
             "plan": WaitPlan(time.time() + 3600, INTERVAL_SECONDS, INTERVAL_SECONDS).to_dict(),
         }

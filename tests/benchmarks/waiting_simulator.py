@@ -17,14 +17,14 @@ from itertools import accumulate, pairwise
 from random import Random
 from typing import TYPE_CHECKING
 
-from airflow_provider_asposeocr.api.plan import WaitPlan
-from airflow_provider_asposeocr.api.polling import Finished, Poller
+from airflow_provider_asposeocr.api.polling.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling.poller import Finished, Poller
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from airflow_provider_asposeocr.api.durations import DurationBook
+    from airflow_provider_asposeocr.api.polling.durations import DurationBook
 
 START_AT = 1_800_000_000.0
 OPERATION = "RecognizeImage"

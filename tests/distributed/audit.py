@@ -16,7 +16,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.api.leftovers import WORK_FOLDER, sweep
+from airflow_provider_asposeocr.api.files.work_folder import WORK_FOLDER, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_asposeocr.emulator.engines.canned import canned_text, tiny_png
+from airflow_provider_asposeocr.emulator.work.engines.canned import canned_text, tiny_png
 
 if TYPE_CHECKING:
     from pathlib import Path

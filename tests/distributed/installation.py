@@ -29,7 +29,7 @@ from tests.distributed.s3_server import LOGS_CONNECTION, LOGS_FOLDER, S3Server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_asposeocr.emulator.control import EmulatorControl
+    from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
 
 #: Where everything of the installation is, and stays after the run.
 FOLDER = Path(os.environ.get("DISTRIBUTED_FOLDER", Path(__file__).resolve().parents[2] / ".distributed"))

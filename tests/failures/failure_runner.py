@@ -30,7 +30,7 @@ from tests.failures.failure_table import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from airflow_provider_asposeocr.emulator.control import EmulatorControl
+    from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
     from tests.failures.failure_cases import Mode
     from tests.failures.failure_table import Row
 
@@ -46,7 +46,7 @@ TIMED_CASES_AT_ONCE = 6
 PRELOAD = """
 import aiohttp, fsspec, requests
 import airflow.sdk.io, airflow.sdk.execution_time.task_runner
-import airflow_provider_asposeocr.operators, airflow_provider_asposeocr.storage
+import airflow_provider_asposeocr.operators, airflow_provider_asposeocr.documents.destinations
 """
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_asposeocr.api.auth.tokens import Token
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, CredentialsRejectedError
-from airflow_provider_asposeocr.api.tokens import Token
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from demo.error_rate import character_error_rate
 

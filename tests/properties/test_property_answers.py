@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, TypeVar, get_args
 
 from hypothesis import strategies as st
 
+from airflow_provider_asposeocr.api.auth.tokens import parse_token
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, UnexpectedResponseError, UnknownStatusError
-from airflow_provider_asposeocr.api.protocol import (
+from airflow_provider_asposeocr.api.http.protocol import (
     Answer,
     Cause,
     Failure,
@@ -22,9 +23,8 @@ from airflow_provider_asposeocr.api.protocol import (
     failure_error,
     retry_after_seconds,
 )
+from airflow_provider_asposeocr.api.printable import SHOWN_CHARACTERS, shown, shown_all
 from airflow_provider_asposeocr.api.responses import LONGEST_TASK_ID, parse_state, parse_task_id
-from airflow_provider_asposeocr.api.tokens import parse_token
-from airflow_provider_asposeocr.api.untrusted import SHOWN_CHARACTERS, shown, shown_all
 from tests.support.hostile import (
     BODIES,
     DEEP,

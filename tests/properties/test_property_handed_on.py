@@ -16,7 +16,7 @@ from typing import Any
 from hypothesis import example
 from hypothesis import strategies as st
 
-from airflow_provider_asposeocr.api.credentials import LONGEST_LOCK_SECONDS, CredentialMemory
+from airflow_provider_asposeocr.api.auth.credentials import LONGEST_LOCK_SECONDS, CredentialMemory
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
     CredentialsLockedError,
@@ -26,8 +26,8 @@ from airflow_provider_asposeocr.api.errors import (
 )
 from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
-from airflow_provider_asposeocr.fields import rendered
-from airflow_provider_asposeocr.waiting import outcome_of
+from airflow_provider_asposeocr.operators.waiting import outcome_of
+from airflow_provider_asposeocr.parameters import rendered
 from tests.support.hostile import BODIES, DEEP, JSON_VALUES, NAMES, NASTY, NUMBERS, TEXTS, objects, written
 from tests.support.tried import holds_for
 

@@ -13,12 +13,12 @@ from hypothesis import assume, example
 from hypothesis import strategies as st
 
 from airflow_provider_asposeocr.api.errors import DestinationError, InputError
-from airflow_provider_asposeocr.api.file_kinds import sniff
-from airflow_provider_asposeocr.api.filetypes import LONGEST_STEM_BYTES, safe_stem, suffix_for
+from airflow_provider_asposeocr.api.files.file_kinds import sniff
+from airflow_provider_asposeocr.api.files.filetypes import LONGEST_STEM_BYTES, safe_stem, suffix_for
 from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
-from airflow_provider_asposeocr.api.results import Result
-from airflow_provider_asposeocr.storage import check_file_stem, plan
+from airflow_provider_asposeocr.api.results.download import Result
+from airflow_provider_asposeocr.documents.destinations import check_file_stem, plan
 from tests.support.hostile import BODIES, NAMES, NASTY, TEXTS
 from tests.support.tried import holds_for
 

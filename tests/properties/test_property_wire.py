@@ -19,7 +19,7 @@ from airflow_provider_asposeocr.api.errors import (
     UnexpectedResponseError,
     UnknownStatusError,
 )
-from airflow_provider_asposeocr.api.wire import Base64Decoder, Reading, ResponseReader
+from airflow_provider_asposeocr.api.http.wire import Base64Decoder, Reading, ResponseReader
 from tests.support.hostile import (
     BASE64,
     BODIES,

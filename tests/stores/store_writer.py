@@ -20,10 +20,10 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, DestinationError
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
-from airflow_provider_asposeocr.api.results import Fetched, Result
-from airflow_provider_asposeocr.atomic_create import create_or_read, is_atomic
-from airflow_provider_asposeocr.owners import Claims
-from airflow_provider_asposeocr.storage import store
+from airflow_provider_asposeocr.api.results.download import Fetched, Result
+from airflow_provider_asposeocr.documents.atomic_create import create_or_read, is_atomic
+from airflow_provider_asposeocr.documents.destinations import store
+from airflow_provider_asposeocr.documents.owners import Claims
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

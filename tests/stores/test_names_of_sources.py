@@ -15,7 +15,7 @@ from store_kinds import AzureBlob
 
 from airflow_provider_asposeocr.api.errors import SourceError
 from airflow_provider_asposeocr.api.operations import OPERATIONS
-from airflow_provider_asposeocr.sources import parse_source, spool
+from airflow_provider_asposeocr.documents.sources import parse_source, spool
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,18 +10,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
+from airflow_provider_asposeocr.api.auth.credentials import CredentialMemory
 from airflow_provider_asposeocr.api.client import CloudClient, Surroundings
-from airflow_provider_asposeocr.api.credentials import CredentialMemory
 from airflow_provider_asposeocr.api.enums import TaskStatus
+from airflow_provider_asposeocr.api.http.transports import tls_context
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
-from airflow_provider_asposeocr.api.transports import tls_context
 
 if TYPE_CHECKING:
     import ssl
     from pathlib import Path
 
     from airflow_provider_asposeocr.api.account import Account
-    from airflow_provider_asposeocr.api.retrying import RequestRetry
+    from airflow_provider_asposeocr.api.http.retrying import RequestRetry
     from airflow_provider_asposeocr.emulator.server import Emulator
 
 #: The smallest PNG; the canned engine never looks at it.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from airflow_provider_asposeocr.emulator.jobs import Job, JobError, JobOutcome, JobResult
+from airflow_provider_asposeocr.emulator.work.jobs import Job, JobError, JobOutcome, JobResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,9 +23,7 @@ from airflow.sdk.execution_time.comms import (
 from airflow.serialization.decoders import smart_decode_trigger_kwargs
 from airflow.serialization.serialized_objects import DagSerialization
 
-from airflow_provider_asposeocr.operators import (
-    AsposeOcrRecognizeImageOperator,
-)
+from airflow_provider_asposeocr.operators import AsposeOcrRecognizeImageOperator
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 from tests.support.airflow_tasks import events_of
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
-from airflow_provider_asposeocr.api.results import Fetched, Result
+from airflow_provider_asposeocr.api.results.download import Fetched, Result
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,8 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.api.plan import WaitPlan
-from airflow_provider_asposeocr.triggers.aspose_ocr import AsposeOcrTaskTrigger
+from airflow_provider_asposeocr.api.polling.plan import WaitPlan
+from airflow_provider_asposeocr.triggers.task import AsposeOcrTaskTrigger
 
 if TYPE_CHECKING:
     from airflow.triggers.base import BaseTrigger

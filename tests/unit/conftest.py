@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from airflow_provider_asposeocr.emulator.control import EmulatorControl
+    from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
     from airflow_provider_asposeocr.emulator.server import Emulator
     from tests.support.counting_cloud import CountingCloud
     from tests.support.starting_in_triggerer import Supervisor
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def patient_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a worker's kill wait longer than any machine takes for an answer of the emulator."""
-    waiting = sys.modules.get("airflow_provider_asposeocr.waiting")
+    waiting = sys.modules.get("airflow_provider_asposeocr.operators.waiting")
     if waiting is not None:  # Tests of the client alone do not load Airflow.
         monkeypatch.setattr(waiting, "KILL_SECONDS", 60.0)
         monkeypatch.setattr(waiting, "KILL_IN_WORKER", replace(waiting.KILL_IN_WORKER, ask_seconds=60.0))

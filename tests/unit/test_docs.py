@@ -17,8 +17,8 @@ from airflow_provider_asposeocr import operators
 from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.api.responses import TaskRef
+from airflow_provider_asposeocr.documents.manifest import Manifest, StoredResult, parse_manifest
 from airflow_provider_asposeocr.get_provider_info import CONFIG, CONN_FIELDS
-from airflow_provider_asposeocr.manifest import Manifest, StoredResult, parse_manifest
 from airflow_provider_asposeocr.operators.submit import TASK_KEY
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 from tools import picture

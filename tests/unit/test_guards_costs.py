@@ -18,8 +18,8 @@ from requests import utils as requests_utils
 
 from airflow_provider_asposeocr import clients
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
-from airflow_provider_asposeocr.api.retrying import ONCE
-from airflow_provider_asposeocr.api.transports import tls_context
+from airflow_provider_asposeocr.api.http.retrying import ONCE
+from airflow_provider_asposeocr.api.http.transports import tls_context
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.operators import AsposeOcrUpscaleImageOperator
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.api.account import Account
     from airflow_provider_asposeocr.api.client import Surroundings
-    from airflow_provider_asposeocr.emulator.control import EmulatorControl
+    from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
     from tests.support.counting_cloud import CountingCloud
 
 
@@ -127,7 +127,7 @@ FIRST_CLIENT = """
 import asyncio, contextlib, json, ssl, sys, threading
 from airflow_provider_asposeocr.api.account import Account
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
-from airflow_provider_asposeocr.api.retrying import ONCE
+from airflow_provider_asposeocr.api.http.retrying import ONCE
 from airflow_provider_asposeocr.clients import LoopClients
 
 done = []

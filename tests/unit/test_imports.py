@@ -24,29 +24,48 @@ NAME = package.__name__
 ORDER = (
     ("__init__", "get_provider_info"),
     ("api",),
-    ("compat", "defaults", "records", "manifest", "uploads"),
-    ("file_systems",),
-    ("atomic_create",),
+    ("compat", "config", "parameters"),
+    ("connection", "clients", "failing", "retry_policy"),
     ("documents",),
-    ("owners", "fields"),
-    ("storage", "ledger"),
-    ("connection", "clients", "cancelling", "kills", "failing", "map_index", "retry_policy"),
-    ("sources", "wait_plan"),
+    ("lifecycle",),
     ("triggers",),
     ("hooks",),
-    ("durable",),
-    ("waiting",),
-    ("starting",),
-    ("operators", "sensors"),
+    ("operators",),
+    ("sensors",),
     ("testing",),
 )
+#: The same within a room.
+ORDER_WITHIN = {
+    "api": (
+        ("enums", "operations", "printable"),
+        ("errors",),
+        ("base_url", "languages"),
+        ("account", "responses", "settings"),
+        ("auth", "files", "operation_lookup"),
+        ("http",),
+        ("polling",),
+        ("client",),
+        ("async_client",),
+        ("results",),
+    ),
+    "documents": (
+        ("file_systems", "manifest", "uploads"),
+        ("atomic_create", "uris"),
+        ("owners",),
+        ("destinations",),
+        ("sources",),
+    ),
+    "lifecycle": (("cancel", "kills", "record", "wait_plan"), ("store",), ("submit",)),
+}
 #: The other side of the wire shares these with the client, and nothing else.
 SHARED = {
     f"{NAME}.__version__",
     f"{NAME}.api.operations",
     f"{NAME}.api.enums",
-    f"{NAME}.api.file_kinds",
+    f"{NAME}.api.files.file_kinds",
 }
+#: Empty packages that come with them.
+SHARED_PACKAGES = {NAME, f"{NAME}.api", f"{NAME}.api.files"}
 #: What a module of the client may need: the standard library and these.
 CLIENT_NEEDS = {"pydantic", "requests", "urllib3", "aiohttp"}
 
@@ -83,8 +102,8 @@ def _room(module: str) -> str:
     return parts[1] if len(parts) > 1 else "__init__"
 
 
-def _rank(room: str) -> int:
-    return next(rank for rank, rooms in enumerate(ORDER) if room in rooms)
+def _rank(room: str, order: tuple[tuple[str, ...], ...] = ORDER) -> int:
+    return next(rank for rank, rooms in enumerate(order) if room in rooms)
 
 
 CLIENT_SIDE = [module for module in MODULES if _room(module) != "emulator"]
@@ -115,6 +134,20 @@ def test_arrows_point_down_only(module: str) -> None:
             continue
         assert room != "emulator", f"{module} imports {imported}"
         assert room == own or _rank(room) < _rank(own), f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("room", ORDER_WITHIN)
+def test_arrows_within_a_room_point_down_only(room: str) -> None:
+    order = ORDER_WITHIN[room]
+    modules = [module for module in MODULES if _room(module) == room and module != f"{NAME}.{room}"]
+    assert {module.split(".")[2] for module in modules} == {part for parts in order for part in parts}
+    for module in modules:
+        own = module.split(".")[2]
+        for imported in _imported(module):
+            if imported not in modules:
+                continue
+            part = imported.split(".")[2]
+            assert part == own or _rank(part, order) < _rank(own, order), f"{module} imports {imported}"
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if _room(module) == "api"])
@@ -208,24 +241,16 @@ def _is_ours(module: str) -> bool:
 @pytest.mark.process
 def test_the_triggers_load_nothing_that_submits_or_stores() -> None:
     """A triggerer only asks for the status and cancels."""
-    loaded = _loaded_by(f"import {NAME}.triggers.aspose_ocr, {NAME}.triggers.start")
-    ours = {module.removeprefix(f"{NAME}.").split(".")[0] for module in loaded if _is_ours(module)}
-    assert "triggers" in ours
-    assert not ours & {
-        "hooks",
-        "sources",
-        "storage",
-        "documents",
-        "owners",
-        "atomic_create",
-        "file_systems",
-        "operators",
-    }
+    loaded = _loaded_by(f"import {NAME}.triggers.task, {NAME}.triggers.start")
+    ours = {module.removeprefix(f"{NAME}.") for module in loaded if _is_ours(module)}
+    assert "triggers.task" in ours
+    assert not {module.split(".")[0] for module in ours} & {"hooks", "documents", "operators"}
+    assert not ours & {"lifecycle.store", "lifecycle.submit"}
 
 
 @pytest.mark.process
 def test_the_client_loads_no_airflow() -> None:
-    loaded = _loaded_by(f"import {NAME}.api.client, {NAME}.api.async_client, {NAME}.api.results")
+    loaded = _loaded_by(f"import {NAME}.api.client, {NAME}.api.async_client, {NAME}.api.results.download")
     assert "airflow" not in {module.split(".")[0] for module in loaded}
 
 
@@ -254,7 +279,7 @@ def test_the_emulator_runs_without_pytest() -> None:
     loaded = _loaded_by(f"sys.modules['pytest'] = None; import {modules}")
     assert set(modules.split(", ")) <= loaded
     ours = {module for module in loaded if _is_ours(module) and _room(module) != "emulator"}
-    assert ours == {NAME, f"{NAME}.api", *SHARED} - {f"{NAME}.__version__"}
+    assert ours == SHARED_PACKAGES | SHARED - {f"{NAME}.__version__"}
     assert "airflow" not in loaded
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk.execution_time import task_runner
 
-from airflow_provider_asposeocr import cancelling
-from airflow_provider_asposeocr.api import progress
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, StorageError, TaskFailedError
-from airflow_provider_asposeocr.cancelling import CancelRule
+from airflow_provider_asposeocr.api.polling import progress
 from airflow_provider_asposeocr.compat import AirflowFailException, AirflowSensorTimeout
 from airflow_provider_asposeocr.failing import fail_task
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+from airflow_provider_asposeocr.lifecycle import cancel
+from airflow_provider_asposeocr.lifecycle.cancel import CancelRule
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 from tests.support.airflow_tasks import context_for, deferral, events_of, execute, resume
 from tests.support.emulated_cloud import STATUS, STUCK
@@ -23,7 +23,7 @@ from tests.support.ocr_tasks import fetch, recognize
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow_provider_asposeocr.emulator.control import EmulatorControl
+    from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
 
 
 class TestALineEach:
@@ -141,7 +141,7 @@ class TestAFailure:
         capsys: pytest.CaptureFixture[str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(cancelling, "IN_WORKER", CancelRule(0.3))
+        monkeypatch.setattr(cancel, "IN_WORKER", CancelRule(0.3))
         ref = execute(recognize(page, wait_for_completion=False))
         late = {"error": "TaskTimeoutError", "message": "Late.", "operation": "RecognizeImage"}
         cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "probability": 1.0})

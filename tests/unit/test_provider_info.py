@@ -15,8 +15,8 @@ from airflow.configuration import conf
 from airflow.sdk import Connection
 from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
-from airflow_provider_asposeocr import connection, defaults
-from airflow_provider_asposeocr.defaults import default_seconds
+from airflow_provider_asposeocr import config, connection
+from airflow_provider_asposeocr.config import default_seconds
 from airflow_provider_asposeocr.get_provider_info import CONFIG, CONN_FIELDS, get_provider_info
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.account import Account
 
 INFO = get_provider_info()
-PACKAGE = Path(defaults.__file__).parent
+PACKAGE = Path(config.__file__).parent
 
 
 def _modules(value: Any) -> Iterator[str]:
@@ -198,7 +198,7 @@ class TestConnectionType:
 
 
 class TestConfiguration:
-    OPTIONS = CONFIG[defaults.SECTION]["options"]
+    OPTIONS = CONFIG[config.SECTION]["options"]
 
     @pytest.mark.parametrize("name", OPTIONS)
     def test_a_default_is_the_declared_one(self, name: str) -> None:

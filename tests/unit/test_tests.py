@@ -61,3 +61,9 @@ def test_no_module_imports_from_a_test_module() -> None:
 def test_helpers_are_in_the_folder_for_them(folder: str) -> None:
     names = {path.relative_to(TESTS).as_posix() for path in (TESTS / folder).rglob("*.py")}
     assert {name for name in names if not is_for_pytest_alone(Path(name).stem)} == set()
+
+
+def test_names_of_test_modules_are_unique() -> None:
+    """Pytest imports a test module by its bare name, so that two of one name cannot be collected together."""
+    names = [path.name for path in MODULES if path.name.startswith("test_")]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from airflow_provider_asposeocr.emulator.control import EmulatorControl
+    from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
 
 UNKNOWN = "RECOGNIZEIMAGE"
 QUICKLY = {"poll_interval_seconds": 0.02, "max_poll_interval_seconds": 0.05}

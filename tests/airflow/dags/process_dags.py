@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from airflow_provider_asposeocr.operators import (
-    AsposeOcrFetchResultOperator,
-    AsposeOcrRecognizeImageOperator,
-)
+from airflow_provider_asposeocr.operators import AsposeOcrFetchResultOperator, AsposeOcrRecognizeImageOperator
 
 with DAG(
     "test_worker_processes",

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, Place, from_dict, shown_at
-from airflow_provider_asposeocr.api.untrusted import shown, shown_all
+from airflow_provider_asposeocr.api.printable import shown, shown_all
 
 CLASSES = sorted(errors._subclasses(AsposeOcrError).values(), key=lambda cls: cls.__name__)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_asposeocr.emulator import faults
+from airflow_provider_asposeocr.emulator.control import faults
 from airflow_provider_asposeocr.emulator.options import Options
 
 TEXT = (Path(__file__).parents[3] / "docs" / "emulator.md").read_text(encoding="utf-8")

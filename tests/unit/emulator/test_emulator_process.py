@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from airflow_provider_asposeocr.emulator.__main__ import main
-from airflow_provider_asposeocr.emulator.control import EmulatorControl
+from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
 from airflow_provider_asposeocr.emulator.server import Emulator, EmulatorProcess
 
 if TYPE_CHECKING:

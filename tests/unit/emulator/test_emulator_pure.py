@@ -11,11 +11,11 @@ from pydantic import ValidationError
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.emulator.clock import Clock
-from airflow_provider_asposeocr.emulator.durations import Duration, parse_duration
-from airflow_provider_asposeocr.emulator.jobs import JobOutcome
-from airflow_provider_asposeocr.emulator.messages import printable
+from airflow_provider_asposeocr.emulator.cloud.durations import Duration, parse_duration
+from airflow_provider_asposeocr.emulator.cloud.tasks import Fate, Task, new_task_id, status_of
 from airflow_provider_asposeocr.emulator.options import Options
-from airflow_provider_asposeocr.emulator.tasks import Fate, Task, new_task_id, status_of
+from airflow_provider_asposeocr.emulator.printable import printable
+from airflow_provider_asposeocr.emulator.work.jobs import JobOutcome
 
 
 @pytest.mark.parametrize(

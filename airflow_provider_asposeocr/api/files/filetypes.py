@@ -1,0 +1,98 @@
+"""
+Choose what a result's file is called.
+
+Invariant: no text from outside becomes a part of a path unless it has been through :func:`safe_stem`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from airflow_provider_asposeocr.api.files.file_kinds import sniff
+
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.api.operations import Operation
+
+LONGEST_STEM_BYTES = 200
+_CHECKSUM_CHARACTERS = 10
+#: Only these are taken off a name; what follows the last dot of "FAX.001" or "report v1.1" is a part of it.
+_DOCUMENT_SUFFIXES = frozenset(
+    ".bmp .dib .djv .djvu .gif .jfif .jpe .jpeg .jpg .pdf .png .svg .text .tif .tiff .txt .webp".split()
+)
+
+#: Suffixes by the result's type. ``Excel`` and ``JSON`` are not documented as types of results, so their
+#: neighbours are listed too.
+_SUFFIXES = {
+    "text": ".txt",
+    "pdf": ".pdf",
+    "hocr": ".hocr",
+    "imagepng": ".png",
+    "csv": ".csv",
+    "excel": ".xlsx",
+    "xlsx": ".xlsx",
+    "json": ".json",
+    "wav": ".wav",
+    "wavfile": ".wav",
+}
+
+
+def suffix_for(operation: Operation, result_type: str | None, head: bytes) -> str:
+    """
+    Choose the suffix of a result's file.
+
+    :param operation: The operation that made it; some answer JSON under the type ``Text`` or ``Other``.
+    :param result_type: The result's type, any string.
+    :param head: The first bytes of the result.
+    :return: One of a fixed set of suffixes, with the dot; ``.bin`` where nothing is known.
+    """
+    if operation.result_suffix:
+        return operation.result_suffix
+    known = _SUFFIXES.get((result_type or "").lower())
+    if known:
+        return known
+    kind = sniff(head)
+    return {"pdf": ".pdf", "png": ".png", "json": ".json", "zip": ".xlsx", "text": ".txt"}.get(
+        kind or "", ".bin"
+    )
+
+
+def safe_stem(name: str | None) -> str | None:
+    """
+    Make the stem of a file name from a name that came from outside.
+
+    Letters, marks and digits of all scripts are kept. Where anything else than the suffix of a document had to go, a
+    checksum of the name is added, so that names that differ make stems that differ; ``page.png`` and ``page.tif`` are
+    the exception, both are ``page``.
+
+    :param name: A name, perhaps with folders, hostile parts or a suffix.
+    :return: A stem that names a file in the folder it is put in and nothing else, at most 200 bytes; ``None``
+        where nothing usable is left.
+    """
+    name = name or ""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    base, dot, suffix = last.rpartition(".")
+    plain = base if base and f"{dot}{suffix}".lower() in _DOCUMENT_SUFFIXES else last
+    kept = "".join(_kept(char) for char in plain)
+    stem = _cut(kept.strip(" ."), LONGEST_STEM_BYTES)
+    # A backslash may be a part of the name, or stand between folders.
+    if not stem or (stem == plain and "\\" not in name):
+        return stem or None
+    checksum = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_CHECKSUM_CHARACTERS]
+    # Cut again, because the name must have room for the checksum.
+    return f"{_cut(stem, LONGEST_STEM_BYTES - len(checksum) - 1)}-{checksum}"
+
+
+def _kept(char: str) -> str:
+    category = unicodedata.category(char)
+    if category[0] in "LMN" or char in " .+()-_,":
+        return char
+    # Invisible characters, for example the joiners of Persian and Hindi, leave no gap.
+    return "" if category == "Cf" else "_"
+
+
+def _cut(text: str, most_bytes: int) -> str:
+    # File systems take 255 bytes; the suffix and a number must fit too.
+    return text.encode()[:most_bytes].decode("utf-8", "ignore").strip(" .")

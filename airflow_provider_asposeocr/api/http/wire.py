@@ -1,0 +1,326 @@
+"""
+Base64 in JSON, streamed both ways.
+
+Invariant: memory does not grow with the size of a document. Going out, a file becomes a JSON body chunk by chunk; coming
+in, each ``data`` string of ``results`` is decoded chunk by chunk into a sink while the small rest of the JSON is
+kept and parsed when the end has been seen. A body that ends early or is not strict base64 is an error, never a result.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_asposeocr.api.errors import ResultCorruptError, SourceError, UnexpectedResponseError
+from airflow_provider_asposeocr.api.http.json_strings import plain, string_end, whole_escapes
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.api.responses import TaskState, parse_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+#: Divisible by three, so that the base64 of the chunks can be joined.
+CHUNK_BYTES = 3 * 64 * 1024
+#: Most bytes of an answer besides the results' data. A list of ten thousand regions fits many times.
+MOST_REST_BYTES = 4 * 1024 * 1024
+#: Text to speech takes text, not a file; the trial's documented limit is 500 characters.
+MOST_TEXT_BYTES = 1024 * 1024
+
+
+class FileBody:
+    """
+    The JSON body of a submit, made while it is sent.
+
+    :param path: The document, a local file, so that the length is known, a replay is possible and nothing but the
+        cloud can fail while the request is under way.
+    :param settings: Settings in the server's spelling; ``None`` for operations without any.
+    """
+
+    def __init__(self, path: Path, settings: Mapping[str, Any] | None) -> None:
+        self._path = path
+        self._size = path.stat().st_size
+        self._head = b'{"image":"'
+        self._tail = b'"}' if settings is None else b'","settings":' + json.dumps(settings).encode() + b"}"
+        #: Whether the last byte has been handed on: until then the cloud cannot have accepted anything.
+        self.finished = False
+
+    def __len__(self) -> int:
+        return len(self._head) + (self._size + 2) // 3 * 4 + len(self._tail)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.finished = False
+        yield self._head
+        with self._path.open("rb") as stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                yield base64.b64encode(chunk)
+        self.finished = True
+        yield self._tail
+
+
+class TextBody:
+    """
+    The JSON body of a text-to-speech submit.
+
+    :param path: The text, a local file in UTF-8.
+    :param settings: Settings in the server's spelling.
+    :raises SourceError: if it is not UTF-8, larger than one MiB, or nothing but blanks.
+    """
+
+    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+        size = path.stat().st_size
+        if size > MOST_TEXT_BYTES:
+            raise SourceError(f"The text has {size} bytes, more than {MOST_TEXT_BYTES}.")
+        try:
+            text = path.read_text("utf-8")
+        except UnicodeDecodeError:
+            raise SourceError("The text is not UTF-8.") from None
+        if not any(char.isprintable() and not char.isspace() for char in text):
+            raise SourceError("The text consists of blanks, so there is nothing to read aloud.")
+        self._body = json.dumps({"text": text, "settings": dict(settings)}).encode()
+        self.finished = False
+
+    def __len__(self) -> int:
+        return len(self._body)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.finished = True
+        yield self._body
+
+
+_BLANKS = b" \t\r\n"
+_UNICODE_ESCAPE = re.compile(rb"\\u00([0-7][0-9a-fA-F])|\\([/rnt])")
+
+
+def _unescape(match: re.Match[bytes]) -> bytes:
+    return bytes([int(match[1], 16)]) if match[1] else {b"/": b"/"}.get(match[2], b"")
+
+
+def _unescaped(chunk: bytes) -> bytes:
+    # Two in a row are one that is meant, which base64 has not; below it would pass for the beginning of an escape.
+    if b"\\\\" in chunk:
+        raise ResultCorruptError("A result is not base64: it has a backslash.")
+    # What .NET and PHP write, in one go: up to one character in 64 is escaped.
+    chunk = chunk.replace(rb"\u002B", b"+").replace(rb"\/", b"/")
+    return _UNICODE_ESCAPE.sub(_unescape, chunk) if b"\\" in chunk else chunk
+
+
+class Base64Decoder:
+    r"""
+    Decode the inside of a JSON string that is base64, chunk by chunk.
+
+    Escapes that JSON allows for base64's characters (``\\u002B``, ``\\/``) and line breaks are understood.
+
+    :param write: Takes the decoded bytes.
+    """
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._rest = b""
+        self._padded = False
+
+    def feed(self, chunk: bytes) -> None:
+        """
+        Take more of the string.
+
+        :param chunk: Any part, cut anywhere but within an escape.
+        :raises ResultCorruptError: if that is not base64.
+        """
+        if b"\\" in chunk:
+            chunk = _unescaped(chunk)
+        text = self._rest + chunk.translate(None, _BLANKS)
+        whole = len(text) // 4 * 4
+        self._rest = text[whole:]
+        if not whole:
+            return
+        if self._padded:
+            raise ResultCorruptError("A result goes on after the end of its base64.")
+        try:
+            decoded = binascii.a2b_base64(text[:whole], strict_mode=True)
+        except binascii.Error as error:
+            raise ResultCorruptError(f"A result is not base64: {error}.") from None
+        self._padded = text[:whole].endswith(b"=")
+        self._write(decoded)
+
+    def close(self) -> None:
+        """
+        Take the end of the string.
+
+        :raises ResultCorruptError: if base64 is missing.
+        """
+        if self._rest:
+            raise ResultCorruptError("A result's base64 is cut off.")
+
+
+class ResultSink(Protocol):
+    """Takes the decoded results of one answer, in the order in which they come."""
+
+    def begin(self) -> Callable[[bytes], object]:
+        """Begin the next result and return what takes its bytes."""
+        ...
+
+
+class _Discard:
+    def begin(self) -> Callable[[bytes], object]:
+        return len
+
+
+_STRUCTURE = re.compile(rb'["{}\[\]:,]')
+
+
+class ResponseReader:
+    """
+    Read the answer of a GET as it comes in.
+
+    :param sink: Where decoded results go; by default they are dropped, which is how a status is read on a path that
+        also returns results.
+    """
+
+    def __init__(self, sink: ResultSink | None = None) -> None:
+        self._sink = sink or _Discard()
+        self._rest = bytearray()
+        self._path: list[bytes] = []  # one of { [ per open container
+        self._keys: list[bytes | None] = []  # the key whose value is being read, per open container
+        self._string: bytearray | None = None  # of a short string; None outside of strings
+        self._decoder: Base64Decoder | None = None
+        self._pending = b""  # an escape that is not complete yet
+        self._expect_key = False
+        self._results = 0
+        #: The task's status word, as soon as it has been read.
+        self.status_word: str | None = None
+
+    def feed(self, chunk: bytes) -> None:
+        """
+        Take more of the body.
+
+        :param chunk: The next bytes, cut anywhere.
+        :raises ResultCorruptError: if a result is not base64.
+        :raises UnexpectedResponseError: if the rest of the answer grows beyond reason.
+        """
+        view, at = self._pending + chunk, 0
+        self._pending = b""
+        while at < len(view):
+            if self._decoder is not None or self._string is not None:
+                at = self._inside_string(view, at)
+            else:
+                at = self._outside_string(view, at)
+        if len(self._rest) > MOST_REST_BYTES:
+            raise UnexpectedResponseError("The cloud's answer is larger than any that is documented.")
+
+    def close(self) -> TaskState:
+        """
+        Take the end of the body.
+
+        :return: The task's state; the ``data`` of each result is the number of the string that went into the sink.
+        :raises ResultCorruptError: if the body ended within a result.
+        :raises UnexpectedResponseError: if the body is not the documented object.
+        """
+        if self._decoder is not None or self._string is not None or (self._path and self._results):
+            raise ResultCorruptError("The answer with the results is cut off.")
+        return parse_state(bytes(self._rest))
+
+    def _outside_string(self, view: bytes, at: int) -> int:
+        match = _STRUCTURE.search(view, at)
+        if match is None:
+            self._rest += view[at:]
+            return len(view)
+        mark, end = match[0], match.end()
+        self._rest += view[at : match.start()]
+        if mark == b'"' and self._is_result_data():
+            self._decoder = Base64Decoder(self._sink.begin())
+            self._rest += str(self._results).encode()
+            self._results += 1
+            return end
+        self._rest += mark
+        self._structure(mark)
+        return end
+
+    def _structure(self, mark: bytes) -> None:
+        if mark == b'"':
+            self._string = bytearray()
+        elif mark in b"{[":
+            self._path.append(mark)
+            self._keys.append(None)
+            self._expect_key = mark == b"{"
+        elif mark in b"}]":
+            if self._path:
+                self._path.pop()
+                self._keys.pop()
+            self._expect_key = False
+        elif mark == b",":
+            self._expect_key = bool(self._path) and self._path[-1] == b"{"
+        else:
+            self._expect_key = False
+
+    def _is_result_data(self) -> bool:
+        """Whether the string that begins here is ``results[n].data``."""
+        in_result = self._path == [b"{", b"[", b"{"] and not self._expect_key
+        return in_result and self._keys[0] == b"results" and self._keys[2] == b"data"
+
+    def _inside_string(self, view: bytes, at: int) -> int:
+        """Take bytes of a string up to its end or up to the next escape that is not complete."""
+        end = string_end(view, at)
+        if end < 0:
+            whole = whole_escapes(view, at)
+            self._take(view[at:whole])
+            self._pending = view[whole:]
+            return len(view)
+        self._take(view[at:end])
+        self._end_string()
+        return end + 1
+
+    def _take(self, part: bytes) -> None:
+        if self._decoder is not None:
+            self._decoder.feed(part)
+        elif self._string is not None:
+            self._string += part
+            self._rest += part
+            if len(self._string) > MOST_REST_BYTES:
+                raise UnexpectedResponseError(f"A field of the answer is endless: {shown(part, 80)}.")
+
+    def _end_string(self) -> None:
+        if self._decoder is not None:
+            self._decoder.close()
+            self._decoder = None
+            return
+        text, self._string = plain(bytes(self._string or b"")), None
+        self._rest += b'"'
+        if not self._path:
+            return
+        if self._expect_key:
+            self._keys[-1] = text
+        elif len(self._path) == 1 and self._keys[0] == b"taskStatus":
+            self.status_word = text.decode("utf-8", "replace")
+
+
+class Reading:
+    """
+    The reading of one answer, begun anew with each attempt.
+
+    :param make_sink: Makes what takes the decoded results of an attempt; by default they are dropped.
+    :param status_is_enough: Whether to stop as soon as the status word has been read.
+    """
+
+    def __init__(
+        self, make_sink: Callable[[], ResultSink] | None = None, status_is_enough: bool = False
+    ) -> None:
+        self._make_sink = make_sink
+        self._status_is_enough = status_is_enough
+        self._reader = ResponseReader()
+
+    def begin(self) -> Callable[[bytes], bool]:
+        """Begin an attempt and return what takes its body and says whether it wants more of it."""
+        self._reader = ResponseReader(self._make_sink() if self._make_sink else None)
+        return self._take
+
+    def state(self) -> TaskState:
+        """Return what the last attempt has read."""
+        word = self._reader.status_word
+        return TaskState(taskStatus=word) if self._status_is_enough and word else self._reader.close()
+
+    def _take(self, chunk: bytes) -> bool:
+        self._reader.feed(chunk)
+        return not (self._status_is_enough and self._reader.status_word)

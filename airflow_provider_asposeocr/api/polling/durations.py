@@ -1,0 +1,214 @@
+"""
+How long cloud tasks take, learned from the waits of this process.
+
+Invariant: no I/O, and bounded memory. The duration of a task is known only as the two polls between which the task ended,
+and that interval is kept. Some doubt always remains, so that a task that takes longer than all others is polled at
+growing ages, as if durations were unknown.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_left
+from collections import OrderedDict
+from itertools import accumulate
+
+from airflow_provider_asposeocr.api.polling.schedules import (
+    BIN_WIDTH,
+    EDGES,
+    TAIL_INDEX,
+    Geometric,
+    Limits,
+    Planned,
+    Schedule,
+    bin_of,
+)
+
+#: Effective window: about the latest 50 tasks. Older ones are forgotten, because clouds and documents change.
+WINDOW = 50
+#: From this number of tasks on, the learned schedule is better than the geometric one.
+ENOUGH = 5
+#: Doubt, as tasks that were not seen: one that takes longer than the others of its kind, and one that takes less.
+UNSEEN_TASKS = 1.0
+#: Tasks shorter than all that was seen: the chance to end before an age k times as short is k to the power of minus
+#: this. Smaller numbers make many polls for the sake of tasks that are never seen, greater ones follow a change too
+#: slowly; chosen by simulation.
+HEAD_INDEX = 2.0
+#: Passes of the smoothing; each widens a bin's share by 0.7 bins, so that few observations make one hill.
+PASSES = 3
+#: After this number of new observations the schedule is computed again, which costs about as much as a poll.
+FRESH = 8
+#: Most schedules kept per kind; one per pair of limits, and hardly anybody sets more than one.
+MOST_SCHEDULES = 4
+#: Most kinds of tasks kept; the one not used for longest goes first.
+MOST_KINDS = 256
+
+#: Largest documents of the size classes, in bytes; beyond the last is one class more.
+SIZE_CLASSES = tuple(64 * 1024 * 4**power for power in range(6))
+
+#: What is believed before anything was seen; only says how a first wide interval is shared out.
+_NOTHING_SEEN = tuple(math.exp(-TAIL_INDEX * BIN_WIDTH * number) for number in range(len(EDGES)))
+_LONGER, _SHORTER = math.exp(-TAIL_INDEX * BIN_WIDTH), math.exp(-HEAD_INDEX * BIN_WIDTH)
+
+
+class Estimate:
+    """
+    A running estimate of how long cloud tasks of one kind take.
+
+    An observation is shared out among the bins between its two polls in proportion to what is believed already, so
+    that wide intervals teach little and never blur what narrow ones have taught.
+    """
+
+    def __init__(self) -> None:
+        self._masses = array("d", bytes(8 * len(EDGES)))
+        #: What the next observation weighs; grows instead of all older ones shrinking.
+        self._weight = 1.0
+        self._seen = 0
+        self._density: list[float] = list(_NOTHING_SEEN)
+        self._since = 0
+        self._schedules: dict[Limits, Schedule] = {}
+
+    @property
+    def count(self) -> int:
+        """How many observations were taken."""
+        return self._seen
+
+    def observe(self, after_seconds: float, until_seconds: float) -> None:
+        """
+        Take note that a task ended between two ages.
+
+        :param after_seconds: Age at which it was seen running; 0 if it was not.
+        :param until_seconds: Age at which it was seen completed. What makes no sense is left out.
+        """
+        if not (0 <= after_seconds < until_seconds < math.inf):
+            return
+        first, last = bin_of(after_seconds), bin_of(until_seconds)
+        shares = [
+            self._density[number] * _part(number, after_seconds, until_seconds)
+            for number in range(first, last + 1)
+        ]
+        self._weight *= 1 + 1 / WINDOW
+        whole = sum(shares)
+        for number, share in enumerate(shares, first):
+            self._masses[number] += self._weight * (share / whole if whole > 0 else 1 / len(shares))
+        self._seen += 1
+        self._since += 1
+        if self._weight > 1e9:
+            self._masses = array("d", (mass / self._weight for mass in self._masses))
+            self._weight = 1.0
+        if self._since >= min(FRESH, 1 + self._seen // 4):
+            self._density = self._believed()
+            self._schedules.clear()
+            self._since = 0
+
+    def schedule(self, limits: Limits) -> Schedule:
+        """
+        Return the schedule of least expected cost.
+
+        :param limits: What the user allows.
+        """
+        if limits not in self._schedules:
+            if len(self._schedules) >= MOST_SCHEDULES:
+                self._schedules.clear()
+            self._schedules[limits] = Planned(self._density, limits)
+        return self._schedules[limits]
+
+    def _believed(self) -> list[float]:
+        smooth = [mass / self._weight for mass in self._masses]
+        for _ in range(PASSES):
+            wide = [smooth[0], *smooth, smooth[-1]]
+            smooth = [
+                (left + 2 * middle + right) / 4
+                for left, middle, right in zip(wide[:-2], smooth, wide[2:], strict=True)
+            ]
+        longer = accumulate(smooth, lambda tail, mass: tail * _LONGER + mass)
+        shorter = list(accumulate(reversed(smooth), lambda tail, mass: tail * _SHORTER + mass))
+        doubt = UNSEEN_TASKS / min(self._seen, WINDOW)
+        more, less = doubt * (1 - _LONGER), doubt * (1 - _SHORTER)
+        return [
+            mass + more * above + less * below
+            for mass, above, below in zip(smooth, longer, reversed(shorter), strict=True)
+        ]
+
+
+def _part(number: int, after: float, until: float) -> float:
+    """Which part of a bin lies between two ages, on the logarithmic scale."""
+    upper = EDGES[number]
+    if number == 0:
+        return (min(until, upper) - after) / upper
+    lower = EDGES[number - 1]
+    start = max(after, lower)
+    end = until if number == len(EDGES) - 1 else min(until, upper)
+    return max(0.0, math.log(end / start) / BIN_WIDTH)
+
+
+class Entry:
+    """
+    What a :class:`DurationBook` knows about tasks like one task.
+
+    :param estimates: That of the size class and that of the operation, or that of the operation alone.
+    """
+
+    def __init__(self, *estimates: Estimate) -> None:
+        self._estimates = estimates
+
+    def schedule(self, limits: Limits) -> Schedule:
+        """
+        Return when to ask: by the size class where enough is known of it, else by the operation, else geometrically.
+
+        :param limits: What the user allows.
+        """
+        for estimate in self._estimates:
+            if estimate.count >= ENOUGH:
+                return estimate.schedule(limits)
+        return Geometric(limits)
+
+    def observe(self, after_seconds: float, until_seconds: float, *, late: bool = False) -> None:
+        """
+        Take note of a task that was seen completed. Failed and cancelled ones do not belong here.
+
+        :param after_seconds: Age at which it was seen running; 0 if it was not.
+        :param until_seconds: Age at which it was seen completed.
+        :param late: Whether the wait began only after the first poll was due and found the task completed at once.
+            That tells little, and nothing at all to whom knows nothing yet; but leaving all of them out would make
+            tasks that end before anybody waits look as if they did not exist.
+        """
+        for estimate in self._estimates:
+            if not late or estimate.count >= ENOUGH:
+                estimate.observe(after_seconds, until_seconds)
+
+
+class DurationBook:
+    """
+    The estimates of one process, by operation and size of the document.
+
+    It is meant for one thread or event loop.
+    """
+
+    def __init__(self) -> None:
+        self._estimates: OrderedDict[tuple[str, int | None], Estimate] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._estimates)
+
+    def entry(self, operation: str, source_bytes: int | None = None) -> Entry:
+        """
+        Return what is known about tasks like this one, and where to note what becomes of it.
+
+        :param operation: Name of the operation.
+        :param source_bytes: Size of the submitted document; ``None`` = unknown.
+        """
+        whole = self._estimate((operation, None))
+        if source_bytes is None:
+            return Entry(whole)
+        return Entry(self._estimate((operation, bisect_left(SIZE_CLASSES, source_bytes))), whole)
+
+    def _estimate(self, kind: tuple[str, int | None]) -> Estimate:
+        estimate = self._estimates.get(kind)
+        if estimate is None:
+            estimate = self._estimates[kind] = Estimate()
+        self._estimates.move_to_end(kind)
+        if len(self._estimates) > MOST_KINDS:
+            self._estimates.popitem(last=False)
+        return estimate

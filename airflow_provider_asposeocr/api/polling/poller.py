@@ -1,0 +1,261 @@
+"""
+When to poll a cloud task again, and when to stop.
+
+Invariant: the worker that waits inline, the trigger and the sensor in poke mode all use this module, so that they behave
+alike. The ages at which they poll come from :mod:`.schedules`. Time is a parameter, always the wall clock in seconds
+since the epoch, because a plan is stored in the metadata database and continues in another process.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_provider_asposeocr.api.enums import TaskStatus
+from airflow_provider_asposeocr.api.errors import (
+    AccessDeniedError,
+    AsposeOcrError,
+    RateLimitedError,
+    TaskExpiredError,
+    TaskFailedError,
+    TaskTimeoutError,
+    TaskUnknownError,
+    UnknownStatusError,
+)
+from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
+from airflow_provider_asposeocr.api.polling.schedules import Geometric, Limits
+
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.api.http.retrying import Random
+    from airflow_provider_asposeocr.api.polling.durations import Entry
+    from airflow_provider_asposeocr.api.polling.plan import WaitPlan
+    from airflow_provider_asposeocr.api.polling.schedules import Schedule
+    from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
+
+#: Each wait is multiplied by a random number between these.
+SHORTEST_JITTER, LONGEST_JITTER = 0.9, 1.1
+#: A poll that failed says nothing about the task, so that the next one need not wait for the task's sake.
+LONGEST_AFTER_FAILURE_SECONDS = 30.0
+#: A fresh task may not be known at once to every server behind the cloud's gateway; nothing documents that it is.
+YOUNG_SECONDS = 15.0
+#: A fresh token refused once in a wait that went well so far may have expired on the way; for longer it is a refusal.
+DENIED_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """
+    Ask again after this time.
+
+    :param seconds: The time.
+    :param asked_seconds: How much of it the cloud has asked for; 0 where it left it to us.
+    """
+
+    seconds: float
+    asked_seconds: float = field(default=0.0, compare=False)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """
+    Stop asking.
+
+    :param error: Why the wait failed; ``None`` when the task is completed.
+    """
+
+    error: AsposeOcrError | None = None
+
+
+class Poller:
+    """
+    One wait for one task.
+
+    :param ref: The task.
+    :param plan: Cadence and limits.
+    :param random: Source of jitter.
+    :param entry: What is known about tasks like this one, which also learns from this wait; by default nothing is.
+    """
+
+    def __init__(self, ref: TaskRef, plan: WaitPlan, random: Random, entry: Entry | None = None) -> None:
+        self._ref = ref
+        self._plan = plan
+        self._limits = Limits(plan.poll_interval_seconds, plan.max_poll_interval_seconds)
+        self._random = random
+        self._entry = entry
+        self._failing_since: float | None = None
+        #: Whether the wait began when its first poll was overdue.
+        self._late = False
+        #: When the task was last seen running, in seconds since the epoch; 0 = not yet.
+        self.seen_running_at = plan.seen_running_at
+        #: The cloud forgets the task at that moment, so that waiting longer is in vain.
+        self.deadline_at = min(plan.deadline_at, ref.expires_at.timestamp())
+
+    def first_wait(self, now: float) -> Wait:
+        """
+        Return the time until the first poll.
+
+        A task that is fresh, for its kind, is left alone. An older one may be done already, and a wait that comes to it
+        late should not wait longer because of that.
+
+        :param now: Seconds since the epoch.
+        """
+        last = self._age(self.seen_running_at) if self.seen_running_at else 0.0
+        due = last + (self._schedule().next_age(last) - last) * self._jitter()
+        left = due - self._age(now)
+        self._late = left <= 0
+        return self._until(now, left)
+
+    def on_state(self, state: TaskState, now: float) -> Wait | Finished:
+        """
+        Take the answer of a poll.
+
+        :param state: What the cloud says.
+        :param now: Seconds since the epoch.
+        :raises UnknownStatusError: if the cloud reports a status that is not documented.
+        """
+        self._failing_since = None
+        status = known_status(self._ref, state)
+        if status is TaskStatus.COMPLETED:
+            self._learn(now)
+            return Finished()
+        if status is TaskStatus.ERROR:
+            return Finished(failed_error(self._ref, state))
+        if status is TaskStatus.NOT_EXIST:
+            return self._on_not_exist(now)
+        self.seen_running_at = now
+        return self._unless_late(now)
+
+    def on_error(self, error: AsposeOcrError, now: float) -> Wait | Finished:
+        """
+        Take a poll that failed.
+
+        :param error: Why.
+        :param now: Seconds since the epoch.
+        """
+        if isinstance(error, RateLimitedError) and error.held_back:
+            # Not a poll that failed: none was made.
+            return self._unless_late(now, LONGEST_AFTER_FAILURE_SECONDS, error.retry_after_seconds or 0.0)
+        denied = isinstance(error, AccessDeniedError)
+        if not (error.retryable or denied):
+            return Finished(error)
+        if self._failing_since is None:
+            self._failing_since = now
+        budget = self._plan.error_budget_seconds
+        if now - self._failing_since >= (min(budget, DENIED_SECONDS) if denied else budget):
+            return Finished(error)
+        return self._unless_late(now, LONGEST_AFTER_FAILURE_SECONDS, error.retry_after_seconds or 0.0)
+
+    def _on_not_exist(self, now: float) -> Wait | Finished:
+        age = now - self._ref.submitted_epoch
+        if age < YOUNG_SECONDS:
+            return self._unless_late(now, LONGEST_AFTER_FAILURE_SECONDS)
+        return Finished(gone_error(self._ref, now))
+
+    def _unless_late(
+        self, now: float, at_most_seconds: float = math.inf, asked_seconds: float = 0.0
+    ) -> Wait | Finished:
+        if now < self.deadline_at:
+            return self._wait(now, at_most_seconds, asked_seconds)
+        return self.late(now)
+
+    def late(self, now: float) -> Finished:
+        """
+        Return the end of a wait whose deadline has passed.
+
+        :param now: Seconds since the epoch.
+        """
+        waited = now - self._ref.submitted_epoch
+        text = f"{self._ref.operation} was not done {waited:.0f} s after its submit, which is the deadline."
+        return Finished(TaskTimeoutError(text).about(self._ref.operation, self._ref.id))
+
+    def _wait(self, now: float, at_most_seconds: float, asked_seconds: float) -> Wait:
+        age = self._age(now)
+        interval = self._schedule().next_age(age) - age
+        shorter = max(at_most_seconds, self._plan.poll_interval_seconds)
+        # Mapped tasks start together; without jitter they would poll together for ever.
+        longest = max(self._plan.max_poll_interval_seconds, self._plan.poll_interval_seconds)
+        return self._until(now, min(min(interval, shorter) * self._jitter(), longest), asked_seconds)
+
+    def _until(self, now: float, seconds: float, asked_seconds: float = 0.0) -> Wait:
+        seconds = max(seconds, asked_seconds, self._plan.not_before_at - now)
+        return Wait(max(0.0, min(seconds, self.deadline_at - now)), asked_seconds)
+
+    def _schedule(self) -> Schedule:
+        return self._entry.schedule(self._limits) if self._entry is not None else Geometric(self._limits)
+
+    def _learn(self, now: float) -> None:
+        if self._entry is None:
+            return
+        seen = self.seen_running_at
+        self._entry.observe(self._age(seen) if seen else 0.0, self._age(now), late=self._late and not seen)
+
+    def _age(self, at: float) -> float:
+        # Clocks of two machines: a task may seem to come from the future.
+        return max(0.0, at - self._ref.submitted_epoch)
+
+    def _jitter(self) -> float:
+        return SHORTEST_JITTER + (LONGEST_JITTER - SHORTEST_JITTER) * self._random()
+
+
+def known_status(ref: TaskRef, state: TaskState) -> TaskStatus:
+    """
+    Return the meaning of the cloud's word.
+
+    :param ref: The task.
+    :param state: What the cloud says.
+    :raises UnknownStatusError: if the word is none of the documented ones; names the task, which the cloud may not.
+    """
+    try:
+        return state.status
+    except UnknownStatusError as error:
+        raise error.about(ref.operation, ref.id) from None
+
+
+def has_ended(ref: TaskRef, status: TaskStatus, now: float) -> bool:
+    """
+    Tell whether there is nothing left to cancel.
+
+    :param ref: The task.
+    :param status: What the cloud says.
+    :param now: Seconds since the epoch.
+    :return: For ``NotExist`` only once every server must know the task; before that it may run unseen.
+    """
+    if status is TaskStatus.NOT_EXIST:
+        return now - ref.submitted_epoch >= YOUNG_SECONDS
+    return status.is_terminal
+
+
+def failed_error(ref: TaskRef, state: TaskState) -> TaskFailedError:
+    """
+    Say why the cloud answers ``Error``.
+
+    :param ref: The task.
+    :param state: What the cloud says.
+    """
+    return TaskFailedError(f"{ref.operation} failed in the cloud: {state.reason}.").about(
+        ref.operation, ref.id
+    )
+
+
+def gone_error(ref: TaskRef, now: float) -> AsposeOcrError:
+    """
+    Say why the cloud answers ``NotExist``.
+
+    :param ref: The task.
+    :param now: Seconds since the epoch.
+    :return: Expired where the retention is over, otherwise unknown: the cloud has one word for both.
+    """
+    age = now - ref.submitted_epoch
+    if age >= RETENTION_SECONDS:
+        return TaskExpiredError(
+            f"The result of {ref.operation} was kept until {ref.expires_at.isoformat(timespec='seconds')}.",
+            operation=ref.operation,
+            task_id=ref.id,
+        )
+    return TaskUnknownError(
+        f"The cloud does not know the task submitted {age:.0f} s ago {ref.origin}: "
+        "the id is of another account, or the task was cancelled.",
+        operation=ref.operation,
+        task_id=ref.id,
+    )

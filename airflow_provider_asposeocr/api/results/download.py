@@ -1,0 +1,235 @@
+"""
+The results of a completed cloud task, on local disk or in memory.
+
+Invariant: a result exists only after the whole answer has been read, parsed and decoded, so that every file is made from
+a whole result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from tempfile import gettempdir
+from typing import TYPE_CHECKING, BinaryIO
+
+from airflow_provider_asposeocr.api.enums import TaskStatus
+from airflow_provider_asposeocr.api.errors import (
+    ResultIncompleteError,
+    StorageError,
+    TaskExpiredError,
+    TaskPendingError,
+    UnexpectedResponseError,
+)
+from airflow_provider_asposeocr.api.files.file_kinds import HEAD_BYTES
+from airflow_provider_asposeocr.api.files.work_folder import work_folder
+from airflow_provider_asposeocr.api.polling.poller import failed_error, gone_error, known_status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from airflow_provider_asposeocr.api.client import CloudClient
+    from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
+
+
+@dataclass(frozen=True)
+class Result:
+    """
+    One decoded result, in a local file or in memory.
+
+    :param type: The cloud's word for what it is, for example ``Text``; any string.
+    :param content: The decoded bytes, or the local file that holds them. :func:`fetched` yields results in files, which
+        are removed when its context ends; :meth:`in_memory` keeps one beyond that.
+    :param size_bytes: Its size.
+    :param sha256: Checksum of its content, in hex.
+    """
+
+    type: str | None
+    content: Path | bytes = field(repr=False)
+    size_bytes: int
+    sha256: str
+
+    @property
+    def path(self) -> Path:
+        """
+        The local file.
+
+        :raises ValueError: if the result is in memory.
+        """
+        if isinstance(self.content, bytes):
+            raise ValueError("This result is in memory and has no file; its bytes are its data.")
+        return self.content
+
+    @property
+    def data(self) -> bytes:
+        """The decoded bytes."""
+        return self.content if isinstance(self.content, bytes) else self.content.read_bytes()
+
+    @property
+    def text(self) -> str:
+        """
+        The decoded bytes as UTF-8.
+
+        :raises UnicodeDecodeError: if they are not; images and PDFs are not.
+        """
+        return self.data.decode("utf-8")
+
+    @property
+    def head(self) -> bytes:
+        """The first bytes of the content, enough to tell its type."""
+        if isinstance(self.content, bytes):
+            return self.content[:HEAD_BYTES]
+        with self.content.open("rb") as stream:
+            return stream.read(HEAD_BYTES)
+
+    def in_memory(self) -> Result:
+        """Return the same result with its bytes in memory, so that it outlives the context of :func:`fetched`."""
+        return replace(self, content=self.data)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """
+    What a completed task has to show.
+
+    :param state: The cloud's answer, with its messages and warnings.
+    :param results: In the order of the answer.
+    :param shortfall: Why that is not all that was asked for, in words; ``None`` where it is.
+    """
+
+    state: TaskState
+    results: tuple[Result, ...]
+    shortfall: str | None = None
+
+
+@contextmanager
+def _local_disk() -> Iterator[None]:
+    """Name the local disk in its failures; between a transport and its connection an OSError is the network's."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"The results cannot be kept in the local temporary folder {gettempdir()!r}: {error}. "
+            "Make room there, or set TMPDIR to another folder."
+        ) from error
+
+
+@dataclass
+class _Part:
+    stream: BinaryIO
+    path: Path
+    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+    size: int = 0
+
+    def write(self, chunk: bytes) -> None:
+        with _local_disk():
+            self.stream.write(chunk)
+        self.digest.update(chunk)
+        self.size += len(chunk)
+
+
+class _Spool:
+    """Takes decoded results into numbered files of a folder; beginning anew overwrites them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.parts: list[_Part] = []
+
+    def begin(self) -> Callable[[bytes], object]:
+        self.close()
+        path = self._folder / f"{len(self.parts)}.result"
+        with _local_disk():
+            self.parts.append(_Part(path.open("wb"), path))
+        return self.parts[-1].write
+
+    def close(self) -> None:
+        if self.parts:
+            with _local_disk():
+                self.parts[-1].stream.close()
+
+
+def _check_state(ref: TaskRef, state: TaskState, now: float) -> None:
+    status = known_status(ref, state)
+    if status is TaskStatus.COMPLETED:
+        return
+    if status is TaskStatus.ERROR:
+        raise failed_error(ref, state)
+    if status is TaskStatus.NOT_EXIST:
+        raise gone_error(ref, now)
+    raise TaskPendingError(f"{ref.operation} is still {status.value}.").about(ref.operation, ref.id)
+
+
+@contextmanager
+def fetched(
+    client: CloudClient, ref: TaskRef, now: float, *, keep_incomplete: bool = False
+) -> Iterator[Fetched]:
+    """
+    Fetch and decode the results of a task.
+
+    :param client: The account that owns the task.
+    :param ref: The task.
+    :param now: Seconds since the epoch.
+    :param keep_incomplete: Whether a completed task that lost some of its results yields the rest.
+    :return: A context in which the results exist.
+    :raises TaskExpiredError: if the retention is over, without asking the cloud.
+    :raises TaskFailedError: if the task ended with the status ``Error``; the message has the cloud's reasons.
+    :raises TaskPendingError: if it is not done yet.
+    :raises ResultIncompleteError: if it is completed without (all) results.
+    :raises StorageError: if there is no room for them on local disk.
+    """
+    error = gone_error(ref, now)
+    if isinstance(error, TaskExpiredError):
+        raise error
+    with ExitStack() as stack:
+        try:
+            with _local_disk():
+                folder = stack.enter_context(work_folder())
+            state, spool = _read(client, ref, folder)
+        except StorageError as full:
+            full.about(ref.operation, ref.id)
+            raise
+        _check_state(ref, state, now)
+        yield _assemble(ref, state, spool, keep_incomplete)
+
+
+def _read(client: CloudClient, ref: TaskRef, folder: Path) -> tuple[TaskState, _Spool]:
+    spools: list[_Spool] = []
+
+    def make_sink() -> _Spool:
+        if spools:
+            spools[-1].close()
+        spools.append(_Spool(folder))
+        return spools[-1]
+
+    try:
+        state = client.fetch(ref.operation, ref.id, make_sink)
+    finally:
+        if spools:
+            spools[-1].close()
+    return state, spools[-1]
+
+
+def _assemble(ref: TaskRef, state: TaskState, spool: _Spool, keep_incomplete: bool) -> Fetched:
+    filled = [entry for entry in state.results or [] if entry.data is not None]
+    # The reader has put its own numbers in place of the strings. Anything else there came from the answer itself.
+    if [entry.data for entry in filled] != list(range(len(spool.parts))):
+        raise UnexpectedResponseError(
+            "A result of the answer has data that is no string.",
+            operation=ref.operation,
+            task_id=ref.id,
+            billed="already",
+        )
+    results = [
+        Result(entry.type, part.path, part.size, part.digest.hexdigest())
+        for entry, part in zip(filled, spool.parts, strict=True)
+    ]
+    lost = len(state.results or []) - len(filled)
+    shortfall = state.shortfall or (f"{lost} of its results have no data" if lost else None)
+    if shortfall and not (keep_incomplete and results):
+        raise ResultIncompleteError(
+            f"{ref.operation} is completed, but {shortfall}. The cloud says: {state.reason}.",
+            operation=ref.operation,
+            task_id=ref.id,
+        )
+    return Fetched(state, tuple(results), shortfall)

@@ -1,0 +1,193 @@
+"""
+Create a file only if there is none, on every kind of storage.
+
+Invariant: of any number of processes that create the same name at once, on any machines, exactly one is told that it
+has created it, and a reader finds the file whole or not at all. This holds where :func:`is_atomic` says so; elsewhere
+the library looks first and writes then.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import time
+from contextlib import contextmanager, suppress
+from random import random
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.documents.file_systems import LOCAL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow.sdk import ObjectStoragePath
+
+log = logging.getLogger(__name__)
+
+#: fsspec's ``pipe_file(mode="create")`` sends a condition that the server checks: ``If-None-Match: *`` (s3fs),
+#: ``ifGenerationMatch=0`` (gcsfs), no overwriting (adlfs). ``open("xb")`` does not, where nothing is written.
+CONDITIONAL = frozenset({"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "az", "adl"})
+
+#: S3 answers 409 while another create of the same name is under way.
+_TRIES = 6
+_PAUSE_SECONDS = 0.1
+#: s3fs reports a refused create as EINVAL where the server does not name the condition, and 409 as EBUSY.
+_PERHAPS_REFUSED = frozenset({errno.EBUSY, errno.EINVAL, errno.EEXIST})
+#: File systems without hard links: FAT, and some that are mounted over a network.
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+#: By the kind of store and the connection, for this process.
+_honoured: dict[tuple[str, str | None, str], bool] = {}
+
+
+def create_or_read(path: ObjectStoragePath, data: bytes) -> bytes:
+    """
+    Create a small file unless it exists, and return what it holds.
+
+    A request whose answer was lost is sent again by the storage libraries, and then refused because of the first one.
+    So a refusal is not believed: the file is read back.
+
+    :param path: The file; its folder is made where the storage has folders.
+    :param data: Its content. It must contain a random part, by which the caller knows its own file.
+    :return: ``data`` if this call has created the file, otherwise what another call has created.
+    :raises OSError: if the storage does not answer or does not allow it. Libraries raise errors of their own, too.
+    """
+    refused: OSError | None = None
+    for attempt in range(_TRIES):
+        if attempt:
+            time.sleep(_PAUSE_SECONDS * 2**attempt * random())  # noqa: S311  # spreads retries
+        try:
+            _create(path, data)
+        except OSError as error:
+            if not isinstance(error, FileExistsError) and error.errno not in _PERHAPS_REFUSED:
+                raise
+            refused = error
+        else:
+            return data
+        found = read(path)
+        if found is not None:
+            return found
+        # Another create is under way, or the file has just been deleted.
+    raise refused or OSError(errno.EBUSY, os.strerror(errno.EBUSY), path.path)
+
+
+def read(path: ObjectStoragePath) -> bytes | None:
+    """
+    Read a small file as it is in the storage now.
+
+    :param path: The file.
+    :return: Its content; ``None`` if there is no such file.
+    """
+    try:
+        content: bytes = path.fs.cat_file(path.path)
+    except FileNotFoundError:
+        return None
+    return content
+
+
+def replace(path: ObjectStoragePath, data: bytes) -> None:
+    """
+    Write a small file, whole, whether or not there is one.
+
+    :param path: The file; its folder is made where the storage has folders.
+    :param data: Its content.
+    """
+    if path.protocol in LOCAL:
+        with _temporary(path.path, data) as temporary:
+            os.replace(temporary, path.path)
+        return
+    _make_folder(path)
+    path.fs.pipe_file(path.path, data)
+
+
+def is_atomic(path: ObjectStoragePath) -> bool:
+    """
+    Tell whether creates in a folder are atomic. Asks a store once per process, with one refused create.
+
+    Some servers that speak S3's language ignore the condition. A file that is there already shows it: creating it
+    again must be refused.
+
+    :param path: A file in the folder; a file named ``probe`` is kept beside it.
+    :return: ``True`` for local disks and for stores that honour the condition.
+    """
+    if path.protocol in LOCAL:
+        return True
+    if path.protocol not in CONDITIONAL:
+        return False
+    key = (path.protocol, path.conn_id, path.path.partition("/")[0])
+    if key not in _honoured:
+        probe = path.parent / "probe"
+        # The first may create the file; then the second must be refused.
+        _honoured[key] = _is_refused(probe) or _is_refused(probe)
+        if not _honoured[key]:
+            log.warning(
+                "The object store of %s ignores the condition 'only if there is no such object'. Two tasks that "
+                "write the same name at the same moment may not notice each other.",
+                shown(path, 300),
+            )
+    return _honoured[key]
+
+
+def _is_refused(probe: ObjectStoragePath) -> bool:
+    data = f"Created to find out whether this store refuses to create it again. {uuid4().hex}".encode()
+    return create_or_read(probe, data) != data
+
+
+def _create(path: ObjectStoragePath, data: bytes) -> None:
+    if path.protocol in LOCAL:
+        # fsspec's own create looks first and writes then: two processes may both believe that they have created it.
+        with _temporary(path.path, data) as temporary:
+            _link(temporary, path.path, data)
+        return
+    _make_folder(path)
+    path.fs.pipe_file(path.path, data, mode="create")
+
+
+def _make_folder(path: ObjectStoragePath) -> None:
+    if path.protocol not in CONDITIONAL:  # Those have no folders, and s3fs would look for the bucket.
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _temporary(target: str, data: bytes) -> Iterator[str]:
+    folder = os.path.dirname(target)
+    os.makedirs(folder, exist_ok=True)
+    temporary = os.path.join(folder, f".aspose-ocr-{uuid4().hex}.part")
+    try:
+        _write_durably(temporary, data)
+        yield temporary
+    finally:
+        with suppress(OSError):
+            os.unlink(temporary)
+    _make_names_durable(folder)
+
+
+def _link(temporary: str, target: str, data: bytes) -> None:
+    try:
+        os.link(temporary, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        _write_durably(target, data)  # Exclusive, but a reader may see a part of it.
+
+
+def _write_durably(path: str, data: bytes) -> None:
+    with open(path, "xb") as writer:
+        try:
+            writer.write(data)
+            writer.flush()
+            os.fsync(writer.fileno())
+        except BaseException:
+            os.unlink(path)  # It is this call's own, because "x" has created it.
+            raise
+
+
+def _make_names_durable(folder: str) -> None:
+    with suppress(OSError):  # Not every file system can do this to a folder.
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

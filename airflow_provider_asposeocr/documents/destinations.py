@@ -1,0 +1,310 @@
+"""
+Destinations: where results are written, and under which names.
+
+Invariant: a result appears under its final name whole or not at all, and never outside of the destination. Results
+come here as whole local files, so that an object store gets each in one upload that it commits itself, and
+everything else gets a hidden temporary name and a rename.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import re
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from airflow.sdk import ObjectStoragePath
+
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, DestinationError, StorageError
+from airflow_provider_asposeocr.api.files.filetypes import LONGEST_STEM_BYTES, safe_stem, suffix_for
+from airflow_provider_asposeocr.api.files.work_folder import hold, sweep
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.compat import lineage_is_read
+from airflow_provider_asposeocr.documents import uploads
+from airflow_provider_asposeocr.documents.atomic_create import CONDITIONAL
+from airflow_provider_asposeocr.documents.file_systems import (
+    LOCAL,
+    UnusablePathError,
+    check_form,
+    check_nothing_dropped,
+    object_path,
+)
+from airflow_provider_asposeocr.documents.manifest import Manifest, StoredResult, make_manifest
+from airflow_provider_asposeocr.documents.owners import IF_EXISTS, Claims, IfExists
+from airflow_provider_asposeocr.parameters import native_hint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from airflow_provider_asposeocr.api.responses import TaskRef
+    from airflow_provider_asposeocr.api.results.download import Fetched, Result
+
+#: What a store hands over or takes at once. The libraries' own blocks are of up to 50 MiB, several at a time.
+BLOCK_BYTES = 8 * 1024 * 1024
+_PIECE_BYTES = BLOCK_BYTES // 2
+#: How uploads are told to hold one block only, each where the library has a word for it.
+_ONE_BLOCK = {"chunksize": BLOCK_BYTES, "max_concurrency": 1}
+#: Their upload of a local file is one PUT, or a multipart or block upload that the server commits at its end.
+_COMMITS_UPLOADS = CONDITIONAL
+#: A path without a slash at its end that names a file: below a folder or bucket, with a suffix that has a letter.
+_FILE = re.compile(r"(?:[^/]*://[^/]*)?/(?:.*/)?[^/]+\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,10}", re.DOTALL)
+#: What temporary names beside a result begin with.
+_HIDDEN = ".aspose-ocr-"
+
+
+@dataclass(frozen=True)
+class Target:
+    """
+    A result and the place it goes to.
+
+    :param result: The decoded result.
+    :param path: Its final place.
+    """
+
+    result: Result
+    path: ObjectStoragePath
+
+
+def pieces(path: ObjectStoragePath) -> Iterator[bytes]:
+    """
+    Read a stored file from its beginning to its end.
+
+    :param path: Which.
+    :return: Pieces of half a block, because libraries hold what they read twice: as it came in, and joined.
+    """
+    # Without a cache: reading ahead would keep another block.
+    options = {"block_size": _PIECE_BYTES, "cache_type": "none"}
+    # Opened by the path itself, Airflow notes it for lineage.
+    opened = path.open("rb", **options) if lineage_is_read() else path.fs.open(path.path, "rb", **options)  # type: ignore[no-untyped-call]  # untyped in Airflow
+    with opened as stream:
+        while piece := stream.read(_PIECE_BYTES):
+            yield piece
+
+
+def parse_destination(value: Any) -> str:
+    """
+    Check the form of a destination.
+
+    :param value: The rendered ``destination``.
+    :return: The URI as text; with a slash at its end it is a folder.
+    :raises DestinationError: if it is no URI and no absolute path, could be meant as a folder or as a file, or would be
+        opened elsewhere than it says.
+    """
+    if isinstance(value, ObjectStoragePath | PurePath):
+        value = str(value)
+    if not isinstance(value, str) or not value.strip():
+        raise DestinationError(
+            f"A destination is a path or a URI, not {shown(repr(value), 80)}.{native_hint(value)}"
+        )
+    if "://" not in value and not value.startswith("/"):
+        raise DestinationError(
+            f"The destination {shown(value, 200)!r} is a relative path, and workers have no common folder. "
+            "Write an absolute path or a URI."
+        )
+    if not value.endswith("/") and not _FILE.fullmatch(value):
+        raise DestinationError(
+            f"The destination {shown(value, 200)!r} may be meant as a folder or as a file. End it with a slash to "
+            "make it a folder, or give the file a suffix. ObjectStoragePath, Path and os.path.join drop a slash at "
+            "the end: add it to their text."
+        )
+    try:
+        check_form(value)
+    except ValueError as error:
+        raise DestinationError(f"The destination {shown(value, 200)!r} cannot be used: {error}.") from None
+    return value
+
+
+def check_file_stem(value: Any) -> None:
+    """
+    Check a file stem that the user wrote.
+
+    :param value: The rendered ``file_stem``.
+    :raises DestinationError: if it is not the stem of a file name.
+    """
+    if value is None:
+        return
+    if not isinstance(value, str):
+        raise DestinationError(f"file_stem is a text, not {shown(repr(value), 80)}.{native_hint(value)}")
+    # A NUL or a lone surrogate is no part of any name; a name that starts with a dot is hidden from most listings.
+    named = value.strip() and value.isprintable() and not value.startswith(".")
+    if not named or "/" in value or "\\" in value:
+        raise DestinationError(
+            f"file_stem {shown(value, 120)!r} is not the name of a visible file; folders go into destination."
+        )
+    if len(value.encode()) > LONGEST_STEM_BYTES:
+        raise DestinationError(
+            f"file_stem {shown(value, 120)!r} has more than {LONGEST_STEM_BYTES} bytes, too many for a file name."
+        )
+
+
+def plan(ref: TaskRef, results: Sequence[Result], destination: str, file_stem: str | None) -> list[Target]:
+    """
+    Decide where each result goes, before anything is written.
+
+    :param ref: The task, for the name of its source.
+    :param results: What it made.
+    :param destination: A folder with a slash at its end, or the one file.
+    :param file_stem: Name without suffix for files in a folder; by default that of the source, else operation and task id.
+    :return: A target per result, all different.
+    :raises DestinationError: if the destination is one file and there are several results.
+    :raises UnusablePathError: if the storage library would write to another name.
+    """
+    if not destination.endswith("/"):
+        if len(results) != 1:
+            types = ", ".join(shown(result.type, 40) for result in results)
+            raise DestinationError(
+                f"The destination {shown(destination, 200)!r} is one file, but there are {len(results)} results "
+                f"({types}). End it with a slash to make it a folder.",
+                operation=ref.operation,
+                task_id=ref.id,
+            )
+        return [Target(results[0], object_path(destination))]
+    stem = file_stem or safe_stem(ref.source_name) or safe_stem(f"{ref.operation}-{ref.id}") or ref.operation
+    folder = object_path(destination)
+    names = list(_names(stem, [suffix_for(ref.row, result.type, result.head) for result in results]))
+    targets = [Target(result, folder / name) for result, name in zip(results, names, strict=True)]
+    for target, name in zip(targets, names, strict=True):
+        check_nothing_dropped(f"{destination}{name}", target.path)
+    return targets
+
+
+def _names(stem: str, suffixes: list[str]) -> Iterator[str]:
+    for index, suffix in enumerate(suffixes):
+        if suffixes.count(suffix) == 1:
+            yield f"{stem}{suffix}"
+        else:
+            yield f"{stem}-{suffixes[: index + 1].count(suffix)}{suffix}"
+
+
+def store(
+    ref: TaskRef,
+    fetched: Fetched,
+    destination: str,
+    *,
+    file_stem: str | None = None,
+    if_exists: IfExists = "overwrite",
+    inline_text_bytes: int = 0,
+) -> Manifest:
+    """
+    Write all results of a task.
+
+    :param ref: The task.
+    :param fetched: What it made.
+    :param destination: A folder with a slash at its end, or the one file.
+    :param file_stem: Name without suffix for files in a folder.
+    :param if_exists: What to do about files that are there already: ``overwrite`` those that the same source made
+        and fail if another made one; ``overwrite_any``, whatever made them; ``fail`` before anything is written; or
+        ``skip``, leave them and describe them in the manifest, and fail if another document is known to have made one.
+    :param inline_text_bytes: Largest text result in bytes that goes into the manifest too; 0 = none.
+    :return: What was written.
+    :raises DestinationError: if the destination cannot take the results as asked.
+    :raises StorageError: if writing fails; the cloud still has the result.
+    """
+    try:
+        check_file_stem(file_stem)
+        if if_exists not in IF_EXISTS:
+            raise DestinationError(
+                f"if_exists is {shown(if_exists, 60)!r}, not one of {', '.join(IF_EXISTS)}."
+            )
+        targets = plan(ref, fetched.results, destination, file_stem)
+        claims = Claims(ref, if_exists)
+        left = claims.take([target.path for target in targets])
+        results = [
+            _describe_left_file(target) if target.path in left else _write_result(target, inline_text_bytes)
+            for target in targets
+        ]
+        claims.confirm()
+    except AsposeOcrError as error:
+        error.operation, error.task_id = ref.operation, ref.id
+        raise
+    except Exception as error:  # each storage library has its own root class
+        what = (
+            shown(error)
+            if isinstance(error, UnusablePathError)
+            else f"{type(error).__name__}: {shown(error)}"
+        )
+        text = f"The results of {ref.operation} cannot be written to {shown(destination, 300)!r}: {what}."
+        final = isinstance(error, ValueError | ImportError | IsADirectoryError)
+        cls = DestinationError if final else StorageError
+        raise cls(text, operation=ref.operation, task_id=ref.id) from error
+    return make_manifest(ref, fetched, results)
+
+
+def _write_result(target: Target, inline_text_bytes: int) -> StoredResult:
+    result, text = target.result, None
+    _write(result.path, target.path)
+    if (result.type or "").lower() == "text" and result.size_bytes <= inline_text_bytes:
+        text = result.data.decode("utf-8", "replace")
+    return StoredResult(
+        type=result.type, uri=str(target.path), bytes=result.size_bytes, sha256=result.sha256, text=text
+    )
+
+
+def _describe_left_file(target: Target) -> StoredResult:
+    digest, size = hashlib.sha256(), 0
+    for piece in pieces(target.path):
+        digest.update(piece)
+        size += len(piece)
+    return StoredResult(
+        type=target.result.type,
+        uri=str(target.path),
+        bytes=size,
+        sha256=digest.hexdigest(),
+        skipped=True,
+    )
+
+
+def _upload(fs: Any, local: Path, path: str) -> None:
+    known = inspect.signature(getattr(fs, "_put_file", fs.put_file)).parameters
+    fs.put_file(str(local), path, **{name: value for name, value in _ONE_BLOCK.items() if name in known})
+
+
+def _write(local: Path, target: ObjectStoragePath) -> None:
+    if target.protocol in _COMMITS_UPLOADS:
+        _upload(target.fs, local, target.path)
+        if target.protocol in uploads.PROTOCOLS:
+            uploads.abort_superfluous(target.fs, target.path, local)
+    elif target.protocol in LOCAL:
+        _write_locally(local, target.path)
+    else:
+        _write_and_move(local, target)
+
+
+def _write_locally(local: Path, target: str) -> None:
+    folder, name = os.path.split(target)
+    os.makedirs(folder, exist_ok=True)
+    # Hidden, of a length that every file system takes, and recognizable as what a killed writer of this file has left.
+    prefix = f"{_HIDDEN}{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}-"
+    sweep(folder, prefix)
+    temporary = os.path.join(folder, f"{prefix}{uuid4().hex}.part")
+    try:
+        with local.open("rb") as reader, open(temporary, "xb") as writer:
+            hold(writer.fileno())
+            shutil.copyfileobj(reader, writer, 1024 * 1024)
+            writer.flush()
+            os.fsync(writer.fileno())
+            os.replace(temporary, target)  # Before the lock is gone, or a sweep may take it away.
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _write_and_move(local: Path, target: ObjectStoragePath) -> None:
+    # At random: under a name of the target's, two writers would mix what they write.
+    temporary = target.parent / f"{_HIDDEN}{uuid4().hex}.part"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _upload(target.fs, local, temporary.path)
+        target.fs.mv(temporary.path, target.path)
+    except BaseException:
+        with suppress(Exception):
+            target.fs.rm(temporary.path)
+        raise

@@ -1,0 +1,256 @@
+"""
+Owner records: which source document made a file, so that no other document's result overwrites it.
+
+Invariant: in the modes ``overwrite``, ``fail`` and ``skip`` a file is written only after a record of the same source
+stands beside it, and of several sources that want one name at the same moment exactly one gets it.
+
+A record lies in ``<folder of the file>/.aspose-ocr/owners/``. Its name is a checksum of the file's name alone, so that
+one folder has the same records through whichever connection, mount or spelling it is reached.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from airflow_provider_asposeocr.api.errors import DestinationError
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.documents.atomic_create import create_or_read, is_atomic, read, replace
+from airflow_provider_asposeocr.documents.uris import canonical_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow.sdk import ObjectStoragePath
+
+    from airflow_provider_asposeocr.api.responses import TaskRef
+
+IfExists = Literal["overwrite", "overwrite_any", "fail", "skip"]
+IF_EXISTS: tuple[IfExists, ...] = ("overwrite", "overwrite_any", "fail", "skip")
+
+#: Where records lie, below the folder of the files that they are about.
+FOLDER = ".aspose-ocr/owners"
+
+
+class Owner(BaseModel):
+    """
+    The source document that made a file.
+
+    :param schema_version: Version of this form; a record of a later one is taken for another document's.
+    :param writer: Random; tells this writer's record from another's with the same content.
+    :param target: Name of the file, for people who read the record.
+    :param source: URI of the document, without connection, query and user; ``None`` = a reference that names none.
+    :param source_qualifier: See :func:`.uris.qualifier_of`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_version: Literal[1] = 1
+    writer: str
+    target: str
+    source: str | None = None
+    source_qualifier: str | None = None
+
+    def is_same_source(self, other: Owner) -> bool:
+        """
+        Compare two makers of one file.
+
+        :param other: The other.
+        :return: Whether both are one document; what no document is known of is another's.
+        """
+        mine, others = (self.source, self.source_qualifier), (other.source, other.source_qualifier)
+        return self.source is not None and mine == others
+
+    def to_bytes(self) -> bytes:
+        """Return the content of the record's file."""
+        return json.dumps(self.model_dump(), sort_keys=True).encode()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """
+    Do not write.
+
+    :param because: ``exists``: the file is there, and ``if_exists`` is ``fail``; ``other``: another document made it;
+        ``unknown``: it is there, and no record says who made it.
+    """
+
+    because: Literal["exists", "other", "unknown"]
+
+
+Decision = Literal["write", "leave", "create record", "replace record"] | Refusal
+
+
+def decide(if_exists: IfExists, mine: Owner, is_there: bool, maker: Owner | None) -> Decision:
+    """
+    Decide about one file. Pure; creating the record may still be refused.
+
+    :param if_exists: The user's policy.
+    :param mine: The maker that wants to write.
+    :param is_there: Whether the file is there.
+    :param maker: Who made it according to its record; ``None`` = there is no record, or none that can be read.
+    """
+    if is_there and if_exists == "skip":
+        # The manifest would describe the other document's file as the result of this one, and that would be lost.
+        if maker is None or None in (mine.source, maker.source) or mine.is_same_source(maker):
+            return "leave"
+        return Refusal("other")
+    if is_there and if_exists == "fail":
+        return Refusal("exists")
+    if if_exists == "overwrite_any" or mine.source is None:
+        return "replace record"
+    if not is_there:
+        return "create record"
+    if maker is None:
+        return Refusal("unknown")
+    return "write" if mine.is_same_source(maker) else Refusal("other")
+
+
+def record_path(target: ObjectStoragePath) -> ObjectStoragePath:
+    """
+    Return where the record of a file lies.
+
+    :param target: The file.
+    """
+    digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:32]
+    return target.parent / FOLDER / f"{digest}.json"
+
+
+def parse_owner(content: bytes | None) -> Owner | None:
+    """
+    Read a record.
+
+    :param content: Content of its file, perhaps edited, cut or of a later version.
+    :return: The owner; ``None`` where there is none or it is not understood, which counts as another document.
+    """
+    try:
+        return None if content is None else Owner.model_validate_json(content)
+    except ValidationError:
+        return None
+
+
+class Claims:
+    """
+    The right to write the files of one cloud task.
+
+    :param ref: The cloud task, for its source.
+    :param if_exists: The user's policy.
+    """
+
+    def __init__(self, ref: TaskRef, if_exists: IfExists) -> None:
+        self._source = None if ref.source_uri is None else _storable(canonical_uri(ref.source_uri))
+        self._qualifier = ref.source_qualifier
+        self._if_exists = if_exists
+        self._created: list[ObjectStoragePath] = []
+
+    def take(self, targets: Iterable[ObjectStoragePath]) -> list[ObjectStoragePath]:
+        """
+        Make sure that all files may be written, before any of them is.
+
+        :param targets: The files.
+        :return: Those that are left as they are (``skip``).
+        :raises DestinationError: if one of them is another document's, or there already (``fail``).
+        """
+        decisions = [(target, *self._decide(target)) for target in targets]
+        for target, decision, maker in decisions:
+            if isinstance(decision, Refusal):
+                raise self._refused(target, decision, maker)
+        # In one order for all: of two tasks that want several names in common, the one with the first gets all.
+        for target, decision, _ in sorted(decisions, key=lambda item: item[0].name):
+            if decision == "create record":
+                self._create(target)
+            elif decision == "replace record":
+                replace(record_path(target), self._owner(target).to_bytes())
+        return [target for target, decision, _ in decisions if decision == "leave"]
+
+    def confirm(self) -> None:
+        """
+        Make sure, after the files have been written, that no other document has taken them meanwhile.
+
+        Costs nothing where creates are atomic. Elsewhere it turns a silent loss into an error.
+
+        :raises DestinationError: if one has.
+        """
+        for target in self._created:
+            if not is_atomic(record_path(target)):
+                maker = parse_owner(read(record_path(target)))
+                if maker is None or not self._owner(target).is_same_source(maker):
+                    whose = "another document" if maker is None else f"another document, {_named(maker)},"
+                    raise DestinationError(
+                        f"{shown(target, 300)} was written for {whose} at the same moment, and one of the two results "
+                        "is lost there. Give each document a destination folder or a file_stem of its own, and fetch "
+                        "both again."
+                    )
+
+    def _decide(self, target: ObjectStoragePath) -> tuple[Decision, Owner | None]:
+        mine = self._owner(target)
+        if self._if_exists == "overwrite_any" or (self._if_exists == "overwrite" and mine.source is None):
+            return "replace record", None
+        is_there = _is_there(target)
+        maker = parse_owner(read(record_path(target))) if is_there else None
+        return decide(self._if_exists, mine, is_there, maker), maker
+
+    def _owner(self, target: ObjectStoragePath) -> Owner:
+        return Owner(
+            writer=uuid4().hex,
+            target=_storable(target.name),
+            source=self._source,
+            source_qualifier=self._qualifier,
+        )
+
+    def _create(self, target: ObjectStoragePath) -> None:
+        path, mine = record_path(target), self._owner(target)
+        is_atomic(path)  # Warns where two tasks at the same moment may not notice each other.
+        content = mine.to_bytes()
+        found = create_or_read(path, content)
+        if found == content:
+            self._created.append(target)
+            return
+        maker = parse_owner(found)
+        if maker is None or not mine.is_same_source(maker):
+            raise self._refused(target, Refusal("other"), maker)
+
+    def _refused(self, target: ObjectStoragePath, refusal: Refusal, maker: Owner | None) -> DestinationError:
+        what, record = shown(target, 300), shown(record_path(target), 400)
+        if refusal.because == "exists":
+            return DestinationError(
+                f"{what} exists already, and if_exists is 'fail'. Nothing was overwritten."
+            )
+        if maker is None or maker.source is None:
+            whose = f"{what} may be another document's: no record ({record}) says which document made it."
+        else:
+            whose = f"{what} belongs to another document, {_named(maker)}, says its record {record}."
+        return DestinationError(
+            f"{whose} Nothing was overwritten. Give each document a destination folder or a file_stem of its own. If "
+            f"{_named(self._owner(target))} may replace the file, set if_exists='overwrite_any', which does not ask "
+            "who made it, or delete the file and its record."
+        )
+
+
+def _storable(text: str) -> str:
+    """Names of local files may hold bytes that are no text; JSON parsers refuse what Python makes of them."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _named(owner: Owner) -> str:
+    qualifier = f" ({shown(owner.source_qualifier, 100)})" if owner.source_qualifier else ""
+    return f"{shown(owner.source, 300)}{qualifier}"
+
+
+def _is_there(target: ObjectStoragePath) -> bool:
+    fs: Any = target.fs
+    # s3fs, gcsfs and adlfs answer from a listing of this process, without limit of time, if there was one.
+    fs.invalidate_cache()
+    try:
+        facts = fs.info(target.path)
+    except FileNotFoundError:
+        return False
+    if facts.get("type") == "directory":
+        raise DestinationError(f"{shown(target, 300)} is a folder. End the destination with a slash.")
+    return True

@@ -1,0 +1,238 @@
+"""
+What a ``source`` is, and its bytes.
+
+Invariant: whatever a source is, it becomes one whole local file before anything is sent. So its length and checksum
+are known, a request can be repeated, and a source that cannot be read costs nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import ObjectStoragePath
+from airflow.sdk.log import mask_secret
+
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, SourceError, SourceUnreadableError
+from airflow_provider_asposeocr.api.files.file_kinds import has_several_pages, sniff, sniff_file
+from airflow_provider_asposeocr.api.printable import shown, signatures_in
+from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
+from airflow_provider_asposeocr.api.results.download import Result, fetched
+from airflow_provider_asposeocr.documents.destinations import pieces
+from airflow_provider_asposeocr.documents.file_systems import has_version, object_path
+from airflow_provider_asposeocr.documents.uris import is_web, qualifier_of, source_name, source_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_asposeocr.api.client import CloudClient
+    from airflow_provider_asposeocr.api.operations import Operation
+
+log = logging.getLogger(__name__)
+
+#: What storages call that which changes with a file's content, in the order of its worth.
+_VERSION_FIELDS = (
+    ("etag", ("ETag", "etag")),
+    ("generation", ("generation",)),
+    ("size", ("size",)),
+    ("time", ("mtime", "LastModified", "last_modified", "updated", "modified")),
+)
+
+
+@dataclass(frozen=True)
+class Document:
+    """
+    A source, ready to be sent.
+
+    :param path: Local file.
+    :param size_bytes: Its size.
+    :param sha256: Checksum of its content, in hex.
+    :param name: Name of the file it came from, without folders; names of results are made from it.
+    :param source_uri: URI of the original document, see :class:`.TaskRef`, like the two below.
+    :param source_qualifier: What tells it from others of an equal URI.
+    :param source_sha256: Checksum of the original document.
+    """
+
+    path: Path
+    size_bytes: int
+    sha256: str
+    name: str | None
+    source_uri: str | None
+    source_qualifier: str | None
+    source_sha256: str | None
+
+
+def parse_source(value: Any) -> str | TaskRef:
+    """
+    Tell what a source is.
+
+    :param value: The rendered ``source``: a path, a URI, an object storage path, or a task reference.
+    :return: The URI as text, or the reference.
+    :raises SourceError: if it is none of these.
+    """
+    if is_task_ref(value):
+        return parse_task_ref(value)
+    if isinstance(value, ObjectStoragePath | Path):
+        value = str(value)
+    if not isinstance(value, str) or not value.strip():
+        raise SourceError(
+            f"A source is a path, a URI or a task reference, not {shown(repr(value), 80)}. "
+            "A task reference is what a submit operator returns, for example upscale.output."
+        )
+    if "://" not in value and not value.startswith("/"):
+        raise SourceError(
+            f"The source {shown(value, 200)!r} is a relative path, and workers have no common folder. "
+            "Write an absolute path or a URI."
+        )
+    # Libraries put the URI into their own messages, and Airflow logs those as they are.
+    for signature in signatures_in(value):
+        mask_secret(signature)
+    return value
+
+
+def identity_of(source: str | TaskRef) -> tuple[str, str | None]:
+    """
+    Tell a source from others without reading it.
+
+    :param source: What :func:`parse_source` returned.
+    :return: What it is called, and its version: what the storage says about the file now. The version is ``None`` for
+        an upstream task, whose result never changes, and where the storage says nothing. Of a web address the
+        signature is left out: it is secret, and another one at each try.
+    """
+    if isinstance(source, TaskRef):
+        return f"{source.operation} {source.id}", None
+    called = source_uri(source) if is_web(source) else source
+    try:
+        path = object_path(source)
+        facts = path.fs.info(path.path)
+    except (
+        Exception
+    ) as error:  # each storage library has its own root class; reading it will say what is wrong
+        log.debug("No version of %s: %s", shown(source, 300), shown(error))
+        return called, None
+    found = (
+        (name, next((facts[key] for key in keys if facts.get(key)), None)) for name, keys in _VERSION_FIELDS
+    )
+    return called, " ".join(f"{name}={value}" for name, value in found if value is not None) or None
+
+
+def spool(
+    source: str | TaskRef,
+    operation: Operation,
+    folder: Path,
+    client_of: Callable[[str], CloudClient],
+    now: float,
+) -> Document:
+    """
+    Bring a source to local disk.
+
+    :param source: What :func:`parse_source` returned.
+    :param operation: What will read it; other types of file are refused here, because the cloud would bill them.
+    :param folder: Existing local folder.
+    :param client_of: Returns the client of an Airflow connection; an upstream task may be of another account.
+    :param now: Seconds since the epoch.
+    :return: The document.
+    :raises SourceError: if it is missing, empty, or of a type that the operation does not read.
+    :raises SourceUnreadableError: if its storage does not answer.
+    :raises TaskError: if the upstream task has no result to offer.
+    """
+    target = folder / "source"
+    if isinstance(source, TaskRef):
+        name = source.source_name
+        with fetched(client_of(source.conn_id), source, now) as upstream:
+            chosen = _choose(source, operation, upstream.results)
+            chosen.path.replace(target)
+        size, sha256 = chosen.size_bytes, chosen.sha256
+        original = source.source_uri, source.source_qualifier, source.source_sha256
+    else:
+        name = source_name(source) or None
+        size, sha256 = _download(source, target)
+        path = object_path(source)
+        uri = source_uri(source, has_version=has_version(path))
+        original = uri, qualifier_of(path, sha256), sha256
+    label = _label(source)
+    if not size:
+        raise SourceError(f"The source {label} is empty.")
+    _check_type(target, operation, label)
+    return Document(target, size, sha256, name, *original)
+
+
+def _label(source: str | TaskRef) -> str:
+    if isinstance(source, TaskRef):
+        return f"(the result of {source.operation} {shown(source.id, 80)}, submitted {source.origin})"
+    return repr(shown(source, 300))
+
+
+def _choose(ref: TaskRef, operation: Operation, results: tuple[Result, ...]) -> Result:
+    fitting = [result for result in results if sniff(result.head) in operation.input_types]
+    if len(fitting) == 1:
+        return fitting[0]
+    offered = ", ".join(shown(result.type, 40) for result in results)
+    how_many = "none" if not fitting else "more than one"
+    raise SourceError(
+        f"Of the results of {ref.operation} ({offered}), {how_many} can be the input of {operation.name}, which "
+        f"reads {', '.join(sorted(operation.input_types))}. Fetch to storage and name the file as source.",
+    ).about(ref.operation, ref.id)
+
+
+def _download(uri: str, target: Path) -> tuple[int, str]:
+    digest, size = hashlib.sha256(), 0
+    try:
+        path = object_path(uri)
+        if "://" in uri and "/" not in uri.partition("://")[2].rstrip("/"):
+            raise IsADirectoryError(uri)  # A bucket, which libraries open with errors of their own.
+        with target.open("wb") as local:
+            for piece in pieces(path):
+                local.write(piece)
+                digest.update(piece)
+                size += len(piece)
+        # Object stores open a folder like an empty file.
+        if not size and (uri.endswith("/") or path.fs.isdir(path.path)):
+            raise IsADirectoryError(uri)
+    except FileNotFoundError:
+        raise SourceError(f"There is no file at the source {shown(uri, 300)!r}.{_oddity(uri)}") from None
+    except IsADirectoryError:
+        raise SourceError(
+            f"The source {shown(uri, 300)!r} is a folder. Map the operator over the files in it."
+        ) from None
+    except PermissionError as error:
+        raise SourceError(f"The source {shown(uri, 300)!r} may not be read: {shown(error)}.") from error
+    except (ValueError, ImportError) as error:
+        raise SourceError(f"The source {shown(uri, 300)!r} cannot be opened: {shown(error)}.") from error
+    except AsposeOcrError:
+        raise
+    except Exception as error:  # each storage library has its own root class
+        what = f"{type(error).__name__}: {shown(error)}"
+        raise SourceUnreadableError(f"The source {shown(uri, 300)!r} cannot be read: {what}.") from error
+    return size, digest.hexdigest()
+
+
+def _oddity(uri: str) -> str:
+    """Say what is unusual about the name of a file that does not exist."""
+    if uri != uri.strip():
+        return " The name begins or ends with a blank."
+    if "://" in uri and not {"?", "#"}.isdisjoint(uri):
+        return " What follows ? or # was taken for a part of the name."
+    return ""
+
+
+def _check_type(path: Path, operation: Operation, label: str) -> None:
+    # A text may begin like JSON or HTML and still be meant to be read aloud.
+    if operation.body_field == "text":
+        return
+    kind = sniff_file(path)
+    if kind == "tiff" and has_several_pages(path):
+        raise SourceError(
+            f"The source {label} is a TIFF with several pages, and the cloud reads one page per TIFF. "
+            "Split it into a file per page and map the operator over them, or make it a PDF for RecognizePdf."
+        )
+    if kind in operation.input_types:
+        return
+    looks = f"looks like {kind}" if kind else "is of a type that is not known"
+    hint = " Save it as an ordinary TIFF or a PNG." if kind == "bigtiff" else ""
+    raise SourceError(
+        f"The source {label} {looks}; {operation.name} reads {', '.join(sorted(operation.input_types))}.{hint}"
+    )

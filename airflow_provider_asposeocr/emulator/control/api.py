@@ -1,0 +1,177 @@
+"""
+The control API of the emulator, under ``/_emulator/``.
+
+Invariant: it answers programs on this machine only, and no answer holds a secret, a token, a header or a document.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from airflow_provider_asposeocr.emulator.control.faults import AnyRule  # noqa: TC001 - FastAPI reads annotations
+from airflow_provider_asposeocr.emulator.control.paths import path_matches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_asposeocr.api.enums import TaskStatus
+    from airflow_provider_asposeocr.emulator.cloud.tasks import Task
+    from airflow_provider_asposeocr.emulator.control.journal import Entry
+    from airflow_provider_asposeocr.emulator.emulation import Emulation
+
+PREFIX = "/_emulator"
+DESCRIPTION = (
+    "Lets tests see what was asked of the emulated cloud, and spoil what it answers. It answers programs on this machine "
+    "only, without a token; web pages are refused."
+)
+
+
+_N = "number of one request in the journal; by default all that are held"
+
+
+class Advance(BaseModel):
+    """Body of ``POST clock``."""
+
+    model_config = ConfigDict(extra="forbid")
+    advance_seconds: float = Field(ge=0, allow_inf_nan=False, description="seconds to add")
+
+
+def is_loopback(host: str | None) -> bool:
+    """Say whether a host name or address means this machine."""
+    if host is None:
+        return False
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _names_loopback(request: Request) -> bool:
+    try:
+        return is_loopback(urlsplit(f"//{request.headers.get('host', '')}").hostname)
+    except ValueError:
+        return False
+
+
+async def _local_only(request: Request) -> None:
+    """Refuse other machines, and web pages of this one (which name another host or send an ``Origin``)."""
+    client = request.client.host if request.client else None
+    if not is_loopback(client) or not _names_loopback(request) or "origin" in request.headers:
+        raise HTTPException(403, "The control API answers programs on this machine only.")
+
+
+def _filter(method: str | None, path: str | None, answered: bool, held: bool) -> Callable[[Entry], bool]:
+    """Make the filter of ``GET journal``; ``None`` is any."""
+
+    def wanted(entry: Entry) -> bool:
+        if method is not None and entry.method != method.upper():
+            return False
+        if (answered and not entry.answered) or (held and not entry.held):
+            return False
+        return path is None or path_matches(entry.path, path)
+
+    return wanted
+
+
+def _task_as_json(task: Task, status: TaskStatus, now: float) -> dict[str, Any]:
+    finished_at = task.finished_at
+    return {
+        "id": task.id,
+        "operation": task.operation,
+        "account": task.account,
+        "status": status,
+        "submitted_at": task.submitted_at,
+        "finished_at": finished_at if finished_at is not None and finished_at <= now else None,
+        "deleted": task.deleted,
+        "id_sent": task.id_sent,
+    }
+
+
+def _add_fault_routes(router: APIRouter, emulation: Emulation) -> None:
+    @router.get("/faults")
+    async def faults() -> list[dict[str, Any]]:
+        """Return the rules in force, with how often each has hit and whether it is used up."""
+        return emulation.faults.as_json()
+
+    @router.post("/faults")
+    async def add_faults(rules: list[AnyRule]) -> list[dict[str, Any]]:
+        """Add rules: all of them, or none if one is wrong (422). Return all rules in force."""
+        emulation.faults.add(rules)
+        return emulation.faults.as_json()
+
+    @router.delete("/faults")
+    async def clear_faults() -> dict[str, str]:
+        """Lift all rules, and let go the requests that they hold."""
+        emulation.faults.clear()
+        emulation.holds.release()
+        return {}
+
+    @router.post("/release")
+    async def release(n: Annotated[int | None, Query(description=_N)] = None) -> dict[str, int]:
+        """Let held requests go on. Return how many there were."""
+        return {"released": emulation.holds.release(n)}
+
+
+def control_router(emulation: Emulation) -> APIRouter:
+    """
+    Make the routes of the control API.
+
+    :param emulation: The state they act on.
+    """
+    router = APIRouter(prefix=PREFIX, dependencies=[Depends(_local_only)])
+
+    @router.get("/journal")
+    async def journal(
+        since: Annotated[int, Query(description="only entries after this number")] = 0,
+        method: Annotated[str | None, Query(description="only this HTTP method")] = None,
+        path: Annotated[str | None, Query(description="glob on the path after /v5.0/ocr")] = None,
+        answered: Annotated[bool, Query(description="only requests that were answered")] = False,
+        held: Annotated[bool, Query(description="only requests that a rule holds back now")] = False,
+        count: Annotated[int, Query(ge=1, description="wait until so many are there")] = 1,
+        wait_seconds: Annotated[float, Query(ge=0, le=600, description="longest wait, in seconds")] = 0,
+    ) -> list[dict[str, Any]]:
+        """Return the requests that the cloud's paths have received, or wait for some."""
+        wanted = _filter(method, path, answered, held)
+        entries = await emulation.journal.wait_for(since, wanted, count, wait_seconds)
+        return [entry.as_json() for entry in entries]
+
+    @router.get("/billing")
+    async def billing() -> dict[str, int]:
+        """Return the accepted submits per operation, which is what the cloud would have billed."""
+        return emulation.billing.as_json()
+
+    @router.get("/tasks")
+    async def tasks() -> list[dict[str, Any]]:
+        """Return every task younger than the retention."""
+        now = emulation.clock.now()
+        return [_task_as_json(task, emulation.tasks.status(task), now) for task in emulation.tasks]
+
+    @router.get("/clock")
+    async def clock() -> dict[str, float]:
+        """Return the emulator's time, and how far it is ahead of real time."""
+        return {"now": emulation.clock.now(), "advanced_seconds": emulation.clock.advanced_seconds}
+
+    @router.post("/clock")
+    async def advance_clock(body: Advance) -> dict[str, float]:
+        """Move the clock forward. Retention, expiry of tokens, lock-outs and durations of tasks follow it."""
+        emulation.clock.advance(body.advance_seconds)
+        emulation.tasks.sweep()
+        emulation.save_counters()
+        return await clock()
+
+    _add_fault_routes(router, emulation)
+
+    @router.post("/reset")
+    async def reset() -> dict[str, str]:
+        """Forget tasks, journal, billing, rules, tokens and lock-outs, and return to real time."""
+        emulation.reset()
+        return {}
+
+    return router

@@ -1,0 +1,223 @@
+"""
+RapidOCR (PP-OCRv6 small) as an engine of the emulator.
+
+Invariant: nothing is ever downloaded. Only the models inside the wheel are used, which is why no language, version
+or size of a model may be configured here, and why a language outside those models is refused.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.emulator.work.engines.base import Array, Box, Image, Line, Word
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Environment variable: number of threads of one recognition.
+THREADS_VARIABLE = "ASPOSE_OCR_EMULATOR_THREADS"
+_DEFAULT_THREADS = 2
+
+#: Languages of the model in the wheel (PP-OCRv6 small: Chinese, English, Japanese and 46 in Latin script), as
+#: far as the cloud has a name for them.
+_LANGUAGES = frozenset(
+    """
+    English German French Italian Spanish Portuguese Polish Slovene Slovak Netherlands Dutch Lithuanian Latvian
+    Danish Norwegian Finnish Croatian Czech Swedish Estonian Romanian Chinese Turkish Indonesian Japanese Albanian
+    Latin Vietnamese Uzbek Azerbaijani Malay Swahili Tagalog Kurdish Serbo_Croatian Hungarian Catalan Afrikaans
+    Bosnian Galician Quechua Occitan Serbian
+    """.split()
+)
+#: Written in two scripts, of which the model has the Latin one only.
+_LATIN_ONLY = frozenset({"Serbian", "Serbo_Croatian", "Kurdish", "Uzbek", "Azerbaijani"})
+
+#: RapidOCR shrinks the longer side to this; a strip whose shorter side then has fewer pixels holds no legible text.
+_LONGEST_SIDE, _LEAST_SIDE = 2000, 16
+#: RapidOCR enlarges the shorter side to 736 pixels, whatever becomes of the longer one: a line of 700 x 60 pixels would
+#: become 8600 x 736. Pages longer than this ratio get a margin instead.
+_LONGEST_RATIO = 2.0
+
+# A quarter turn and a half turn are told from a slanted line by this slope.
+_STEEPEST_LINE = 1.0
+
+
+class RapidEngine:
+    """
+    The default engine: the models come with ``pip``.
+
+    One instance per process is enough: its calls are serialized, because RapidOCR keeps the options of a call on the
+    shared object, and because one recognition at a time bounds the memory (about 0.9 GB on A4 at 300 dpi).
+
+    :param threads: Threads of one recognition; ``None`` takes ``ASPOSE_OCR_EMULATOR_THREADS``, or else 2.
+    """
+
+    name = "rapidocr"
+
+    def __init__(self, threads: int | None = None) -> None:
+        wanted = threads if threads is not None else _threads_from_environment()
+        # RapidOCR ignores a number above that of the processors and then takes them all.
+        self._threads = min(wanted, os.cpu_count() or 1)
+        self._lock = threading.Lock()
+        self._ocr: Any = None
+
+    def supports(self, language: str) -> bool:
+        """Return whether the model in the wheel covers ``language``."""
+        return language in _LANGUAGES
+
+    def refusal(self, language: str) -> str:
+        """Return why ``language`` is refused."""
+        return (
+            f"The engine rapidocr cannot read {language}: its bundled model covers Chinese, Japanese and languages "
+            "in Latin script. Start the emulator with --engine tesseract and the data of that language, "
+            "or with --engine canned."
+        )
+
+    def note(self, language: str) -> str | None:
+        """Return a warning for a language that is read in one of its two scripts only."""
+        if language in _LATIN_ONLY:
+            return f"The engine rapidocr reads {language} in Latin script only."
+        return None
+
+    def read(self, page: Image, language: str) -> list[Line]:
+        """Return the lines of ``page``; ``language`` makes no difference to the model."""
+        if _is_too_thin(page):
+            return []
+        image, scale, dx, dy = _framed(page)
+        answer = self._run(image)
+        if answer.boxes is None or answer.txts is None:
+            return []
+        tokens: Sequence[Any] = answer.word_results or ()
+        if len(tokens) != len(answer.txts):
+            tokens = [()] * len(answer.txts)
+        lines = [_line(*found) for found in zip(answer.boxes, answer.txts, tokens, strict=True)]
+        return [line.moved(-dx, -dy).scaled(1 / scale) for line in lines]
+
+    def find_lines(self, page: Image) -> list[Line]:
+        """Return where the lines are; the slow recognition is left out."""
+        if _is_too_thin(page):
+            return []
+        image, scale, dx, dy = _framed(page)
+        with self._lock:
+            answer = self._engine()(image, use_det=True, use_cls=False, use_rec=False, return_word_box=False)
+        if answer.boxes is None:
+            return []
+        lines = [Line(_box(quad), slope=_slope(quad)) for quad in answer.boxes]
+        return [line.moved(-dx, -dy).scaled(1 / scale) for line in lines]
+
+    def _run(self, page: Image) -> Any:
+        with self._lock:
+            engine = self._engine()
+            try:
+                return engine(page, use_det=True, use_cls=False, use_rec=True, return_word_box=True)
+            except IndexError:
+                # RapidOCR drops a line whose words have no boxes, and then counts it. Read without word boxes.
+                return engine(page, use_det=True, use_cls=False, use_rec=True, return_word_box=False)
+
+    def _engine(self) -> Any:
+        if self._ocr is None:
+            from rapidocr import RapidOCR
+
+            self._ocr = RapidOCR(
+                params={
+                    # The classifier turns good lines upside down; turned pages are for the setting Rotate.
+                    "Global.use_cls": False,
+                    "Global.log_level": "error",
+                    "EngineConfig.onnxruntime.intra_op_num_threads": self._threads,
+                    "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+                }
+            )
+        return self._ocr
+
+
+@cache
+def shared_engine() -> RapidEngine:
+    """Return the one engine of this process; its models are loaded at the first page."""
+    return RapidEngine()
+
+
+def _threads_from_environment() -> int:
+    value = os.environ.get(THREADS_VARIABLE, "")
+    return int(value) if value.isdigit() and int(value) > 0 else _DEFAULT_THREADS
+
+
+def _is_too_thin(page: Image) -> bool:
+    """Return whether RapidOCR would refuse to shrink the page, or shrink it to nothing."""
+    shorter, longer = sorted(page.shape[:2])
+    return bool(longer > _LONGEST_SIDE and shorter * _LONGEST_SIDE < _LEAST_SIDE * longer)
+
+
+def _framed(page: Image) -> tuple[Image, float, int, int]:
+    """
+    Return ``page`` with a margin if it is a strip, which RapidOCR would otherwise blow up.
+
+    :return: The image, and its scale and the left and top margin in its pixels.
+    """
+    shorter, longer = sorted(page.shape[:2])
+    if shorter * _LONGEST_RATIO >= longer:
+        return page, 1.0, 0, 0
+    import cv2
+
+    from airflow_provider_asposeocr.emulator.work.imaging.filters import padded
+
+    scale = min(1.0, _LONGEST_SIDE / longer)
+    if scale < 1:  # before the margin, which would take the square of a long strip
+        page = cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(
+            "uint8", copy=False
+        )
+    height, width = page.shape[:2]
+    margin = math.ceil((max(width, height) / _LONGEST_RATIO - min(width, height)) / 2)
+    rows, columns = (margin, 0) if width > height else (0, margin)
+    return padded(page, rows=rows, columns=columns), scale, columns, rows
+
+
+def _line(quad: Array, text: str, tokens: Sequence[tuple[str, float, Any]]) -> Line:
+    """Put together one line of RapidOCR's answer, whose text has the spaces and whose tokens have the places."""
+    box = _box(quad)
+    places = _character_places(tokens)
+    if len(places) != sum(map(len, text.split())):
+        places = _even_places(text, box)
+    words, start = [], 0
+    for word in text.split():
+        own = places[start : start + len(word)]
+        start += len(word)
+        words.append(Word(word, Box.around(own)))
+    return Line(box, tuple(words), _slope(quad))
+
+
+def _character_places(tokens: Sequence[tuple[str, float, Any]]) -> list[Box]:
+    """Return one box per character that is no space; a token's width is shared evenly by its characters."""
+    places: list[Box] = []
+    for text, _score, polygon in tokens:
+        box = _box(polygon)
+        step = box.width / max(len(text), 1)
+        for index, character in enumerate(text):
+            if not character.isspace():
+                places.append(
+                    Box(box.x0 + index * step, box.y0, max(box.x0 + (index + 1) * step, box.x0 + 1), box.y1)
+                )
+    return places
+
+
+def _even_places(text: str, box: Box) -> list[Box]:
+    step = box.width / max(len(text), 1)
+    return [
+        Box(box.x0 + index * step, box.y0, box.x0 + (index + 1) * step, box.y1)
+        for index, character in enumerate(text)
+        if not character.isspace()
+    ]
+
+
+def _box(quad: Any) -> Box:
+    xs = [float(point[0]) for point in quad]
+    ys = [float(point[1]) for point in quad]
+    return Box(min(xs), min(ys), max(xs), max(ys))
+
+
+def _slope(quad: Array) -> float:
+    """Return the tangent of a line's upper edge, or 0 for a line that stands upright."""
+    dx, dy = float(quad[1][0] - quad[0][0]), float(quad[1][1] - quad[0][1])
+    return dy / dx if dx > 0 and abs(dy) < _STEEPEST_LINE * dx else 0.0

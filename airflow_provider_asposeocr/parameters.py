@@ -1,0 +1,175 @@
+"""
+The fields of an operator: checked when a DAG is parsed, read when a task runs.
+
+Invariant: what can be known to be wrong at parse time fails there, with the name of the parameter.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.definitions.xcom_arg import PlainXComArg
+
+from airflow_provider_asposeocr.api.errors import InputError, shown_at
+from airflow_provider_asposeocr.api.printable import shown
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+
+def is_mapped(operator: Any) -> bool:
+    """
+    Tell whether Airflow has made an operator out of a mapped one, which it does when the task runs.
+
+    :param operator: The operator, after the constructor of its base.
+    """
+    return bool(getattr(operator, "_BaseOperator__from_mapped", False))
+
+
+def constructing(operator: Any) -> AbstractContextManager[None]:
+    """
+    Tell the errors of an operator's constructor where they will be shown: in an import error, or in the task's log.
+
+    :param operator: The operator, after the constructor of its base.
+    :return: A context for the checks.
+    """
+    return shown_at("task" if is_mapped(operator) else "parse")
+
+
+def check_seconds(**numbers: float | None) -> None:
+    """
+    Check durations at parse time.
+
+    :param numbers: Durations by the name of their parameter; ``None`` = from Airflow's configuration.
+    :raises ValueError: if one is negative, or zero where that would never wait or never end; it names all of them.
+    """
+    problems = [_seconds_problem(name, value) for name, value in numbers.items() if value is not None]
+    if any(problems):
+        raise ValueError("; ".join(filter(None, problems)))
+
+
+def _seconds_problem(name: str, value: float) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"{name} must be a number of seconds, not {value!r}"
+    smallest_is_zero = name == "inline_wait_seconds"
+    if math.isfinite(value) and (value > 0 or (value == 0 and smallest_is_zero)):
+        return ""
+    return f"{name} must be {'0 or more' if smallest_is_zero else 'more than 0'}, not {value!r}"
+
+
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """
+    Check a policy at parse time.
+
+    :param name: Name of the parameter.
+    :param value: What was given.
+    :param choices: What is known.
+    :raises ValueError: if it is none of them.
+    """
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
+
+
+def has_template(text: str) -> bool:
+    """
+    Tell whether a text is rendered before it is used.
+
+    :param text: A field as the DAG's author wrote it.
+    """
+    return any(mark in text for mark in ("{{", "{%", "{#"))
+
+
+def check_one_document(operator: Any, **values: Any) -> None:
+    """
+    Refuse a list where one document is meant, at parse time; called when the operator has its task group.
+
+    :param operator: The operator.
+    :param values: What was given, by the name of the parameter.
+    :raises ValueError: if it is a list, or the output of a mapped task, which is a list.
+    """
+    for name, value in values.items():
+        if isinstance(value, list | tuple):
+            raise ValueError(_expand_instead(operator, name, f"a list of {len(value)}"))
+        if isinstance(value, PlainXComArg) and _gives_a_list(operator, value):
+            upstream = repr(value.operator.task_id)
+            raise ValueError(
+                _expand_instead(operator, name, f"the output of {upstream}, and {upstream} is mapped: a list")
+            )
+
+
+def one_document(operator: Any, name: str, value: Any) -> Any:
+    """
+    Refuse a list where one document is meant, when a task runs.
+
+    :param operator: The operator.
+    :param name: Name of the parameter.
+    :param value: Its rendered value.
+    :return: The value.
+    :raises InputError: if it is a list.
+    """
+    many = isinstance(value, Sequence) and not isinstance(value, str | bytes | Mapping)
+    # What a template makes of the output of a mapped task where native rendering is off.
+    if many or (isinstance(value, str) and value.lstrip().startswith("LazyXComSequence(")):
+        raise InputError(_expand_instead(operator, name, "a list"))
+    return value
+
+
+def _gives_a_list(operator: Any, output: PlainXComArg) -> bool:
+    """
+    Tell whether an operator gets a list from an upstream output, because that one is mapped and it is not.
+
+    :param operator: The operator.
+    :param output: The output.
+    """
+    upstream = output.operator
+    lane, own_lane = upstream.get_closest_mapped_task_group(), operator.get_closest_mapped_task_group()
+    # By id: Airflow hands out proxies of groups.
+    alien = lane is not None and (own_lane is None or own_lane.group_id != lane.group_id)
+    return bool(upstream.is_mapped or alien)
+
+
+def _expand_instead(operator: Any, name: str, what: str) -> str:
+    cls = type(operator).__name__
+    return (
+        f"{name} is {what}, and {cls} takes one document. Expand it, so that each gets a task of its own: "
+        f"{cls}.partial(task_id={operator.task_id!r}, ...).expand({name}=...), or put both tasks into one mapped task group."
+    )
+
+
+def rendered(value: Any) -> Any:
+    """
+    Read a value that a template may have turned into text.
+
+    :param value: A rendered field. Where native rendering is off, a task reference or settings arrive as text: JSON
+        where the template ends in ``| tojson``, otherwise the way Python writes them.
+    :return: The object that the text describes, or the value as it is.
+    """
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
+        return value
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(value.strip())
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            continue
+    return value
+
+
+def native_hint(value: Any) -> str:
+    """
+    Explain how a field that is text by its nature may have become something else.
+
+    :param value: The rendered field.
+    :return: A sentence that begins with a blank, to be added to an error; empty for text, and for what Airflow's
+        native rendering makes of no text.
+    """
+    if not isinstance(value, bool | int | float | complex | list | tuple | dict | set | bytes):
+        return ""
+    return (
+        " With render_template_as_native_obj=True, Airflow turns the text that a template yields into a Python value "
+        f"where it looks like one ('3.10' becomes the number 3.1), so that the text behind {shown(repr(value), 60)} "
+        "is lost. End the template in '| tojson', as in '{{ params.number | tojson }}', which keeps the text."
+    )

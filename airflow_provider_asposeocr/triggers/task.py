@@ -1,0 +1,294 @@
+"""
+The wait for a cloud task, in the triggerer.
+
+Invariant: the trigger only asks for the status and, when a user has killed the task or its deadline has passed,
+cancels. It never submits, which could be billed twice since a trigger may run twice, and never downloads. A task that
+is completed is never cancelled. Its row in the metadata database is plain text: a task reference and numbers, nothing
+else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from dataclasses import replace
+from random import random
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_asposeocr.api.enums import TaskStatus
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError, WaitError
+from airflow_provider_asposeocr.api.http.retrying import ONCE
+from airflow_provider_asposeocr.api.polling.durations import DurationBook
+from airflow_provider_asposeocr.api.polling.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling.poller import Finished, Poller, Wait
+from airflow_provider_asposeocr.api.polling.progress import Progress, task_text
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.api.responses import parse_task_ref
+from airflow_provider_asposeocr.clients import loop_clients
+from airflow_provider_asposeocr.compat import AirflowNotFoundException
+from airflow_provider_asposeocr.connection import mask_token, read_account
+from airflow_provider_asposeocr.lifecycle.cancel import IN_TRIGGER, KILL_IN_TRIGGER, cancel_if_running_async
+from airflow_provider_asposeocr.lifecycle.kills import is_origin, own_state, verdict, verdict_of_origin
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from airflow.sdk import Context
+
+    from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
+    from airflow_provider_asposeocr.api.responses import TaskRef
+
+log = logging.getLogger(__name__)
+
+#: A poll may take so long past the deadline. It may stand in a queue for minutes where the cloud does not answer.
+LATE_POLL_SECONDS = 5.0
+#: All that a kill may take. Airflow grants 30 s by default ([triggerer] on_kill_timeout), and waits no longer.
+KILL_SECONDS = 29.0
+#: The first question for a task's state per event loop. It takes up to 17 s, measured, because it builds Airflow's API
+#: in the process; a kill should not have to wait for that.
+_first_questions: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[bool]] = WeakKeyDictionary()
+#: What each event loop has learned of how long tasks take, by connection: clouds differ in speed.
+_books: WeakKeyDictionary[asyncio.AbstractEventLoop, defaultdict[str, DurationBook]] = WeakKeyDictionary()
+
+
+def event_of(task: dict[str, Any] | None, finished: Finished) -> dict[str, Any]:
+    """
+    Describe the end of a wait to the worker.
+
+    :param task: The task reference; ``None`` = the wait ended before it was known.
+    :param finished: How it ended.
+    :return: ``{"status": "completed" | "failed", "task": …, "error": … or None}``; small, because Airflow stores it
+        in the metadata database.
+    """
+    error = finished.error
+    status = "completed" if error is None else "failed"
+    return {"status": status, "task": task, "error": error and error.to_dict()}
+
+
+class AsposeOcrTaskTrigger(BaseTrigger):
+    """
+    Wait until a cloud task has ended.
+
+    :param reference: The task reference. Not called ``task``: where a task starts in the triggerer, Airflow takes
+        whatever shares its name with a template field for a template, and this holds foreign text.
+    :param plan: When to poll and when to give up: :class:`.WaitPlan` in JSON. Its ``not_before_at`` is also the earliest
+        moment of the event: LocalExecutor fails a task whose trigger fires before the exit of its worker has been noticed.
+    :param cancel_on_kill: ``never`` = a user's kill leaves the cloud task running. ``always`` and ``last_try`` mean the
+        same here, because the trigger asks Airflow whether it was a user.
+    """
+
+    def __init__(
+        self,
+        reference: dict[str, Any],
+        plan: dict[str, float],
+        cancel_on_kill: str = "always",
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
+        self.reference = reference
+        self.plan = plan
+        self.cancel_on_kill = cancel_on_kill
+        self._finished: Finished | None = None
+        self._poller: Poller | None = None
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and exactly the arguments of the constructor."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "reference": self.reference,
+                "plan": self.plan,
+                "cancel_on_kill": self.cancel_on_kill,
+            },
+        )
+
+    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
+        """
+        Render nothing: no argument is a template, and a task reference is foreign text.
+
+        Airflow calls this wherever the operator has started in the triggerer, for later waits as well.
+
+        :param context: As Airflow passes it.
+        :param jinja_env: As Airflow passes it.
+        """
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """
+        Poll until the task has ended, then fire one event.
+
+        Whatever goes wrong becomes an event too: an exception here would reach the task as a bare "trigger failure".
+        """
+        self._warm_up()
+        try:
+            self._finished = await self._wait()
+            if isinstance(self._finished.error, TaskTimeoutError):
+                self._finished = await self._give_up(self._finished)
+        except AsposeOcrError as error:
+            self._finished = Finished(error)
+        except Exception as error:
+            self.log.exception("The wait for %s failed", shown(self.reference.get("id"), 80))
+            broken = WaitError(f"The wait failed: {type(error).__name__}: {shown(error)}.")
+            self._finished = Finished(broken.about(self.reference.get("operation"), self.reference.get("id")))
+        await asyncio.sleep(max(0.0, self._fires_at() - time.time()))
+        yield TriggerEvent(event_of(self.reference, self._finished))  # type: ignore[no-untyped-call]  # as above
+
+    def _fires_at(self) -> float:
+        """Return the earliest moment of the event; at once where the row makes no sense, which the event then says."""
+        value = self.plan.get("not_before_at") if isinstance(self.plan, dict) else None
+        return value if isinstance(value, int | float) else 0.0
+
+    def _warm_up(self) -> None:
+        """Ask for the task's state once per process, long before a kill has to."""
+        loop = asyncio.get_running_loop()
+        if loop not in _first_questions and self.task_instance is not None:
+            _first_questions[loop] = loop.create_task(self._is_killed())
+
+    async def on_kill(self) -> None:
+        """
+        Cancel the cloud task, because a user killed the Airflow task.
+
+        Airflow also calls this when it only moves a trigger, and cancels the call again every second. So the work runs in
+        a task of its own, which first asks Airflow whether a user has ended the Airflow task.
+        """
+        if self.cancel_on_kill == "never":
+            return
+        work = asyncio.create_task(asyncio.wait_for(self._kill(), KILL_SECONDS))
+        while not work.done():
+            try:
+                await asyncio.shield(work)
+            except asyncio.CancelledError:
+                continue
+            except Exception:
+                break
+        if not work.cancelled() and (error := work.exception()):
+            log.warning("Could not cancel: %s %s", type(error).__name__, shown(error))
+
+    async def _wait(self) -> Finished:
+        ref = parse_task_ref(self.reference)
+        plan = WaitPlan.from_dict(self.plan)
+        books = _books.setdefault(asyncio.get_running_loop(), defaultdict(DurationBook))
+        poller = self._poller = Poller(
+            ref, plan, random, books[ref.conn_id].entry(ref.operation, ref.source_bytes)
+        )
+        progress = Progress(ref, poller.deadline_at, time.time())
+        log.info("%s", progress.begun())
+        step = poller.first_wait(time.time())
+        async with loop_clients(mask_token).using(ref.conn_id):
+            while True:
+                await asyncio.sleep(step.seconds)
+                try:
+                    async with asyncio.timeout(
+                        max(0.0, poller.deadline_at - time.time()) + LATE_POLL_SECONDS
+                    ):
+                        following = await self._poll(ref, poller)
+                except TimeoutError:
+                    following = poller.late(time.time())
+                said = progress.polled(time.time())
+                if isinstance(following, Finished):
+                    # The worker that is told of a failure logs it as an error.
+                    ended = following.error and following.error.message
+                    log.info("%s", ended or progress.completed(time.time()))
+                    return following
+                if said:
+                    log.info("%s", said)
+                step = following
+
+    async def _poll(self, ref: TaskRef, poller: Poller) -> Wait | Finished:
+        try:
+            # Asked for with each poll, so that changed credentials reach the waits that go on.
+            client = await self._client(ref.conn_id)
+            return poller.on_state(await client.status(ref.operation, ref.id, ONCE), time.time())
+        except AsposeOcrError as error:
+            problem = error
+        except AirflowNotFoundException as error:
+            text = f"There is no connection {shown(ref.conn_id, 200)!r}: {shown(error)}."
+            return Finished(WaitError(text).about(ref.operation, ref.id))
+        except Exception as error:  # a secrets backend, or Airflow's API while it restarts
+            problem = WaitError(f"The connection cannot be read: {type(error).__name__}: {shown(error)}.")
+            problem.about(ref.operation, ref.id)
+        log.warning("%s", problem.message)
+        return poller.on_error(problem, time.time())
+
+    async def _client(self, conn_id: str) -> AsyncCloudClient:
+        return await loop_clients(mask_token).client(conn_id, read_account)
+
+    async def _kill(self) -> None:
+        """
+        Cancel what still runs, if Airflow says that a user has ended the task.
+
+        Another triggerer may have taken the wait over meanwhile and seen the end, so that Airflow's word alone is not
+        enough: the cloud is asked until it answers.
+        """
+        began = time.monotonic()
+        async with loop_clients(mask_token).using(str(self.reference.get("conn_id"))):
+            ref = parse_task_ref(self.reference)
+            if self._finished is not None and self._finished.error is None:
+                log.info("%s is completed and stays.", task_text(ref))
+                return
+            async with asyncio.timeout(KILL_IN_TRIGGER.ask_seconds):
+                client = await self._client(ref.conn_id)
+                killed = await self._is_killed()
+            if not killed:
+                log.info("An Airflow task still waits for %s; nothing is cancelled.", task_text(ref))
+                return
+            # What Airflow took for its answer is part of the time that it grants.
+            left = KILL_IN_TRIGGER.ask_seconds - (time.monotonic() - began)
+            rule = replace(KILL_IN_TRIGGER, ask_seconds=left)
+            await cancel_if_running_async(client, ref, "the task was killed", rule)
+
+    async def _give_up(self, late: Finished) -> Finished:
+        """
+        Cancel at the deadline: the worker that is told of it may have to wait for a slot, for hours.
+
+        The poll that noticed the time may have failed, so the task may be completed.
+        """
+        ref = parse_task_ref(self.reference)
+        poller = self._poller
+        runs = poller is not None and poller.seen_running_at >= poller.deadline_at
+        seen = TaskStatus.PROCESSING if runs else None
+        try:
+            client = await self._client(ref.conn_id)
+            outcome = await cancel_if_running_async(client, ref, "its deadline has passed", IN_TRIGGER, seen)
+        except Exception as error:  # the connection cannot be read; the worker tries again
+            log.warning("Could not cancel %s at its deadline: %s", task_text(ref), shown(error))
+            return late
+        return Finished() if outcome.status is TaskStatus.COMPLETED else late
+
+    async def _is_killed(self) -> bool:
+        """
+        Ask Airflow whether a user wants the cloud task over.
+
+        If Airflow does not answer, the cloud task is left alone: it ends by itself, and a cancel while an Airflow task still
+        waits for it would bill the page twice.
+        """
+        ti = self.task_instance
+        if ti is None:
+            return True
+        ref = parse_task_ref(self.reference)
+        try:
+            state = await self._state(ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
+            decided = verdict(state, ref, owns=is_origin(ti, ref), comes_back=True)
+            if decided == "ask about origin":
+                origin = await self._state(ref.dag_id, ref.run_id, ref.task_id, ref.map_index)
+                decided = verdict_of_origin(origin)
+        except Exception as error:
+            log.warning("Airflow does not tell the task's state, so nothing is cancelled: %s", shown(error))
+            return False
+        return decided == "cancel"
+
+    @staticmethod
+    async def _state(
+        dag_id: str | None, run_id: str | None, task_id: str | None, map_index: int | None
+    ) -> str | None:
+        from airflow.sdk.execution_time import task_runner
+        from airflow.sdk.execution_time.comms import GetTaskStates
+
+        question = GetTaskStates(
+            dag_id=dag_id or "", task_ids=[task_id or ""], run_ids=[run_id or ""], map_index=map_index
+        )
+        answer = await task_runner.SUPERVISOR_COMMS.asend(question)
+        return own_state(getattr(answer, "task_states", {}), run_id or "", task_id or "", map_index)
