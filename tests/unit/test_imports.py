@@ -169,6 +169,65 @@ def test_the_emulator_shares_the_vocabulary_only(module: str) -> None:
             assert imported in SHARED or _room(imported) == "emulator", f"{module} imports {imported}"
 
 
+#: Where texts name modules: code, pages, and the files that build and check.
+TEXTS = [
+    *(
+        ROOT.parent / name
+        for name in ("Makefile", "pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md")
+    ),
+    *(
+        path
+        for folder in (NAME, "tests", "demo", "example_dags", "docs", "tools")
+        for path in (ROOT.parent / folder).rglob("*")
+        if path.suffix in (".py", ".md")
+    ),
+]
+
+
+def _leads_somewhere(dotted: str) -> bool:
+    """Whether a name is a module, or stands in the source of the module that it begins with."""
+    module = dotted
+    while module not in MODULES:
+        module = module.rpartition(".")[0]
+    name = dotted.removeprefix(module).strip(".").partition(".")[0]
+    return not name or re.search(rf"\b{name}\b", _path(module).read_text()) is not None
+
+
+def _names(text: str) -> list[str]:
+    """All dotted names of the package in a text, and what it imports from the package in one line."""
+    found = re.findall(rf"\b{NAME}(?:\.\w+)+", text)
+    for module, names in re.findall(rf"\bfrom ({NAME}[.\w]*) import (\w+(?:, \w+)*)", text):
+        found += [f"{module}.{name}" for name in names.split(", ")]
+    return found
+
+
+def test_every_dotted_name_leads_to_a_module() -> None:
+    """A module that has moved is named in docs and strings, too, which no import checks."""
+    lost = [
+        f"{path.relative_to(ROOT.parent)} names {dotted}"
+        for path in TEXTS
+        for dotted in _names(path.read_text())
+        if not dotted.endswith(".no_such_module") and not _leads_somewhere(dotted)
+    ]
+    assert lost == []
+
+
+def test_every_path_of_a_module_exists() -> None:
+    lost = [
+        f"{path.relative_to(ROOT.parent)} names {named}"
+        for path in TEXTS
+        for named in re.findall(rf"\b{NAME}/[\w/]+\.py\b", path.read_text())
+        if not (ROOT.parent / named).exists()
+    ]
+    assert lost == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_reference_of_a_docstring_to_a_module_leads_there(module: str) -> None:
+    for named in re.findall(r":mod:`\.+([\w.]+)`", _path(module).read_text()):
+        assert any(other.endswith(f".{named}") for other in MODULES), f"{module} names {named}"
+
+
 def _loaded_by(statement: str) -> set[str]:
     """The modules that a fresh interpreter has after a statement and had not before."""
     script = f"import sys, json; before = set(sys.modules)\n{statement}\nprint(json.dumps(list(set(sys.modules) - before)))"
