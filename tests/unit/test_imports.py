@@ -28,6 +28,7 @@ ORDER = (
     ("connection", "clients", "failing", "retry_policy"),
     ("documents",),
     ("lifecycle",),
+    ("batch",),
     ("triggers",),
     ("hooks",),
     ("operators",),
