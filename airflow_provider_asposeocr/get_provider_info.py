@@ -178,7 +178,11 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [
             {
                 "integration-name": integration,
-                "python-modules": [f"{root}.triggers.task", f"{root}.triggers.start"],
+                "python-modules": [
+                    f"{root}.triggers.task",
+                    f"{root}.triggers.start",
+                    f"{root}.triggers.batch",
+                ],
             }
         ],
         "config": CONFIG,

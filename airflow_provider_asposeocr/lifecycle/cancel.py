@@ -191,21 +191,44 @@ async def cancel_if_running_async(
     """
     began = time.monotonic()
     while True:
-        answer = seen or await _status_within_async(
-            client, ref, rule.ask_seconds - (time.monotonic() - began)
-        )
-        decision = decide_cancel(ref, answer, time.monotonic() - began, time.time(), rule)
-        if decision != "ask again":
-            break
+        left = rule.ask_seconds - (time.monotonic() - began)
+        outcome = await try_cancel_async(client, ref, rule, began, left, seen)
+        if outcome is not None:
+            return _said(outcome, ref, reason)
         await asyncio.sleep(ASK_AGAIN_SECONDS)
+
+
+async def try_cancel_async(
+    client: AsyncCloudClient,
+    ref: TaskRef,
+    rule: CancelRule,
+    began: float,
+    question_seconds: float,
+    seen: TaskStatus | None = None,
+) -> CancelOutcome | None:
+    """
+    Ask once for a cloud task's status, and cancel the task unless it has ended.
+
+    :param client: Client of its account.
+    :param ref: The task.
+    :param rule: How long to ask in all, and what silence means.
+    :param began: When the caller began to ask, by the monotonic clock.
+    :param question_seconds: How long to wait for the answer to this question.
+    :param seen: What the cloud has answered a moment ago; by default nothing.
+    :return: What has become of it; ``None`` = ask again.
+    """
+    answer = seen or await _status_within_async(client, ref, question_seconds)
+    decision = decide_cancel(ref, answer, time.monotonic() - began, time.time(), rule)
+    if decision == "ask again":
+        return None
     if decision == "leave":
-        return _said(_left(answer), ref, reason)
+        return _left(answer)
     status = answer if isinstance(answer, TaskStatus) else None
     try:
         await client.cancel(ref.operation, ref.id, rule.retry)
     except AsposeOcrError as error:
-        return _said(CancelOutcome("unknown", status, error), ref, reason)
-    return _said(CancelOutcome("cancelled", status), ref, reason)
+        return CancelOutcome("unknown", status, error)
+    return CancelOutcome("cancelled", status)
 
 
 async def _status_within_async(

@@ -79,3 +79,16 @@ def verdict_of_origin(state: str | None) -> Verdict:
     :return: ``cancel`` where that one was cleared too and submits anew.
     """
     return "leave" if state == "success" else "cancel"
+
+
+def verdict_of_batch(state: str | None) -> Verdict:
+    """
+    Decide about the cloud tasks of a deferred batch whose trigger is being ended.
+
+    A batch is woken while most of its cloud tasks run, so that ``scheduled`` and ``queued`` may also mean that another
+    triggerer has woken it. If they come from a Clear, the new attempt finds the batch's journal and cancels what runs.
+
+    :param state: Airflow's state of the task now.
+    :return: ``cancel`` or ``leave``.
+    """
+    return "cancel" if state in ENDED or state in (None, "restarting") else "leave"

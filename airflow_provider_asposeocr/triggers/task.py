@@ -12,48 +12,39 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import defaultdict
 from dataclasses import replace
 from random import random
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError, WaitError
-from airflow_provider_asposeocr.api.http.retrying import ONCE
-from airflow_provider_asposeocr.api.polling.durations import DurationBook
+from airflow_provider_asposeocr.api.errors import (
+    AsposeOcrError,
+    TaskTimeoutError,
+    UnknownStatusError,
+    WaitError,
+)
 from airflow_provider_asposeocr.api.polling.plan import WaitPlan
 from airflow_provider_asposeocr.api.polling.poller import Finished, Poller, Wait
 from airflow_provider_asposeocr.api.polling.progress import Progress, task_text
 from airflow_provider_asposeocr.api.printable import shown
-from airflow_provider_asposeocr.api.responses import parse_task_ref
+from airflow_provider_asposeocr.api.responses import TaskState, parse_task_ref
 from airflow_provider_asposeocr.clients import loop_clients
-from airflow_provider_asposeocr.compat import AirflowNotFoundException
-from airflow_provider_asposeocr.connection import mask_token, read_account
+from airflow_provider_asposeocr.connection import mask_token
 from airflow_provider_asposeocr.lifecycle.cancel import IN_TRIGGER, KILL_IN_TRIGGER, cancel_if_running_async
-from airflow_provider_asposeocr.lifecycle.kills import is_origin, own_state, verdict, verdict_of_origin
+from airflow_provider_asposeocr.lifecycle.kills import is_origin, verdict, verdict_of_origin
+from airflow_provider_asposeocr.triggers.base import CloudTrigger, book_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from airflow.sdk import Context
-
-    from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
     from airflow_provider_asposeocr.api.responses import TaskRef
 
 log = logging.getLogger(__name__)
 
 #: A poll may take so long past the deadline. It may stand in a queue for minutes where the cloud does not answer.
 LATE_POLL_SECONDS = 5.0
-#: All that a kill may take. Airflow grants 30 s by default ([triggerer] on_kill_timeout), and waits no longer.
-KILL_SECONDS = 29.0
-#: The first question for a task's state per event loop. It takes up to 17 s, measured, because it builds Airflow's API
-#: in the process; a kill should not have to wait for that.
-_first_questions: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[bool]] = WeakKeyDictionary()
-#: What each event loop has learned of how long tasks take, by connection: clouds differ in speed.
-_books: WeakKeyDictionary[asyncio.AbstractEventLoop, defaultdict[str, DurationBook]] = WeakKeyDictionary()
 
 
 def event_of(task: dict[str, Any] | None, finished: Finished) -> dict[str, Any]:
@@ -70,7 +61,7 @@ def event_of(task: dict[str, Any] | None, finished: Finished) -> dict[str, Any]:
     return {"status": status, "task": task, "error": error and error.to_dict()}
 
 
-class AsposeOcrTaskTrigger(BaseTrigger):
+class AsposeOcrTaskTrigger(CloudTrigger):
     """
     Wait until a cloud task has ended.
 
@@ -106,16 +97,6 @@ class AsposeOcrTaskTrigger(BaseTrigger):
             },
         )
 
-    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
-        """
-        Render nothing: no argument is a template, and a task reference is foreign text.
-
-        Airflow calls this wherever the operator has started in the triggerer, for later waits as well.
-
-        :param context: As Airflow passes it.
-        :param jinja_env: As Airflow passes it.
-        """
-
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """
         Poll until the task has ended, then fire one event.
@@ -141,39 +122,11 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         value = self.plan.get("not_before_at") if isinstance(self.plan, dict) else None
         return value if isinstance(value, int | float) else 0.0
 
-    def _warm_up(self) -> None:
-        """Ask for the task's state once per process, long before a kill has to."""
-        loop = asyncio.get_running_loop()
-        if loop not in _first_questions and self.task_instance is not None:
-            _first_questions[loop] = loop.create_task(self._is_killed())
-
-    async def on_kill(self) -> None:
-        """
-        Cancel the cloud task, because a user killed the Airflow task.
-
-        Airflow also calls this when it only moves a trigger, and cancels the call again every second. So the work runs in
-        a task of its own, which first asks Airflow whether a user has ended the Airflow task.
-        """
-        if self.cancel_on_kill == "never":
-            return
-        work = asyncio.create_task(asyncio.wait_for(self._kill(), KILL_SECONDS))
-        while not work.done():
-            try:
-                await asyncio.shield(work)
-            except asyncio.CancelledError:
-                continue
-            except Exception:
-                break
-        if not work.cancelled() and (error := work.exception()):
-            log.warning("Could not cancel: %s %s", type(error).__name__, shown(error))
-
     async def _wait(self) -> Finished:
         ref = parse_task_ref(self.reference)
         plan = WaitPlan.from_dict(self.plan)
-        books = _books.setdefault(asyncio.get_running_loop(), defaultdict(DurationBook))
-        poller = self._poller = Poller(
-            ref, plan, random, books[ref.conn_id].entry(ref.operation, ref.source_bytes)
-        )
+        entry = book_of(ref.conn_id).entry(ref.operation, ref.source_bytes)
+        poller = self._poller = Poller(ref, plan, random, entry)
         progress = Progress(ref, poller.deadline_at, time.time())
         log.info("%s", progress.begun())
         step = poller.first_wait(time.time())
@@ -198,23 +151,16 @@ class AsposeOcrTaskTrigger(BaseTrigger):
                 step = following
 
     async def _poll(self, ref: TaskRef, poller: Poller) -> Wait | Finished:
-        try:
-            # Asked for with each poll, so that changed credentials reach the waits that go on.
-            client = await self._client(ref.conn_id)
-            return poller.on_state(await client.status(ref.operation, ref.id, ONCE), time.time())
-        except AsposeOcrError as error:
-            problem = error
-        except AirflowNotFoundException as error:
-            text = f"There is no connection {shown(ref.conn_id, 200)!r}: {shown(error)}."
-            return Finished(WaitError(text).about(ref.operation, ref.id))
-        except Exception as error:  # a secrets backend, or Airflow's API while it restarts
-            problem = WaitError(f"The connection cannot be read: {type(error).__name__}: {shown(error)}.")
-            problem.about(ref.operation, ref.id)
-        log.warning("%s", problem.message)
-        return poller.on_error(problem, time.time())
-
-    async def _client(self, conn_id: str) -> AsyncCloudClient:
-        return await loop_clients(mask_token).client(conn_id, read_account)
+        answer = await self._ask(ref)
+        if isinstance(answer, Finished):
+            return answer
+        if isinstance(answer, TaskState):
+            try:
+                return poller.on_state(answer, time.time())
+            except UnknownStatusError as error:
+                answer = error
+        log.warning("%s", answer.message)
+        return poller.on_error(answer, time.time())
 
     async def _kill(self) -> None:
         """
@@ -259,12 +205,6 @@ class AsposeOcrTaskTrigger(BaseTrigger):
         return Finished() if outcome.status is TaskStatus.COMPLETED else late
 
     async def _is_killed(self) -> bool:
-        """
-        Ask Airflow whether a user wants the cloud task over.
-
-        If Airflow does not answer, the cloud task is left alone: it ends by itself, and a cancel while an Airflow task still
-        waits for it would bill the page twice.
-        """
         ti = self.task_instance
         if ti is None:
             return True
@@ -279,16 +219,3 @@ class AsposeOcrTaskTrigger(BaseTrigger):
             log.warning("Airflow does not tell the task's state, so nothing is cancelled: %s", shown(error))
             return False
         return decided == "cancel"
-
-    @staticmethod
-    async def _state(
-        dag_id: str | None, run_id: str | None, task_id: str | None, map_index: int | None
-    ) -> str | None:
-        from airflow.sdk.execution_time import task_runner
-        from airflow.sdk.execution_time.comms import GetTaskStates
-
-        question = GetTaskStates(
-            dag_id=dag_id or "", task_ids=[task_id or ""], run_ids=[run_id or ""], map_index=map_index
-        )
-        answer = await task_runner.SUPERVISOR_COMMS.asend(question)
-        return own_state(getattr(answer, "task_states", {}), run_id or "", task_id or "", map_index)

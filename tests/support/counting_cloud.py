@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 STATE = b'{"taskStatus":"Processing"}'
+COMPLETED = b'{"taskStatus":"Completed"}'
 
 
 class CountingCloud:
@@ -31,8 +32,16 @@ class CountingCloud:
         #: Polls are answered while it is set.
         self.answering = asyncio.Event()
         self.answering.set()
-        #: What the next poll is refused with.
+        #: Cancels are answered while it is set.
+        self.cancelling = asyncio.Event()
+        self.cancelling.set()
+        #: What polls are answered with.
+        self.state = STATE
+        #: What the next poll and the next cancel are refused with.
         self.refusals: list[bytes] = []
+        self.cancel_refusals: list[bytes] = []
+        #: How long each answer takes.
+        self.answer_seconds = 0.0
         self._changed = asyncio.Condition()
 
     async def __aenter__(self) -> Self:
@@ -42,6 +51,7 @@ class CountingCloud:
 
     async def __aexit__(self, *_: object) -> None:
         self.answering.set()
+        self.cancelling.set()
         self._server.close()
         await self.until(lambda: self.connections == 0)
 
@@ -65,6 +75,7 @@ class CountingCloud:
         await self._count(connections=1)
         try:
             async for method, path in _requests(reader):
+                await asyncio.sleep(self.answer_seconds)
                 writer.write(await self._answer(method, path))
         finally:
             writer.close()
@@ -76,10 +87,11 @@ class CountingCloud:
             return _ok(b'{"access_token":"t%d","expires_in":%d}' % (self.asked["token"], self._token_seconds))
         if method == "DELETE":
             await self._count("cancel")
-            return _ok(b"")
+            await self.cancelling.wait()
+            return self.cancel_refusals.pop() if self.cancel_refusals else _ok(b"")
         await self._count("poll")
         await self.answering.wait()
-        return self.refusals.pop() if self.refusals else _ok(STATE)
+        return self.refusals.pop() if self.refusals else _ok(self.state)
 
 
 def _ok(body: bytes) -> bytes:

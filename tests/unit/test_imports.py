@@ -301,11 +301,17 @@ def _is_ours(module: str) -> bool:
 @pytest.mark.process
 def test_the_triggers_load_nothing_that_submits_or_stores() -> None:
     """A triggerer only asks for the status and cancels."""
-    loaded = _loaded_by(f"import {NAME}.triggers.task, {NAME}.triggers.start")
+    loaded = _loaded_by(f"import {NAME}.triggers.task, {NAME}.triggers.start, {NAME}.triggers.batch")
     ours = {module.removeprefix(f"{NAME}.") for module in loaded if _is_ours(module)}
     assert "triggers.task" in ours
     assert not {module.split(".")[0] for module in ours} & {"hooks", "documents", "operators"}
     assert not ours & {"lifecycle.store", "lifecycle.submit"}
+    assert {module for module in ours if module.startswith("batch.")} == {
+        "batch.cancels",
+        "batch.polls",
+        "batch.running",
+        "batch.woken",
+    }
 
 
 @pytest.mark.process

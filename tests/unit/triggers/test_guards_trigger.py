@@ -9,7 +9,7 @@ from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import GetTaskStates
 from airflow.sdk.log import redact  # type: ignore[attr-defined]  # is no public name
 
-from airflow_provider_asposeocr.triggers import task as trigger_module
+from airflow_provider_asposeocr.triggers import base
 from tests.support.airflow_tasks import events_of
 from tests.support.emulated_cloud import STATUS, deletes, polls
 from tests.support.triggers import Decided, trigger_of
@@ -55,7 +55,7 @@ async def test_a_connection_s_failure_is_shown_harmlessly(
         raise RuntimeError("\x1b[2J\n" + "x" * 10_000)
 
     task = submit()
-    monkeypatch.setattr(trigger_module, "read_account", broken)
+    monkeypatch.setattr(base, "read_account", broken)
     (event,) = await events_of(trigger_of(task, error_budget_seconds=0.0))
     assert event["error"]["message"].isprintable()
     assert len(event["error"]["message"]) < 1000

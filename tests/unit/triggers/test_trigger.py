@@ -19,6 +19,7 @@ from airflow_provider_asposeocr.clients import loop_clients
 from airflow_provider_asposeocr.connection import mask_token, read_account
 from airflow_provider_asposeocr.lifecycle import cancel
 from airflow_provider_asposeocr.lifecycle.cancel import IN_TRIGGER, KILL_IN_TRIGGER
+from airflow_provider_asposeocr.triggers import base
 from airflow_provider_asposeocr.triggers import task as trigger_module
 from airflow_provider_asposeocr.triggers.task import AsposeOcrTaskTrigger
 from tests.support.airflow_names import deserialize, serialize
@@ -162,7 +163,7 @@ class TestEvent:
                 raise RuntimeError(failures.pop())
             return await look_up(conn_id)
 
-        monkeypatch.setattr(trigger_module, "read_account", shaky)
+        monkeypatch.setattr(base, "read_account", shaky)
         (event,) = await events_of(trigger_of(submit()))
         assert (event["status"], failures) == ("completed", [])
 
@@ -273,8 +274,7 @@ class TestTime:
         cadence = {"poll_interval_seconds": 0.1, "max_poll_interval_seconds": 600.0}
         for _ in range(8):
             await events_of(trigger_of(submit(), **cadence))
-        books = trigger_module._books[asyncio.get_running_loop()]
-        known, unknown = books["ocr"].entry("RecognizeImage"), books["other"].entry("RecognizeImage")
+        known, unknown = (base.book_of(conn_id).entry("RecognizeImage") for conn_id in ("ocr", "other"))
         limits = Limits(0.1, 600.0)
         assert known.schedule(limits).next_age(0.0) != unknown.schedule(limits).next_age(0.0)
 

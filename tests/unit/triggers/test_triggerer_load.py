@@ -28,7 +28,7 @@ from airflow_provider_asposeocr.api.http.retrying import ONCE
 from airflow_provider_asposeocr.api.http.transports import tls_context
 from airflow_provider_asposeocr.clients import LoopClients, loop_clients
 from airflow_provider_asposeocr.connection import mask_token
-from airflow_provider_asposeocr.triggers import task as trigger_module
+from airflow_provider_asposeocr.triggers import base
 from tests.support.clocks import Clock
 from tests.support.counting_cloud import CountingCloud, refusal
 from tests.support.triggers import run, trigger
@@ -290,7 +290,7 @@ class TestTriggers:
             looked_up.append(conn_id)
             return cloud.account(max_connections=4)
 
-        monkeypatch.setattr(trigger_module, "read_account", aaccount)
+        monkeypatch.setattr(base, "read_account", aaccount)
         waits = [asyncio.create_task(run(trigger())) for _ in range(200)]
         await cloud.until(lambda: cloud.asked["poll"] >= 400)
         assert cloud.connections > 0
@@ -308,7 +308,7 @@ class TestTriggers:
         async def aaccount(_: str) -> Account:
             return cloud.account()
 
-        monkeypatch.setattr(trigger_module, "read_account", aaccount)
+        monkeypatch.setattr(base, "read_account", aaccount)
         wait = asyncio.create_task(run(trigger()))
         await cloud.until(lambda: cloud.asked["poll"] >= 10)
         wait.cancel()

@@ -1,0 +1,245 @@
+"""
+The polls of a batch's cloud tasks: which is due next, which have ended, and when the worker is woken.
+
+Invariant: no I/O, and time is a parameter, in seconds since the epoch. There is one heap for all tasks of a batch. A
+worker is woken for a share of its tasks: for each of them it would cost more than the task, and for all of them it would
+leave the cloud idle.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.api.errors import TaskError, TaskTimeoutError, UnknownStatusError
+from airflow_provider_asposeocr.api.polling.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling.poller import Finished, Poller, Wait
+from airflow_provider_asposeocr.batch.running import digest_of
+from airflow_provider_asposeocr.batch.woken import Duration, Woken
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_asposeocr.api.errors import AsposeOcrError
+    from airflow_provider_asposeocr.api.http.retrying import Random
+    from airflow_provider_asposeocr.api.polling.durations import DurationBook
+    from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
+    from airflow_provider_asposeocr.batch.running import RunningTask
+    from airflow_provider_asposeocr.batch.woken import Because
+
+#: The worker is woken when one of so many cloud tasks has ended.
+WAKE_SHARE = 4
+#: But no result waits longer than this for others to end.
+WAKE_AFTER_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class BatchWaitPlan:
+    """
+    When to poll the cloud tasks of a batch, and when to stop.
+
+    It goes through a trigger's row, so it holds instants and no durations that begin "now".
+
+    :param deadline_at: When the batch is over, in seconds since the epoch.
+    :param timeout_seconds: How long each cloud task may take from its submit.
+    :param poll_interval_seconds: Shortest time between two polls of one task.
+    :param max_poll_interval_seconds: Longest time between two polls of one task.
+    :param error_budget_seconds: How long polls of one task may fail in a row.
+    :param not_before_at: Earliest moment of the event, in seconds since the epoch; by default none.
+    :param polls_per_second: Most polls per second of this batch. The limit of the connection holds besides.
+    """
+
+    deadline_at: float
+    timeout_seconds: float
+    poll_interval_seconds: float = 0.8
+    max_poll_interval_seconds: float = 600.0
+    error_budget_seconds: float = 900.0
+    not_before_at: float = 0.0
+    polls_per_second: float = 200.0
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the plan as plain JSON, for a trigger's row."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> BatchWaitPlan:
+        """
+        Read a plan from a trigger's row.
+
+        :param value: What :meth:`to_dict` returned; fields of a later version are left out.
+        :raises TypeError: if it is nothing of the kind; or ``ValueError``.
+        """
+        return cls(**{name: float(value[name]) for name in cls.__dataclass_fields__ if name in value})
+
+    def of(self, task: RunningTask) -> WaitPlan:
+        """
+        Return the plan for one cloud task.
+
+        :param task: The task.
+        """
+        return WaitPlan(
+            deadline_at=task.ref.submitted_epoch + self.timeout_seconds,
+            poll_interval_seconds=self.poll_interval_seconds,
+            max_poll_interval_seconds=self.max_poll_interval_seconds,
+            error_budget_seconds=self.error_budget_seconds,
+            not_before_at=self.not_before_at,
+            seen_running_at=task.seen_running_at,
+        )
+
+
+def is_of_one_task(error: AsposeOcrError) -> bool:
+    """
+    Tell whether an error concerns one cloud task, or the account and so all of them.
+
+    :param error: Why a wait has ended.
+    """
+    return isinstance(error, TaskError) and not isinstance(error, UnknownStatusError)
+
+
+class BatchPolls:
+    """
+    The waits for the cloud tasks of one batch.
+
+    :param tasks: At least one.
+    :param plan: Cadence and limits.
+    :param book: What is known of how long tasks take; it learns, too.
+    :param random: Source of jitter.
+    :param now: When the wait begins.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[RunningTask],
+        plan: BatchWaitPlan,
+        book: DurationBook,
+        random: Random,
+        now: float,
+    ) -> None:
+        self.refs: list[TaskRef] = [task.ref for task in tasks]
+        self._plan = plan
+        self._pollers = [
+            Poller(task.ref, plan.of(task), random, book.entry(task.ref.operation)) for task in tasks
+        ]
+        self._due = [
+            (now + poller.first_wait(now).seconds, place) for place, poller in enumerate(self._pollers)
+        ]
+        heapq.heapify(self._due)
+        self._ended: set[int] = set()
+        self._first_ended_at = math.inf
+        self._durations: list[Duration] = []
+        self._error: AsposeOcrError | None = None
+
+    @property
+    def next_at(self) -> float:
+        """When the next poll is due; infinity where all are under way or over."""
+        return self._due[0][0] if self._due else math.inf
+
+    @property
+    def wake_at(self) -> float:
+        """When the worker is woken if nothing more is known until then."""
+        return min(self._plan.deadline_at, self._first_ended_at + WAKE_AFTER_SECONDS)
+
+    @property
+    def running(self) -> list[TaskRef]:
+        """The cloud tasks that were not seen to have ended, in their order."""
+        return [ref for place, ref in enumerate(self.refs) if place not in self._ended]
+
+    def take(self, now: float) -> int | None:
+        """
+        Take the task that is to be polled now.
+
+        :param now: The present moment.
+        :return: Its place; ``None`` = none is due. Its answer is told with :meth:`on_state` or :meth:`on_error`.
+        """
+        return heapq.heappop(self._due)[1] if self.next_at <= now else None
+
+    def on_state(self, place: int, state: TaskState, now: float) -> Finished | None:
+        """
+        Take the answer of a poll.
+
+        :param place: The task's.
+        :param state: What the cloud says.
+        :param now: When.
+        :return: How the wait for it ended; ``None`` = it goes on. A task whose deadline has passed is for the caller to
+            cancel, and to :meth:`end`.
+        """
+        poller = self._pollers[place]
+        seen_at = poller.seen_running_at
+        try:
+            following = poller.on_state(state, now)
+        except UnknownStatusError as error:
+            return self.on_error(place, error, now)
+        if following == Finished() and seen_at:
+            ref = self.refs[place]
+            began = ref.submitted_epoch
+            self._durations.append(Duration(ref.operation, max(0.0, seen_at - began), max(0.0, now - began)))
+        return self._follow(place, following, now)
+
+    def on_error(self, place: int, error: AsposeOcrError, now: float) -> Finished | None:
+        """
+        Take a poll that failed.
+
+        :param place: The task's.
+        :param error: Why.
+        :param now: When.
+        :return: As of :meth:`on_state`.
+        """
+        return self._follow(place, self._pollers[place].on_error(error, now), now)
+
+    def fail(self, error: AsposeOcrError) -> None:
+        """
+        End the wait for all.
+
+        :param error: What concerns all of them.
+        """
+        self._error = self._error or error
+
+    def end(self, place: int, now: float) -> None:
+        """
+        Take note that a task has ended.
+
+        :param place: The task's.
+        :param now: When that was noticed.
+        """
+        self._ended.add(place)
+        self._first_ended_at = min(self._first_ended_at, now)
+
+    def woken(self, now: float) -> Because | None:
+        """
+        Decide whether to wake the worker.
+
+        :param now: The present moment.
+        :return: Why; ``None`` = not yet.
+        """
+        if self._error is not None:
+            return "error"
+        if len(self._ended) == len(self.refs):
+            return "all have ended"
+        if now >= self._plan.deadline_at:
+            return "deadline"
+        if len(self._ended) * WAKE_SHARE >= len(self.refs):
+            return "a share has ended"
+        return "one has ended for long" if now >= self.wake_at else None
+
+    def event(self, because: Because) -> Woken:
+        """
+        Describe what is known.
+
+        :param because: Why the worker is woken.
+        """
+        return Woken(
+            because, frozenset(self._ended), digest_of(self.refs), tuple(self._durations), self._error
+        )
+
+    def _follow(self, place: int, following: Wait | Finished, now: float) -> Finished | None:
+        if isinstance(following, Wait):
+            heapq.heappush(self._due, (now + following.seconds, place))
+            return None
+        error = following.error
+        if error is not None and not is_of_one_task(error):
+            self.fail(error)
+        elif not isinstance(error, TaskTimeoutError):
+            self.end(place, now)
+        return following
