@@ -12,6 +12,7 @@ import atexit
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -35,6 +36,11 @@ else:
     atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 os.environ["AIRFLOW_HOME"] = _HOME
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+
+# A shell without job control starts background commands with SIGINT ignored, and processes that tests start and interrupt
+# would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A helper's assertion that fails shows its values, as one in a test module does.
 pytest.register_assert_rewrite("tests.support")
