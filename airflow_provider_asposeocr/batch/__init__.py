@@ -1,7 +1,3 @@
-"""
-Many documents in one Airflow task.
-
-Invariant: nothing here knows an operator, a trigger or a hook. What decides is pure; the rest reads and writes.
-"""
+"""One Airflow task that takes many documents through one or several operations of the cloud."""
 
 from __future__ import annotations

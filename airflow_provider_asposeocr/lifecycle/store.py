@@ -317,11 +317,11 @@ class Ledger:
         )
         if self._store is not None:
             self._kept = False
-            self._store.set(KEY, record.model_dump(mode="json"), retention=_retention())
+            self._store.set(KEY, record.model_dump(mode="json"), retention=least_retention())
             self._kept = True
 
 
-def _retention() -> timedelta | None:
+def least_retention() -> timedelta | None:
     """Return how long Airflow has to keep a record; ``None`` = its own default, which may be "for ever"."""
     days = conf.getint("state_store", "default_retention_days", fallback=0)
     return timedelta(days=LEAST_RETENTION_DAYS) if days and days < LEAST_RETENTION_DAYS else None

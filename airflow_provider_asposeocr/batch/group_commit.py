@@ -1,0 +1,210 @@
+"""
+Group commit: many coroutines make their records durable with few writes of the journal.
+
+Invariant: one part is written at a time, and :meth:`GroupCommit.commit` returns only after its records are durable. With
+``before_send`` it returns only if this process still owned the journal after that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_provider_asposeocr.batch.errors import JournalUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from airflow_provider_asposeocr.batch.journal import Journal, Marks
+
+log = logging.getLogger(__name__)
+
+#: How long a commit waits for others to join it. Parts are dear: each is a PUT, and one that intends a submit a listing.
+WINDOW_SECONDS = 0.1
+#: Pauses after a failed commit double up to this.
+_LONGEST_PAUSE_SECONDS = 30.0
+_T = TypeVar("_T")
+
+
+def _ignore(records: Sequence[Mapping[str, Any]]) -> None:
+    """Do nothing."""
+
+
+@dataclass
+class _Waiting:
+    records: Sequence[Mapping[str, Any]]
+    before_send: bool
+    done: asyncio.Future[None]
+
+
+class GroupCommit:
+    """
+    The journal as coroutines of one event loop use it.
+
+    :param journal: The journal; nothing else may call it meanwhile.
+    :param permits: How many documents may wait for a commit at most. When as many wait, nothing more can join, and the
+        commit begins at once.
+    :param on_durable: Called on the loop with records that have become durable, in the order of the journal, before the
+        commits return that wait for them; never with intents that this process may not send. So a state that is
+        made here holds exactly what is durable when :meth:`snapshot` asks for it.
+    :param window_seconds: How long a commit waits otherwise; 0.1 by default.
+    :param error_budget_seconds: How long writes may fail before all that wait fail; meanwhile nothing is submitted.
+    :param clock: Seconds since any moment.
+    :param sleep: Waits for so many seconds.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        permits: int,
+        on_durable: Callable[[Sequence[Mapping[str, Any]]], None] = _ignore,
+        window_seconds: float = WINDOW_SECONDS,
+        error_budget_seconds: float = 900.0,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._journal = journal
+        self._permits = permits
+        self._window_seconds = window_seconds
+        self._error_budget_seconds = error_budget_seconds
+        self._on_durable = on_durable
+        self._clock, self._sleep = clock, sleep
+        # A thread of its own: in the loop's pool a commit would wait behind transfers of documents.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="aspose-ocr-journal")
+        self._lock = asyncio.Lock()
+        self._nothing_can_join = asyncio.Event()
+        self._waiting: list[_Waiting] = []
+        self._flusher: asyncio.Task[None] | None = None
+        self._failure: Exception | None = None
+        #: Whether others have asked the owner to submit nothing more.
+        self.drain_requested = False
+        #: Whether the storage has refused the last write, so that commits wait for its return.
+        self.is_failing = False
+
+    async def commit(self, records: Sequence[Mapping[str, Any]], *, before_send: bool = False) -> None:
+        """
+        Make records durable.
+
+        If the caller is cancelled meanwhile, they become durable all the same.
+
+        :param records: JSON objects; all of them become durable, or none.
+        :param before_send: Whether they announce a submit. Then the journal is looked at, after they are durable, for
+            another process that has taken over.
+        :raises JournalFencedError: if another process has taken over the batch, or has finished it.
+        :raises JournalUnreachableError: if the storage has refused for ``error_budget_seconds``.
+        """
+        if self._failure is not None:
+            raise self._failure
+        waiting = _Waiting(records, before_send, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if len(self._waiting) >= self._permits:
+            self._nothing_can_join.set()
+        if self._flusher is None:
+            self._flusher = asyncio.create_task(self._run())
+        await waiting.done
+
+    async def snapshot(self, make_records: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+        """
+        Replace all parts of the journal by one with the whole state.
+
+        :param make_records: Returns the state that the durable records make, without those that still wait: these are
+            replayed after the snapshot. It is called while nothing is being written.
+        :raises JournalFencedError: if another process has taken over the batch, or has finished it.
+        :raises JournalUnreachableError: if the storage has refused for ``error_budget_seconds``.
+        """
+        async with self._lock:
+            if self._failure is not None:
+                raise self._failure
+            records = make_records()
+            try:
+                await self._insist(lambda: self._journal.snapshot(records))
+            except Exception as error:
+                self._fail(error, [])
+                raise
+
+    async def close(self) -> None:
+        """Commit what waits without waiting for more, and end the thread. The journal can be used directly then."""
+        self._nothing_can_join.set()
+        if self._flusher is not None:
+            await asyncio.gather(self._flusher, return_exceptions=True)
+        self._thread.shutdown()
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                try:
+                    async with asyncio.timeout(self._window_seconds):
+                        await self._nothing_can_join.wait()
+                except TimeoutError:
+                    pass
+                async with self._lock:
+                    await self._flush()
+        finally:
+            self._flusher = None
+            for waiting in self._waiting:  # Nothing, unless the loop ends.
+                waiting.done.cancel()
+
+    async def _flush(self) -> None:
+        batch, self._waiting = self._waiting, []
+        self._nothing_can_join.clear()
+        if not batch:
+            return
+        records = [record for waiting in batch for record in waiting.records]
+        try:
+            await self._append(records)
+            if any(waiting.before_send for waiting in batch):
+                marks: Marks = await self._insist(self._journal.check)
+                self.drain_requested = marks.drain
+            self._on_durable(records)
+        except Exception as error:
+            self._fail(error, batch)
+        except BaseException:
+            for waiting in batch:
+                waiting.done.cancel()
+            raise
+        for waiting in batch:
+            if not waiting.done.done():
+                waiting.done.set_result(None)
+
+    async def _append(self, records: Sequence[Mapping[str, Any]]) -> None:
+        todo = records
+
+        def append() -> None:
+            nonlocal todo
+            now, todo = todo, ()  # After a failure the journal has them, and takes no second copy.
+            self._journal.append(now)
+
+        await self._insist(append)
+
+    async def _insist(self, call: Callable[[], _T]) -> _T:
+        """Do I/O in the thread, again and again as long as the storage may come back."""
+        began, pause = self._clock(), 1.0
+        while True:
+            try:
+                result = await asyncio.get_running_loop().run_in_executor(self._thread, call)
+            except JournalUnreachableError as error:
+                if self._clock() - began >= self._error_budget_seconds:
+                    raise
+                if not self.is_failing:
+                    log.warning("%s Nothing is submitted until it can be.", error.message)
+                self.is_failing = True
+                await self._sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            else:
+                if self.is_failing:
+                    log.info("The journal of the batch can be written again.")
+                self.is_failing = False
+                return result
+
+    def _fail(self, error: Exception, batch: Sequence[_Waiting]) -> None:
+        """Let all fail that wait, and all that come: what happens next is for another process to decide."""
+        self._failure = error
+        waiting, self._waiting = [*batch, *self._waiting], []
+        for each in waiting:
+            if not each.done.done():
+                each.done.set_exception(error)

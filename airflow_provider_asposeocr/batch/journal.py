@@ -1,0 +1,375 @@
+"""
+The journal of a batch: what was intended, submitted and stored, as part files in object storage.
+
+Invariant: a record is durable once :meth:`Journal.append` has returned, and of two processes that believe they own the
+journal at most one goes on. A writer makes its intents durable, **then** looks for a higher epoch
+(:meth:`Journal.check`), then sends. A process that takes over creates its epoch, **then** lists and reads. So an intent
+is either read by the one or stopped by the other.
+
+The methods do I/O: an event loop calls them through :class:`.GroupCommit`, one at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import uuid4
+
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.batch.errors import (
+    JournalError,
+    JournalFencedError,
+    JournalMissingError,
+    JournalUnreachableError,
+)
+from airflow_provider_asposeocr.batch.journal_files import JournalFiles
+from airflow_provider_asposeocr.batch.parts import (
+    EPOCHS,
+    BrokenPartError,
+    ForeignPartError,
+    GapError,
+    Part,
+    PartName,
+    Replay,
+    arrange,
+    parse_part,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.sdk import ObjectStoragePath
+
+log = logging.getLogger(__name__)
+
+#: Field of the header that each part repeats: the task instance, for a sweep that finds parts without their header.
+BATCH = "batch"
+#: Marks, beside the first parts of the epochs.
+DRAIN = f"{EPOCHS}/drain.json"
+CLOSED = f"{EPOCHS}/closed.json"
+#: How often a journal is read whose owner deletes what a snapshot has replaced.
+_READINGS = 10
+#: How many processes may begin an epoch at the same moment as this one.
+_EPOCH_TRIES = 100
+
+
+@dataclass(frozen=True)
+class Marks:
+    """
+    What others ask of the owner of a journal.
+
+    :param drain: Submit nothing more, let the running cloud tasks end, and end with the rest ``not_started``.
+    """
+
+    drain: bool = False
+
+
+class Opened(NamedTuple):
+    """
+    A journal, and what it says.
+
+    :param journal: The journal, owned by this process.
+    :param header: The header that counts: that of the process which has begun the journal.
+    :param records: All records in the order in which they are replayed.
+    """
+
+    journal: Journal
+    header: Mapping[str, Any]
+    records: list[dict[str, Any]]
+
+
+class Journal:
+    """
+    A journal that this process owns until another one takes over; made by :meth:`create` and :meth:`take_over`.
+
+    :param files: Its folder.
+    :param first: The part with which this process has begun its epoch.
+    :param is_atomic: Whether of two processes that begin an epoch exactly one is told so.
+    :param replay: What the journal says.
+    :param names: Names of the files that were there.
+    """
+
+    def __init__(
+        self, files: JournalFiles, first: Part, is_atomic: bool, replay: Replay, names: set[str]
+    ) -> None:
+        self._files = files
+        self._first = first
+        self._is_atomic = is_atomic
+        self._batch = (replay.header or {}).get(BATCH)
+        self._header_part = replay.header_part
+        self._writer = uuid4().hex[:8]
+        self._sequence = 0
+        self._last = replay.last
+        self._unacknowledged: list[Mapping[str, Any]] = []
+        # Names of all parts that may be in the folder, those whose commit has failed included.
+        self._parts = {name for name in names if PartName.parse(name)} | {first.name.text}
+        #: URI of the folder.
+        self.uri = str(files.folder)
+        #: Number of this process among those that have owned the journal, counted from 1.
+        self.epoch = first.name.epoch
+        #: How many records are durable, those that a snapshot has replaced included.
+        self.acknowledged = replay.acknowledged
+        #: How many parts a next process has to read; a snapshot makes one of them.
+        self.parts_to_replay = replay.parts_to_replay
+
+    @classmethod
+    def create(cls, folder: ObjectStoragePath, header: Mapping[str, Any]) -> Opened:
+        """
+        Begin a journal; take it over if there is one, or if another process begins it at the same moment.
+
+        :param folder: Its folder.
+        :param header: What the batch is, frozen: sources, steps, settings, account, base, names. What its field
+            ``batch`` holds is repeated in each part; it has to say which task instance this is.
+        :return: The journal. Its header is another than ``header`` if another process has begun the journal.
+        :raises JournalError: if the journal that is there cannot be read.
+        :raises JournalUnreachableError: if the storage does not answer or refuses; a retry may help.
+        """
+        files = JournalFiles(folder)
+        names = files.names()
+        if any(PartName.parse(name) for name in names):
+            try:
+                return cls.take_over(folder)
+            except JournalMissingError:
+                names = files.names()  # Only what a process left that died while it began the journal.
+        epoch = _highest_epoch(names) + 1
+        first = Part(PartName(epoch, 0), (), header=dict(header), batch=header.get(BATCH), writer=uuid4().hex)
+        is_atomic = files.creates_are_atomic(first.name.text)
+        if not files.create(first.name.text, first.to_bytes()):
+            return cls.take_over(folder)
+        replay = Replay(header=first.header, header_part=first.name.text, last=(first.name.text,))
+        return Opened(cls(files, first, is_atomic, replay, names), first.header or {}, [])
+
+    @classmethod
+    def take_over(cls, folder: ObjectStoragePath, *, resumes: bool = False, at_least: int = 0) -> Opened:
+        """
+        Become the owner of a journal that another process has begun, and read it.
+
+        :param folder: Its folder.
+        :param resumes: Whether the same try goes on after a deferral, so that a drain mark still holds; for a retry,
+            the mark is deleted.
+        :param at_least: How many records must be there, by the tripwire; fewer means that the last parts are lost.
+        :return: The journal, its header and its records.
+        :raises JournalMissingError: if there is no journal.
+        :raises JournalError: if it cannot be read, or has lost parts.
+        :raises JournalUnreachableError: if the storage does not answer or refuses; a retry may help.
+        """
+        files = JournalFiles(folder)
+        names = files.names()
+        if CLOSED in names or not any(PartName.parse(name) for name in names):
+            raise _missing(folder)
+        first, is_atomic = _begin_epoch(files, _highest_epoch(names) + 1)
+        replay, names = _read(files)
+        if replay.header is None:
+            raise _missing(folder)
+        if replay.acknowledged < at_least:
+            raise JournalError(
+                f"The journal of the batch, {shown(folder, 300)}, has {replay.acknowledged} records, and "
+                f"{at_least} were written: its last parts are missing. This try has sent nothing."
+            )
+        if DRAIN in names and not resumes:
+            files.delete([DRAIN])
+        return Opened(cls(files, first, is_atomic, replay, names), replay.header, replay.records)
+
+    def append(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """
+        Make records durable, all or none, as one part.
+
+        Records whose commit has failed are kept, and go out again with the next one, under the next sequence number:
+        the failed request may still arrive. The caller does not pass them again.
+
+        :param records: JSON objects.
+        :raises JournalUnreachableError: if the storage does not answer or refuses.
+        :raises JournalError: if the storage can never take it.
+        """
+        self._unacknowledged += records
+        if not self._unacknowledged:
+            return
+        part = self._write(self._unacknowledged)
+        self.acknowledged = part.total
+        self._unacknowledged = []
+        self.parts_to_replay += 1
+
+    def check(self) -> Marks:
+        """
+        Look, after a commit and before what it announces is done, whether this process still owns the journal.
+
+        :return: What others ask of the owner.
+        :raises JournalFencedError: if another process has taken over, or the journal was closed or is gone.
+        :raises JournalUnreachableError: if the storage does not answer or refuses.
+        """
+        names = self._files.names(EPOCHS)
+        if _highest_epoch(names) > self.epoch:
+            raise self._fenced("Another process has taken over the batch")
+        if CLOSED in names or self._first.name.text not in names:
+            raise self._fenced("Another process has finished the batch, or its journal was deleted")
+        if not self._is_atomic:
+            # Two processes may both have been told that they have begun this epoch.
+            content = self._files.read([self._first.name.text])[self._first.name.text]
+            if content != self._first.to_bytes():
+                raise self._fenced("Another process owns the batch")
+        return Marks(drain=DRAIN in names)
+
+    def snapshot(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """
+        Write the whole state as one part, and delete the parts that it replaces.
+
+        :param records: The whole state: what was appended so far is replayed no more.
+        :raises JournalFencedError: if another process has taken over; then nothing is deleted.
+        :raises JournalUnreachableError: if the storage does not answer or refuses; the old parts are still there.
+        """
+        self.append(())  # A failed commit goes out first: its records may be missing in the snapshot.
+        replaced = sorted(self._parts - {self._header_part, self._first.name.text})
+        self._write(records, replaced)
+        self.parts_to_replay = 1
+        self.check()
+        try:
+            self._files.delete(replaced)
+        except JournalError as error:
+            log.warning("%s The next snapshot deletes what is left.", error.message)
+        else:
+            self._parts -= set(replaced)
+
+    def delete(self) -> None:
+        """Delete the journal, see :func:`delete_journal`."""
+        delete_journal(self._files.folder)
+
+    def _write(self, records: Sequence[Mapping[str, Any]], replaces: Sequence[str] | None = None) -> Part:
+        self._sequence += 1
+        name = PartName(self.epoch, self._sequence, self._writer)
+        part = Part(
+            name=name,
+            records=tuple(records),
+            acknowledged=self.acknowledged,
+            after=self._last,
+            replaces=replaces,
+            batch=self._batch,
+            writer=self._first.writer,
+        )
+        self._parts.add(name.text)  # Before the request: it may arrive although no answer comes.
+        self._files.write(name.text, part.to_bytes())
+        self._last = (name.text,)
+        return part
+
+    def _fenced(self, what: str) -> JournalFencedError:
+        return JournalFencedError(f"{what} ({shown(self.uri, 300)}). This process stops.")
+
+
+def read_journal(folder: ObjectStoragePath) -> tuple[Mapping[str, Any], list[dict[str, Any]]]:
+    """
+    Read a journal without taking it over: its owner goes on.
+
+    :param folder: Its folder.
+    :return: Its header, and all records in the order in which they are replayed.
+    :raises JournalMissingError: if there is no journal.
+    :raises JournalError: if it cannot be read, or has lost parts.
+    :raises JournalUnreachableError: if the storage does not answer or refuses; a retry may help.
+    """
+    replay, _ = _read(JournalFiles(folder))
+    if replay.header is None:
+        raise _missing(folder)
+    return replay.header, replay.records
+
+
+def request_drain(folder: ObjectStoragePath) -> None:
+    """
+    Ask the owner of a journal to submit nothing more; it sees that before it sends the next document.
+
+    :param folder: The journal's folder.
+    :raises JournalMissingError: if there is no journal.
+    :raises JournalUnreachableError: if the storage does not answer or refuses.
+    """
+    files = JournalFiles(folder)
+    names = files.names()
+    if CLOSED in names or not any(PartName.parse(name) for name in names):
+        raise _missing(folder)
+    asked = {"requested_at": datetime.now(UTC).isoformat(timespec="seconds")}
+    files.write(DRAIN, json.dumps(asked).encode())
+
+
+def delete_journal(folder: ObjectStoragePath) -> None:
+    """
+    Delete a journal whose batch is over.
+
+    A mark is written first and deleted last. So a process that wakes up meanwhile stops, and what a kill leaves is
+    recognized as a leftover.
+
+    :param folder: Its folder; one that is gone already is no error.
+    :raises JournalUnreachableError: if the storage does not answer or refuses.
+    """
+    files = JournalFiles(folder)
+    names = files.names()
+    if not names:
+        return
+    files.write(CLOSED, b"{}")
+    files.delete([name for name in sorted(files.names()) if _is_of_journal(name)])
+    files.delete([CLOSED])
+    files.remove_empty_folders()
+
+
+def _begin_epoch(files: JournalFiles, epoch: int) -> tuple[Part, bool]:
+    """Create the first part of an epoch; if another process has, of the next one."""
+    for number in range(epoch, epoch + _EPOCH_TRIES):
+        first = Part(PartName(number, 0), (), writer=uuid4().hex)
+        is_atomic = files.creates_are_atomic(first.name.text)
+        if files.create(first.name.text, first.to_bytes()):
+            return first, is_atomic
+    raise JournalUnreachableError(
+        f"Other processes take over the journal of the batch, {shown(files.folder, 300)}, all the time."
+    )
+
+
+def _read(files: JournalFiles) -> tuple[Replay, set[str]]:
+    """List and read all parts; again if its owner deletes some meanwhile, because a snapshot has replaced them."""
+    for _ in range(_READINGS):
+        names = files.names()
+        if CLOSED in names:
+            raise _missing(files.folder)
+        parsed = {name: found for name in names if (found := PartName.parse(name))}
+        contents = files.read(parsed)
+        if None not in contents.values():
+            replay = _parse(
+                files.folder, {parsed[name]: content or b"" for name, content in contents.items()}
+            )
+            return replay, names
+    raise JournalUnreachableError(
+        f"The journal of the batch, {shown(files.folder, 300)}, changes faster than it can be read."
+    )
+
+
+def _parse(folder: ObjectStoragePath, contents: Mapping[PartName, bytes]) -> Replay:
+    parts: list[Part] = []
+    broken: dict[str, BrokenPartError] = {}
+    try:
+        for name, content in contents.items():
+            try:
+                parts.append(parse_part(name, content))
+            except BrokenPartError as error:
+                broken[name.text] = error
+            except ForeignPartError as error:
+                raise GapError(name.text, f"cannot be used: {error}") from None
+        replay = arrange(parts, broken)
+    except GapError as error:
+        raise JournalError(
+            f"The journal of the batch cannot be read: {shown(folder / error.name, 400)} {error.what}. "
+            "This try has sent nothing."
+        ) from error
+    for ignored, why in replay.ignored.items():
+        log.warning("%s is no part of the journal: %s.", shown(folder / ignored, 400), why)
+    return replay
+
+
+def _is_of_journal(name: str) -> bool:
+    """Whether a file is one that journals consist of; the probe of atomic creates and what killed writers leave included."""
+    is_temporary = name.rpartition("/")[2].startswith(".aspose-ocr-") and name.endswith(".part")
+    return PartName.parse(name) is not None or name in (DRAIN, f"{EPOCHS}/probe") or is_temporary
+
+
+def _highest_epoch(names: set[str]) -> int:
+    return max((name.epoch for name in map(PartName.parse, names) if name), default=0)
+
+
+def _missing(folder: ObjectStoragePath) -> JournalMissingError:
+    return JournalMissingError(f"There is no journal of a batch in {shown(folder, 300)}.")
