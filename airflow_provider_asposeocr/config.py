@@ -12,6 +12,8 @@ from airflow.configuration import conf
 from airflow_provider_asposeocr.get_provider_info import CONFIG
 
 SECTION = "aspose_ocr"
+#: Measured: LocalExecutor fails tasks whose trigger fires up to five seconds after the deferral.
+LOCAL_EXECUTOR_DELAY_SECONDS = 8.0
 
 
 def default_seconds(name: str) -> float:
@@ -22,3 +24,14 @@ def default_seconds(name: str) -> float:
     """
     fallback = CONFIG[SECTION]["options"][name]["default"]
     return float(conf.getfloat(SECTION, name, fallback=float(fallback)))
+
+
+def event_delay_seconds() -> float:
+    """Return how long to hold an event back after a deferral, see ``[aspose_ocr] event_delay_seconds``."""
+    configured = default_seconds("event_delay_seconds")
+    if configured >= 0:
+        return configured
+    if "LocalExecutor" not in conf.get("core", "executor", fallback=""):
+        return 0.0
+    heartbeat = conf.getfloat("workers", "min_heartbeat_interval", fallback=5.0)
+    return max(LOCAL_EXECUTOR_DELAY_SECONDS, float(heartbeat) + 3.0)

@@ -10,7 +10,6 @@ import logging
 import time
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from random import random
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,24 +21,22 @@ from airflow_provider_asposeocr.api.errors import (
     InputError,
     InvalidConnectionError,
     SourceUnreadableError,
-    TaskFailedError,
-    TaskTimeoutError,
     shown_at,
 )
 from airflow_provider_asposeocr.api.files.work_folder import work_folder
 from airflow_provider_asposeocr.api.http.retrying import ONCE
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
-from airflow_provider_asposeocr.api.polling.poller import Finished, Poller, failed_error
-from airflow_provider_asposeocr.api.polling.progress import Progress, document_text, duration_text, task_text
+from airflow_provider_asposeocr.api.polling.progress import document_text, duration_text, task_text
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_task_ref
 from airflow_provider_asposeocr.api.results.download import fetched
+from airflow_provider_asposeocr.api.results.reasons import state_with_reasons
 from airflow_provider_asposeocr.api.settings import validate_settings
 from airflow_provider_asposeocr.clients import client_for
 from airflow_provider_asposeocr.compat import AirflowNotFoundException
 from airflow_provider_asposeocr.connection import account_of, mask_token, unknown_extras
 from airflow_provider_asposeocr.documents import destinations, sources
-from airflow_provider_asposeocr.lifecycle.cancel import cancel_if_running
+from airflow_provider_asposeocr.lifecycle.wait import TaskWait
 from airflow_provider_asposeocr.lifecycle.wait_plan import WaitParameters
 from airflow_provider_asposeocr.parameters import native_hint
 
@@ -222,31 +219,8 @@ class AsposeOcrHook(BaseHook):
         :raises TaskError: if it did not end well or not in time.
         """
         ref = parse_task_ref(task)
-
         parameters = WaitParameters(poll_interval_seconds, max_poll_interval_seconds, timeout_seconds)
-        plan = parameters.plan(time.time())
-        client, poller = self.client_of(ref.conn_id), Poller(ref, plan, random)
-        progress = Progress(ref, poller.deadline_at, time.time())
-        self.log.info("%s", progress.begun())
-        step = poller.first_wait(time.time())
-        while True:
-            time.sleep(step.seconds)
-            following = poll_once(client, ref, poller, progress)
-            if isinstance(following, Finished):
-                break
-            step = following
-        error = following.error
-        if isinstance(error, TaskTimeoutError):
-            status = cancel_if_running(client, ref, "its deadline has passed").status
-            if status is TaskStatus.COMPLETED:
-                error = None
-            if status is TaskStatus.ERROR:
-                error = failed_error(ref, TaskState(taskStatus=TaskStatus.ERROR))
-        if isinstance(error, TaskFailedError):
-            error = failure_of(client, ref, error)
-        if error is not None:
-            raise error
-        self.log.info("%s", progress.completed(time.time()))
+        TaskWait(ref, self.client_of(ref.conn_id)).run(parameters.plan(time.time()))
 
     def fetch(self, task: Any) -> list[Result]:
         """
@@ -323,62 +297,6 @@ class AsposeOcrHook(BaseHook):
         if conn_id == self.aspose_ocr_conn_id:
             return self.client
         return type(self)(conn_id).client
-
-
-class _NoResults:
-    """Receives the results of an answer and keeps nothing of them."""
-
-    def begin(self) -> Any:
-        return len
-
-
-def state_with_reasons(client: CloudClient, ref: TaskRef) -> TaskState | None:
-    """
-    Read why a task failed: the cloud documents its messages for the operation's own path, not for the status.
-
-    :param client: Client of its account.
-    :param ref: The task, which has failed.
-    :return: Its state; ``None`` where the cloud does not answer, or gives no reason there either.
-    """
-    try:
-        state = client.fetch(ref.operation, ref.id, _NoResults)
-    except AsposeOcrError:
-        return None
-    return state if state.messages or state.warnings else None
-
-
-def failure_of(client: CloudClient, ref: TaskRef, error: TaskFailedError) -> TaskFailedError:
-    """
-    Say why a task failed. Every way of waiting ends with it.
-
-    :param client: Client of its account.
-    :param ref: The task, which has failed.
-    :param error: What the status says; it stays where the cloud gives no reason.
-    """
-    state = state_with_reasons(client, ref)
-    return error if state is None else failed_error(ref, state)
-
-
-def poll_once(client: CloudClient, ref: TaskRef, poller: Poller, progress: Progress | None = None) -> Any:
-    """
-    Poll a task once.
-
-    :param client: The account that owns it.
-    :param ref: The task.
-    :param poller: Decides what the answer means.
-    :param progress: Says in the log at growing intervals that the wait goes on; by default nothing does.
-    :return: :class:`~airflow_provider_asposeocr.api.polling.poller.Wait` or
-        :class:`~airflow_provider_asposeocr.api.polling.poller.Finished`.
-    """
-    try:
-        following = poller.on_state(client.status(ref.operation, ref.id, ONCE), time.time())
-    except AsposeOcrError as error:
-        log.warning("%s", error.message)
-        following = poller.on_error(error, time.time())
-    said = progress and progress.polled(time.time())
-    if said and not isinstance(following, Finished):
-        log.info("%s", said)
-    return following
 
 
 def _origin() -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.configuration import conf
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
+from airflow_provider_asposeocr.api.errors import TaskUnknownError
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 from airflow_provider_asposeocr.api.polling.poller import YOUNG_SECONDS
 from airflow_provider_asposeocr.api.printable import shown
@@ -282,6 +283,24 @@ class Ledger:
         self.stored = None
         if self._store is not None:
             self._store.delete(KEY)
+
+    def forget_vanished(self, error: Exception) -> bool:
+        """
+        Forget a re-attached cloud task that no longer exists, so that this try submits.
+
+        A user's Clear cancels it while the new attempt takes it up: nothing in Airflow orders the two.
+
+        :param error: Why the wait for a cloud task failed.
+        :return: Whether it was that: the cloud does not know the task, and another try has submitted it.
+        """
+        record = self.record
+        if record is None or record.task is None or not record.inherited:
+            return False
+        if not isinstance(error, TaskUnknownError) or error.task_id != record.task.id:
+            return False
+        log.warning("The cloud task of an earlier try was cancelled meanwhile; submitting again.")
+        self.withdraw()
+        return True
 
     def _read(self) -> Record | UnreadableRecord | None:
         if self._store is None:

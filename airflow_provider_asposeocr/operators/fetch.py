@@ -16,13 +16,12 @@ from airflow.sdk import BaseOperator, ObjectStoragePath
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskExpiredError
 from airflow_provider_asposeocr.api.polling.poller import gone_error
 from airflow_provider_asposeocr.api.printable import shown
-from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
+from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.api.results.download import fetched
 from airflow_provider_asposeocr.documents import destinations
 from airflow_provider_asposeocr.documents.owners import IF_EXISTS, IfExists
-from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.operators.start_from_trigger import arrange_start
-from airflow_provider_asposeocr.operators.waiting import CancelOnKill, WaitsForTask
+from airflow_provider_asposeocr.operators.waiting import WaitsForTask, check_waiting
 from airflow_provider_asposeocr.parameters import (
     check_choice,
     check_one_document,
@@ -37,6 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.sdk import Context
+
+    from airflow_provider_asposeocr.lifecycle.wait import TaskWait
+    from airflow_provider_asposeocr.lifecycle.worker_kill import CancelOnKill
 
 OnIncomplete = Literal["fail", "keep"]
 ON_INCOMPLETE: tuple[OnIncomplete, ...] = ("fail", "keep")
@@ -112,7 +114,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         self.timeout_seconds = timeout_seconds
         self.cancel_on_kill = cancel_on_kill
         check_one_document(self, task=task)
-        self._check_waiting()
+        check_waiting(self)
         check_choice("if_exists", if_exists, IF_EXISTS)
         check_choice("on_incomplete", on_incomplete, ON_INCOMPLETE)
         if (
@@ -150,8 +152,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
             expired = gone_error(ref, time.time())
             if isinstance(expired, TaskExpiredError):
                 raise expired
-            self._wait_for(ref, context)
-            return self._fetch(ref)
+            return self._fetch(self._wait_for(ref, context))
         except AsposeOcrError as error:
             self._fail(error, ref)
 
@@ -163,17 +164,15 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         :param event: The trigger's event.
         :return: The manifest.
         """
-        ref = None
         try:
-            ref = self._resumed(event, context)
-            return self._fetch(ref)
+            return self._fetch(self._resumed(event, context))
         except AsposeOcrError as error:
-            self._fail(error, ref)
+            self._fail(error, self._wait.ref if self._wait else None)
 
-    def _fetch(self, ref: TaskRef) -> dict[str, Any]:
-        # That of the wait: reading the connection again asks Airflow, and there perhaps a vault.
-        client = self._client or AsposeOcrHook(ref.conn_id).client
-        with fetched(client, ref, time.time(), keep_incomplete=self.on_incomplete == "keep") as done:
+    def _fetch(self, wait: TaskWait) -> dict[str, Any]:
+        # With the client of the wait: reading the connection again asks Airflow, and there perhaps a vault.
+        ref = wait.ref
+        with fetched(wait.client, ref, time.time(), keep_incomplete=self.on_incomplete == "keep") as done:
             manifest = destinations.store(
                 ref,
                 done,

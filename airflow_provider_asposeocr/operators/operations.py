@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_asposeocr.api.errors import SettingsError
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
@@ -50,6 +50,38 @@ def _listed(regions: Any) -> Any:
     return list(regions) if isinstance(regions, tuple) else regions
 
 
+def _check_given(operator: AsposeOcrRecognizeRegionsOperator, regions: Any) -> None:
+    # Rectangles are a list, too.
+    if not isinstance(regions, list | tuple) or any(is_task_ref(each) for each in regions):
+        check_one_document(operator, regions=regions)
+    if isinstance(regions, KNOWN_AT_PARSE_TIME) and not is_task_ref(regions):
+        validate_settings(find_operation(operator.operation), {"regions": _listed(regions)}, rendered=False)
+    if regions is None and (operator.settings is None or isinstance(operator.settings, Mapping)):
+        _check_regions(operator.settings)
+
+
+def _check_regions(settings: Mapping[str, Any] | None) -> None:
+    """Without regions the cloud would have nothing to read, and bill it."""
+    if "regions" not in (settings or {}):
+        raise SettingsError("RecognizeRegions needs regions, as a parameter or in settings.")
+
+
+def _detected(task: Any) -> Any:
+    ref = parse_task_ref(task)
+    result = AsposeOcrHook(ref.conn_id).fetch(ref)[0]
+    try:
+        found = json.loads(result.text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, list):
+        raise SettingsError(
+            "The result of the task given as regions is not the list of DetectRegions."
+        ).about(ref.operation, ref.id)
+    if not found:
+        raise SettingsError("DetectRegions has found no regions.").about(ref.operation, ref.id)
+    return found
+
+
 class AsposeOcrRecognizeRegionsOperator(AsposeOcrSubmitOperator):
     """
     Recognize the text within given regions of an image; one result per region.
@@ -60,71 +92,38 @@ class AsposeOcrRecognizeRegionsOperator(AsposeOcrSubmitOperator):
     """
 
     template_fields: Sequence[str] = (*AsposeOcrSubmitOperator.template_fields, "regions")
+    input_fields: ClassVar[tuple[str, ...]] = ("source", "regions")
 
     def __init__(self, *, regions: Any = None, **kwargs: Any) -> None:
         self.regions = regions  # first, because what the triggerer waits for may be here
         super().__init__(operation="RecognizeRegions", **kwargs)
         with constructing(self):
-            self._check_given(regions)
+            _check_given(self, regions)
 
-    def _check_given(self, regions: Any) -> None:
-        # Rectangles are a list, too.
-        if not isinstance(regions, list | tuple) or any(is_task_ref(each) for each in regions):
-            check_one_document(self, regions=regions)
-        if isinstance(regions, KNOWN_AT_PARSE_TIME) and not is_task_ref(regions):
-            validate_settings(find_operation(self.operation), {"regions": _listed(regions)}, rendered=False)
-        if regions is None and (self.settings is None or isinstance(self.settings, Mapping)):
-            self._check_regions(self.settings)
-
-    def _awaited(self) -> tuple[str, Any]:
+    def _field_to_wait_for(self) -> tuple[str, Any]:
         # A template of the source may be that of a path; what is no text is certainly an upstream's.
         if may_be_reference(self.regions) and isinstance(self.source, str):
             if not may_be_reference(self.source) or not isinstance(self.regions, str):
                 return "regions", self.regions
-        return super()._awaited()
+        return super()._field_to_wait_for()
 
     def _settings(self) -> Mapping[str, Any] | None:
         settings, regions = super()._settings(), rendered(self.regions)
         if regions is None:
-            self._check_regions(settings)
+            _check_regions(settings)
             return settings
         if is_task_ref(regions):
-            regions = self._detected(regions)
+            regions = _detected(regions)
         elif not isinstance(regions, list | tuple | Mapping) or any(map(is_task_ref, regions)):
             one_document(self, "regions", regions)
         # Rectangles become regions where settings are validated.
         return {**(settings or {}), "regions": _listed(regions)}
 
-    def _inputs(self) -> list[Any]:
-        return [*super()._inputs(), rendered(self.regions)]
-
-    def _asked(self) -> Any:
+    def _requested_settings(self) -> Any:
         regions = rendered(self.regions)
         if is_task_ref(regions):
             regions = parse_task_ref(regions).id
-        return [super()._asked(), regions]
-
-    @staticmethod
-    def _check_regions(settings: Mapping[str, Any] | None) -> None:
-        """Without regions the cloud would have nothing to read, and bill it."""
-        if "regions" not in (settings or {}):
-            raise SettingsError("RecognizeRegions needs regions, as a parameter or in settings.")
-
-    @staticmethod
-    def _detected(task: Any) -> Any:
-        ref = parse_task_ref(task)
-        result = AsposeOcrHook(ref.conn_id).fetch(ref)[0]
-        try:
-            found = json.loads(result.text)
-        except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, list):
-            raise SettingsError(
-                "The result of the task given as regions is not the list of DetectRegions."
-            ).about(ref.operation, ref.id)
-        if not found:
-            raise SettingsError("DetectRegions has found no regions.").about(ref.operation, ref.id)
-        return found
+        return [super()._requested_settings(), regions]
 
 
 class AsposeOcrDetectRegionsOperator(AsposeOcrSubmitOperator):

@@ -8,6 +8,7 @@ task reference, never a document. The work is in one base class; :mod:`.operatio
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -41,7 +42,7 @@ from airflow_provider_asposeocr.lifecycle.store import (
 from airflow_provider_asposeocr.lifecycle.submit import DurableSubmit, Policies
 from airflow_provider_asposeocr.operators.map_index import name_map_index
 from airflow_provider_asposeocr.operators.start_from_trigger import arrange_start
-from airflow_provider_asposeocr.operators.waiting import CancelOnKill, WaitsForTask
+from airflow_provider_asposeocr.operators.waiting import WaitsForTask, check_waiting
 from airflow_provider_asposeocr.parameters import (
     check_choice,
     check_one_document,
@@ -52,6 +53,8 @@ from airflow_provider_asposeocr.parameters import (
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_provider_asposeocr.lifecycle.worker_kill import CancelOnKill, WaitRole
 
 #: XCom key of the task reference while the task that submitted it still waits.
 TASK_KEY = "aspose_ocr_task"
@@ -102,8 +105,10 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
     :raises ValueError: at parse time, if a number or a policy makes no sense, or the triggerer has nothing to wait for.
     """
 
-    owns_task = True
     operation: str
+    #: The parameters that may be the result of an upstream cloud task.
+    input_fields: ClassVar[tuple[str, ...]] = ("source",)
+
     _ledger: Ledger | None = None
 
     template_fields: Sequence[str] = ("source", "settings", "aspose_ocr_conn_id")
@@ -148,20 +153,20 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         self.on_unknown_submit = on_unknown_submit
         self.on_expired = on_expired
         check_one_document(self, source=source)
-        self._check_waiting()
+        check_waiting(self)
         check_choice("reuse", reuse, REUSE)
         check_choice("on_unknown_submit", on_unknown_submit, ON_UNKNOWN_SUBMIT)
         check_choice("on_expired", on_expired, ON_EXPIRED)
         # In the pipelined mode the cloud task goes on after the success; a cleared task must find it, to cancel it.
         if reuse != "always" and wait_for_completion:
-            self._on_success(forget_on_success)
+            _add_success_callback(self, forget_on_success)
         with constructing(self):
             row = find_operation(operation)
             if settings is None or isinstance(settings, KNOWN_AT_PARSE_TIME):
                 validate_settings(row, settings, strict=strict_settings, rendered=False)
-        arrange_start(self, start_from_trigger, *self._awaited(), "execute_after_upstream")
+        arrange_start(self, start_from_trigger, *self._field_to_wait_for(), "execute_after_upstream")
 
-    def _awaited(self) -> tuple[str, Any]:
+    def _field_to_wait_for(self) -> tuple[str, Any]:
         """Return the parameter whose cloud task the triggerer waits for, and what was given for it."""
         return "source", self.source
 
@@ -172,7 +177,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         :param context: Airflow's context.
         :return: The task reference.
         """
-        return self._run(context)
+        return self._submit_and_wait(context)
 
     def execute_after_upstream(self, context: Context, event: Any = None) -> dict[str, Any]:
         """
@@ -185,8 +190,8 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         try:
             self._resumed(event, context)
         except AsposeOcrError as error:
-            self._fail(error, self._concerned(error))
-        return self._run(context)
+            self._fail(error, upstream_of(self, error))
+        return self._submit_and_wait(context)
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """
@@ -197,156 +202,67 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         :return: The task reference.
         """
         try:
-            return self._resumed(event, context).to_dict()
-        except TaskUnknownError as error:
-            if not self._inherited(context):
+            return self._resumed(event, context).ref.to_dict()
+        except AsposeOcrError as error:
+            if not self._records(context).forget_vanished(error):
                 self._fail(error)
-        except AsposeOcrError as error:
-            self._fail(error)
-        return self._run(context)
-
-    def _run(self, context: Context) -> dict[str, Any]:
-        try:
-            return self._submit_and_wait(context)
-        except AsposeOcrError as error:
-            self._fail(error, self._concerned(error))
+        return self._submit_and_wait(context)
 
     def _submit_and_wait(self, context: Context) -> dict[str, Any]:
-        while True:
-            ref = self._acquire(context)
-            try:
-                if self.wait_for_completion:
-                    self._wait_for(ref, context)
-            except TaskUnknownError:
-                if not self._inherited(context):
-                    raise
-            else:
-                return ref.to_dict()
+        try:
+            while True:
+                try:
+                    ref = self._submit_or_reattach(context)
+                    if self.wait_for_completion:
+                        self._wait_for(ref, context)
+                    return ref.to_dict()
+                except TaskPendingError as error:
+                    upstream = upstream_of(self, error)
+                    if upstream is None:
+                        raise
+                    # Handed on in the pipelined mode: its result must be there before it can be sent.
+                    self._wait_for(upstream, context, "execute_after_upstream")
+                except TaskUnknownError as error:
+                    if not self._records(context).forget_vanished(error):
+                        raise
+        except AsposeOcrError as error:
+            self._fail(error, upstream_of(self, error))
 
-    def _acquire(self, context: Context) -> TaskRef:
-        """Return this task instance's cloud task, submitted if it has none."""
-        while True:
-            try:
-                return self._submit(context)
-            except TaskPendingError as error:
-                upstream = self._concerned(error)
-                if upstream is None:
-                    raise
-                # Handed on in the pipelined mode: its result must be there before it can be sent.
-                self._wait_for(upstream, context, "execute_after_upstream")
-
-    def _inherited(self, context: Context) -> bool:
-        """
-        Whether the cloud task that has vanished was another try's; then this one submits.
-
-        A user's Clear cancels it while the new attempt takes it up: nothing in Airflow orders the two.
-        """
-        ledger = self._open_ledger(context)
-        if ledger.record is None or not ledger.record.inherited:
-            return False
-        self.log.warning("The cloud task of an earlier try was cancelled meanwhile; submitting again.")
-        ledger.withdraw()
-        return True
-
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """
-        Go on after a deferral.
-
-        :param next_method: As Airflow passes it, like the other parameters.
-        :param next_kwargs: Its arguments.
-        :param context: Airflow's context.
-        """
-        # Read now: whether a retry comes back to the cloud task must be known when a signal arrives.
-        self._open_ledger(context)
-        return super().resume_execution(next_method, next_kwargs, context)
-
-    def _open_ledger(self, context: Context) -> Ledger:
-        if self._ledger is None:
-            self._ledger = Ledger.of(context)
-        return self._ledger
-
-    def _comes_back(self, ref: TaskRef | None) -> bool:
-        if ref is not None and not self._owns(ref):
-            return super()._comes_back(ref)
-        remembers = self._ledger is not None and self._ledger.durable and self.reuse != "never"
-        return remembers and super()._comes_back(ref)
-
-    def _over(self, ref: TaskRef) -> None:
-        if self._ledger is not None and self._owns(ref):
-            self._ledger.withdraw()
-
-    def _on_success(self, callback: Any) -> None:
-        given = self.on_success_callback or ()
-        self.on_success_callback = [*(given if isinstance(given, Sequence) else [given]), callback]
-
-    def _inputs(self) -> list[Any]:
-        """Return what goes in and may be a cloud task's result."""
-        return [self._input()]
-
-    def _upstreams(self) -> list[TaskRef]:
-        """Return the cloud tasks whose results go in."""
-        return [parse_task_ref(each) for each in self._inputs() if is_task_ref(each)]
-
-    def _owns(self, ref: TaskRef) -> bool:
-        return all(upstream.id != ref.id for upstream in self._upstreams())
-
-    def _concerned(self, error: AsposeOcrError) -> TaskRef | None:
-        """Return the upstream cloud task if the error is about it, because then it is the one to clear."""
-        if not isinstance(error, TaskError):
-            return None
-        return next((upstream for upstream in self._upstreams() if upstream.id == error.task_id), None)
-
-    def _submit(self, context: Context) -> TaskRef:
+    def _submit_or_reattach(self, context: Context) -> TaskRef:
+        """Return this task instance's cloud task: that of an earlier try, or a new one."""
         hook = AsposeOcrHook(self.aspose_ocr_conn_id)
-        policies = Policies(self.reuse, self.on_unknown_submit, self.on_expired)
-        first = self._ledger is None
-        ledger = self._open_ledger(context)
+        source = rendered(self.source)
+        first, ledger = self._ledger is None, self._records(context)
         if first and not ledger.has_store:
             self.log.info(
                 "Crash recovery is off: a retry submits again (task_state_store is new in Airflow 3.3)."
             )
-        name_map_index(context, _name_of(self._input()))
-        submit = DurableSubmit(hook.client_of, ledger, self._identity(hook), policies)
+        name_map_index(context, _name_of(source))
+        policies = Policies(self.reuse, self.on_unknown_submit, self.on_expired)
+        submit = DurableSubmit(hook.client_of, ledger, _identity(self, hook, source), policies)
         ref = submit.find()
         if ref is None:
-            with hook.prepared(
-                self.operation,
-                self._input(),
-                settings=self._settings(),
-                strict_settings=self.strict_settings,
-            ) as send:
-                ref = submit.send(send, lambda: self._killed)
+            settings, strict = self._settings(), self.strict_settings
+            with hook.prepared(self.operation, source, settings=settings, strict_settings=strict) as send:
+                ref = submit.send(send, lambda: self._kill.killed)
         # From here on a kill finds something to cancel. Airflow is not asked for the connection again: if it does not
         # answer, an accepted task would be lost.
-        self._watch(ref, context, hook.client_of(ref.conn_id))
+        wait = self._watch(ref, context, hook.client_of(ref.conn_id))
         try:
-            if self._killed:
+            if self._kill.killed:
                 self.on_kill()
-            self._stop_if_killed(ref)
+            self._kill.stop_if_killed(ref)
             name_map_index(context, ref.source_name)
             context["ti"].xcom_push(key=TASK_KEY, value=ref.to_dict())
         except Exception:
-            if not self._killed and not self._comes_back(ref):
-                self._cancel("the Airflow task could not go on with it")
+            if not self._kill.killed and not wait.role.has_retry_left:
+                wait.cancel("the Airflow task could not go on with it")
             raise
         return ref
 
-    def _identity(self, hook: AsposeOcrHook) -> Identity:
-        name, version = identity_of(parse_source(one_document(self, "source", self._input())))
-        return Identity(
-            operation=self.operation,
-            source=name,
-            version=version,
-            settings=digest(self._asked()),
-            account=digest(hook.account.owner),
-        )
-
-    def _asked(self) -> Any:
+    def _requested_settings(self) -> Any:
         """Return what is asked for beside the source, without reading anything."""
         return rendered(self.settings)
-
-    def _input(self) -> Any:
-        return rendered(self.source)
 
     def _settings(self) -> Mapping[str, Any] | None:
         settings = rendered(self.settings)
@@ -354,13 +270,59 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
             return settings
         raise SettingsError(f"settings must be a mapping, not {type(settings).__name__}.")
 
-    def _lost(self, context: Context) -> TaskRef | None:
-        record = self._open_ledger(context).record
+    def _records(self, context: Context) -> Ledger:
+        if self._ledger is None:
+            self._ledger = Ledger.of(context)
+        return self._ledger
+
+    def _role(self, context: Context, ref: TaskRef | None = None) -> WaitRole:
+        role = super()._role(context, ref)
+        if ref is not None and any(upstream.id == ref.id for upstream in upstreams_of(self)):
+            return role
+        ledger = self._records(context)
+        finds_it = role.has_retry_left and ledger.durable and self.reuse != "never"
+        return replace(role, submitted_it=True, has_retry_left=finds_it, forget=ledger.withdraw)
+
+    def _find_lost_task(self, context: Context) -> TaskRef | None:
+        record = self._records(context).record
         if record is not None and record.task is not None:
             return record.task
         ti = context["ti"]
         known = ti.xcom_pull(task_ids=self.task_id, key=TASK_KEY, map_indexes=ti.map_index)
         return parse_task_ref(known) if known else None
+
+
+def upstreams_of(operator: AsposeOcrSubmitOperator) -> list[TaskRef]:
+    """
+    Return the cloud tasks whose results go into a submit.
+
+    :param operator: The operator, rendered.
+    """
+    inputs = [rendered(getattr(operator, name)) for name in operator.input_fields]
+    return [parse_task_ref(value) for value in inputs if is_task_ref(value)]
+
+
+def upstream_of(operator: AsposeOcrSubmitOperator, error: AsposeOcrError) -> TaskRef | None:
+    """
+    Return the upstream cloud task that an error is about, because then it is the one to clear.
+
+    :param operator: The operator, rendered.
+    :param error: Why it cannot go on.
+    """
+    if not isinstance(error, TaskError):
+        return None
+    return next((upstream for upstream in upstreams_of(operator) if upstream.id == error.task_id), None)
+
+
+def _identity(operator: AsposeOcrSubmitOperator, hook: AsposeOcrHook, source: Any) -> Identity:
+    name, version = identity_of(parse_source(one_document(operator, "source", source)))
+    return Identity(
+        operation=operator.operation,
+        source=name,
+        version=version,
+        settings=digest(operator._requested_settings()),
+        account=digest(hook.account.owner),
+    )
 
 
 def _name_of(source: Any) -> str | None:
@@ -369,3 +331,8 @@ def _name_of(source: Any) -> str | None:
         name = source.source_name if isinstance(source, TaskRef) else source.get("source_name")
         return name if isinstance(name, str) else None
     return PurePosixPath(str(source)).name
+
+
+def _add_success_callback(operator: AsposeOcrSubmitOperator, callback: Any) -> None:
+    given = operator.on_success_callback or ()
+    operator.on_success_callback = [*(given if isinstance(given, Sequence) else [given]), callback]

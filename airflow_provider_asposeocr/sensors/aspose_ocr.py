@@ -21,16 +21,17 @@ from airflow_provider_asposeocr.api.polling.poller import Finished, Poller
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.compat import AirflowSensorTimeout
 from airflow_provider_asposeocr.failing import fail_task
-from airflow_provider_asposeocr.hooks.aspose_ocr import poll_once
 from airflow_provider_asposeocr.operators.map_index import name_map_index
 from airflow_provider_asposeocr.operators.start_from_trigger import arrange_start
-from airflow_provider_asposeocr.operators.waiting import CancelOnKill, WaitsForTask
+from airflow_provider_asposeocr.operators.waiting import WaitsForTask, check_waiting, plan_of
 from airflow_provider_asposeocr.parameters import check_one_document, check_seconds, one_document, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.sdk import Context
+
+    from airflow_provider_asposeocr.lifecycle.worker_kill import CancelOnKill
 
 
 class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
@@ -84,7 +85,7 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
         self.cancel_on_kill = cancel_on_kill
         check_one_document(self, task=task)
         check_seconds(timeout=self.timeout)
-        self._check_waiting()
+        check_waiting(self)
         arrange_start(self, start_from_trigger, "task", task)
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -100,10 +101,9 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
             super().execute(context)
         except (AirflowSensorTimeout, AirflowSkipException):
             # Airflow's own time-out, which soft_fail turns into a skip. Other ends have settled what there was.
-            self._cancel("the sensor has timed out")
+            if self._wait is not None:
+                self._wait.cancel("the sensor has timed out")
             raise
-        except AsposeOcrError as error:
-            self._fail(error, ref)
         return ref.to_dict()
 
     def _fail(self, error: AsposeOcrError, ref: TaskRef | None = None) -> NoReturn:
@@ -121,9 +121,9 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
         :return: The task reference.
         """
         try:
-            return self._resumed(event, context).to_dict()
+            return self._resumed(event, context).ref.to_dict()
         except AsposeOcrError as error:
-            self._fail(error)
+            self._fail(error, self._wait.ref if self._wait else None)
 
     def poke(self, context: Context) -> bool:
         """
@@ -133,17 +133,23 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
         :return: Whether the cloud task is completed.
         """
         ref = self._ref()
-        if self.deferrable:
-            self._wait_for(ref, context)
-            return True
+        try:
+            if self.deferrable:
+                self._wait_for(ref, context)
+                return True
+            return self._is_completed(ref, context)
+        except AsposeOcrError as error:
+            self._fail(error, ref)
+
+    def _is_completed(self, ref: TaskRef, context: Context) -> bool:
         if time.time() < self._ask_again_at:
             return False
-        client = self._watch(ref, context)
+        wait = self._watch(ref, context)
         if self._poller is None:
-            self._poller = Poller(ref, self._plan(context, time.time()), random)
-        following = poll_once(client, ref, self._poller)
+            self._poller = Poller(ref, plan_of(self, context), random)
+        following = wait.poll(self._poller)
         if isinstance(following, Finished):
-            self._settle(ref, following.error)
+            wait.settle(following.error)
             return True
         if following.asked_seconds:
             # How often to poke is the user's; only what the cloud has asked for comes before it.

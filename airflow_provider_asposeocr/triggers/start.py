@@ -24,9 +24,10 @@ from airflow_provider_asposeocr.api.polling.plan import WaitPlan
 from airflow_provider_asposeocr.api.polling.poller import Finished
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
+from airflow_provider_asposeocr.lifecycle.event import event_of
 from airflow_provider_asposeocr.lifecycle.wait_plan import WaitParameters
 from airflow_provider_asposeocr.parameters import rendered
-from airflow_provider_asposeocr.triggers.task import AsposeOcrTaskTrigger, event_of
+from airflow_provider_asposeocr.triggers.task import AsposeOcrTaskTrigger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

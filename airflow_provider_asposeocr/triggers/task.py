@@ -33,6 +33,7 @@ from airflow_provider_asposeocr.api.responses import TaskState, parse_task_ref
 from airflow_provider_asposeocr.clients import loop_clients
 from airflow_provider_asposeocr.connection import mask_token
 from airflow_provider_asposeocr.lifecycle.cancel import IN_TRIGGER, KILL_IN_TRIGGER, cancel_if_running_async
+from airflow_provider_asposeocr.lifecycle.event import event_of
 from airflow_provider_asposeocr.lifecycle.kills import is_origin, verdict, verdict_of_origin
 from airflow_provider_asposeocr.triggers.base import CloudTrigger, book_of
 
@@ -45,20 +46,6 @@ log = logging.getLogger(__name__)
 
 #: A poll may take so long past the deadline. It may stand in a queue for minutes where the cloud does not answer.
 LATE_POLL_SECONDS = 5.0
-
-
-def event_of(task: dict[str, Any] | None, finished: Finished) -> dict[str, Any]:
-    """
-    Describe the end of a wait to the worker.
-
-    :param task: The task reference; ``None`` = the wait ended before it was known.
-    :param finished: How it ended.
-    :return: ``{"status": "completed" | "failed", "task": …, "error": … or None}``; small, because Airflow stores it
-        in the metadata database.
-    """
-    error = finished.error
-    status = "completed" if error is None else "failed"
-    return {"status": status, "task": task, "error": error and error.to_dict()}
 
 
 class AsposeOcrTaskTrigger(CloudTrigger):

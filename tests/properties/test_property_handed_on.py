@@ -26,7 +26,7 @@ from airflow_provider_asposeocr.api.errors import (
 )
 from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
-from airflow_provider_asposeocr.operators.waiting import outcome_of
+from airflow_provider_asposeocr.lifecycle.event import outcome_of
 from airflow_provider_asposeocr.parameters import rendered
 from tests.support.hostile import BODIES, DEEP, JSON_VALUES, NAMES, NASTY, NUMBERS, TEXTS, objects, written
 from tests.support.tried import holds_for

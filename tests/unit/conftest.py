@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def patient_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a worker's kill wait longer than any machine takes for an answer of the emulator."""
-    waiting = sys.modules.get("airflow_provider_asposeocr.operators.waiting")
-    if waiting is not None:  # Tests of the client alone do not load Airflow.
-        monkeypatch.setattr(waiting, "KILL_SECONDS", 60.0)
-        monkeypatch.setattr(waiting, "KILL_IN_WORKER", replace(waiting.KILL_IN_WORKER, ask_seconds=60.0))
+    kill = sys.modules.get("airflow_provider_asposeocr.lifecycle.worker_kill")
+    if kill is not None:  # Tests of the client alone do not load Airflow.
+        monkeypatch.setattr(kill, "KILL_SECONDS", 60.0)
+        monkeypatch.setattr(kill, "KILL_IN_WORKER", replace(kill.KILL_IN_WORKER, ask_seconds=60.0))
 
 
 @pytest.fixture

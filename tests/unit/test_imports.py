@@ -56,7 +56,11 @@ ORDER_WITHIN = {
         ("destinations",),
         ("sources",),
     ),
-    "lifecycle": (("cancel", "kills", "record", "wait_plan"), ("store",), ("submit",)),
+    "lifecycle": (
+        ("cancel", "event", "kills", "record", "wait_plan"),
+        ("store", "worker_kill"),
+        ("submit", "wait"),
+    ),
 }
 #: The other side of the wire shares these with the client, and nothing else.
 SHARED = {

@@ -21,18 +21,25 @@ from tests.support.emulated_cloud import STATUS, STUCK
 from tests.support.ocr_tasks import fetch, recognize
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
 
 
 class TestALineEach:
+    @pytest.fixture
+    def said(self, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
+        """Return what was logged: the operators' lines go to Airflow's logger, those of the wait to Python's."""
+        caplog.set_level("INFO")
+        return lambda: capsys.readouterr().out + caplog.text
+
     def test_of_a_task_that_waits_in_the_worker(
-        self, cloud: EmulatorControl, page: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self, cloud: EmulatorControl, page: str, tmp_path: Path, said: Callable[[], str]
     ) -> None:
         ref = execute(recognize(page, deferrable=False))
         execute(fetch(ref, f"{tmp_path}/out/"))
-        said = capsys.readouterr().out
+        text = said()
         task = rf"RecognizeImage {ref['id']} \(page\.png\)"
         for line in (
             r"Submitting page\.png \(28 bytes\) to RecognizeImage as ocr ",
@@ -41,7 +48,7 @@ class TestALineEach:
             rf"{task} is completed, \d+ s after its submit, after \d+ polls?",
             rf"Wrote {tmp_path}/out/page\.txt \(Text, \d+ bytes\)",
         ):
-            assert re.search(line, said), line
+            assert re.search(line, text), line
 
     def test_of_a_folder_whose_name_would_colour_the_log(
         self, cloud: EmulatorControl, page: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -51,23 +58,21 @@ class TestALineEach:
         assert "\x1b" not in wrote
         assert r"\x1b[31mout/page.txt" in wrote
 
-    def test_of_a_deferral(
-        self, cloud: EmulatorControl, page: str, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_of_a_deferral(self, cloud: EmulatorControl, page: str, said: Callable[[], str]) -> None:
         deferred = deferral(recognize(page, deferrable=True, inline_wait_seconds=0, timeout_seconds=1200))
         task = rf"RecognizeImage {cloud.tasks()[0]['id']} \(page\.png\)"
         line = rf"Deferring the wait for {task} until at most \d\d:\d\d UTC, in 20 min"
-        assert re.search(line, capsys.readouterr().out)
+        assert re.search(line, said())
         assert deferred.method_name == "execute_complete"
 
     def test_of_a_wait_with_the_hook(
-        self, cloud: EmulatorControl, page: str, capsys: pytest.CaptureFixture[str]
+        self, cloud: EmulatorControl, page: str, said: Callable[[], str]
     ) -> None:
         hook = AsposeOcrHook("ocr")
         hook.wait(hook.submit("RecognizeImage", page), poll_interval_seconds=0.02, timeout_seconds=1200)
-        said = capsys.readouterr().out
-        assert re.search(r"Waiting for RecognizeImage .* in 20 min", said)
-        assert re.search(r"\(page\.png\) is completed, \d+ s after its submit, after \d+ polls?", said)
+        text = said()
+        assert re.search(r"Waiting for RecognizeImage .* in 20 min", text)
+        assert re.search(r"\(page\.png\) is completed, \d+ s after its submit, after \d+ polls?", text)
 
     async def test_of_the_trigger_which_mentions_a_long_wait(
         self,

@@ -464,7 +464,7 @@ class TestClear:
             cloud.wait_for_request("GET", STATUS, count=2)
             AsposeOcrHook("ocr").cancel(first)
             cloud.wait_for_request("POST", "RecognizeImage", count=2)
-            operator._killed = True
+            operator._kill.killed = True
             worker.join()
         assert cloud.billing() == {"RecognizeImage": 2}
         assert instance.record is not None
@@ -514,11 +514,11 @@ class TestKill:
     """`last_try`: who is killed while a try is left asks Airflow whether it was a user."""
 
     def test_an_eviction_leaves_the_task_to_the_retry(
-        self, cloud: EmulatorControl, instance: Instance, capsys: pytest.CaptureFixture[str]
+        self, cloud: EmulatorControl, instance: Instance, caplog: pytest.LogCaptureFixture
     ) -> None:
         assert "killed while it waited" in killed_while_waiting(cloud, instance, "running")
         assert deletes(cloud) == []
-        assert f"{cloud.tasks()[0]['id']} goes on without this process" in capsys.readouterr().out
+        assert f"{cloud.tasks()[0]['id']} goes on without this process" in caplog.text
         instance.run()
         assert cloud.billing() == {"RecognizeImage": 1}
 

@@ -13,8 +13,8 @@ from airflow.sdk.execution_time.supervisor import InProcessSupervisorComms
 from airflow_provider_asposeocr.api.errors import WaitError
 from airflow_provider_asposeocr.api.responses import TaskRef
 from airflow_provider_asposeocr.api.results import download
+from airflow_provider_asposeocr.lifecycle import worker_kill
 from airflow_provider_asposeocr.lifecycle.kills import verdict
-from airflow_provider_asposeocr.operators import waiting as waiting_module
 from tests.support.airflow_tasks import context_for, deferral, execute, resume
 from tests.support.emulated_cloud import STATUS, STUCK, deletes
 from tests.support.ocr_tasks import REF, fetch, recognize
@@ -117,9 +117,9 @@ def test_the_handler_does_not_wait_for_airflow_s_answer(cloud: EmulatorControl, 
     began = time.monotonic()
     with lock:
         operator.on_kill()
-        assert time.monotonic() - began < waiting_module.KILL_SECONDS / 2
+        assert time.monotonic() - began < worker_kill.KILL_SECONDS / 2
         assert not deletes(cloud)
-    operator._after_kill.join(60)
+    operator._kill.thread.join(60)
     assert len(deletes(cloud)) == 1
 
 
@@ -157,20 +157,20 @@ class TestInOneProcessWithOtherTasks:
         timer = threading.Timer(0.5, answer.set)
         timer.start()
         operator.on_kill()
-        assert not operator._after_kill.is_alive()
+        assert not operator._kill.thread.is_alive()
         assert len(deletes(cloud)) == 1
         timer.join()
 
     def test_a_thread_that_is_late_does_nothing_any_more(
         self, cloud: EmulatorControl, instance: Instance, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(waiting_module, "KILL_SECONDS", 0.1)
+        monkeypatch.setattr(worker_kill, "KILL_SECONDS", 0.1)
         cloud.add_faults(STUCK)
         answer = threading.Event()
         operator = self.submitted(instance, answer)
         operator.on_kill()
         answer.set()
-        operator._after_kill.join(60)
+        operator._kill.thread.join(60)
         assert not deletes(cloud)
         assert instance.run()["id"] == cloud.tasks()[0]["id"]
 
@@ -182,11 +182,11 @@ def test_a_thread_cancels_only_what_was_waited_for_when_the_signal_came(
     answer = threading.Event()
     operator = TestInOneProcessWithOtherTasks.submitted(instance, answer)
     operator.on_kill()
-    operator._running = TaskRef.model_validate(
-        execute(recognize(instance._source, wait_for_completion=False))
-    )
+    operator._wait.settle(None)
+    other = TaskRef.model_validate(execute(recognize(instance._source, wait_for_completion=False)))
+    operator._watch(other, instance.context(operator))
     answer.set()
-    operator._after_kill.join(60)
+    operator._kill.thread.join(60)
     assert not deletes(cloud)
 
 
@@ -264,5 +264,5 @@ def kill_without_a_look(cloud: EmulatorControl, operator: Any) -> None:
     """Kill it while the cloud does not say that the task is completed, which would save the result as well."""
     cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "probability": 1.0})
     operator.on_kill()
-    if operator._after_kill is not None:
-        operator._after_kill.join(60)
+    if operator._kill.thread is not None:
+        operator._kill.thread.join(60)

@@ -18,6 +18,7 @@ from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.errors import DestinationError, SettingsError, StorageError
 from airflow_provider_asposeocr.compat import AirflowFailException, TaskDeferralError, TaskDeferralTimeout
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+from airflow_provider_asposeocr.lifecycle import worker_kill
 from airflow_provider_asposeocr.lifecycle.cancel import KILL_IN_WORKER
 from airflow_provider_asposeocr.operators import (
     AsposeOcrBinarizeImageOperator,
@@ -27,7 +28,6 @@ from airflow_provider_asposeocr.operators import (
     AsposeOcrSubmitOperator,
     AsposeOcrUpscaleImageOperator,
 )
-from airflow_provider_asposeocr.operators import waiting as waiting_module
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 from tests.support.airflow_names import DagSerialization
 from tests.support.airflow_tasks import PNG, context_for, deferral, events_of, execute, resume
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.server import Emulator
 
 #: What the product itself says, without the patience of the unit tests.
-KILL_SECONDS = waiting_module.KILL_SECONDS
+KILL_SECONDS = worker_kill.KILL_SECONDS
 SUBMITS = [
     getattr(operators, name)
     for name in operators.__all__
@@ -513,7 +513,7 @@ class TestKill:
         execute(operator)
         completed(cloud)
         operator.on_kill()
-        operator._after_kill.join(60)
+        operator._kill.thread.join(60)
         assert not deletes(cloud)
 
     def test_before_the_submit_there_is_nothing_to_cancel(self, cloud: EmulatorControl, page: str) -> None:
@@ -556,8 +556,8 @@ class TestKill:
     def test_it_is_over_before_airflow_kills_the_process(
         self, cloud: EmulatorControl, page: str, slow: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(waiting_module, "KILL_SECONDS", 0.3)
-        monkeypatch.setattr(waiting_module, "KILL_IN_WORKER", replace(KILL_IN_WORKER, ask_seconds=0.1))
+        monkeypatch.setattr(worker_kill, "KILL_SECONDS", 0.3)
+        monkeypatch.setattr(worker_kill, "KILL_IN_WORKER", replace(KILL_IN_WORKER, ask_seconds=0.1))
         cloud.add_faults({"kind": "task_stuck"})
         operator = recognize(page, wait_for_completion=False)
         execute(operator)
@@ -577,9 +577,9 @@ class TestKill:
         cloud.add_faults({"kind": "task_stuck"})
         operator = recognize(page, wait_for_completion=False)
         execute(operator)
-        monkeypatch.setattr(waiting_module, "KILL_SECONDS", 0.5)
+        monkeypatch.setattr(worker_kill, "KILL_SECONDS", 0.5)
         began = time.monotonic()
-        with operator._client._renewal:
+        with operator._wait.client._renewal:
             operator.on_kill()
         assert time.monotonic() - began >= 0.5
         cloud.wait_for_request("DELETE")  # it goes on once the lock is free

@@ -10,10 +10,11 @@ from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError, WaitError
 from airflow_provider_asposeocr.api.polling.poller import Finished
 from airflow_provider_asposeocr.compat import AirflowFailException
+from airflow_provider_asposeocr.config import event_delay_seconds
+from airflow_provider_asposeocr.lifecycle.event import event_of, outcome_of
 from airflow_provider_asposeocr.operators import AsposeOcrFetchResultOperator, AsposeOcrRecognizeImageOperator
-from airflow_provider_asposeocr.operators.waiting import event_delay_seconds, name_map_index, outcome_of
+from airflow_provider_asposeocr.operators.map_index import name_map_index
 from airflow_provider_asposeocr.parameters import check_choice, check_seconds, rendered
-from airflow_provider_asposeocr.triggers.task import event_of
 from tests.support.airflow_tasks import context_for
 from tests.support.error_classes import all_errors
 
@@ -122,7 +123,7 @@ class TestWhatAirflowDoesNext:
         operator = AsposeOcrRecognizeImageOperator(task_id="t", source="/x")
         error = cls("What happened.")
         with pytest.raises(cls if cls.retryable else AirflowFailException, match="What happened"):
-            operator._fail(error, outcome_of({"status": "completed", "task": REF})[0])
+            operator._fail(error)
 
     @pytest.mark.parametrize("cls", list(all_errors(errors.TaskError)), ids=lambda cls: cls.__name__)
     def test_who_only_waits_cannot_mend_the_task_and_names_who_can(self, cls: type[AsposeOcrError]) -> None:

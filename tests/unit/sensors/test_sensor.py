@@ -138,7 +138,7 @@ class TestInAWorker:
         operator = sensor(task, **given)
         operator._watch(operator._ref(), context_for(operator))
         operator.on_kill()
-        operator._after_kill.join(60)  # A consumer's verdict is not waited for in the signal handler.
+        operator._kill.thread.join(60)  # A consumer's verdict is not waited for in the signal handler.
         assert deleted(cloud) == [task["id"]]
 
 

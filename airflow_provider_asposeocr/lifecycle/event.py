@@ -1,0 +1,49 @@
+"""
+The event with which a trigger tells the worker how a wait has ended.
+
+Invariant: the event is small, because Airflow stores it in the metadata database, and what is no event of ours is never
+taken for a success.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, WaitError, from_dict
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
+
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.api.polling.poller import Finished
+
+
+def event_of(task: dict[str, Any] | None, finished: Finished) -> dict[str, Any]:
+    """
+    Describe the end of a wait to the worker.
+
+    :param task: The task reference; ``None`` = the wait ended before it was known.
+    :param finished: How it ended.
+    :return: ``{"status": "completed" | "failed", "task": …, "error": … or None}``.
+    """
+    error = finished.error
+    status = "completed" if error is None else "failed"
+    return {"status": status, "task": task, "error": error and error.to_dict()}
+
+
+def outcome_of(event: Any) -> tuple[TaskRef, AsposeOcrError | None]:
+    """
+    Read the event of a trigger.
+
+    :param event: What the trigger fired, or whatever arrived in its place.
+    :return: The task, and why the wait failed if it did.
+    :raises WaitError: if it is not an event of ours: a lost event is no success.
+    :raises AsposeOcrError: what the trigger says, if it has not even found out which task it is.
+    """
+    if not isinstance(event, dict) or event.get("status") not in ("completed", "failed"):
+        raise WaitError(f"The trigger's event is missing or not understood: {shown(repr(event), 200)}.")
+    described = event.get("error")
+    error = from_dict(described if isinstance(described, dict) else {})
+    if event["status"] == "failed" and event.get("task") is None:
+        raise error
+    ref = parse_task_ref(event.get("task"))
+    return ref, None if event["status"] == "completed" else error
