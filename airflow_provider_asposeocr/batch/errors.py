@@ -62,11 +62,20 @@ class BatchFailedError(AsposeOcrError):
     retryable = True
     remedies = Remedies(
         hook="Read the manifest, which has a row for each document.",
-        task="Read the manifest, which has a row for each document. A retry and a Clear differ: a retry submits only what "
-        "is not done, a Clear begins anew. To submit only the failed documents in another run, set "
+        task="Read the manifest, which has a row for each document. A retry submits only what is not done; a Clear begins "
+        "anew, which is billed again. To submit only the failed documents in another run, set "
         "sources={'manifest': uri, 'outcome': 'failed'}.",
     )
 
     def __init__(self, message: str, summary: Mapping[str, Any] | None = None, **attributes: Any) -> None:
         super().__init__(message, **attributes)
         self.summary = dict(summary or {})
+
+
+class ManifestError(AsposeOcrError):
+    """The rows of a batch's manifest do not add up to its documents, which is a defect of the provider."""
+
+    billed: Billed = "already"
+    remedies = Remedies(
+        "Report it to the maintainers with the log of the task; the results that were stored are there."
+    )

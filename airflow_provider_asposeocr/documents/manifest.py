@@ -1,16 +1,17 @@
 """
-The manifest: which files were written for a document, and what the cloud said about it.
+The manifest: what has become of a document, which files were written for it, and what the cloud said about it.
 
-The fetch operator and ``AsposeOcrHook.fetch_to`` return it as plain JSON, so that XCom needs no class of ours to read it.
-:func:`parse_manifest` makes that JSON a :class:`Manifest` again.
+The fetch operator and ``AsposeOcrHook.fetch_to`` return it as plain JSON, so that XCom needs no class of ours to read it. A
+batch writes a file of such objects, one per document. :func:`parse_manifest` makes that JSON a :class:`Manifest` again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -20,19 +21,36 @@ from pydantic import (
     model_serializer,
 )
 
-from airflow_provider_asposeocr.api.errors import InputError
+from airflow_provider_asposeocr.api.errors import Billed, InputError
 from airflow_provider_asposeocr.api.printable import shown, validation_problems
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
+    from airflow_provider_asposeocr.api.errors import AsposeOcrError
     from airflow_provider_asposeocr.api.results.download import Fetched
 
 #: Raise it when a key gets another meaning. A new key needs no new version: readers ignore what they do not know.
 SCHEMA_VERSION: Literal[1] = 1
 
-Outcome = Literal["succeeded", "skipped"]
+#: What has become of a document. The list is closed: a new word needs a new version of the schema.
+Outcome = Literal[
+    "succeeded",
+    "failed",
+    "low_quality",
+    "skipped",
+    "duplicate",
+    "busy",
+    "gone",
+    "changed",
+    "not_started",
+    "cancelled",
+]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+#: Outcomes after which no later run has to look at the document again.
+_SETTLED = frozenset({"succeeded", "skipped", "duplicate", "gone"})
 
 
 class StoredResult(BaseModel):
@@ -42,9 +60,10 @@ class StoredResult(BaseModel):
     :param type: The cloud's word for what it is, for example ``Text``; any string.
     :param uri: Where the file is.
     :param bytes: Size of the file in bytes.
-    :param sha256: Checksum of the file in hex.
+    :param sha256: Checksum of the file in hex; ``None`` of a file that a batch has left without reading it.
     :param skipped: Whether the file was there already and was left (``if_exists="skip"``); size and checksum are then
         those of the file that was left.
+    :param version: What the storage says about the file (ETag, size, time); ``None`` where it was not asked.
     :param text: The text, where ``inline_text_bytes`` allows it; ``None`` = it is only in the file.
     """
 
@@ -53,58 +72,187 @@ class StoredResult(BaseModel):
     type: str | None
     uri: str
     bytes: int = Field(ge=0)
-    sha256: str
+    sha256: str | None
     skipped: bool = False
+    version: str | None = None
     text: str | None = None
 
     @model_serializer(mode="wrap")
-    def _without_absent_text(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_is_absent(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         found: dict[str, Any] = serialize(self)
-        if self.text is None:
-            del found["text"]
-        return found
+        return {
+            name: value for name, value in found.items() if value is not None or name not in _MAY_BE_ABSENT
+        }
+
+
+_MAY_BE_ABSENT = frozenset({"version", "text"})
+
+
+class DocumentError(BaseModel):
+    """
+    Why a document of a batch has failed.
+
+    :param name: Class of the error, see docs/failures.md; in JSON it is called ``class``.
+    :param message: What happened, fit to be shown.
+    :param step: Index of the step that failed, from 0; ``None`` = before the first one.
+    :param operation: The cloud's operation of that step.
+    :param billed: Whether the step was billed: ``no``, ``maybe``, ``yes``, or ``already`` (the error bills nothing more).
+    :param retryable: Whether trying again may help.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    name: str = Field(alias="class")
+    message: str
+    step: int | None = None
+    operation: str | None = None
+    billed: Billed
+    retryable: bool
+
+    @classmethod
+    def of(cls, error: AsposeOcrError, step: int | None = None) -> DocumentError:
+        """
+        Describe an error.
+
+        :param error: The error.
+        :param step: Index of the step that failed, from 0; by default ``None``, before the first one.
+        """
+        return cls(
+            name=type(error).__name__,
+            message=error.message,
+            step=step,
+            operation=error.operation,
+            billed=error.billed,
+            retryable=error.retryable,
+        )
+
+
+class StepTask(BaseModel):
+    """
+    The cloud task of one step of a batch; of several, the last.
+
+    :param operation: The operation that submitted it; in evaluation mode its trial variant.
+    :param id: The cloud's id of it.
+    :param submitted_at: When it was submitted, UTC.
+    :param seconds: How many seconds later it was seen completed; ``None`` where it was not.
+    :param submits: How often the step was submitted for this document.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    operation: str
+    id: str
+    submitted_at: AwareDatetime
+    seconds: float | None = None
+    submits: int = 1
+
+    @field_serializer("submitted_at")
+    def _as_text(self, value: datetime) -> str:
+        return value.isoformat()
 
 
 class Manifest(BaseModel):
     """
-    What a fetch has written.
+    What has become of a document. Fields that only a batch fills have a default, and are left out of a single fetch's JSON.
 
     :param schema_version: Version of this schema.
+    :param index: Place of the document in the batch, from 0; ``None`` of a single fetch, as with all fields up to
+        ``file_stem``.
+    :param documents: How many documents the batch has.
+    :param file_stem: Name of the document's results below the destination, with folders, without suffix.
     :param source: URI of the original document, at the beginning of a chain, as in the task reference; ``None`` where
         the reference has none.
-    :param bytes: Size in bytes of the original document. ``None`` where the task reference does not have it: after the
-        first step of a chain it has only the size of what the last step was sent.
-    :param sha256: Checksum of the original document in hex; ``None`` where the task reference has none.
-    :param outcome: ``succeeded``: at least one file was written; ``skipped``: all files were there already and were left.
-    :param task: Reference of the cloud task, the last one of a chain.
+    :param source_version: What the storage said about the original document (ETag, size, time); ``None`` where it was not
+        asked.
+    :param bytes: Size in bytes of the original document. ``None`` where it was not read, or the task reference does not
+        have it: after the first step of a chain it has only the size of what the last step was sent.
+    :param sha256: Checksum of the original document in hex; ``None`` where it was not read, or the reference has none.
+    :param outcome: One of :data:`OUTCOMES`. Of a single fetch ``succeeded``: at least one file was written; or
+        ``skipped``: all files were there already and were left.
+    :param final: Whether no later run tries the document again, although it has failed.
+    :param error: Why it failed; ``None`` where it did not.
+    :param task: Reference of the cloud task, the last one of a chain; ``None`` where there is none.
+    :param steps: The cloud tasks of a batch's steps, in their order, as far as the document came.
     :param response_status_code: The cloud's word, kept as it came.
     :param messages: What the cloud says; may be filled although all went well.
     :param warnings: The cloud's warnings, likewise.
     :param shortfall: With ``on_incomplete="keep"``, why these are not all results, in words; ``None`` where they are.
     :param results: The files, in the order of the cloud's results.
+    :param pages: Kept for pictures of the pages; empty.
+    :param maybe_billed_twice: Whether a step of the document was sent again although an earlier submit of it may have been
+        billed.
+    :param key: Kept for the register of documents; ``None``.
+    :param duplicate_of: Kept for the register of documents; ``None``.
+    :param quality: Kept for measures of quality; ``None``.
+    :param try_number: Airflow's number of the try that wrote this; in JSON it is called ``try``.
+    :param continues: URI of the manifest whose rows were this batch's sources; ``None`` where they were not.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
     schema_version: Literal[1] = SCHEMA_VERSION
+    index: int | None = Field(default=None, ge=0)
+    documents: int | None = Field(default=None, ge=1)
+    file_stem: str | None = None
     source: str | None = None
+    source_version: str | None = None
     bytes: int | None = Field(default=None, ge=0)
     sha256: str | None = None
     outcome: Outcome
-    task: TaskRef
-    response_status_code: str | None
-    messages: list[str]
-    warnings: list[str]
-    shortfall: str | None
-    results: list[StoredResult]
+    final: bool = False
+    error: DocumentError | None = None
+    task: TaskRef | None = None
+    steps: list[StepTask] = []
+    response_status_code: str | None = None
+    messages: list[str] = []
+    warnings: list[str] = []
+    shortfall: str | None = None
+    results: list[StoredResult] = []
+    pages: list[dict[str, Any]] = []
+    maybe_billed_twice: bool = False
+    key: str | None = None
+    duplicate_of: str | None = None
+    quality: dict[str, Any] | None = None
+    try_number: int | None = Field(default=None, alias="try", ge=0)
+    continues: str | None = None
 
     @field_serializer("task")
-    def _task_as_xcom_has_it(self, task: TaskRef) -> dict[str, Any]:
-        return task.to_dict()
+    def _task_as_xcom_has_it(self, task: TaskRef | None) -> dict[str, Any] | None:
+        return None if task is None else task.to_dict()
+
+    @property
+    def settled(self) -> bool:
+        """Whether no later run has to look at the document again."""
+        return self.final or self.outcome in _SETTLED
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the manifest as plain JSON, which is what XCom carries."""
-        return self.model_dump()
+        """
+        Return the manifest as plain JSON, which is what XCom and the manifest of a batch carry.
+
+        :return: All fields of a batch's row; of a single fetch those that a single fetch has.
+        """
+        found: dict[str, Any] = self.model_dump(by_alias=True)
+        if self.index is None:
+            return {name: value for name, value in found.items() if name in _OF_A_FETCH}
+        return found
+
+
+#: Fields in the JSON of a single fetch.
+_OF_A_FETCH = frozenset(
+    {
+        "schema_version",
+        "source",
+        "bytes",
+        "sha256",
+        "outcome",
+        "task",
+        "response_status_code",
+        "messages",
+        "warnings",
+        "shortfall",
+        "results",
+    }
+)
 
 
 def make_manifest(ref: TaskRef, fetched: Fetched, results: Sequence[StoredResult]) -> Manifest:
@@ -135,12 +283,14 @@ def parse_manifest(value: object) -> Manifest:
     """
     Read a manifest that came through XCom or a file.
 
-    :param value: The mapping that the fetch operator or ``AsposeOcrHook.fetch_to`` returned, or a :class:`Manifest`.
+    :param value: The mapping that the fetch operator or ``AsposeOcrHook.fetch_to`` returned, a row of a batch's manifest,
+        or a :class:`Manifest`.
+    :return: The manifest, of a single fetch or of a document of a batch.
     :raises InputError: if it is not a manifest, or one of a newer version; the message says what is wrong with it.
     """
     if isinstance(value, Manifest):
         return value
-    no_manifest = "This is not a manifest of AsposeOcrFetchResultOperator"
+    no_manifest = "This is not a manifest of AsposeOcrFetchResultOperator or AsposeOcrBatchOperator"
     if is_task_ref(value):
         raise InputError(f"{no_manifest} but a task reference. Fetch the results of that task first.")
     if not isinstance(value, Mapping):
@@ -155,7 +305,10 @@ def parse_manifest(value: object) -> Manifest:
     if missing:
         raise InputError(f"{no_manifest}: it has no {' and no '.join(missing)}.")
     try:
-        return Manifest.model_validate(value)
+        found = Manifest.model_validate(value)
     except ValidationError as error:
         reasons = "; ".join(validation_problems(error))
         raise InputError(f"{no_manifest}: {shown(reasons)}.") from None
+    if found.index is None and found.task is None:
+        raise InputError(f"{no_manifest}: it names no cloud task.")
+    return found

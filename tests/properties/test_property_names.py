@@ -14,7 +14,12 @@ from hypothesis import strategies as st
 
 from airflow_provider_asposeocr.api.errors import DestinationError, InputError
 from airflow_provider_asposeocr.api.files.file_kinds import sniff
-from airflow_provider_asposeocr.api.files.filetypes import LONGEST_STEM_BYTES, safe_stem, suffix_for
+from airflow_provider_asposeocr.api.files.filetypes import (
+    LONGEST_STEM_BYTES,
+    safe_name,
+    safe_stem,
+    suffix_for,
+)
 from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.api.results.download import Result
@@ -191,3 +196,21 @@ def test_two_results_never_share_a_name(name: str, other: str) -> None:
     targets = plan(ref, results_of(["Text", "text", "Pdf", other], [b"text"] * 4), "/data/out/", None)
 
     assert len({str(target.path) for target in targets}) == 4
+
+
+@example(name="..")
+@example(name="day=2026-03-02")
+@holds_for(name=NAMES.map(lambda name: name.replace("/", "")) | st.just(""))
+def test_a_part_of_a_path_stays_one_part(name: str) -> None:
+    part = safe_name(name)
+
+    assert is_plain_name(part)
+    assert len(part.encode()) <= LONGEST_STEM_BYTES
+    assert safe_name(part) == part
+
+
+@holds_for(one=NAMES, two=NAMES)
+def test_parts_of_paths_that_differ_stay_different(one: str, two: str) -> None:
+    assume(one != two)
+
+    assert safe_name(one) != safe_name(two)

@@ -17,7 +17,14 @@ from airflow_provider_asposeocr import operators
 from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.api.responses import TaskRef
-from airflow_provider_asposeocr.documents.manifest import Manifest, StoredResult, parse_manifest
+from airflow_provider_asposeocr.documents.manifest import (
+    OUTCOMES,
+    DocumentError,
+    Manifest,
+    StepTask,
+    StoredResult,
+    parse_manifest,
+)
 from airflow_provider_asposeocr.get_provider_info import CONFIG, CONN_FIELDS
 from airflow_provider_asposeocr.operators.submit import TASK_KEY
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
@@ -25,6 +32,8 @@ from tools import picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from pydantic import BaseModel
 
 ROOT = Path(__file__).resolve().parents[2]
 INDEX = ROOT / "docs" / "README.md"
@@ -83,6 +92,11 @@ def named_parameters(constructor: Callable[..., Any]) -> list[str]:
     return [
         parameter.name for parameter in parameters if parameter.kind in kinds and parameter.name != "self"
     ]
+
+
+def keys_of(model: type[BaseModel]) -> list[str]:
+    """The keys of a model's JSON."""
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def section_of(document: str, heading: str) -> str:
@@ -182,8 +196,21 @@ def test_the_table_of_the_manifest_has_the_keys_of_a_manifest() -> None:
     _, _, section = section_of(read("docs/operators.md"), "XCom").partition("**Manifest**")
     first_cells = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
     documented = [key for cell in first_cells for key in re.findall(r"`([^`]+)`", cell)]
-    fields = [*Manifest.model_fields, *(f"results[].{name}" for name in StoredResult.model_fields)]
-    assert sorted(documented) == sorted(fields)
+    rows = section_of(read("docs/batch.md"), "The manifest").partition("### Outcomes")[0]
+    documented += re.findall(r"^\| `([^`]+)` \|", rows, re.MULTILINE)
+    assert sorted(documented) == sorted(
+        [
+            *keys_of(Manifest),
+            *(f"results[].{key}" for key in keys_of(StoredResult)),
+            *(f"steps[].{key}" for key in keys_of(StepTask)),
+            *(f"error.{key}" for key in keys_of(DocumentError)),
+        ]
+    )
+
+
+def test_every_outcome_is_documented() -> None:
+    rows = section_of(read("docs/batch.md"), "Outcomes")
+    assert re.findall(r"^\| `([^`]+)` \|", rows, re.MULTILINE) == list(OUTCOMES)
 
 
 def test_the_manifest_that_the_documents_show_is_one() -> None:

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.operations import Operation
 
 LONGEST_STEM_BYTES = 200
+#: Room for the longest suffix of a result and the number of one of several results (``-12.hocr``).
+LONGEST_SUFFIX_BYTES = 10
 _CHECKSUM_CHARACTERS = 10
+#: What is kept of names beside letters, marks and digits.
+_MARKS = " .+()-_,"
 #: Only these are taken off a name; what follows the last dot of "FAX.001" or "report v1.1" is a part of it.
 _DOCUMENT_SUFFIXES = frozenset(
     ".bmp .dib .djv .djvu .gif .jfif .jpe .jpeg .jpg .pdf .png .svg .text .tif .tiff .txt .webp".split()
@@ -75,19 +79,37 @@ def safe_stem(name: str | None) -> str | None:
     last = PurePosixPath(name.replace("\\", "/")).name
     base, dot, suffix = last.rpartition(".")
     plain = base if base and f"{dot}{suffix}".lower() in _DOCUMENT_SUFFIXES else last
-    kept = "".join(_kept(char) for char in plain)
-    stem = _cut(kept.strip(" ."), LONGEST_STEM_BYTES)
+    stem = _cut("".join(_kept(char, _MARKS) for char in plain).strip(" ."), LONGEST_STEM_BYTES)
     # A backslash may be a part of the name, or stand between folders.
     if not stem or (stem == plain and "\\" not in name):
         return stem or None
+    return _with_checksum(stem, name)
+
+
+def safe_name(name: str) -> str:
+    """
+    Make one part of a path from the name of a file or a folder that came from outside, its suffix kept.
+
+    As with :func:`safe_stem`, letters, marks and digits are kept, and where anything had to go, a checksum is added. Marks
+    that stand in the names of partitions (``day=2026-03-02``) and of mailboxes are kept, too: no storage library gives
+    them a meaning.
+
+    :param name: The name, without folders; perhaps empty, ``..`` or hostile.
+    :return: A name of at most 200 bytes that is visible, and neither ``.`` nor ``..``.
+    """
+    kept = _cut("".join(_kept(char, _MARKS + "=@&!~'") for char in name).strip(" ."), LONGEST_STEM_BYTES)
+    return kept if kept and kept == name else _with_checksum(kept or "_", name)
+
+
+def _with_checksum(kept: str, name: str) -> str:
     checksum = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_CHECKSUM_CHARACTERS]
     # Cut again, because the name must have room for the checksum.
-    return f"{_cut(stem, LONGEST_STEM_BYTES - len(checksum) - 1)}-{checksum}"
+    return f"{_cut(kept, LONGEST_STEM_BYTES - len(checksum) - 1)}-{checksum}"
 
 
-def _kept(char: str) -> str:
+def _kept(char: str, marks: str) -> str:
     category = unicodedata.category(char)
-    if category[0] in "LMN" or char in " .+()-_,":
+    if category[0] in "LMN" or char in marks:
         return char
     # Invisible characters, for example the joiners of Persian and Hindi, leave no gap.
     return "" if category == "Cf" else "_"

@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_asposeocr.api.errors import InputError
+from airflow_provider_asposeocr.api.errors import InputError, SourceError
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
 from airflow_provider_asposeocr.api.results.download import Fetched
 from airflow_provider_asposeocr.documents.manifest import (
+    OUTCOMES,
+    DocumentError,
     Manifest,
+    StepTask,
     StoredResult,
     make_manifest,
     parse_manifest,
@@ -76,6 +79,46 @@ class TestWhatItSays:
         assert json.loads(json.dumps(found.to_dict()))["results"][0]["uri"] == strange
 
 
+class TestARowOfABatch:
+    ROW = Manifest(
+        index=3,
+        documents=7,
+        file_stem="2026/page.png",
+        source="s3://inbox/2026/page.png",
+        outcome="failed",
+        error=DocumentError.of(SourceError("There is no file."), step=0),
+        steps=[
+            StepTask(operation="RecognizeImage", id="id-1", submitted_at=datetime(2026, 3, 2, tzinfo=UTC))
+        ],
+        try_number=2,
+    )
+
+    def test_has_all_keys_so_that_every_row_has_the_same(self) -> None:
+        keys = {field.alias or name for name, field in Manifest.model_fields.items()}
+        assert set(self.ROW.to_dict()) == keys
+        assert self.ROW.to_dict()["try"] == 2
+        assert self.ROW.to_dict()["error"] == {
+            "class": "SourceError",
+            "message": "There is no file.",
+            "step": 0,
+            "operation": None,
+            "billed": "no",
+            "retryable": False,
+        }
+
+    def test_comes_back_through_json(self) -> None:
+        assert parse_manifest(json.loads(json.dumps(self.ROW.to_dict()))) == self.ROW
+
+    def test_a_single_fetch_has_no_keys_of_a_batch(self) -> None:
+        assert not {"index", "steps", "error", "try", "pages"} & set(manifest())
+
+    @pytest.mark.parametrize("outcome", OUTCOMES)
+    def test_what_is_settled(self, outcome: Any) -> None:
+        row = self.ROW.model_copy(update={"outcome": outcome})
+        assert row.settled is (outcome in ("succeeded", "skipped", "duplicate", "gone"))
+        assert row.model_copy(update={"final": True}).settled
+
+
 class TestParsing:
     def test_reads_what_came_through_json(self) -> None:
         found = manifest(stored(text="Hello."), stored(skipped=True))
@@ -90,13 +133,13 @@ class TestParsing:
 
     def test_ignores_keys_that_it_does_not_know(self) -> None:
         found = manifest()
-        newer = found | {"pages": [], "results": [found["results"][0] | {"version": "v1"}]}
+        newer = found | {"brand_new": [], "results": [found["results"][0] | {"brand_new": 1}]}
         assert parse_manifest(newer).to_dict() == found
 
     @pytest.mark.parametrize(
         ("value", "says"),
         [
-            (None, r"not a manifest of AsposeOcrFetchResultOperator but None"),
+            (None, r"not a manifest of AsposeOcrFetchResultOperator or AsposeOcrBatchOperator but None"),
             ([], r"but \[\]"),
             ("s3://outbox/page.txt", "but 's3://outbox/page.txt'"),
             ({"a": 1}, "it has no results and no schema_version and no task"),
@@ -104,6 +147,8 @@ class TestParsing:
             (manifest() | {"schema_version": 2}, "schema_version 2, written by a newer version"),
             (manifest() | {"schema_version": 0}, "schema_version: "),
             (manifest() | {"outcome": "eaten"}, "outcome: "),
+            (manifest() | {"task": None}, "it names no cloud task"),
+            (manifest() | {"index": -1}, "index: "),
             (manifest() | {"task": {"id": "x"}}, r"task\.operation: "),
             (manifest() | {"results": [{}]}, r"results\.0\.uri: "),
             (manifest() | {"results": [manifest()["results"][0] | {"bytes": -1}]}, r"results\.0\.bytes: "),
