@@ -1,0 +1,76 @@
+"""What a user sets for a batch, beside its sources and steps. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_asposeocr.api.errors import InputError
+
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.lifecycle.store import OnExpired, OnUnknownSubmit
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """
+    Limits and policies of one try of a batch.
+
+    :param max_in_flight: Most documents that are under way at once, from the copy of the source to the last result. The
+        default, 100, can be cancelled within the three seconds that a killed worker has.
+    :param max_unanswered_submits: Most documents that may have been sent without a durable reference, which is how many
+        one killed worker can leave unknown. The default is 16.
+    :param max_submits: Most cloud tasks, those of all tries and those sent again included; by default no limit. A document
+        is begun only if the budget covers all of its steps.
+    :param stop_after_failures: Submit nothing more after this number of failed documents; by default never.
+    :param retry_failed: Whether a later try submits failed documents again where that may help. The default is yes.
+    :param on_unknown_submit: What becomes of a document that was sent without an answer: ``resubmit``, the default, sends
+        it once more, which may bill it twice; ``fail`` does not.
+    :param on_expired: What becomes of a document whose result the cloud no longer keeps: ``fail``, the default, or
+        ``resubmit``, which bills it again.
+    :param timeout_seconds: How long one cloud task may take. The default is an hour.
+    :param deadline_at: When the whole batch is over, in seconds since the epoch; by default never. It is absolute, so that
+        deferrals and later tries do not move it.
+    :param poll_interval_seconds: Shortest time between two polls of one cloud task.
+    :param max_poll_interval_seconds: Longest time between two polls of one cloud task.
+    :param error_budget_seconds: How long requests for one document may fail in a row before the document fails. The
+        default outlasts the ten minutes of the vendor's lock-out.
+    :param deferrable: Whether the batch may leave the worker while all of it runs in the cloud. The default is no.
+    :param defer_idle_seconds: Shortest time without work that is worth a deferral, which costs up to 0.75 CPU seconds in
+        Airflow's processes. The default is 30.
+    :param try_number: Airflow's number of this try, from 1.
+    :param has_tries_left: Whether a later try goes on with what this one leaves; if not, cloud tasks that cannot be waited
+        for are cancelled. The default is yes.
+    :raises InputError: if a number makes no sense.
+    """
+
+    max_in_flight: int = 100
+    max_unanswered_submits: int = 16
+    max_submits: int | None = None
+    stop_after_failures: int | None = None
+    retry_failed: bool = True
+    on_unknown_submit: OnUnknownSubmit = "resubmit"
+    on_expired: OnExpired = "fail"
+    timeout_seconds: float = 3600.0
+    deadline_at: float = math.inf
+    poll_interval_seconds: float = 0.8
+    max_poll_interval_seconds: float = 600.0
+    error_budget_seconds: float = 900.0
+    deferrable: bool = False
+    defer_idle_seconds: float = 30.0
+    try_number: int = 1
+    has_tries_left: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        for name, least, most in (
+            ("max_in_flight", 1, 1000),
+            ("max_unanswered_submits", 1, 1000),
+            ("max_submits", 1, None),
+            ("stop_after_failures", 1, None),
+        ):
+            value = getattr(self, name)
+            if value is not None and not (least <= value <= (most or value)):
+                limits = f"from {least} to {most}" if most else f"at least {least}"
+                raise InputError(f"{name} is {value!r}; it must be {limits}.")
