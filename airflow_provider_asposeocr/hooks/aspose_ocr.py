@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import ExitStack, contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -157,7 +157,7 @@ class AsposeOcrHook(BaseHook):
                     "Make room there, or set TMPDIR to another folder."
                 ) from error
             document = sources.spool(sources.parse_source(source), row, folder, self.client_of, time.time())
-            yield lambda: self._send(operation, document, checked)
+            yield partial(self._send, operation, document, checked)
 
     def _send(self, operation: str, document: sources.Document, settings: Mapping[str, Any]) -> TaskRef:
         called = document_text(document.name, document.size_bytes)

@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Policies:
+class SubmitPolicies:
     """
     What the user decides.
 
@@ -61,7 +61,7 @@ class Policies:
     on_expired: OnExpired
 
 
-class DurableSubmit:
+class TaskSubmit:
     """
     A submit of one Airflow task.
 
@@ -73,7 +73,11 @@ class DurableSubmit:
     """
 
     def __init__(
-        self, client_of: Callable[[str], CloudClient], ledger: Ledger, identity: Identity, policies: Policies
+        self,
+        client_of: Callable[[str], CloudClient],
+        ledger: Ledger,
+        identity: Identity,
+        policies: SubmitPolicies,
     ) -> None:
         self._client_of = client_of
         self._ledger = ledger

@@ -39,7 +39,7 @@ from airflow_provider_asposeocr.lifecycle.store import (
     digest,
     forget_on_success,
 )
-from airflow_provider_asposeocr.lifecycle.submit import DurableSubmit, Policies
+from airflow_provider_asposeocr.lifecycle.submit import SubmitPolicies, TaskSubmit
 from airflow_provider_asposeocr.operators.map_index import name_map_index
 from airflow_provider_asposeocr.operators.start_from_trigger import arrange_start
 from airflow_provider_asposeocr.operators.waiting import WaitsForTask, check_waiting
@@ -238,8 +238,8 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
                 "Crash recovery is off: a retry submits again (task_state_store is new in Airflow 3.3)."
             )
         name_map_index(context, _name_of(source))
-        policies = Policies(self.reuse, self.on_unknown_submit, self.on_expired)
-        submit = DurableSubmit(hook.client_of, ledger, _identity(self, hook, source), policies)
+        policies = SubmitPolicies(self.reuse, self.on_unknown_submit, self.on_expired)
+        submit = TaskSubmit(hook.client_of, ledger, _identity(self, hook, source), policies)
         ref = submit.find()
         if ref is None:
             settings, strict = self._settings(), self.strict_settings

@@ -15,7 +15,7 @@ from airflow_provider_asposeocr.emulator.server import Emulator
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.lifecycle.record import Identity
 from airflow_provider_asposeocr.lifecycle.store import Ledger
-from airflow_provider_asposeocr.lifecycle.submit import DurableSubmit, Policies
+from airflow_provider_asposeocr.lifecycle.submit import SubmitPolicies, TaskSubmit
 from airflow_provider_asposeocr.operators import (
     AsposeOcrDetectRegionsOperator,
     AsposeOcrRecognizeRegionsOperator,
@@ -49,8 +49,8 @@ class TestSend:
         cloud.add_faults({"kind": "drop", "after": "accepted", "method": "POST", "path": "RecognizeImage"})
         hook, store = AsposeOcrHook("ocr"), StateStore()
         identity = Identity(operation="RecognizeImage", source=page, version=None, settings="", account="")
-        submit = DurableSubmit(
-            hook.client_of, Ledger(store, 3), identity, Policies("retry", "resubmit", "fail")
+        submit = TaskSubmit(
+            hook.client_of, Ledger(store, 3), identity, SubmitPolicies("retry", "resubmit", "fail")
         )
         with (
             hook.prepared("RecognizeImage", page) as send,
