@@ -89,7 +89,7 @@ lint: $(VENV)/lint.stamp ## ruff, without changing anything
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/lint.stamp $(VENV)/test.stamp ## mypy, strict
+types: $(VENV)/lint.stamp $(VENV)/test.stamp ## mypy, strict, over package, tests, examples, demo and tools
 	$(BIN)/mypy
 
 format: $(VENV)/lint.stamp ## ruff, which formats and fixes

@@ -17,7 +17,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil  # type: ignore[import-untyped]  # comes with Airflow, publishes no types
+import psutil
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -82,7 +82,7 @@ def pieces(path: ObjectStoragePath) -> Iterator[bytes]:
     # Without a cache: reading ahead would keep another block.
     options = {"block_size": _PIECE_BYTES, "cache_type": "none"}
     # Opened by the path itself, Airflow notes it for lineage.
-    opened = path.open("rb", **options) if lineage_is_read() else path.fs.open(path.path, "rb", **options)  # type: ignore[no-untyped-call]  # untyped in Airflow
+    opened = path.open("rb", **options) if lineage_is_read() else path.fs.open(path.path, "rb", **options)
     with opened as stream:
         while piece := stream.read(_PIECE_BYTES):
             yield piece

@@ -84,7 +84,7 @@ class AsposeOcrBatchTrigger(CloudTrigger):
         woken, not_before_at = await self._woken()
         await asyncio.sleep(max(0.0, not_before_at - time.time()))
         self._fired = True
-        yield TriggerEvent(woken.to_event())  # type: ignore[no-untyped-call]  # as above
+        yield TriggerEvent(woken.to_event())
 
     async def _woken(self) -> tuple[Woken, float]:
         """Return what to tell the worker, and not before when."""

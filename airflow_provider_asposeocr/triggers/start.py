@@ -104,7 +104,7 @@ class AsposeOcrStartTrigger(AsposeOcrTaskTrigger):
             problem = None
         if problem is not None:
             log.error("%s", problem.message)
-            yield TriggerEvent(event_of(None, Finished(problem)))  # type: ignore[no-untyped-call]  # Airflow's
+            yield TriggerEvent(event_of(None, Finished(problem)))
             return
         async for event in super().run():
             yield event

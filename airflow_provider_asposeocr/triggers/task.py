@@ -102,7 +102,7 @@ class AsposeOcrTaskTrigger(CloudTrigger):
             broken = WaitError(f"The wait failed: {type(error).__name__}: {shown(error)}.")
             self._finished = Finished(broken.about(self.reference.get("operation"), self.reference.get("id")))
         await asyncio.sleep(max(0.0, self._fires_at() - time.time()))
-        yield TriggerEvent(event_of(self.reference, self._finished))  # type: ignore[no-untyped-call]  # as above
+        yield TriggerEvent(event_of(self.reference, self._finished))
 
     def _fires_at(self) -> float:
         """Return the earliest moment of the event; at once where the row makes no sense, which the event then says."""

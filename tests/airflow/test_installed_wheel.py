@@ -36,7 +36,7 @@ def oldest_airflow() -> str:
     """The floor of pyproject.toml."""
     dependencies = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["dependencies"]
     (floor,) = (line for line in dependencies if line.startswith("apache-airflow>="))
-    return floor.removeprefix("apache-airflow>=")
+    return str(floor).removeprefix("apache-airflow>=")
 
 
 def run(command: list[str], timeout_seconds: float, **options: object) -> str:

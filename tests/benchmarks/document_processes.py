@@ -135,7 +135,7 @@ class Mover:
         stdin.flush()
         line = stdout.readline()
         if not line:
-            raise RuntimeError(f"{self._process.args} ended in {command['do']}; stderr says why.")
+            raise RuntimeError(f"{self._process.args!r} ended in {command['do']}; stderr says why.")
         answer: dict[str, Any] = json.loads(line)
         return answer
 

@@ -245,8 +245,8 @@ def main() -> None:
     check_what_is_needed()
     with tempfile.TemporaryDirectory(prefix="aspose-ocr-bench-") as folder, bench_in(Path(folder)) as bench:
         publication = Publication("documents")
-        publication.add(memory_rows(bench))
-        publication.add(time_rows(bench))
+        publication.add([*memory_rows(bench)])
+        publication.add([*time_rows(bench)])
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class NoOpTrigger(BaseTrigger):
     """
 
     def __init__(self, seconds: float) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
         self.seconds = seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -53,7 +53,7 @@ class BareTrigger(BaseTrigger):
     session: ClassVar[aiohttp.ClientSession | None] = None
 
     def __init__(self, url: str, token: str, connections: int, seconds: float) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
         self.url, self.token, self.connections, self.seconds = url, token, connections, seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:

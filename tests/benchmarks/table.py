@@ -25,7 +25,7 @@ VERDICTS = {True: "yes", False: "**no**", None: ""}
 
 
 def _sample(described: dict[str, Any] | None) -> Sample | None:
-    return described and Sample(tuple(described["values"]), described["unit"])
+    return Sample(tuple(described["values"]), described["unit"]) if described else None
 
 
 def rows_of(text: str) -> list[Row]:
@@ -36,7 +36,7 @@ def rows_of(text: str) -> list[Row]:
     """
     rows = []
     for described in json.loads(text):
-        samples = {name: _sample(described.pop(name)) for name in ("ours", "theirs", "ratio")}
+        samples: dict[str, Any] = {name: _sample(described.pop(name)) for name in ("ours", "theirs", "ratio")}
         rows.append(Row(**described, **samples))
     return rows
 

@@ -138,7 +138,7 @@ def _dag_fields(tasks: int) -> dict[str, Any]:
 
 
 async def _start(runner: TriggerRunner, job: Job, waits: list[dict[str, Any]], fields: str) -> None:
-    from airflow.executors.workloads import RunTrigger
+    from airflow.executors.workloads.trigger import RunTrigger
     from airflow.sdk.serde import serialize
 
     for number, kwargs in enumerate(waits):
@@ -181,7 +181,7 @@ async def measured(job: Job) -> Measured:
     await asyncio.sleep(SETTLE_SECONDS)
     if job.trace:
         tracemalloc.start()
-    held = _traced_bytes() if job.trace else 0
+    held_before = _traced_bytes() if job.trace else 0
     await _start(rest, job, job.waits[1:], fields)
     lags: list[float] = []
     beside = (_housekeeping(rest), rest.block_watchdog(), _probe(lags))
@@ -196,7 +196,7 @@ async def measured(job: Job) -> Measured:
     with _collections() as collections:
         looks = [await _look(job) for _ in range(LOOKS)]
     cpu, ended_at = time.process_time() - cpu, time.time()
-    held = statistics.median(looks) - held
+    held = statistics.median(looks) - held_before
     ended = _ended(first) + _ended(rest)
     for task in (
         *background,

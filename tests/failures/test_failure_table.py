@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -51,7 +51,7 @@ def board(
 ) -> Iterator[Board]:
     """All cases that were selected, on their way."""
     wanted = [
-        (item.callspec.params["row"], item.callspec.params["mode"])
+        (cast("Row", item.callspec.params["row"]), cast("Mode", item.callspec.params["mode"]))
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.function is test_a_failure_costs_what_the_table_says
     ]

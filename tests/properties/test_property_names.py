@@ -68,7 +68,7 @@ SUFFIXES = {".txt", ".pdf", ".hocr", ".png", ".csv", ".xlsx", ".json", ".wav", "
 class InMemory(Result):
     """A result of which only the beginning is asked for."""
 
-    head: Any = b""  # type: ignore[misc]  # a property of a real one
+    head: Any = b""
 
 
 def results_of(types: Sequence[str | None], heads: Sequence[bytes]) -> list[Result]:

@@ -112,4 +112,4 @@ def _port(process: subprocess.Popen[bytes], log: Path) -> int:
         if found := re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text()):
             return int(found[1])
         time.sleep(0.05)
-    raise AssertionError(f"{process.args} does not start:\n{log.read_text()}")
+    raise AssertionError(f"{process.args!r} does not start:\n{log.read_text()}")

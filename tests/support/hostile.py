@@ -45,7 +45,7 @@ JSON_VALUES = st.recursive(
 def objects(fields: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
     """Make objects that have some of the fields, each right or wrong, and perhaps others."""
     known = st.fixed_dictionaries({}, optional={name: right | JSON_VALUES for name, right in fields.items()})
-    more = st.just({}) | st.dictionaries(NASTY, JSON_LEAVES, max_size=2)
+    more: st.SearchStrategy[dict[str, Any]] = st.just({}) | st.dictionaries(NASTY, JSON_LEAVES, max_size=2)
     return st.builds(lambda one, two: {**two, **one}, known, more)
 
 

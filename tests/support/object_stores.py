@@ -4,7 +4,7 @@ Object stores in memory, attached to Airflow under connection ids of their own.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
@@ -67,7 +67,15 @@ class Versioned(Store):
 StoreType = TypeVar("StoreType", bound=Store)
 
 
-def attached(protocol: str, conn_id: str, fails: str = "", kind: type[StoreType] = Store) -> StoreType:  # type: ignore[assignment]  # mypy knows no default of a type variable
+@overload
+def attached(protocol: str, conn_id: str, fails: str = "") -> Store: ...
+
+
+@overload
+def attached(protocol: str, conn_id: str, fails: str = "", *, kind: type[StoreType]) -> StoreType: ...
+
+
+def attached(protocol: str, conn_id: str, fails: str = "", *, kind: type[Store] = Store) -> Store:
     """Attach a new, empty store as ``protocol://conn_id@bucket``."""
     from airflow.sdk.io.store import _STORE_CACHE
 

@@ -56,7 +56,7 @@ class Supervisor:
                 raise value
             return XComResult(key=question.key, value=value)
         if isinstance(question, GetTaskStates):
-            return TaskStatesResult(task_states={question.run_ids[0]: self.states})
+            return TaskStatesResult(task_states={(question.run_ids or [""])[0]: self.states})
         if isinstance(question, MaskSecret):
             return None
         return await asyncio.get_running_loop().create_future()
@@ -73,10 +73,11 @@ def in_triggerer(
     task = DagSerialization.from_dict(encoded).get_task(operator.task_id)
     assert task.start_from_trigger is True
     args = task.start_trigger_args
-    row = row or Trigger(classpath=args.trigger_cls, kwargs=args.trigger_kwargs)
+    assert args is not None
+    row = row or Trigger(classpath=args.trigger_cls, kwargs=args.trigger_kwargs or {})
     stored = Trigger._decrypt_kwargs(row.encrypted_kwargs)
     kwargs = {name: smart_decode_trigger_kwargs(value) for name, value in stored.items()}
-    trigger = TriggerRunner().get_trigger_by_classpath(row.classpath)(**kwargs)
+    trigger: Any = TriggerRunner().get_trigger_by_classpath(row.classpath)(**kwargs)
     now = datetime.now(UTC)
     names = {"dag_id": operator.dag_id, "run_id": "the_run"}
     ti = TaskInstanceDTO(
@@ -105,11 +106,9 @@ def in_triggerer(
     runtime_ti = TriggerRunner.create_runtime_ti(ti, encoded, run.model_dump(exclude_unset=True))
     context = runtime_ti.get_template_context()
     trigger.task_instance = runtime_ti
-    if args is not None:
-        # As TaskInstance.defer_task.
-        waits_since = waits_since or now
-        limits = [limit for limit in (args.timeout, task.execution_timeout) if limit is not None]
-        trigger.timeout_after = waits_since + min(limits)
+    # As TaskInstance.defer_task.
+    limits = [limit for limit in (args.timeout, task.execution_timeout) if limit is not None]
+    trigger.timeout_after = (waits_since or now) + min(limits)
     trigger.render_template_fields(context=context)
     return trigger
 

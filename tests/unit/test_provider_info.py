@@ -139,11 +139,11 @@ class TestConnectionType:
         assert self.TYPE["hook-name"] == AsposeOcrHook.hook_name
 
     def test_airflow_makes_the_hook_of_a_connection_and_can_test_it(self) -> None:
-        made = Connection(conn_id="of_airflow", conn_type="aspose_ocr").get_hook()  # type: ignore[no-untyped-call]  # as Airflow has it
+        made = Connection(conn_id="of_airflow", conn_type="aspose_ocr").get_hook()
         assert isinstance(made, AsposeOcrHook)
         assert getattr(made, AsposeOcrHook.conn_name_attr) == "of_airflow"
         assert getattr(AsposeOcrHook(), AsposeOcrHook.conn_name_attr) == AsposeOcrHook.default_conn_name
-        providers = ProvidersManagerTaskRuntime()  # type: ignore[no-untyped-call]  # as Airflow declares it
+        providers = ProvidersManagerTaskRuntime()
         info = providers.hooks["aspose_ocr"]
         assert info is not None
         assert (info.hook_name, info.package_name) == (AsposeOcrHook.hook_name, INFO["package-name"])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
 
 UNKNOWN = "RECOGNIZEIMAGE"
-QUICKLY = {"poll_interval_seconds": 0.02, "max_poll_interval_seconds": 0.05}
+QUICKLY: dict[str, Any] = {"poll_interval_seconds": 0.02, "max_poll_interval_seconds": 0.05}
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.sdk import DAG, Param, task
 
 from airflow_provider_asposeocr import AsposeOcrHook
@@ -14,7 +16,7 @@ from airflow_provider_asposeocr.operators import (
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 
 PARAMS = {name: Param("", type="string") for name in ("scan", "outbox", "conn_id", "wrong_conn_id")}
-WAITS = {"deferrable": True, "inline_wait_seconds": 0}
+WAITS: dict[str, Any] = {"deferrable": True, "inline_wait_seconds": 0}
 CONN = {"aspose_ocr_conn_id": "{{ params.conn_id }}"}
 
 with DAG("test_secrets", params=PARAMS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import DAG, Param, task_group
 
@@ -10,7 +11,7 @@ from airflow_provider_asposeocr.operators import AsposeOcrFetchResultOperator, A
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 
 PARAMS = {"scan": Param("", type="string"), "outbox": Param("", type="string")}
-STARTING = {"deferrable": True, "start_from_trigger": True}
+STARTING: dict[str, Any] = {"deferrable": True, "start_from_trigger": True}
 
 with DAG("test_start", params=PARAMS):
     submit = AsposeOcrRecognizeImageOperator(

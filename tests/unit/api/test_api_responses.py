@@ -27,7 +27,7 @@ from airflow_provider_asposeocr.api.responses import (
 try:
     from airflow.sdk.serde import deserialize, serialize
 except ImportError:  # Airflow 3.1
-    from airflow.serialization.serde import deserialize, serialize  # type: ignore[import-not-found, no-redef]  # where Airflow 3.1 has it
+    from airflow.serialization.serde import deserialize, serialize  # type: ignore[no-redef]  # where Airflow 3.1 has it
 
 GUID = "a197aade-bba9-4c7a-92c7-46851b3dceaa"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -517,7 +517,7 @@ class TestDeletion:
     ) -> None:
         """The process that deletes is killed before a deletion; what is left must not look like a journal."""
         second = Journal.take_over(folder).journal
-        todo = [die, *[lambda: None] * deletions]
+        todo: list[Callable[[], None]] = [die, *[lambda: None] * deletions]
         with pytest.MonkeyPatch.context() as patch:
             Storage(patch).around("delete", before=lambda: todo.pop()())
             with pytest.raises(KilledError):

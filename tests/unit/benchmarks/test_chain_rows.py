@@ -23,7 +23,8 @@ def _run(processes: int = 1, seconds: float = 2.0) -> Run:
 
 
 def test_one_process_too_many_in_one_round_misses_the_goal() -> None:
-    steps = [Run({"submit": 1, "fetch": 1}, *[{"submit": 3.5, "fetch": 2.5}] * 3, tokens=2)] * 2
+    each = {"submit": 3.5, "fetch": 2.5}
+    steps = [Run({"submit": 1, "fetch": 1}, each, each, each, tokens=2)] * 2
     runs = {
         name: [_run(), _run()] for name in ("chain_deferrable", "chain_pipelined", "chain_sdk", "chain_empty")
     }
@@ -40,7 +41,8 @@ def test_one_process_too_many_in_one_round_misses_the_goal() -> None:
 
 def test_a_submit_is_held_against_an_empty_task_of_its_own_round() -> None:
     # The second round is on a machine half as fast; that changes no verdict.
-    steps = [Run({}, {}, *[{"submit": 5.0 * slow, "fetch": 3.0 * slow}] * 2, tokens=2) for slow in (1, 2)]
+    rounds = [{"submit": 5.0 * slow, "fetch": 3.0 * slow} for slow in (1, 2)]
+    steps = [Run({}, {}, each, each, tokens=2) for each in rounds]
     made = own_time(steps, [_run(seconds=2.0), _run(seconds=4.0)])
 
     lived = {row.what: row for row in made if row.goal}

@@ -14,7 +14,6 @@ import pytest
 from airflow_provider_asposeocr.api.files import work_folder
 from airflow_provider_asposeocr.api.files.work_folder import hold, sweep
 from airflow_provider_asposeocr.api.results.download import Result
-from airflow_provider_asposeocr.documents import destinations
 from airflow_provider_asposeocr.documents.destinations import store
 from tests.support.stored_results import REF, done, listing, result
 
@@ -115,7 +114,7 @@ class TestWriter:
             work_folder.sweep(str(out), ".aspose-ocr-")
             replace(source, target)
 
-        monkeypatch.setattr(destinations.os, "replace", after_a_sweep)
+        monkeypatch.setattr(os, "replace", after_a_sweep)
         store(REF, done(result(spool, "Text", b"Hello.")), f"{out}/")
         assert listing(out) == {"page.txt": b"Hello."}
 
@@ -130,6 +129,6 @@ class TestWriter:
                 synced.append((os.fstat(descriptor).st_size, listing(out).get("page.txt")))
             fsync(descriptor)
 
-        monkeypatch.setattr(destinations.os, "fsync", noted)
+        monkeypatch.setattr(os, "fsync", noted)
         store(REF, done(result(spool, "Text", b"Hello.")), f"{out}/")
         assert synced == [(6, None)]

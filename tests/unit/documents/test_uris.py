@@ -109,7 +109,7 @@ class TestQualifier:
     )
     def test_is_what_the_storage_says(self, uri: str, fs: dict[str, Any], qualifier: str | None) -> None:
         store = attached(uri.partition(":")[0], "a")
-        vars(store).update(fs)
+        store.__dict__.update(fs)
         assert qualifier_of(ObjectStoragePath(uri), "abc") == qualifier
 
     def test_of_a_scratch_file_is_its_content(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

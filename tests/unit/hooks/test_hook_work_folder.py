@@ -37,8 +37,9 @@ def submitting(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
 
         def start() -> subprocess.Popen[str]:
             command = [sys.executable, "-c", SUBMITS, str(source)]
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-            process = stack.enter_context(subprocess.Popen(command, text=True, **pipes))
+            process = stack.enter_context(
+                subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            )
             assert process.stdout is not None
             assert any("prepared" in line for line in process.stdout)
             return process

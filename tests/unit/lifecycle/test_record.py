@@ -42,7 +42,7 @@ PATHS = [
 ]
 MISSING = object()
 #: No field is an array, and none of the texts may be a number or a number a text.
-WRONG = {
+WRONG: dict[str, list[Any]] = {
     "schema_version": ["1", True, None, 0, 2, 1.5],
     "phase": ["submittedd", "", None, 1],
     "identity": [None, "RecognizeImage", {}],

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
 
+NOTHING: Any = None
+#: As an operator gets it from Airflow; nothing here resolves it.
+LAZY: LazyXComSequence[Any] = LazyXComSequence(xcom_arg=NOTHING, ti=NOTHING)
 TAKERS: dict[str, Callable[[Any], Any]] = {
     "source": lambda given: AsposeOcrRecognizeImageOperator(task_id="taker", source=given),
     "regions": lambda given: AsposeOcrRecognizeRegionsOperator(
@@ -91,8 +94,8 @@ def test_rectangles_are_no_list_of_documents() -> None:
     [
         [REF, REF],
         str([REF, REF]),
-        LazyXComSequence(xcom_arg=None, ti=None),
-        str(LazyXComSequence(xcom_arg=None, ti=None)),
+        LAZY,
+        str(LAZY),
     ],
     ids=["list", "text of a list", "lazy", "text of a lazy one"],
 )

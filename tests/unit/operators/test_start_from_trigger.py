@@ -74,7 +74,11 @@ def next_step(source: Any, **given: Any) -> Any:
     return AsposeOcrRecognizeImageOperator(**{**fields, **given})
 
 
-CONSUMERS = [fetch, sensor, next_step]
+CONSUMERS: list[Callable[..., Any]] = [fetch, sensor, next_step]
+
+
+def template_of(operator: Any) -> Any:
+    return operator.start_trigger_args.trigger_kwargs["template"]
 
 
 def deletes(cloud: EmulatorControl) -> list[str]:
@@ -86,7 +90,7 @@ class TestParseTime:
     def test_an_output_becomes_a_pull_that_the_triggerer_answers(self, make: Callable[..., Any]) -> None:
         with DAG("d"):
             operator = make(submit_task().output)
-        template = operator.start_trigger_args.trigger_kwargs["template"]
+        template = template_of(operator)
         assert template == (
             "{{ ti.xcom_pull(task_ids='submit', key='return_value', map_indexes=-1) | tojson }}"
         )
@@ -103,10 +107,7 @@ class TestParseTime:
                 fetch(outside.output, task_id="shared")
 
             lane.expand(page=["/a.png", "/b.png"])
-        templates = {
-            name: dag.get_task(name).start_trigger_args.trigger_kwargs["template"]
-            for name in ("lane.own", "lane.shared")
-        }
+        templates = {name: template_of(dag.get_task(name)) for name in ("lane.own", "lane.shared")}
         assert "task_ids='lane.submit'" in templates["lane.own"]
         assert "map_indexes=ti.map_index)" in templates["lane.own"]
         assert "map_indexes=-1)" in templates["lane.shared"]
@@ -114,7 +115,7 @@ class TestParseTime:
     def test_an_output_of_another_key_is_quoted(self) -> None:
         with DAG("d"):
             operator = fetch(submit_task().output["it's }} \u00fc"])
-        template = operator.start_trigger_args.trigger_kwargs["template"]
+        template = template_of(operator)
         assert start_rendering(template) == [{"key": "it's }} \u00fc"}]
 
     @pytest.mark.parametrize("make", CONSUMERS)
@@ -218,9 +219,9 @@ class TestParseTime:
             of_file = AsposeOcrRecognizeRegionsOperator(task_id="a", source="/page.png", **given)
             of_both = AsposeOcrRecognizeRegionsOperator(task_id="b", source=submit_task().output, **given)
             of_either = AsposeOcrRecognizeRegionsOperator(task_id="e", source="{{ params.scan }}", **given)
-        assert "'detect'" in of_either.start_trigger_args.trigger_kwargs["template"]
-        assert "'detect'" in of_file.start_trigger_args.trigger_kwargs["template"]
-        assert "'submit'" in of_both.start_trigger_args.trigger_kwargs["template"]
+        assert "'detect'" in template_of(of_either)
+        assert "'detect'" in template_of(of_file)
+        assert "'submit'" in template_of(of_both)
         assert of_file.upstream_task_ids == {"detect"}
         rectangles: Any = {**STARTING, "regions": [[0, 0, 9, 9]]}
         with pytest.raises(ValueError, match="source is a path or URI"):

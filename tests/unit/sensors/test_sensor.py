@@ -138,6 +138,7 @@ class TestInAWorker:
         operator = sensor(task, **given)
         operator._watch(operator._ref(), context_for(operator))
         operator.on_kill()
+        assert operator._kill.thread is not None
         operator._kill.thread.join(60)  # A consumer's verdict is not waited for in the signal handler.
         assert deleted(cloud) == [task["id"]]
 

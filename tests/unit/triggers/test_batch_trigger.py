@@ -110,7 +110,7 @@ class TestWaking:
 
     async def test_a_task_alone_is_all_of_them(self, accepted: Callable[..., list[TaskRef]]) -> None:
         woken = await woken_by(trigger_for(accepted(1)))
-        assert (woken.because, woken.ended, woken.error) == ("all have ended", {0}, None)
+        assert (woken.because, woken.ended, woken.error) == ("all have ended", frozenset({0}), None)
 
     async def test_those_that_run_are_polled_on_and_those_that_ended_are_not(
         self, accepted: Callable[..., list[TaskRef]], cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch

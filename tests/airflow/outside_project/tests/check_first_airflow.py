@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from airflow import settings
 from airflow.sdk import DAG, task
 
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.testing.dag_runs import DagRunner
+
+assert settings.engine is not None
 OWN_DATABASE = str(settings.engine.url)
 
 
@@ -14,10 +20,10 @@ def in_the_database() -> str:
     from airflow.utils.session import create_session
 
     with create_session() as session:
-        return str(session.get_bind().url)
+        return str(session.get_bind().engine.url)
 
 
-def test_a_dag_made_in_a_test_runs_on_a_database_of_its_own(aspose_ocr_run_dag) -> None:
+def test_a_dag_made_in_a_test_runs_on_a_database_of_its_own(aspose_ocr_run_dag: DagRunner) -> None:
     with DAG("made_here") as dag:
 
         @task

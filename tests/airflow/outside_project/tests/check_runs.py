@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_asposeocr.emulator.server import Emulator
+    from airflow_provider_asposeocr.testing.dag_runs import DagRunner, DagTestRun
 
 DAGS = Path(__file__).parents[1] / "dags"
 
 
 @pytest.fixture
-def files(tmp_path):
+def files(tmp_path: Path) -> dict[str, str]:
     scan = tmp_path / "page.png"
     scan.write_bytes(b"\x89PNG\r\n\x1a\n")
     return {"scan": str(scan), "outbox": f"file://{tmp_path}/outbox/"}
 
 
 @pytest.fixture
-def run_deferred(aspose_ocr_run_dag, aspose_ocr_connect, files):
+def run_deferred(
+    aspose_ocr_run_dag: DagRunner, aspose_ocr_connect: Callable[[str], None], files: dict[str, str]
+) -> Callable[[], DagTestRun]:
     aspose_ocr_connect("other_account")
     return lambda: aspose_ocr_run_dag(DAGS / "two_dags.py", dag_id="deferred", conf=files)
 
 
-def test_deferred_tasks_wait_and_results_are_written(run_deferred, aspose_ocr_emulator, tmp_path):
+def test_deferred_tasks_wait_and_results_are_written(
+    run_deferred: Callable[[], DagTestRun], aspose_ocr_emulator: Emulator, tmp_path: Path
+) -> None:
     run = run_deferred()
     assert run.state == "success"
     assert run.task_states == {"binarize": "success", "read": "success", "fetch": "success"}
@@ -31,14 +42,19 @@ def test_deferred_tasks_wait_and_results_are_written(run_deferred, aspose_ocr_em
     assert run.xcom("fetch")["results"][0]["type"] == "Text"
 
 
-def test_a_retry_runs(run_deferred, aspose_ocr_emulator):
+def test_a_retry_runs(run_deferred: Callable[[], DagTestRun], aspose_ocr_emulator: Emulator) -> None:
     aspose_ocr_emulator.control.add_faults({"kind": "task_error", "path": "RecognizeImage"})
     run = run_deferred()
     assert run.state == "success"
     assert aspose_ocr_emulator.control.billing() == {"BinarizeImage": 1, "RecognizeImage": 2}
 
 
-def test_a_failure_is_a_state_and_its_reason_is_in_the_log(run_deferred, aspose_ocr_emulator, capfd, caplog):
+def test_a_failure_is_a_state_and_its_reason_is_in_the_log(
+    run_deferred: Callable[[], DagTestRun],
+    aspose_ocr_emulator: Emulator,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     fault = {"kind": "task_error", "path": "BinarizeImage", "messages": ["the page is upside down"]}
     aspose_ocr_emulator.control.add_faults(fault)
     run = run_deferred()
@@ -52,7 +68,7 @@ def test_a_failure_is_a_state_and_its_reason_is_in_the_log(run_deferred, aspose_
     assert "the page is upside down" in out + err + caplog.text
 
 
-def test_mapped_tasks_have_an_index(aspose_ocr_run_dag):
+def test_mapped_tasks_have_an_index(aspose_ocr_run_dag: DagRunner) -> None:
     run = aspose_ocr_run_dag(DAGS / "two_dags.py", dag_id="mapped")
     assert run.task_states == {"double[0]": "success", "double[1]": "success"}
     assert [run.xcom("double[0]"), run.xcom("double[1]")] == [2, 4]
@@ -68,6 +84,8 @@ def test_mapped_tasks_have_an_index(aspose_ocr_run_dag):
         ("words.py", None, r"the DAGs are: none\."),
     ],
 )
-def test_a_wrong_file_or_dag_is_named(aspose_ocr_run_dag, file, dag_id, words):
+def test_a_wrong_file_or_dag_is_named(
+    aspose_ocr_run_dag: DagRunner, file: str, dag_id: str | None, words: str
+) -> None:
     with pytest.raises(ValueError, match=words):
         aspose_ocr_run_dag(DAGS / file, dag_id=dag_id)

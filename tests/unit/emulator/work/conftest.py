@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +13,7 @@ from airflow_provider_asposeocr.emulator.work.workers import available_engines, 
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.work.engines.base import Engine, Image, Line
-
-Run = Callable[..., JobOutcome]
+    from tests.support.emulator_workers import MakeWorker, Run
 
 
 class BlindEngine:
@@ -67,7 +65,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="session")
-def blind() -> Callable[..., Worker]:
+def blind() -> MakeWorker:
     """Make a worker that decodes and filters but reads nothing: ``blind(max_pixels=...)``."""
 
     def make(**limits: int) -> Worker:

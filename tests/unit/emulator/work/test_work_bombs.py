@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import zlib
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -20,8 +21,14 @@ from airflow_provider_asposeocr.emulator.work.imaging.decode import Limits
 from airflow_provider_asposeocr.emulator.work.jobs import JobError
 from tests.support.drawn_pages import blank, encoded
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
-def deflated(pattern, size, times=1):
+    from tests.support.emulator_workers import MakeWorker, Run
+
+
+def deflated(pattern: bytes, size: int, times: int = 1) -> bytes:
     """Compress ``size`` bytes of a pattern, and what comes out again."""
     packer = zlib.compressobj(9)
     block = pattern * (65_536 // len(pattern))
@@ -29,13 +36,13 @@ def deflated(pattern, size, times=1):
     return packed if times == 1 else zlib.compress(packed, 9)
 
 
-def tiff(directories, **first):
+def tiff(directories: int, **first: Any) -> bytes:
     """A TIFF of 10 x 10 pixels with so many image directories; ``first`` changes entries (tag number: value)."""
     entries = {256: 10, 257: 10, 258: 8, 259: 1, 262: 1, 273: 8, 278: 10, 279: 100}
     changed = entries | {int(tag[1:]): value for tag, value in first.items()}
     size = 2 + 12 * len(entries) + 4
 
-    def directory(tags, following):
+    def directory(tags: dict[int, int], following: int) -> bytes:
         packed = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
         return struct.pack("<H", len(tags)) + packed + struct.pack("<I", following)
 
@@ -46,37 +53,39 @@ def tiff(directories, **first):
     return b"".join(parts)
 
 
-def gif(width, height, frame_width, frame_height, frames=1):
+def gif(width: int, height: int, frame_width: int, frame_height: int, frames: int = 1) -> bytes:
     screen = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
     frame = b"," + struct.pack("<HHHHB", 0, 0, frame_width, frame_height, 0) + b"\x02\x02\x44\x01\x00"
     return screen + frame * frames + b";"
 
 
-def jpeg_of_giant_size():
+def jpeg_of_giant_size() -> bytes:
     small = bytearray(encoded(blank(64, 64), "JPEG"))
     at = small.index(b"\xff\xc0")
     small[at + 5 : at + 9] = b"\xff\xff\xff\xff"
     return bytes(small)
 
 
-def jpeg_of_many_scans():
+def jpeg_of_many_scans() -> bytes:
     whole = encoded(blank(200, 200), "JPEG", progressive=True)
     last = whole[whole.rindex(b"\xff\xda") : -2]
     return whole[:-2] + last * 1000 + b"\xff\xd9"
 
 
-def webp_of_giant_size():
+def webp_of_giant_size() -> bytes:
     return b"RIFF\x16\0\0\0WEBPVP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + b"\xff\xff\xff" * 2
 
 
-def bmp_of_giant_size():
+def bmp_of_giant_size() -> bytes:
     small = bytearray(encoded(blank(10, 10), "BMP"))
     small[18:26] = struct.pack("<ii", 2**31 - 1, 2**31 - 1)
     return bytes(small)
 
 
-def png(text_chunk=b"", ihdr=(10, 10, 8, 0, 0, 0, 0), pixels=bytes(110)):
-    def chunk(name, data):
+def png(
+    text_chunk: bytes = b"", ihdr: tuple[int, ...] = (10, 10, 8, 0, 0, 0, 0), pixels: bytes = bytes(110)
+) -> bytes:
+    def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
     head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", *ihdr))
@@ -84,12 +93,12 @@ def png(text_chunk=b"", ihdr=(10, 10, 8, 0, 0, 0, 0), pixels=bytes(110)):
     return head + middle + chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
 
 
-def pdf(*objects):
+def pdf(*objects: bytes) -> bytes:
     body = b"%PDF-1.7\n" + b"".join(b"%d 0 obj\n%s\nendobj\n" % item for item in enumerate(objects, 1))
     return body + b"trailer\n<< /Size %d /Root 1 0 R >>\n%%%%EOF\n" % (len(objects) + 1)
 
 
-def stream(data, entries=b""):
+def stream(data: bytes, entries: bytes = b"") -> bytes:
     return b"<< %s /Length %d >>\nstream\n%s\nendstream" % (entries, len(data), data)
 
 
@@ -100,20 +109,20 @@ FORM = b"/Type /XObject /Subtype /Form /BBox [0 0 200 200]"
 TWICE = b"/Filter [/FlateDecode /FlateDecode]"
 
 
-def pdf_of_thousands_of_pages():
+def pdf_of_thousands_of_pages() -> bytes:
     tree = b"<< /Type /Pages /Count 5000 /Kids [%s] >>" % (b"3 0 R " * 5000)
     return pdf(CATALOG, tree, SHEET % (200, 200))
 
 
-def pdf_of_giant_pages():
+def pdf_of_giant_pages() -> bytes:
     return pdf(CATALOG, PAGES, SHEET % (14_400, 14_400), stream(b""), b"null")
 
 
-def pdf_that_unpacks_to_much():
+def pdf_that_unpacks_to_much() -> bytes:
     return pdf(CATALOG, PAGES, SHEET % (200, 200), stream(deflated(b"    ", 2**28, 2), TWICE), b"null")
 
 
-def pdf_that_repeats_itself():
+def pdf_that_repeats_itself() -> bytes:
     """Ten forms, each of which draws the next one ten times."""
     forms = [
         stream(b"/I Do " * 10, FORM + b" /Resources << /XObject << /I %d 0 R >> >>" % number)
@@ -122,7 +131,7 @@ def pdf_that_repeats_itself():
     return pdf(CATALOG, PAGES, SHEET % (200, 200), stream(b"/I Do"), *forms, stream(b"0 0 9 9 re f", FORM))
 
 
-def pdf_of_tiny_tiles():
+def pdf_of_tiny_tiles() -> bytes:
     """A page that is paved with squares, ten thousand to the point each way."""
     pattern = b"/Type /Pattern /PatternType 1 /PaintType 1 /TilingType 1 /BBox [0 0 1 1] /XStep 0.0001 /YStep 0.0001"
     page = (SHEET % (200, 200)).replace(b"/XObject << /I 5 0 R >>", b"/Pattern << /P 5 0 R >>")
@@ -152,7 +161,7 @@ NAMES = [f"{number}-{message}" for number, (_, _, message) in enumerate(BOMBS)]
 
 
 @pytest.fixture
-def small_limits(monkeypatch):
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> Any:
     """
     Return a function that limits what a PDF may cost so that only the limit which its message names can be reached.
 
@@ -162,7 +171,7 @@ def small_limits(monkeypatch):
     monkeypatch.setattr(pdf_pages, "_SECONDS_PER_PAGE", 0)
     monkeypatch.setattr(pdf_pages, "_BYTES_PER_PIXEL", 0)
 
-    def limit(message):
+    def limit(message: str) -> int:
         takes_time = "more than 1 s" in message
         monkeypatch.setattr(pdf_pages, "_SECONDS", 1 if takes_time else 30)
         monkeypatch.setattr(pdf_pages, "_BYTES", 2**32 if takes_time else 2**28)
@@ -171,13 +180,13 @@ def small_limits(monkeypatch):
     return limit
 
 
-def cpu_seconds():
+def cpu_seconds() -> float:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 @pytest.fixture(scope="module")
-def honest_page_seconds(run, blind):
+def honest_page_seconds(run: Run, blind: MakeWorker) -> float:
     """CPU time of an A4 page with the process that renders it: the unit for what a bomb may cost on this machine."""
     page = encoded(blank(1654, 2339), "PDF")
     run(blind(), "RecognizePdf", page)  # The first page also pays for imports.
@@ -189,8 +198,14 @@ def honest_page_seconds(run, blind):
 @pytest.mark.process
 @pytest.mark.parametrize(("operation", "bomb", "message"), BOMBS, ids=NAMES)
 def test_a_bomb_ends_in_a_sentence_at_little_cost(
-    run, blind, small_limits, honest_page_seconds, operation, bomb, message
-):
+    run: Run,
+    blind: MakeWorker,
+    small_limits: Callable[[str], int],
+    honest_page_seconds: float,
+    operation: str,
+    bomb: Callable[[], bytes],
+    message: str,
+) -> None:
     content = bomb()
     most_bytes = small_limits(message)
     before, largest = cpu_seconds(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -208,7 +223,9 @@ def test_a_bomb_ends_in_a_sentence_at_little_cost(
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= allowed
 
 
-def test_many_frames_of_a_gif_are_not_counted(run, blind, honest_page_seconds):
+def test_many_frames_of_a_gif_are_not_counted(
+    run: Run, blind: MakeWorker, honest_page_seconds: float
+) -> None:
     before = cpu_seconds()
 
     outcome = run(blind(), "RecognizeImage", gif(1, 1, 1, 1, frames=1_000_000))
@@ -217,16 +234,18 @@ def test_many_frames_of_a_gif_are_not_counted(run, blind, honest_page_seconds):
     assert cpu_seconds() - before < 5 * honest_page_seconds
 
 
-def test_a_usual_progressive_jpeg_is_read(run, blind):
+def test_a_usual_progressive_jpeg_is_read(run: Run, blind: MakeWorker) -> None:
     assert run(blind(), "BinarizeImage", encoded(blank(300, 300), "JPEG", progressive=True)).results
 
 
-def tasks_of(emulator):
+def tasks_of(emulator: Emulator) -> dict[str, str]:
     return {task["id"]: task["status"] for task in emulator.control.tasks()}
 
 
 @pytest.mark.process
-def test_the_emulator_answers_while_a_bomb_goes_off(blind, small_limits):
+def test_the_emulator_answers_while_a_bomb_goes_off(
+    blind: MakeWorker, small_limits: Callable[[str], int]
+) -> None:
     small_limits("more than 1 s")
     with Emulator(Options(engine="canned", workers=2), blind()) as emulator, requests.Session() as session:
         session.trust_env = False
@@ -234,7 +253,7 @@ def test_the_emulator_answers_while_a_bomb_goes_off(blind, small_limits):
         token = session.post(f"{emulator.url}/connect/token", data=form).json()["access_token"]
         session.headers["Authorization"] = f"Bearer {token}"
 
-        def submit(operation, content):
+        def submit(operation: str, content: bytes) -> str:
             body = {"image": base64.b64encode(content).decode()}
             return session.post(f"{emulator.url}/v5.0/ocr/{operation}", json=body).text
 
@@ -252,7 +271,7 @@ def test_the_emulator_answers_while_a_bomb_goes_off(blind, small_limits):
 
 
 @pytest.mark.process
-def test_a_renderer_that_dies_is_told(run, blind, monkeypatch):
+def test_a_renderer_that_dies_is_told(run: Run, blind: MakeWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         pdf_pages, "_RENDERER", "airflow_provider_asposeocr.emulator.work.imaging.no_such_module"
     )
@@ -262,19 +281,19 @@ def test_a_renderer_that_dies_is_told(run, blind, monkeypatch):
 
 
 @pytest.mark.process
-def test_a_renderer_ends_with_the_reading(tmp_path, monkeypatch):
+def test_a_renderer_ends_with_the_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job that gives up after the first page leaves no process behind."""
-    started = []
+    started: list[Any] = []
 
-    class Recorded(subprocess.Popen):
-        def __init__(self, *arguments, **options):
+    class Recorded(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             started.append(self)
 
-    monkeypatch.setattr(pdf_pages.subprocess, "Popen", Recorded)
+    monkeypatch.setattr(subprocess, "Popen", Recorded)
     document = tmp_path / "payload"
     document.write_bytes(encoded(blank(50, 50), "PDF", save_all=True, append_images=[blank(2000, 2000)] * 5))
-    pages = pdf_pages.pdf_pages(document, Limits())
+    pages: Any = pdf_pages.pdf_pages(document, Limits())
     next(pages)
     assert started[0].poll() is None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,14 +12,19 @@ from airflow_provider_asposeocr.emulator.work.imaging import filters
 from airflow_provider_asposeocr.emulator.work.imaging.decode import Limits
 from tests.support.drawn_pages import PROSE, blank, encoded, prose, write
 
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.emulator.work.engines.base import Image as Pixels
+    from tests.support.emulator_workers import MakeWorker, Run
+
+
 LIMITS = Limits()
 
 
-def drawn():
+def drawn() -> Pixels:
     return np.asarray(write(blank(), PROSE))
 
 
-def tilted(degrees):
+def tilted(degrees: float) -> Pixels:
     """The drawn page, turned clockwise."""
     page = Image.fromarray(drawn()).rotate(
         -degrees, fillcolor=255, expand=True, resample=Image.Resampling.BICUBIC
@@ -25,13 +32,13 @@ def tilted(degrees):
     return np.asarray(page)
 
 
-def agreement(result, truth):
+def agreement(result: Pixels, truth: Pixels) -> float:
     """F1 of black pixels."""
     found, wanted = result < 128, truth < 128
-    return 2 * np.count_nonzero(found & wanted) / (np.count_nonzero(found) + np.count_nonzero(wanted))
+    return 2.0 * np.count_nonzero(found & wanted) / (np.count_nonzero(found) + np.count_nonzero(wanted))
 
 
-def test_binarized_image_is_a_png_with_one_bit_per_pixel(run, blind):
+def test_binarized_image_is_a_png_with_one_bit_per_pixel(run: Run, blind: MakeWorker) -> None:
     outcome = run(blind(), "BinarizeImage", prose())
     assert [result.type for result in outcome.results] == ["ImagePNG"]
     with Image.open(outcome.results[0].path) as image:
@@ -40,7 +47,7 @@ def test_binarized_image_is_a_png_with_one_bit_per_pixel(run, blind):
 
 
 @pytest.mark.parametrize("damage", ["none", "noise", "shadow", "noise and shadow"])
-def test_binarization_finds_the_ink_again(damage):
+def test_binarization_finds_the_ink_again(damage: str) -> None:
     """Measured 0.98, 0.93, 0.98, 0.94; a global threshold gets 0.3 under the shadow."""
     page = drawn().astype(float)
     if "shadow" in damage:
@@ -52,20 +59,20 @@ def test_binarization_finds_the_ink_again(damage):
     assert agreement(result, drawn()) > 0.85
 
 
-def test_binarization_does_not_depend_on_strips():
+def test_binarization_does_not_depend_on_strips() -> None:
     """A page taller than a strip is thresholded as one of which the strip is the whole page."""
     page = np.tile(drawn(), (2, 1))
     whole = filters.binarize(page)
     assert np.array_equal(whole[100:500], whole[800:1200])
 
 
-def test_noise_is_estimated_within_a_fifth_and_text_is_no_noise():
+def test_noise_is_estimated_within_a_fifth_and_text_is_no_noise() -> None:
     grain = np.random.default_rng(1).normal(0, 20, drawn().shape)
     assert filters.noise_sigma(drawn()) == 0
     assert filters.noise_sigma((128 + grain).astype(np.uint8)) == pytest.approx(20, rel=0.2)
 
 
-def test_upscaling_doubles_both_sides(run, blind):
+def test_upscaling_doubles_both_sides(run: Run, blind: MakeWorker) -> None:
     outcome = run(blind(), "UpscaleImage", prose())
     assert [result.type for result in outcome.results] == ["ImagePNG"]
     with Image.open(outcome.results[0].path) as image:
@@ -74,11 +81,11 @@ def test_upscaling_doubles_both_sides(run, blind):
 
 
 @pytest.mark.parametrize("degrees", [-15, -9.5, -3, -0.5, 0.5, 3, 7.25, 14])
-def test_tilt_is_measured_to_a_fifth_of_a_degree(degrees):
+def test_tilt_is_measured_to_a_fifth_of_a_degree(degrees: float) -> None:
     assert filters.skew_degrees(tilted(degrees)) == pytest.approx(degrees, abs=0.2)
 
 
-def test_deskewing_straightens_a_tilt_of_three_degrees(run, blind):
+def test_deskewing_straightens_a_tilt_of_three_degrees(run: Run, blind: MakeWorker) -> None:
     page = tilted(3)
     outcome = run(blind(), "DeskewImage", encoded(Image.fromarray(page)))
     with Image.open(outcome.results[0].path) as image:
@@ -89,7 +96,7 @@ def test_deskewing_straightens_a_tilt_of_three_degrees(run, blind):
 
 
 @pytest.mark.parametrize("page", ["level", "blank", "noise"])
-def test_pages_without_a_tilt_are_left_alone(page):
+def test_pages_without_a_tilt_are_left_alone(page: str) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (600, 800), dtype=np.uint8)
     pixels = {"level": drawn(), "blank": np.asarray(blank()), "noise": noise}[page]
     straight, _ = filters.deskew(pixels, LIMITS)
@@ -97,7 +104,7 @@ def test_pages_without_a_tilt_are_left_alone(page):
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270, -90, 30, -12.5])
-def test_turned_page_knows_the_way_back(degrees):
+def test_turned_page_knows_the_way_back(degrees: float) -> None:
     """A dark spot is where the matrix says."""
     page = np.full((200, 300), 255, dtype=np.uint8)
     page[40:60, 220:240] = 0
@@ -107,12 +114,12 @@ def test_turned_page_knows_the_way_back(degrees):
     assert (x, y) == pytest.approx((230, 50), abs=1)
 
 
-def test_quarter_turn_is_clockwise():
+def test_quarter_turn_is_clockwise() -> None:
     page = np.array([[1, 2], [3, 4]], dtype=np.uint8)
     assert filters.turn(page, 90, LIMITS)[0].tolist() == [[3, 1], [4, 2]]
 
 
-def test_contrast_is_stretched_only_where_it_is_weak():
+def test_contrast_is_stretched_only_where_it_is_weak() -> None:
     weak = (150 + drawn() * (50 / 255)).astype(np.uint8)
     assert np.ptp(filters.stretch_contrast(weak)) >= 250
     assert np.array_equal(filters.stretch_contrast(drawn()), drawn())
@@ -120,7 +127,7 @@ def test_contrast_is_stretched_only_where_it_is_weak():
     assert np.array_equal(filters.stretch_contrast(empty), empty)
 
 
-def test_a_shaded_field_does_not_become_as_dark_as_its_ink():
+def test_a_shaded_field_does_not_become_as_dark_as_its_ink() -> None:
     """One line of text on a page covers less than a hundredth of it."""
     page = np.full((1000, 1000), 255, dtype=np.uint8)
     page[100:200] = 215

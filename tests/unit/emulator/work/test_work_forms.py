@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,12 +12,18 @@ from airflow_provider_asposeocr.emulator.work.imaging.decode import Limits
 from airflow_provider_asposeocr.emulator.work.imaging.pdf_pages import pdf_pages
 from tests.support.pdf_builder import pdf_of, stream
 
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.emulator.work.imaging.decode import Page
+    from airflow_provider_asposeocr.emulator.work.jobs import Worker
+    from tests.support.emulator_workers import MakeWorker, Run
+
+
 CASES = Path(__file__).parent / "cases"
 #: Where the field of a document below stands, in points from the lower left corner.
 RECT = (50, 600, 350, 630)
 
 
-def test_the_value_of_a_field_is_read(run, worker):
+def test_the_value_of_a_field_is_read(run: Run, worker: Worker) -> None:
     outcome = run(worker, "RecognizePdf", (CASES / "form.pdf").read_bytes())
 
     # RapidOCR takes the right edge of the shaded field for a digit.
@@ -41,14 +48,14 @@ def form(field: bytes, *, form: bytes = b"", listed: bool = True) -> bytes:
     )
 
 
-def page_of(tmp_path, data):
+def page_of(tmp_path: Path, data: bytes) -> Page:
     path = tmp_path / "form.pdf"
     path.write_bytes(data)
     (page,) = pdf_pages(path, Limits())
     return page
 
 
-def ink_in_the_field(tmp_path, data):
+def ink_in_the_field(tmp_path: Path, data: bytes) -> int:
     page = page_of(tmp_path, data)
     left, bottom, right, top = (round(points * 200 / 72) for points in RECT)
     height = page.image.shape[0]
@@ -86,20 +93,20 @@ STATES = b"/AP << /N << /Yes 8 0 R /Off 9 0 R >> >>"
         pytest.param(b"/FT /Sig /V 10 0 R /AP << /N 8 0 R >>", b"/FT /Sig", id="signature"),
     ],
 )
-def test_a_filled_field_is_drawn_and_an_empty_one_is_not(tmp_path, filled, empty):
+def test_a_filled_field_is_drawn_and_an_empty_one_is_not(tmp_path: Path, filled: bytes, empty: bytes) -> None:
     assert ink_in_the_field(tmp_path, form(filled)) > ink_in_the_field(tmp_path, form(empty)) + 50
 
 
-def test_a_field_that_no_form_lists_is_drawn(tmp_path):
+def test_a_field_that_no_form_lists_is_drawn(tmp_path: Path) -> None:
     assert ink_in_the_field(tmp_path, form(b"/FT /Tx /AP << /N 8 0 R >>", listed=False)) > 50
 
 
-def test_a_hidden_field_is_not_drawn(tmp_path):
+def test_a_hidden_field_is_not_drawn(tmp_path: Path) -> None:
     assert ink_in_the_field(tmp_path, form(TEXT + b" /V (Words)").replace(b"/F 4", b"/F 2")) == 0
 
 
 @pytest.mark.parametrize("dynamic", [b"", b" /NeedsRendering true"])
-def test_an_xfa_form_is_warned_of_once(run, blind, dynamic):
+def test_an_xfa_form_is_warned_of_once(run: Run, blind: MakeWorker, dynamic: bytes) -> None:
     data = form(TEXT, form=b"/XFA [(template) 4 0 R]" + dynamic)
 
     (warning,) = run(blind(), "RecognizePdf", data).warnings
@@ -108,6 +115,6 @@ def test_an_xfa_form_is_warned_of_once(run, blind, dynamic):
     assert "flatten" in warning
 
 
-def test_an_ordinary_form_and_no_form_are_not_warned_of(run, blind):
+def test_an_ordinary_form_and_no_form_are_not_warned_of(run: Run, blind: MakeWorker) -> None:
     for data in (form(TEXT), form(TEXT, listed=False)):
         assert run(blind(), "RecognizePdf", data).warnings == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pypdfium2
@@ -14,8 +15,13 @@ from airflow_provider_asposeocr.emulator.work.imaging.layout import reading_orde
 from airflow_provider_asposeocr.emulator.work.imaging.pages import PreparedPage, RecognizedPage
 from airflow_provider_asposeocr.emulator.work.imaging.searchable_pdf import SearchablePdf
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def recognized(*rows, image=None):
+    from airflow_provider_asposeocr.emulator.work.engines.base import Image
+
+
+def recognized(*rows: list[str], image: Image | None = None) -> RecognizedPage:
     """A page with ``rows``, each a list of words of 20 pixels per character."""
     image = np.full((400, 900), 255, dtype=np.uint8) if image is None else image
     lines = []
@@ -29,7 +35,7 @@ def recognized(*rows, image=None):
     return RecognizedPage(page, tuple(reading_order(lines, columns=False)))
 
 
-def pdf_of(tmp_path, *pages):
+def pdf_of(tmp_path: Path, *pages: RecognizedPage) -> Path:
     output = SearchablePdf(tmp_path / "out.pdf")
     for page in pages:
         output.add(page)
@@ -37,9 +43,10 @@ def pdf_of(tmp_path, *pages):
     return output.path
 
 
-def extracted(path, number=0):
+def extracted(path: Path, number: int = 0) -> str:
     with pypdfium2.PdfDocument(path) as document:
-        return document[number].get_textpage().get_text_bounded().replace("\r\n", "\n")
+        text: str = document[number].get_textpage().get_text_bounded()
+        return text.replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize(
@@ -52,18 +59,18 @@ def extracted(path, number=0):
         [["(paren)", "back\\slash", "<tag>"]],
     ],
 )
-def test_pdf_text_can_be_extracted_again(tmp_path, rows):
+def test_pdf_text_can_be_extracted_again(tmp_path: Path, rows: list[list[str]]) -> None:
     page = recognized(*rows)
     assert extracted(pdf_of(tmp_path, page)) == page.text
 
 
-def test_chinese_text_has_no_spaces_in_pdf_and_text(tmp_path):
+def test_chinese_text_has_no_spaces_in_pdf_and_text(tmp_path: Path) -> None:
     page = recognized(["你好", "世界"])
     assert page.text == "你好世界"
     assert extracted(pdf_of(tmp_path, page)) == "你好世界"
 
 
-def test_pdf_shows_the_image_and_not_the_text(tmp_path):
+def test_pdf_shows_the_image_and_not_the_text(tmp_path: Path) -> None:
     image = np.full((400, 900, 3), 255, dtype=np.uint8)
     image[100:200, 100:300] = (40, 80, 200)  # BGR
     path = pdf_of(tmp_path, recognized(["invisible"], image=image))
@@ -75,7 +82,7 @@ def test_pdf_shows_the_image_and_not_the_text(tmp_path):
     assert shown[40:70, 40:220].min() >= 250
 
 
-def test_black_and_white_page_takes_one_bit_per_pixel(tmp_path):
+def test_black_and_white_page_takes_one_bit_per_pixel(tmp_path: Path) -> None:
     image = np.where(np.random.default_rng(1).random((400, 900)) > 0.5, 255, 0).astype(np.uint8)
     path = pdf_of(tmp_path, recognized(["x"], image=image))
     assert 400 * 900 / 8 < path.stat().st_size < 400 * 900 / 8 + 5000
@@ -84,7 +91,7 @@ def test_black_and_white_page_takes_one_bit_per_pixel(tmp_path):
     assert np.array_equal(shown[:, :, 0] > 127, image > 127)
 
 
-def test_words_lie_on_their_boxes_in_the_pdf(tmp_path):
+def test_words_lie_on_their_boxes_in_the_pdf(tmp_path: Path) -> None:
     path = pdf_of(tmp_path, recognized(["first", "second"]))
     with pypdfium2.PdfDocument(path) as document:
         text = document[0].get_textpage()
@@ -94,7 +101,7 @@ def test_words_lie_on_their_boxes_in_the_pdf(tmp_path):
     assert (400 - top * 100 / 72, 400 - bottom * 100 / 72) == pytest.approx((40, 70), abs=3)
 
 
-def test_pdf_of_several_pages_is_well_formed(tmp_path):
+def test_pdf_of_several_pages_is_well_formed(tmp_path: Path) -> None:
     path = pdf_of(tmp_path, recognized(["one"]), recognized(), recognized(["three"]))
     assert [extracted(path, number) for number in range(3)] == ["one", "", "three"]
     data = path.read_bytes()
@@ -104,7 +111,7 @@ def test_pdf_of_several_pages_is_well_formed(tmp_path):
         assert data[int(entry.split()[0]) :].startswith(b"%d 0 obj" % number)
 
 
-def test_hocr_stays_well_formed_whatever_was_read(tmp_path):
+def test_hocr_stays_well_formed_whatever_was_read(tmp_path: Path) -> None:
     output = HocrFile(tmp_path / "out.hocr")
     output.add(recognized(['<b>&"quoted"</b>', "nul\x00\ufffe", "漢字"]))
     output.add(recognized())
@@ -115,7 +122,7 @@ def test_hocr_stays_well_formed_whatever_was_read(tmp_path):
     assert sum(element.get("class") == "ocr_page" for element in root.iter()) == 2
 
 
-def test_boxes_are_told_in_pixels_of_the_submitted_page():
+def test_boxes_are_told_in_pixels_of_the_submitted_page() -> None:
     back = np.array([[0.5, 0, 10], [0, 0.5, 20], [0, 0, 1]])
     page = PreparedPage(np.zeros((80, 80), dtype=np.uint8), 100, (50, 60), back)
     assert page.source_box(Box(10, 10, 30, 40)) == (15, 25, 25, 40)
