@@ -26,17 +26,9 @@ from airflow_provider_asposeocr.batch.errors import (
     JournalUnreachableError,
 )
 from airflow_provider_asposeocr.batch.journal_files import JournalFiles
-from airflow_provider_asposeocr.batch.parts import (
-    EPOCHS,
-    BrokenPartError,
-    ForeignPartError,
-    GapError,
-    Part,
-    PartName,
-    Replay,
-    arrange,
-    parse_part,
-)
+from airflow_provider_asposeocr.batch.journal_reading import CLOSED, DRAIN, highest_epoch, missing, read_parts
+from airflow_provider_asposeocr.batch.parts import EPOCHS, Part, PartName
+from airflow_provider_asposeocr.batch.replay import Replay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,13 +37,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Field of the header that each part repeats: the task instance, for a sweep that finds parts without their header.
-BATCH = "batch"
-#: Marks, beside the first parts of the epochs.
-DRAIN = f"{EPOCHS}/drain.json"
-CLOSED = f"{EPOCHS}/closed.json"
-#: How often a journal is read whose owner deletes what a snapshot has replaced.
-_READINGS = 10
+#: Fields of the header that each part repeats: whose it is, for a sweep that finds parts without their header.
+IDENTITY = ("key", "dag_id", "run_id", "task_id", "map_index")
 #: How many processes may begin an epoch at the same moment as this one.
 _EPOCH_TRIES = 100
 
@@ -98,7 +85,7 @@ class Journal:
         self._files = files
         self._first = first
         self._is_atomic = is_atomic
-        self._batch = (replay.header or {}).get(BATCH)
+        self._identity = _identity(replay.header or {})
         self._header_part = replay.header_part
         self._writer = uuid4().hex[:8]
         self._sequence = 0
@@ -121,8 +108,8 @@ class Journal:
         Begin a journal; take it over if there is one, or if another process begins it at the same moment.
 
         :param folder: Its folder.
-        :param header: What the batch is, frozen: sources, steps, settings, account, base, names. What its field
-            ``batch`` holds is repeated in each part; it has to say which task instance this is.
+        :param header: What the batch is, frozen: sources, steps, settings, account, base, names; plain JSON. Each part
+            repeats the fields that :data:`IDENTITY` names.
         :return: The journal. Its header is another than ``header`` if another process has begun the journal.
         :raises JournalError: if the journal that is there cannot be read.
         :raises JournalUnreachableError: if the storage does not answer or refuses; a retry may help.
@@ -134,8 +121,8 @@ class Journal:
                 return cls.take_over(folder)
             except JournalMissingError:
                 names = files.names()  # Only what a process left that died while it began the journal.
-        epoch = _highest_epoch(names) + 1
-        first = Part(PartName(epoch, 0), (), header=dict(header), batch=header.get(BATCH), writer=uuid4().hex)
+        epoch = highest_epoch(names) + 1
+        first = Part(PartName(epoch, 0), (), header=dict(header), writer=uuid4().hex)
         is_atomic = files.creates_are_atomic(first.name.text)
         if not files.create(first.name.text, first.to_bytes()):
             return cls.take_over(folder)
@@ -159,11 +146,11 @@ class Journal:
         files = JournalFiles(folder)
         names = files.names()
         if CLOSED in names or not any(PartName.parse(name) for name in names):
-            raise _missing(folder)
-        first, is_atomic = _begin_epoch(files, _highest_epoch(names) + 1)
-        replay, names = _read(files)
+            raise missing(folder)
+        first, is_atomic = _begin_epoch(files, highest_epoch(names) + 1)
+        replay, names = read_parts(files)
         if replay.header is None:
-            raise _missing(folder)
+            raise missing(folder)
         if replay.acknowledged < at_least:
             raise JournalError(
                 f"The journal of the batch, {shown(folder, 300)}, has {replay.acknowledged} records, and "
@@ -201,7 +188,7 @@ class Journal:
         :raises JournalUnreachableError: if the storage does not answer or refuses.
         """
         names = self._files.names(EPOCHS)
-        if _highest_epoch(names) > self.epoch:
+        if highest_epoch(names) > self.epoch:
             raise self._fenced("Another process has taken over the batch")
         if CLOSED in names or self._first.name.text not in names:
             raise self._fenced("Another process has finished the batch, or its journal was deleted")
@@ -245,7 +232,7 @@ class Journal:
             acknowledged=self.acknowledged,
             after=self._last,
             replaces=replaces,
-            batch=self._batch,
+            identity=self._identity,
             writer=self._first.writer,
         )
         self._parts.add(name.text)  # Before the request: it may arrive although no answer comes.
@@ -267,9 +254,9 @@ def read_journal(folder: ObjectStoragePath) -> tuple[Mapping[str, Any], list[dic
     :raises JournalError: if it cannot be read, or has lost parts.
     :raises JournalUnreachableError: if the storage does not answer or refuses; a retry may help.
     """
-    replay, _ = _read(JournalFiles(folder))
+    replay, _ = read_parts(JournalFiles(folder))
     if replay.header is None:
-        raise _missing(folder)
+        raise missing(folder)
     return replay.header, replay.records
 
 
@@ -284,7 +271,7 @@ def request_drain(folder: ObjectStoragePath) -> None:
     files = JournalFiles(folder)
     names = files.names()
     if CLOSED in names or not any(PartName.parse(name) for name in names):
-        raise _missing(folder)
+        raise missing(folder)
     asked = {"requested_at": datetime.now(UTC).isoformat(timespec="seconds")}
     files.write(DRAIN, json.dumps(asked).encode())
 
@@ -321,55 +308,11 @@ def _begin_epoch(files: JournalFiles, epoch: int) -> tuple[Part, bool]:
     )
 
 
-def _read(files: JournalFiles) -> tuple[Replay, set[str]]:
-    """List and read all parts; again if its owner deletes some meanwhile, because a snapshot has replaced them."""
-    for _ in range(_READINGS):
-        names = files.names()
-        if CLOSED in names:
-            raise _missing(files.folder)
-        parsed = {name: found for name in names if (found := PartName.parse(name))}
-        contents = files.read(parsed)
-        if None not in contents.values():
-            replay = _parse(
-                files.folder, {parsed[name]: content or b"" for name, content in contents.items()}
-            )
-            return replay, names
-    raise JournalUnreachableError(
-        f"The journal of the batch, {shown(files.folder, 300)}, changes faster than it can be read."
-    )
-
-
-def _parse(folder: ObjectStoragePath, contents: Mapping[PartName, bytes]) -> Replay:
-    parts: list[Part] = []
-    broken: dict[str, BrokenPartError] = {}
-    try:
-        for name, content in contents.items():
-            try:
-                parts.append(parse_part(name, content))
-            except BrokenPartError as error:
-                broken[name.text] = error
-            except ForeignPartError as error:
-                raise GapError(name.text, f"cannot be used: {error}") from None
-        replay = arrange(parts, broken)
-    except GapError as error:
-        raise JournalError(
-            f"The journal of the batch cannot be read: {shown(folder / error.name, 400)} {error.what}. "
-            "This try has sent nothing."
-        ) from error
-    for ignored, why in replay.ignored.items():
-        log.warning("%s is no part of the journal: %s.", shown(folder / ignored, 400), why)
-    return replay
+def _identity(header: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: header[name] for name in IDENTITY if name in header}
 
 
 def _is_of_journal(name: str) -> bool:
     """Whether a file is one that journals consist of; the probe of atomic creates and what killed writers leave included."""
     is_temporary = name.rpartition("/")[2].startswith(".aspose-ocr-") and name.endswith(".part")
     return PartName.parse(name) is not None or name in (DRAIN, f"{EPOCHS}/probe") or is_temporary
-
-
-def _highest_epoch(names: set[str]) -> int:
-    return max((name.epoch for name in map(PartName.parse, names) if name), default=0)
-
-
-def _missing(folder: ObjectStoragePath) -> JournalMissingError:
-    return JournalMissingError(f"There is no journal of a batch in {shown(folder, 300)}.")

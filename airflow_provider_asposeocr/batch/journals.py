@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.errors import JournalError
-from airflow_provider_asposeocr.batch.journal import BATCH, CLOSED, delete_journal
+from airflow_provider_asposeocr.batch.journal import delete_journal
 from airflow_provider_asposeocr.batch.journal_files import JournalFiles
+from airflow_provider_asposeocr.batch.journal_reading import CLOSED
 from airflow_provider_asposeocr.batch.parts import (
     BATCHES,
     BrokenPartError,
@@ -43,7 +44,7 @@ def sweep(
 
     :param state: The state folder.
     :param may_go: Tells from a header whether its batch is over and nothing needs the journal. Where only single parts
-        are left of a journal, it gets a header that has nothing but ``batch``.
+        are left of a journal, it gets a header that has nothing but what :data:`.journal.IDENTITY` names.
     :param at_once: Whether to sweep although the folder was swept within the last ten minutes.
     :param now: Seconds since the epoch.
     :return: How many journals were deleted. What cannot be read or deleted stays, and is logged.
@@ -100,8 +101,8 @@ def _header_of(files: JournalFiles, names: Collection[str]) -> Mapping[str, Any]
             continue
         if part.header is not None:
             return part.header
-        if part.batch is not None:
-            return {BATCH: part.batch}
+        if part.identity:
+            return part.identity
     raise JournalError("no part of it says whose it is.")
 
 

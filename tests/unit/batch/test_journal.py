@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-HEADER = {"sources": ["/in/a.png"], "batch": {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}}
+TASK = {"key": "0123456789abcdef", "dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
+HEADER = {"documents": ["/in/a.png"], **TASK}
 
 
 @pytest.fixture
@@ -240,7 +241,7 @@ class TestTakeOver:
     ) -> None:
         first: list[Journal] = []
         storage.around("create", before=once(lambda: first.append(Journal.create(folder, HEADER).journal)))
-        second = Journal.create(folder, {"sources": ["/in/a.png", "/in/new.png"]})
+        second = Journal.create(folder, {"documents": ["/in/a.png", "/in/new.png"]})
         assert second.header == HEADER
         assert [first[0].epoch, second.journal.epoch] == [1, 2]
         with pytest.raises(JournalFencedError):
@@ -260,7 +261,7 @@ class TestTakeOver:
         self, folder: ObjectStoragePath, journal: Journal
     ) -> None:
         commit(journal, 1)
-        opened = Journal.create(folder, {"sources": []})
+        opened = Journal.create(folder, {"documents": []})
         assert (opened.header, opened.records) == (HEADER, [{"n": 1}])
 
     def test_a_reference_that_a_stopped_process_writes_late_is_replayed(
@@ -544,5 +545,5 @@ def test_a_part_is_json_lines(folder: ObjectStoragePath, journal: Journal) -> No
         "records": 1,
         "acknowledged": 0,
     }
-    assert head["batch"] == HEADER["batch"]
+    assert head["identity"] == TASK
     assert head["after"] == ["epochs/000001.jsonl"]
