@@ -27,6 +27,7 @@ _PUBLIC = {
     "AsposeOcrTaskSensor": "sensors.aspose_ocr",
     "AsposeOcrTaskTrigger": "triggers.task",
     "AsposeOcrUpscaleImageOperator": "operators",
+    "read_manifest": "batch.manifest_file",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -26,7 +26,7 @@ from airflow_provider_asposeocr.documents.file_systems import has_version, objec
 from airflow_provider_asposeocr.documents.uris import is_web, qualifier_of, source_name, source_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_asposeocr.api.client import CloudClient
     from airflow_provider_asposeocr.api.operations import Operation
@@ -113,10 +113,20 @@ def identity_of(source: str | TaskRef) -> tuple[str, str | None]:
     ) as error:  # each storage library has its own root class; reading it will say what is wrong
         log.debug("No version of %s: %s", shown(source, 300), shown(error))
         return called, None
+    return called, version_of(facts)
+
+
+def version_of(facts: Mapping[str, Any]) -> str | None:
+    """
+    Return the version of a file: what changes with its content.
+
+    :param facts: What its storage says about it, as fsspec's ``info`` and ``find(detail=True)`` return it.
+    :return: ETag, generation, size and time, as far as they are there; ``None`` where none is.
+    """
     found = (
         (name, next((facts[key] for key in keys if facts.get(key)), None)) for name, keys in _VERSION_FIELDS
     )
-    return called, " ".join(f"{name}={value}" for name, value in found if value is not None) or None
+    return " ".join(f"{name}={value}" for name, value in found if value is not None) or None
 
 
 def spool(

@@ -361,7 +361,13 @@ def test_an_exported_name_resolves(name: str) -> None:
 
 
 def test_every_public_class_is_exported() -> None:
-    public = {"AsposeOcrHook", "AsposeOcrRetryPolicy", "AsposeOcrTaskSensor", "AsposeOcrTaskTrigger"}
+    public = {
+        "AsposeOcrHook",
+        "AsposeOcrRetryPolicy",
+        "AsposeOcrTaskSensor",
+        "AsposeOcrTaskTrigger",
+        "read_manifest",
+    }
     operators = importlib.import_module(f"{NAME}.operators")
     public |= {name for name in vars(operators) if name.startswith("AsposeOcr")}
     assert public == set(package._PUBLIC)

@@ -41,6 +41,8 @@ _SUFFIXES = {
     "wav": ".wav",
     "wavfile": ".wav",
 }
+#: All suffixes that :func:`suffix_for` chooses from.
+ALL_SUFFIXES = tuple(sorted({*_SUFFIXES.values(), ".bin"}))
 
 
 def suffix_for(operation: Operation, result_type: str | None, head: bytes) -> str:

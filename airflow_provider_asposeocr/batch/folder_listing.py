@@ -1,0 +1,107 @@
+"""
+List the files in a folder of any storage.
+
+Invariant: the list is complete or an error. Size and version come from the listing itself: a question per file costs twenty
+times as much. Nothing is answered from a listing that the process has made before.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, SourceError, SourceUnreadableError
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.batch.naming import is_hidden
+from airflow_provider_asposeocr.batch.plan import ListedSource
+from airflow_provider_asposeocr.documents.file_systems import LOCAL, object_path
+from airflow_provider_asposeocr.documents.sources import version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Facts = dict[str, Any]
+
+
+def list_folder(uri: str, depth: int | None = None) -> list[ListedSource]:
+    """
+    List the files in a folder and in the folders below it.
+
+    :param uri: Absolute path or URI of the folder, with a slash at its end.
+    :param depth: How many levels deep; 1 = the folder alone. By default all.
+    :return: The files in the order of their paths, without those whose name, or that of a folder below the listed one,
+        begins with a dot or an underscore. A symbolic link to a file in the folder is a file; links to folders are not
+        followed.
+    :raises SourceError: if there is no such folder, a part of it may not be read, or a symbolic link leads out of it;
+        :class:`SourceUnreadableError` if the storage does not answer.
+    """
+    name = repr(shown(uri, 300))
+    try:
+        path = object_path(uri)
+        found = _walk(path.path, depth) if path.protocol in LOCAL else _find(path.fs, path.path, depth)
+        sources = [
+            ListedSource(uri + below, version_of(facts), facts.get("size"))
+            for below, facts in found
+            if not any(is_hidden(part) for part in below.split("/"))
+        ]
+    except (FileNotFoundError, NotADirectoryError):
+        raise SourceError(f"There is no folder {name}.") from None
+    except PermissionError as error:
+        raise SourceError(f"The folder {name} may not be read as a whole: {shown(error)}.") from error
+    except (ValueError, ImportError) as error:
+        raise SourceError(f"The folder {name} cannot be listed: {shown(error)}.") from error
+    except AsposeOcrError:
+        raise
+    except Exception as error:  # each storage library has its own root class
+        what = f"{type(error).__name__}: {shown(error)}"
+        raise SourceUnreadableError(f"The folder {name} cannot be listed: {what}.") from error
+    return sorted(sources, key=lambda source: source.uri)
+
+
+def _find(fs: Any, folder: str, depth: int | None) -> Iterator[tuple[str, Facts]]:
+    # Not ls: s3fs, gcsfs and adlfs answer it from a listing of this process, without limit of time.
+    fs.invalidate_cache()
+    prefix = f"{folder.rstrip('/')}/"
+    for name, facts in fs.find(folder, maxdepth=depth, detail=True).items():
+        # Stores have objects that stand for folders.
+        if name.startswith(prefix) and not name.endswith("/") and facts.get("type") == "file":
+            yield name.removeprefix(prefix), facts
+
+
+def _walk(folder: str, depth: int | None) -> Iterator[tuple[str, Facts]]:
+    """Walk a local folder; fsspec's own find leaves out what it may not read, without a word."""
+    root = os.path.realpath(folder)
+    for place, folders, names in os.walk(root, onerror=_refuse):
+        below = os.path.relpath(place, root) + "/" if place != root else ""
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        for name in [*folders, *names]:
+            _check_link(os.path.join(place, name), root)
+        for name in names:
+            facts = _facts(os.path.join(place, name))
+            if facts is not None:
+                yield below + name, facts
+        if depth is not None and below.count("/") + 1 >= depth:
+            folders.clear()
+
+
+def _refuse(error: OSError) -> None:
+    raise error
+
+
+def _facts(path: str) -> Facts | None:
+    """Return size and time of a file; of a link that leads nowhere nothing, and ``None`` for what is no file."""
+    if not os.path.exists(path):
+        return {}
+    return {"size": os.path.getsize(path), "mtime": os.path.getmtime(path)} if os.path.isfile(path) else None
+
+
+def _check_link(path: str, root: str) -> None:
+    """Refuse to send a file that does not lie in the folder."""
+    if is_hidden(os.path.basename(path)) or not os.path.islink(path):
+        return
+    target = os.path.realpath(path)
+    if target != root and not target.startswith(root + os.sep):
+        raise SourceError(
+            f"{shown(path, 300)!r} is a symbolic link that leads out of the folder, to {shown(target, 300)!r}. Remove it, "
+            "or pass a list with the files that are meant."
+        )

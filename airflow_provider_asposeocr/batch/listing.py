@@ -1,0 +1,146 @@
+"""
+List the sources of a batch.
+
+Invariant: a batch has at least one document and at most :data:`.MOST_DOCUMENTS`, or nothing is sent.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from fsspec.utils import glob_translate
+
+from airflow_provider_asposeocr.api.errors import InputError, SourceError
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.batch.folder_listing import list_folder
+from airflow_provider_asposeocr.batch.json_lines import read_objects
+from airflow_provider_asposeocr.batch.manifest_file import read_manifest
+from airflow_provider_asposeocr.batch.naming import is_name
+from airflow_provider_asposeocr.batch.plan import MOST_DOCUMENTS, ListedSource
+from airflow_provider_asposeocr.batch.sources import Folder, Glob, ListFile, Rows, check_uri, parse_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from airflow_provider_asposeocr.batch.sources import Sources
+
+
+@dataclass(frozen=True)
+class Listing:
+    """
+    The sources of a batch.
+
+    :param sources: The documents, in the order of their indexes.
+    :param base: URI of the folder that names are relative to, where the sources say it: the folder that was listed,
+        that of a glob before its first wildcard, or what a list file carries; else ``None``.
+    :param pattern: What the listed files match below ``base``, as a regular expression; ``None`` = nothing was listed.
+    :param continues: URI of the manifest that names the sources; else ``None``.
+    """
+
+    sources: tuple[ListedSource, ...]
+    base: str | None = None
+    pattern: re.Pattern[str] | None = None
+    continues: str | None = None
+
+
+def list_sources(wanted: Sources) -> Listing:
+    """
+    List the sources of a batch.
+
+    :param wanted: What :func:`.parse_sources` returned.
+    :return: The documents; of a folder and a glob in the order of their paths, see :func:`.list_folder`.
+    :raises InputError: if there are none, or more than :data:`.MOST_DOCUMENTS`, or a list or a manifest cannot be
+        understood; the message names the line.
+    :raises SourceError: if the folder, the list or the manifest does not exist or may not be read;
+        :class:`SourceUnreadableError` if the storage does not answer.
+    """
+    if isinstance(wanted, Folder):
+        found = list_folder(wanted.uri)
+        where = f"in the folder {_quoted(wanted.uri)}{_SKIPPED}"
+        return Listing(_counted(found, where), wanted.uri, re.compile(".*", re.DOTALL))
+    if isinstance(wanted, Glob):
+        return _list_glob(wanted)
+    if isinstance(wanted, ListFile):
+        return _read_list(wanted.uri)
+    if isinstance(wanted, Rows):
+        return _read_rows(wanted)
+    return Listing(_counted(wanted.sources, "in sources"))
+
+
+#: Part of a message where files were listed.
+_SKIPPED = " (files and folders whose name begins with a dot or an underscore are skipped)"
+
+
+def _quoted(uri: str) -> str:
+    return repr(shown(uri, 300))
+
+
+def _counted(sources: Iterable[ListedSource], where: str) -> tuple[ListedSource, ...]:
+    found = tuple(islice(sources, MOST_DOCUMENTS + 1))
+    if not found:
+        raise SourceError(f"There is no document {where}.")
+    if len(found) > MOST_DOCUMENTS:
+        raise InputError(
+            f"There are more than {MOST_DOCUMENTS} documents {where}, and one batch takes no more. Give each task a "
+            "part of them: AsposeOcrBatchOperator.partial(...).expand(sources=[...]) with several folders, globs or lists."
+        )
+    return found
+
+
+def _list_glob(wanted: Glob) -> Listing:
+    base = wanted.base
+    below = wanted.uri.removeprefix(base)
+    pattern = re.compile(glob_translate(below))
+    depth = None if "**" in below else below.count("/") + 1
+    found = [source for source in list_folder(base, depth) if pattern.match(source.uri.removeprefix(base))]
+    return Listing(_counted(found, f"that {_quoted(wanted.uri)} matches{_SKIPPED}"), base, pattern)
+
+
+def _read_list(uri: str) -> Listing:
+    name = f"the list {_quoted(uri)}"
+    lines = read_objects(uri, "list of sources")
+    base: str | None = None
+    sources: list[ListedSource] = []
+    for number, found in islice(lines, MOST_DOCUMENTS + 2):
+        where = f"Line {number} of {name}"
+        if set(found) == {"base"} and not sources and base is None:
+            base = _parse_base(found["base"], where)
+        else:
+            sources.append(parse_entry(found, where))
+    return Listing(_counted(sources, f"in {name}"), base)
+
+
+def _parse_base(value: object, where: str) -> str:
+    if not isinstance(value, str) or not value.endswith("/"):
+        raise InputError(
+            f"{where}: base is the URI of a folder, with a slash at its end, not {shown(repr(value), 200)}."
+        )
+    return check_uri(value, f"{where}: base")
+
+
+def _read_rows(wanted: Rows) -> Listing:
+    words, name = " or ".join(wanted.outcomes), f"the manifest {_quoted(wanted.manifest)}"
+    found = _counted(_rows(wanted, name), f"with the outcome {words} in {name}")
+    return Listing(found, continues=wanted.manifest)
+
+
+def _rows(wanted: Rows, name: str) -> Iterator[ListedSource]:
+    for number, row in enumerate(read_manifest(wanted.manifest), 1):
+        if row.outcome not in wanted.outcomes:
+            continue
+        # A source that cannot be opened fails again, in its row; but a manifest without these was made by other means.
+        is_absolute = row.source is not None and (row.source.startswith("/") or "://" in row.source)
+        if row.source is None or not is_absolute or row.file_stem is None or not is_name(row.file_stem):
+            what = (
+                "file_stem that can be the name of results"
+                if is_absolute
+                else "source that is a path or a URI"
+            )
+            raise InputError(
+                f"Row {number} of {name} has no {what}. Pass the manifest of a batch as it was written."
+            )
+        # The name of the earlier batch: results of a document go to one place, whatever the sources have in common now.
+        yield ListedSource(row.source, None, row.bytes, row.file_stem)

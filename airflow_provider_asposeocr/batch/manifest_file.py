@@ -1,0 +1,123 @@
+"""
+The manifest of a batch: a file with one row for each document, in the order of the sources.
+
+Invariant: a manifest has a row for every document, or it is not written; it appears under its name whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_asposeocr.api.errors import InputError
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.batch.errors import ManifestError
+from airflow_provider_asposeocr.batch.json_lines import read_objects
+from airflow_provider_asposeocr.batch.summary import Tally
+from airflow_provider_asposeocr.documents.atomic_create import replace
+from airflow_provider_asposeocr.documents.file_systems import object_path
+from airflow_provider_asposeocr.documents.manifest import Manifest, parse_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import date
+
+#: Bytes of each part of a manifest's name; a name has up to 255 in file systems.
+_LONGEST_PART_BYTES = 60
+
+
+@dataclass(frozen=True)
+class ManifestFile:
+    """
+    A manifest that was written.
+
+    :param uri: Where it is.
+    :param size_bytes: Its size.
+    :param sha256: Its checksum in hex.
+    :param tally: What its rows add up to.
+    """
+
+    uri: str
+    size_bytes: int
+    sha256: str
+    tally: Tally
+
+
+def manifest_uri(
+    state: str, day: date, *, dag_id: str, run_id: str, task_id: str, map_index: int, key: str
+) -> str:
+    """
+    Name the manifest of a batch. Each try has the same name, so that it overwrites what the try before has written.
+
+    :param state: URI of the state folder, with a slash at its end.
+    :param day: A day of the DAG run that does not change from try to try.
+    :param dag_id: The task instance, as the next three.
+    :param key: Key of the batch; its first digits tell apart what the rest of the name does not.
+    """
+    parts = (dag_id, run_id, task_id, str(map_index))
+    name = "-".join(_part(part) for part in parts)
+    return f"{state}manifests/{day:%Y/%m/%d}/{name}-{key[:8]}.jsonl"
+
+
+def _part(text: str) -> str:
+    kept = "".join(char if char.isascii() and (char.isalnum() or char in ".-_+=") else "_" for char in text)
+    return kept.lstrip(".")[:_LONGEST_PART_BYTES]
+
+
+def write_manifest(uri: str, rows: Iterable[Manifest], documents: int) -> ManifestFile:
+    """
+    Write the manifest of a batch.
+
+    :param uri: Where to.
+    :param rows: The rows, in the order of the sources. They are asked for one after the other.
+    :param documents: How many documents the batch has.
+    :return: What was written.
+    :raises ManifestError: if there is not exactly one row for each document, in order; nothing is written then.
+    :raises OSError: if the storage refuses. Libraries raise errors of their own, too.
+    """
+    tally, lines = Tally(), list[bytes]()
+    for place, row in enumerate(rows):
+        if row.index != place or row.documents != documents:
+            raise ManifestError(
+                f"Row {place} of the manifest is that of document {row.index} of {row.documents}; the batch has {documents}."
+            )
+        tally.add(row)
+        lines.append(json.dumps(row.to_dict()).encode() + b"\n")
+    if len(lines) != documents:
+        raise ManifestError(f"The manifest has {len(lines)} rows for {documents} documents.")
+    content = b"".join(lines)
+    replace(object_path(uri), content)
+    return ManifestFile(uri, len(content), hashlib.sha256(content).hexdigest(), tally)
+
+
+def read_manifest(uri: str) -> Iterator[Manifest]:
+    """
+    Read the manifest of a batch, row by row.
+
+    A file of manifests of single fetches, one a line, is read as well; such rows have no ``index``.
+
+    :param uri: Absolute path or URI of the file, as the summary of a batch names it in ``manifest``.
+    :return: The rows, in the order of the sources. They are read while they are asked for.
+    :raises InputError: if a line is no row of a manifest, if rows are missing, doubled or out of order, or if a newer
+        version of the provider has written it; the message names the line. :class:`SourceError` if there is no such file.
+    """
+    name = f"the manifest {shown(uri, 300)!r}"
+    documents, read = None, 0
+    for number, found in read_objects(uri, "manifest"):
+        try:
+            row = parse_manifest(found)
+        except InputError as error:
+            raise InputError(f"Line {number} of {name}: {error.message}") from None
+        if row.index is not None or documents is not None:
+            documents = row.documents if documents is None else documents
+            if (row.index, row.documents) != (read, documents):
+                raise InputError(
+                    f"Line {number} of {name} is the row of document {row.index} of {row.documents}, where that of "
+                    f"document {read} of {documents} belongs. Rows were removed, added or moved."
+                )
+        read += 1
+        yield row
+    if documents is not None and read != documents:
+        raise InputError(f"Of {name}, {documents - read} of {documents} rows are missing at its end.")

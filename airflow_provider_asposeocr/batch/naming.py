@@ -1,0 +1,267 @@
+"""
+Names of a batch's results: which file below the destination each document's results go to.
+
+Invariant: a name stays inside of the destination, whatever a source is called, and two documents never get one name: that is
+found before anything is sent. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_asposeocr.api.errors import InputError
+from airflow_provider_asposeocr.api.files.filetypes import (
+    ALL_SUFFIXES,
+    LONGEST_SUFFIX_BYTES,
+    safe_name,
+    safe_stem,
+)
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.documents.file_systems import LOCAL
+from airflow_provider_asposeocr.documents.uris import canonical_uri, source_name, source_uri
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Sequence
+
+    from airflow_provider_asposeocr.batch.plan import ListedSource, Names
+
+#: What object stores take for the key of an object (S3, Google Cloud Storage and Azure Blob document 1,024 bytes or
+#: characters), and Linux for a path.
+LONGEST_KEY_BYTES = 1024
+LONGEST_PATH_BYTES = 4095
+
+
+def same_place(uri: str) -> str:
+    """
+    Spell a URI in one way, however a user spells it.
+
+    :param uri: Absolute path or URI; with a slash at its end it is a folder.
+    :return: Without connection, password and signature; a folder keeps its slash.
+    """
+    spelled = canonical_uri(source_uri(uri))
+    return f"{spelled}/" if uri.endswith("/") and not spelled.endswith("/") else spelled
+
+
+def common_folder(uris: Sequence[str]) -> str | None:
+    """
+    Return the folder in which all sources lie.
+
+    :param uris: Absolute paths or URIs.
+    :return: The folder, spelled as the first source is; ``None`` if they lie in several.
+    """
+    folders = {same_place(folder_of(uri)) for uri in uris}
+    return folder_of(uris[0]) if len(folders) == 1 else None
+
+
+def folder_of(uri: str) -> str:
+    """
+    Return the folder that a file lies in.
+
+    :param uri: Absolute path or URI.
+    :return: The same with everything after the last slash cut off; of a bucket the bucket.
+    """
+    scheme, mark, rest = uri.partition("://")
+    if mark and "/" not in rest:
+        return f"{uri}/"
+    return uri.rpartition("/")[0] + "/"
+
+
+def make_names(sources: Sequence[ListedSource], base: str | None, names: Names) -> list[str]:
+    """
+    Name the results of each document, below the destination and without the suffix of a result's type.
+
+    :param sources: The sources, in order.
+    :param base: URI of a folder, with a slash at its end. With ``names="path"`` the path of a source below it is the
+        name. ``None`` where sources lie in several folders and nothing says what they have in common.
+    :param names: ``path``: the path below ``base``, the file name whole (``2026/page.png``); ``stem``: the file name
+        without the suffix of a document (``page``), directly in the destination, as the fetch operator names files. A
+        stem that the list gives is taken in both.
+    :return: A name for each source. Characters that file systems and storage libraries treat in a special way are replaced,
+        and a checksum then keeps names apart.
+    :raises InputError: if a source does not lie below ``base``, or ``base`` is not known.
+    """
+    below = None if base is None else same_place(base)
+    return [source.file_stem or _name(source.uri, below, names) for source in sources]
+
+
+def _name(uri: str, below: str | None, names: Names) -> str:
+    if names == "stem":
+        stem = safe_stem(source_name(uri))
+        if stem is None:
+            raise InputError(
+                f"The source {shown(uri, 300)!r} has no name of which a file's name can be made. Give it one with "
+                "file_stem in a list of sources."
+            )
+        return stem
+    if below is None:
+        raise InputError(
+            "The sources lie in several folders, and names='path' names results by the path below one of them. Set base to "
+            "the folder that they have in common, give each source a file_stem, or set names='stem'."
+        )
+    place = same_place(uri)
+    if not place.startswith(below):
+        raise InputError(
+            f"The source {shown(uri, 300)!r} does not lie in the folder {shown(below, 300)!r}, below which "
+            "names='path' names results. Set base to a folder that all sources lie in."
+        )
+    return "/".join(safe_name(part) for part in place.removeprefix(below).split("/"))
+
+
+def check_names(
+    sources: Sequence[ListedSource],
+    file_stems: Sequence[str],
+    destination: str,
+    suffixes: tuple[str, ...] | None,
+) -> None:
+    """
+    Refuse names that would lose a result, before anything is sent.
+
+    :param sources: The sources, in order.
+    :param file_stems: The names of their results.
+    :param destination: URI of a folder, with a slash at its end.
+    :param suffixes: What the last step's results end in; ``None`` where its settings do not say.
+    :raises InputError: if two sources would be written to one file or one's file would be another's folder, if a result
+        would be written over a source, or if a name is longer than its storage takes. The message names the sources.
+    """
+    _check_twins(sources, file_stems, destination, suffixes)
+    _check_folders(sources, file_stems, suffixes)
+    _check_overwritten(sources, file_stems, destination, suffixes)
+    longest = max(range(len(file_stems)), key=lambda index: len(file_stems[index].encode()), default=None)
+    if longest is not None:
+        _check_length(sources[longest].uri, destination + file_stems[longest])
+
+
+def _check_twins(
+    sources: Sequence[ListedSource],
+    file_stems: Sequence[str],
+    destination: str,
+    suffixes: tuple[str, ...] | None,
+) -> None:
+    first: dict[str, int] = {}
+    twins: list[tuple[int, int]] = []
+    for index, stem in enumerate(file_stems):
+        other = first.setdefault(stem, index)
+        if other != index:
+            twins.append((other, index))
+    if not twins:
+        return
+    one, two = (sources[index].uri for index in twins[0])
+    more = f" So are {len(twins) - 1} more pairs." if len(twins) > 1 else ""
+    if same_place(one) == same_place(two):
+        raise InputError(
+            f"The source {shown(one, 300)!r} is listed twice, as number {twins[0][0] + 1} and {twins[0][1] + 1}; it "
+            f"would be billed twice.{more} List each document once."
+        )
+    ending = (suffixes or ("",))[0]
+    target = f"{destination}{file_stems[twins[0][0]]}{ending}"
+    raise InputError(
+        f"The results of two sources would be written to one file, {shown(target, 300)!r}: {shown(one, 300)!r} and "
+        f"{shown(two, 300)!r}.{more} Use names='path', which keeps folders and suffixes of the sources in the names, "
+        "or give each source a file_stem in a list of sources."
+    )
+
+
+def _check_folders(
+    sources: Sequence[ListedSource], file_stems: Sequence[str], suffixes: tuple[str, ...] | None
+) -> None:
+    """Refuse ``scan`` (written to ``scan.txt``) beside ``scan.txt/page.png``: a file cannot be a folder, too."""
+    folders: dict[str, int] = {}
+    for index, stem in enumerate(file_stems):
+        for place, char in enumerate(stem):
+            if char == "/":
+                folders.setdefault(stem[:place], index)
+    for index, stem in enumerate(file_stems if folders else ()):
+        for suffix in suffixes or ():
+            inside = folders.get(stem + suffix)
+            if inside is not None:
+                raise InputError(
+                    f"The result of {shown(sources[index].uri, 300)!r} would be the file "
+                    f"{shown(stem + suffix, 200)!r}, and that of {shown(sources[inside].uri, 300)!r} would lie in a "
+                    "folder of that name. Give one of them a file_stem."
+                )
+
+
+def _check_overwritten(
+    sources: Sequence[ListedSource],
+    file_stems: Sequence[str],
+    destination: str,
+    suffixes: tuple[str, ...] | None,
+) -> None:
+    folder = same_place(destination)
+    places = {same_place(source.uri): index for index, source in enumerate(sources)}
+    for index, stem in enumerate(file_stems):
+        for suffix in suffixes or ():
+            hit = places.get(f"{folder}{stem}{suffix}")
+            if hit is not None:
+                raise InputError(
+                    f"The result of {shown(sources[index].uri, 300)!r} would be written over the source "
+                    f"{shown(sources[hit].uri, 300)!r}. Choose another destination."
+                )
+
+
+def _check_length(source: str, target: str) -> None:
+    scheme, mark, rest = target.partition("://")
+    is_local = not mark or scheme in LOCAL
+    key = rest if mark and is_local else rest.partition("/")[2] if mark else target
+    size, most = (
+        len(key.encode()) + LONGEST_SUFFIX_BYTES,
+        LONGEST_PATH_BYTES if is_local else LONGEST_KEY_BYTES,
+    )
+    if size > most:
+        raise InputError(
+            f"The name of the result of {shown(source, 200)!r} would have {size} bytes, and its storage takes {most}: "
+            f"{shown(target, 200)!r}. Choose a destination with a shorter name, or give the source a file_stem."
+        )
+
+
+def check_not_listed(
+    file_stems: Sequence[str],
+    destination: str,
+    suffixes: tuple[str, ...] | None,
+    base: str,
+    pattern: re.Pattern[str],
+) -> None:
+    """
+    Refuse results that the next run would list as sources.
+
+    :param file_stems: The names of the results.
+    :param destination: URI of a folder, with a slash at its end.
+    :param suffixes: What the last step's results end in; ``None`` where its settings do not say.
+    :param base: URI of the folder that was listed, with a slash at its end.
+    :param pattern: What the listed files match below it.
+    :raises InputError: if a result would be listed.
+    """
+    folder, listed = same_place(destination), same_place(base)
+    if not folder.startswith(listed):
+        return
+    for stem in file_stems:
+        for suffix in suffixes or ALL_SUFFIXES:
+            below = f"{folder}{stem}{suffix}".removeprefix(listed)
+            if pattern.match(below) and not any(is_hidden(part) for part in below.split("/")):
+                raise InputError(
+                    f"The destination {shown(destination, 300)!r} lies in the folder of the sources, "
+                    f"{shown(base, 300)!r}, and the next run would take results for sources, for example "
+                    f"{shown(below, 200)!r}. Choose a destination outside of it, or one whose name begins with _, "
+                    "which listings skip."
+                )
+
+
+def is_hidden(name: str) -> bool:
+    """
+    Tell whether listings of sources skip a file or a folder.
+
+    :param name: Its name, without folders.
+    :return: Whether the name begins with a dot or an underscore, as those of unfinished and of internal files do.
+    """
+    return name.startswith((".", "_"))
+
+
+def is_name(file_stem: str) -> bool:
+    """
+    Tell whether a text can be the name of results below a destination.
+
+    :param file_stem: The text, perhaps from a manifest that was changed.
+    :return: Whether it is what :func:`make_names` makes: no part of it is empty, hidden, ``..`` or otherwise hostile.
+    """
+    return all(safe_name(part) == part for part in file_stem.split("/"))

@@ -1,0 +1,183 @@
+"""
+What a batch comes to: counts, examples, and whether the Airflow task is green.
+
+Invariant: a summary stays below 4 KB whatever documents are called, because XCom lives in the metadata database. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.documents.manifest import OUTCOMES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_asposeocr.documents.manifest import Manifest
+
+#: A summary as JSON is shorter.
+MOST_BYTES = 4096
+MOST_EXAMPLES = 10
+_NAME_CHARACTERS = 120
+_MOST_ERROR_CLASSES = 10
+#: Outcomes of which a summary has no examples: there is nothing to look after.
+_WELL = frozenset({"succeeded", "skipped", "duplicate"})
+
+
+class Tally:
+    """What the rows of a manifest add up to."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
+        self.failed_before = 0
+        self.maybe_billed_twice = 0
+        self.errors: Counter[str] = Counter()
+        self.retryable = False
+        self.examples: list[dict[str, Any]] = []
+
+    def add(self, row: Manifest) -> None:
+        """
+        Count a row.
+
+        :param row: A row of the manifest.
+        """
+        self.counts[row.outcome] += 1
+        self.failed_before += row.outcome == "failed" and row.final
+        self.maybe_billed_twice += row.maybe_billed_twice
+        if row.error is not None:
+            self.errors[shown(row.error.name, 60)] += 1
+            self.retryable = self.retryable or row.error.retryable
+        if row.outcome not in _WELL and len(self.examples) < MOST_EXAMPLES:
+            self.examples.append(_example(row))
+
+    @property
+    def documents(self) -> int:
+        """How many rows there are."""
+        return self.counts.total()
+
+    def summary(self, manifest: str, submits: int, **more: Any) -> dict[str, Any]:
+        """
+        Return the summary of the batch, for XCom.
+
+        :param manifest: URI of the manifest.
+        :param submits: How many cloud tasks all tries have submitted.
+        :param more: Further keys, small ones.
+        :return: Plain JSON of less than :data:`MOST_BYTES`: ``manifest``, ``documents``, a count for each outcome,
+            ``submits``, ``maybe_billed_twice``, ``errors`` (how many documents by class of error, the ten most frequent) and
+            ``examples`` (the first ten documents that did not go well). What does not fit is left out, examples first.
+        """
+        found: dict[str, Any] = {
+            "manifest": manifest,
+            "documents": self.documents,
+            **self.counts,
+            "submits": submits,
+            "maybe_billed_twice": self.maybe_billed_twice,
+            **more,
+            "errors": dict(self.errors.most_common(_MOST_ERROR_CLASSES)),
+            "examples": list(self.examples),
+        }
+        while found["examples"] and _is_too_long(found):
+            found["examples"].pop()
+        while found["errors"] and _is_too_long(found):
+            found["errors"].popitem()
+        while found["manifest"] and _is_too_long(found):
+            found["manifest"] = found["manifest"][: len(found["manifest"]) * 3 // 4]
+        return found
+
+
+def _is_too_long(summary: Mapping[str, Any]) -> bool:
+    return len(json.dumps(summary)) >= MOST_BYTES
+
+
+def _example(row: Manifest) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "index": row.index,
+        "source": shown(row.source, _NAME_CHARACTERS),
+        "outcome": row.outcome,
+    }
+    if row.error is not None:
+        found["error"] = shown(row.error.name, 60)
+    return found
+
+
+def check_max_failures(value: object) -> None:
+    """
+    Check ``max_failures`` at parse time.
+
+    :param value: What the user gave.
+    :raises ValueError: if it is neither a whole number nor a share below 1.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return
+    if isinstance(value, float) and 0 <= value < 1:
+        return
+    raise ValueError(
+        f"max_failures is a number of documents (0, 1, 2, …) or a share of all documents below 1 (0.02), not {value!r}"
+    )
+
+
+def allowed_failures(documents: int, max_failures: float) -> int:
+    """
+    Return how many documents may fail.
+
+    :param documents: How many the batch has.
+    :param max_failures: A whole number = so many; a float below 1 = a share of all documents, rounded down.
+    """
+    return max_failures if isinstance(max_failures, int) else math.floor(documents * max_failures)
+
+
+def is_green(counts: Mapping[str, int], max_failures: float, failed_before: int = 0) -> bool:
+    """
+    Decide whether the Airflow task of a batch has succeeded.
+
+    :param counts: How many documents have which outcome.
+    :param max_failures: See :func:`allowed_failures`.
+    :param failed_before: How many of the failed ones earlier runs have given up for good; those do not count.
+    :return: Whether few enough have failed, and all were submitted and none was cancelled.
+    """
+    failed = counts.get("failed", 0) + counts.get("low_quality", 0) - failed_before
+    unfinished = counts.get("not_started", 0) + counts.get("cancelled", 0)
+    return not unfinished and failed <= allowed_failures(sum(counts.values()), max_failures)
+
+
+def failure_text(summary: Mapping[str, Any], max_failures: float) -> str:
+    """
+    Say in one message why the Airflow task of a batch is red.
+
+    :param summary: What :meth:`Tally.summary` returned.
+    :param max_failures: The user's.
+    :return: How many failed, of what, the first names, and where the manifest is.
+    """
+    documents = summary["documents"]
+    parts = [f"{summary[name]} {words}" for name, words in _WORDS.items() if summary.get(name)]
+    kinds = ", ".join(f"{count} {name}" for name, count in summary["errors"].items())
+    allowed = allowed_failures(documents, max_failures)
+    names = "; ".join(_named(example) for example in summary["examples"])
+    return (
+        f"Of {documents} documents, {_joined(parts)}; max_failures allows {allowed} to fail."
+        f"{f' Errors: {kinds}.' if kinds else ''}{f' The first: {names}.' if names else ''} "
+        f"All rows: {shown(summary['manifest'], 1500)}."
+    )
+
+
+_WORDS = {
+    "failed": "failed",
+    "low_quality": "had results of low quality",
+    "not_started": "were not started",
+    "cancelled": "were cancelled",
+    "busy": "were busy in another batch",
+    "gone": "were gone",
+    "changed": "had changed",
+}
+
+
+def _joined(parts: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:]))) or "none failed"
+
+
+def _named(example: Mapping[str, Any]) -> str:
+    return f"{example['source']} ({example.get('error') or example['outcome']})"
