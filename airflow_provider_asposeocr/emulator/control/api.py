@@ -86,6 +86,7 @@ def _task_as_json(task: Task, status: TaskStatus, now: float) -> dict[str, Any]:
         "id": task.id,
         "operation": task.operation,
         "account": task.account,
+        "input_sha256": task.digest,
         "status": status,
         "submitted_at": task.submitted_at,
         "finished_at": finished_at if finished_at is not None and finished_at <= now else None,

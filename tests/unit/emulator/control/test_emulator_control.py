@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,15 @@ def test_tasks_are_listed_with_their_state(cloud: CloudClient) -> None:
         (second, "BinarizeImage", "emulator", "Completed", False),
     ]
     assert tasks[1]["submitted_at"] <= tasks[1]["finished_at"]
+
+
+def test_a_task_tells_what_it_is_a_submit_of_also_when_it_was_deleted(cloud: CloudClient) -> None:
+    task_id = cloud.submit(image=b"12345")
+    cloud.cancel(task_id)
+
+    (task,) = cloud.emulator.control.tasks()
+
+    assert task["input_sha256"] == hashlib.sha256(b"12345").hexdigest()
 
 
 def test_reset_forgets_everything(cloud: CloudClient) -> None:
