@@ -25,7 +25,7 @@ Facts = dict[str, Any]
 
 def list_folder(uri: str, depth: int | None = None) -> list[ListedSource]:
     """
-    List the files in a folder and in the folders below it.
+    List the source documents in a folder and in the folders below it.
 
     :param uri: Absolute path or URI of the folder, with a slash at its end.
     :param depth: How many levels deep; 1 = the folder alone. By default all.
@@ -37,13 +37,7 @@ def list_folder(uri: str, depth: int | None = None) -> list[ListedSource]:
     """
     name = repr(shown(uri, 300))
     try:
-        path = object_path(uri)
-        found = _walk(path.path, depth) if path.protocol in LOCAL else _find(path.fs, path.path, depth)
-        sources = [
-            ListedSource(uri + below, version_of(facts), facts.get("size"))
-            for below, facts in found
-            if not any(is_hidden(part) for part in below.split("/"))
-        ]
+        found = find_files(uri, depth, links_stay_inside=True)
     except (FileNotFoundError, NotADirectoryError):
         raise SourceError(f"There is no folder {name}.") from None
     except PermissionError as error:
@@ -55,7 +49,31 @@ def list_folder(uri: str, depth: int | None = None) -> list[ListedSource]:
     except Exception as error:  # each storage library has its own root class
         what = f"{type(error).__name__}: {shown(error)}"
         raise SourceUnreadableError(f"The folder {name} cannot be listed: {what}.") from error
-    return sorted(sources, key=lambda source: source.uri)
+    return [
+        ListedSource(uri + below, version_of(facts), facts.get("size"))
+        for below, facts in sorted(found.items())
+    ]
+
+
+def find_files(uri: str, depth: int | None = None, *, links_stay_inside: bool = False) -> dict[str, Facts]:
+    """
+    Find the visible files in a folder and in the folders below it.
+
+    :param uri: Absolute path or URI of the folder, with a slash at its end.
+    :param depth: How many levels deep; 1 = the folder alone. By default all.
+    :param links_stay_inside: Whether a symbolic link out of the folder is an error; by default it is not.
+    :return: What the storage says about each file, by its path below the folder. In a store a folder that does not exist is
+        an empty one.
+    :raises FileNotFoundError: if there is no such local folder.
+    :raises SourceError: if a symbolic link leads out of the folder.
+    :raises OSError: if the storage does not answer or does not allow it. Libraries raise errors of their own, too.
+    """
+    path = object_path(uri)
+    if path.protocol in LOCAL:
+        found = _walk(path.path, depth, links_stay_inside)
+    else:
+        found = _find(path.fs, path.path, depth)
+    return {below: facts for below, facts in found if not any(is_hidden(part) for part in below.split("/"))}
 
 
 def _find(fs: Any, folder: str, depth: int | None) -> Iterator[tuple[str, Facts]]:
@@ -68,13 +86,13 @@ def _find(fs: Any, folder: str, depth: int | None) -> Iterator[tuple[str, Facts]
             yield name.removeprefix(prefix), facts
 
 
-def _walk(folder: str, depth: int | None) -> Iterator[tuple[str, Facts]]:
+def _walk(folder: str, depth: int | None, links_stay_inside: bool) -> Iterator[tuple[str, Facts]]:
     """Walk a local folder; fsspec's own find leaves out what it may not read, without a word."""
     root = os.path.realpath(folder)
     for place, folders, names in os.walk(root, onerror=_refuse):
         below = os.path.relpath(place, root) + "/" if place != root else ""
         folders[:] = [name for name in folders if not is_hidden(name)]
-        for name in [*folders, *names]:
+        for name in [*folders, *names] if links_stay_inside else ():
             _check_link(os.path.join(place, name), root)
         for name in names:
             facts = _facts(os.path.join(place, name))

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 #: A row of a manifest has up to a few kilobytes. A longer line is another kind of file.
 LONGEST_LINE_BYTES = 1024 * 1024
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_objects(uri: str, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -69,8 +68,6 @@ def _lines(stored: Iterable[bytes], name: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _filled(number: int, line: bytes, name: str) -> Iterator[tuple[int, bytes]]:
-    if number == 1:
-        line = line.removeprefix(_BYTE_ORDER_MARK)
     if len(line) > LONGEST_LINE_BYTES:
         raise InputError(
             f"Line {number} of {name} has more than {LONGEST_LINE_BYTES} bytes. It begins with {_start(line)}. Write "

@@ -153,13 +153,11 @@ def _check_fit(number: int, before: Step, after: Step, *, settings_are_known: bo
                 f"said: set {_type_setting(before)} in its settings."
             )
         return
-    fitting = _fitting(types or (), after)
-    if len(fitting) != 1:
-        which = "none" if not fitting else "more than one"
+    if not _fitting(types or (), after):
         made = f" ({', '.join(types)})" if types else ""
         raise InputError(
-            f"Step {number}, {after.operation}, reads {reads}. Of what step {number - 1}, {before.operation}, makes{made}, "
-            f"that is {which}: exactly one result can go on."
+            f"Step {number}, {after.operation}, reads {reads}. Nothing that step {number - 1}, {before.operation}, "
+            f"makes{made} is of these types."
         )
 
 

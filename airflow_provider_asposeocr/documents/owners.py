@@ -144,7 +144,7 @@ class Claims:
     """
 
     def __init__(self, ref: TaskRef, if_exists: IfExists) -> None:
-        self._source = None if ref.source_uri is None else _storable(canonical_uri(ref.source_uri))
+        self._source = None if ref.source_uri is None else storable(canonical_uri(ref.source_uri))
         self._qualifier = ref.source_qualifier
         self._if_exists = if_exists
         self._created: list[ObjectStoragePath] = []
@@ -199,7 +199,7 @@ class Claims:
     def _owner(self, target: ObjectStoragePath) -> Owner:
         return Owner(
             writer=uuid4().hex,
-            target=_storable(target.name),
+            target=storable(target.name),
             source=self._source,
             source_qualifier=self._qualifier,
         )
@@ -233,8 +233,13 @@ class Claims:
         )
 
 
-def _storable(text: str) -> str:
-    """Names of local files may hold bytes that are no text; JSON parsers refuse what Python makes of them."""
+def storable(text: str) -> str:
+    """
+    Make a name fit for JSON. Names of local files may hold bytes that are no text; JSON parsers refuse what Python
+    makes of them.
+
+    :param text: The name.
+    """
     return text.encode("utf-8", "backslashreplace").decode()
 
 

@@ -17,7 +17,7 @@ from airflow_provider_asposeocr.api.errors import (
     SourceError,
     SourceUnreadableError,
 )
-from airflow_provider_asposeocr.batch import listing
+from airflow_provider_asposeocr.batch import json_lines, listing
 from airflow_provider_asposeocr.batch.listing import Listing, list_sources
 from airflow_provider_asposeocr.batch.manifest_file import write_manifest
 from airflow_provider_asposeocr.batch.sources import parse_sources
@@ -100,6 +100,11 @@ class TestSymbolicLinks:
         ):
             listed(folder)
 
+    def test_in_a_hidden_folder_do_not_matter(self, folder: str) -> None:
+        os.symlink("/etc/hostname", f"{folder}_tmp/link.png")
+        os.symlink("/etc/hostname", f"{folder}.link.png")
+        assert len(listed(folder).sources) == 4
+
     def test_to_a_file_in_the_folder_is_a_file(self, folder: str) -> None:
         os.symlink("_tmp/x.png", f"{folder}x.png")
         assert "x.png" in names(listed(folder), folder)
@@ -157,6 +162,19 @@ class TestAStore:
         found = listed(base)
         assert names(found, base) == ["a.png", "x/b.png"]
         assert [source.size_bytes for source in found.sources] == [1, 2]
+
+    def test_objects_that_stand_for_folders_are_no_documents(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        facts = {"size": 0, "type": "file"}
+        found = {
+            "/inbox/": facts,
+            "/inbox/x/": facts,
+            "/inbox/y": {"type": "directory"},
+            "/inbox/a.png": facts,
+        }
+        monkeypatch.setattr(store, "find", lambda *_, **__: found)
+        assert names(listed("memory://batch_listing@inbox/"), "memory://batch_listing@inbox/") == ["a.png"]
 
     def test_is_asked_anew_each_time(self, store: Store) -> None:
         listed("memory://batch_listing@inbox/2026/")
@@ -241,6 +259,18 @@ class TestAListFile:
         uri = self.write(folder, '{"source": "/a.png"}', line, '{"source": "/c.png"}')
         with pytest.raises(InputError, match=says.replace("the list", "the list( of sources)?")):
             listed(uri)
+
+    def test_a_file_that_has_no_lines_is_not_read_to_its_end(
+        self, folder: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def endless(_: Any) -> Any:
+            for _ in range(4):
+                yield b"x" * 1_000_000
+            raise AssertionError("it was read on")
+
+        monkeypatch.setattr(json_lines, "pieces", endless)
+        with pytest.raises(InputError, match="Line 1 of the list of sources .* has more than"):
+            listed(self.write(folder))
 
     @pytest.mark.parametrize("base", ['"data"', '"/data"', "3", '"data/"'])
     def test_a_base_is_a_folder(self, folder: str, base: str) -> None:

@@ -56,17 +56,23 @@ def test_settings_are_in_the_server_s_spelling() -> None:
         (["BinarizeImage", {}], "Step 2 is the name of an operation or"),
         (["BinarizeImage", "RecognizeImages"], "Step 2: .*Did you mean 'RecognizeImage'"),
         ([{"operation": "RecognizeImage", "setings": {}}], "unknown key 'setings'. Did you mean 'settings'"),
-        (["RecognizeImage", "BinarizeImage"], r"Step 2, BinarizeImage, reads .* makes, that is none"),
-        ([recognize(resultType="Text"), "RecognizePdf"], r"RecognizeImage, makes \(Text\), that is none"),
-        (["BinarizeImage", "RecognizePdf"], r"reads pdf\. .*\(ImagePNG\), that is none"),
+        (
+            ["RecognizeImage", "BinarizeImage"],
+            r"Step 2, BinarizeImage, reads .* Nothing that step 1, RecognizeImage, makes is",
+        ),
+        (
+            [recognize(resultType="Text"), "RecognizePdf"],
+            r"step 1, RecognizeImage, makes \(Text\) is of these types",
+        ),
+        (["BinarizeImage", "RecognizePdf"], r"reads pdf\. .*\(ImagePNG\) is of these types"),
         (["RecognizeImage", "RecognizePdf"], "makes is not said: set resultType in its settings"),
-        (["DetectRegions", "RecognizeImage"], r"\(JSON\), that is none"),
+        (["DetectRegions", "RecognizeImage"], r"\(JSON\) is of these types"),
         (
             [
                 {"operation": "RecognizeTable", "settings": {"resultTypeTable": "Excel"}},
                 "RecognizeImage",
             ],
-            r"\(Excel\), that is none",
+            r"\(Excel\) is of these types",
         ),
     ],
     ids=str,
@@ -110,7 +116,7 @@ class TestAtParseTime:
             )
 
     def test_templates_are_checked_when_rendered(self) -> None:
-        with pytest.raises(InputError, match="that is none"):
+        with pytest.raises(InputError, match="is of these types"):
             parse_steps([recognize(resultType="Text"), "RecognizePdf"])
 
 

@@ -1,0 +1,183 @@
+"""
+Files that are in the destination before a batch begins: what becomes of the documents whose results they would be.
+
+Invariant: a file that another source made, or of which nothing says who made it, is not overwritten unless the user said
+so; the document then fails before anything is sent for it. Decided once, by the first try: to later ones, the batch's own
+results look like another's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, DestinationError, StorageError
+from airflow_provider_asposeocr.api.files.filetypes import ALL_SUFFIXES
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.batch.folder_listing import find_files
+from airflow_provider_asposeocr.batch.makers import Makers, SourceOwners
+from airflow_provider_asposeocr.documents.manifest import DocumentError, StoredResult
+from airflow_provider_asposeocr.documents.owners import Refusal, decide
+from airflow_provider_asposeocr.documents.sources import version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from airflow_provider_asposeocr.batch.folder_listing import Facts
+    from airflow_provider_asposeocr.batch.makers import Made
+    from airflow_provider_asposeocr.batch.plan import BatchDocument
+    from airflow_provider_asposeocr.batch.steps import Step
+    from airflow_provider_asposeocr.documents.manifest import Manifest
+    from airflow_provider_asposeocr.documents.owners import IfExists, Owner
+
+
+@dataclass(frozen=True)
+class ExistingFile:
+    """
+    A file that a result would be written to.
+
+    :param uri: The file.
+    :param suffix: What its name ends in.
+    :param facts: What the storage says about it.
+    :param made: Who made it; ``None`` = nothing says so.
+    """
+
+    uri: str
+    suffix: str
+    facts: Facts
+    made: Made | None
+
+
+def decide_existing(
+    documents: Sequence[BatchDocument],
+    step: Step,
+    destination: str,
+    if_exists: IfExists,
+    state: str,
+    earlier: Iterable[Manifest] = (),
+) -> tuple[BatchDocument, ...]:
+    """
+    Decide about the documents of a batch whose results are in the destination already. Blocks.
+
+    :param documents: The documents.
+    :param step: The last step, for the suffixes of its results.
+    :param destination: URI of the folder of the results, with a slash at its end.
+    :param if_exists: What the user wants: ``overwrite`` what the same source made; ``overwrite_any``; ``fail``; or
+        ``skip``, where all results of a document are there.
+    :param state: URI of the state folder; the manifests of earlier batches below it say who made a file.
+    :param earlier: Rows about which no manifest was written, for example those of this batch before a Clear.
+    :return: The same documents; those that are not sent have ``decided``.
+    :raises StorageError: if the destination cannot be listed; nothing was sent.
+    """
+    if if_exists == "overwrite_any":
+        return tuple(documents)
+    found = _list(destination)
+    suffixes = step.suffixes or ALL_SUFFIXES
+    there = {
+        document.index: [suffix for suffix in suffixes if document.file_stem + suffix in found]
+        for document in documents
+    }
+    made = _makers(documents, there, destination, state, earlier) if if_exists != "fail" else {}
+    owners = SourceOwners()
+    decided = []
+    for document in documents:
+        files = [
+            ExistingFile(uri, suffix, found[document.file_stem + suffix], made.get(uri))
+            for suffix in there[document.index]
+            for uri in [f"{destination}{document.file_stem}{suffix}"]
+        ]
+        row = decide_document(document, step, files, if_exists, owners.of(document.source)) if files else None
+        decided.append(document if row is None else replace(document, decided=row))
+    return tuple(decided)
+
+
+def _makers(
+    documents: Iterable[BatchDocument],
+    there: Mapping[int, Iterable[str]],
+    destination: str,
+    state: str,
+    earlier: Iterable[Manifest],
+) -> Mapping[str, Made]:
+    files = [
+        f"{destination}{document.file_stem}{suffix}"
+        for document in documents
+        for suffix in there[document.index]
+    ]
+    try:
+        return Makers(state, earlier).find(files)
+    except AsposeOcrError:
+        raise
+    except Exception as error:  # each storage library has its own root class
+        what = f"{type(error).__name__}: {shown(error)}"
+        raise StorageError(
+            f"It cannot be found out who made the files in {shown(destination, 300)!r}: {what}.", billed="no"
+        ) from error
+
+
+def decide_document(
+    document: BatchDocument, step: Step, files: Sequence[ExistingFile], if_exists: IfExists, mine: Owner
+) -> Mapping[str, Any] | None:
+    """
+    Decide about one document. Pure.
+
+    :param document: The document.
+    :param step: The last step.
+    :param files: Those files of its results that are there, at least one.
+    :param if_exists: What the user wants.
+    :param mine: The document as the maker of a file.
+    :return: Fields of its row in the manifest; ``None`` = it is sent.
+    """
+    is_complete = step.suffixes is None or len(files) == len(step.suffixes)
+    # Of a document that has only a part of its results, all are made again: that part may be what a kill has left.
+    policy = "overwrite" if if_exists == "skip" and not is_complete else if_exists
+    for file in files:
+        decision = decide(policy, mine, True, None if file.made is None else file.made.owner)
+        if isinstance(decision, Refusal):
+            error = DestinationError(_refusal_text(document, file, decision), billed="no")
+            return {"outcome": "failed", "error": DocumentError.of(error).model_dump(by_alias=True)}
+    if policy != "skip":
+        return None
+    return {"outcome": "skipped", "results": [_left(file, step).model_dump() for file in files]}
+
+
+def _left(file: ExistingFile, step: Step) -> StoredResult:
+    """Describe a file that stays; its checksum is known only where a manifest has it for this very size."""
+    made, size = file.made, file.facts.get("size") or 0
+    types = dict(zip(step.suffixes or (), step.result_types or (), strict=False))
+    return StoredResult(
+        type=types.get(file.suffix),
+        uri=file.uri,
+        bytes=size,
+        sha256=made.sha256 if made and made.size_bytes == size else None,
+        skipped=True,
+        version=version_of(file.facts),
+    )
+
+
+def _refusal_text(document: BatchDocument, file: ExistingFile, refusal: Refusal) -> str:
+    what = shown(file.uri, 300)
+    if refusal.because == "exists":
+        return f"{what} exists already, and if_exists is 'fail'."
+    if file.made is None or file.made.owner.source is None:
+        whose = "may be another document's: no owner record and no manifest says which document made it"
+    else:
+        whose = f"was made from another document, {shown(file.made.owner.source, 300)}, says {shown(file.made.said_by, 300)}"
+    return (
+        f"{what} {whose}. Nothing was overwritten. Choose another destination. If {shown(document.source, 300)} may "
+        "replace the file, set if_exists='overwrite_any', which does not ask who made it, or delete the file."
+    )
+
+
+def _list(destination: str) -> dict[str, Facts]:
+    try:
+        return find_files(destination)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except AsposeOcrError:
+        raise
+    except Exception as error:  # each storage library has its own root class
+        what = f"{type(error).__name__}: {shown(error)}"
+        raise StorageError(
+            f"The destination {shown(destination, 300)!r} cannot be listed to see which files are there: {what}.",
+            billed="no",
+        ) from error

@@ -1,0 +1,193 @@
+"""
+Find out which source made a file, from owner records and from the manifests of earlier batches.
+
+Invariant: what cannot be read names nobody, so that the file counts as another document's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.api.errors import AsposeOcrError
+from airflow_provider_asposeocr.batch.folder_listing import find_files
+from airflow_provider_asposeocr.batch.json_lines import read_objects
+from airflow_provider_asposeocr.batch.naming import folder_of, same_place
+from airflow_provider_asposeocr.documents.atomic_create import read
+from airflow_provider_asposeocr.documents.file_systems import LOCAL, object_path
+from airflow_provider_asposeocr.documents.owners import FOLDER, Owner, parse_owner, record_path, storable
+from airflow_provider_asposeocr.documents.uris import canonical_uri, qualifier_of, source_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from airflow.sdk import ObjectStoragePath
+
+    from airflow_provider_asposeocr.batch.folder_listing import Facts
+    from airflow_provider_asposeocr.documents.manifest import Manifest
+
+log = logging.getLogger(__name__)
+
+#: Owner records that are read at once.
+_THREADS = 8
+#: How storages call the time of the last change.
+_TIMES = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
+
+
+@dataclass(frozen=True)
+class Made:
+    """
+    How a file came about.
+
+    :param owner: The source that made it.
+    :param said_by: URI of the record or the manifest that says so.
+    :param size_bytes: The size that it had then; ``None`` where that is not said.
+    :param sha256: The checksum that it had then; ``None`` where that is not said.
+    """
+
+    owner: Owner
+    said_by: str
+    size_bytes: int | None = None
+    sha256: str | None = None
+
+
+class SourceOwners:
+    """Sources as the makers of files, to be compared with those that records and manifests name."""
+
+    def __init__(self) -> None:
+        self._qualifiers: dict[str, str | None] = {}
+
+    def of(self, uri: str) -> Owner:
+        """
+        Return a source as the maker of its results.
+
+        :param uri: Absolute path or URI of the source. One in a local temporary folder is read, because names there are used
+            again for other documents.
+        """
+        source = storable(canonical_uri(source_uri(uri)))
+        return Owner(writer="", target="", source=source, source_qualifier=self._qualifier(uri))
+
+    def _qualifier(self, uri: str) -> str | None:
+        scheme, mark, rest = uri.partition("://")
+        store = f"{scheme}://{rest.partition('/')[0]}" if mark else ""
+        if store not in self._qualifiers or scheme in LOCAL or not mark:
+            self._qualifiers[store] = _qualifier_of(uri)
+        return self._qualifiers[store]
+
+
+def _qualifier_of(uri: str) -> str | None:
+    try:
+        path = object_path(uri)
+        if path.protocol not in LOCAL or qualifier_of(path, "") is None:
+            return qualifier_of(path, "")
+        with open(path.path, "rb") as stream:
+            return qualifier_of(path, hashlib.file_digest(stream, "sha256").hexdigest())
+    except (OSError, ValueError, ImportError):
+        return None  # Reading the source will say what is wrong.
+
+
+class Makers:
+    """
+    Who made which file.
+
+    :param state: URI of the state folder, with a slash at its end; its manifests are asked.
+    :param earlier: Rows about which no manifest was written; they are asked before the manifests.
+    """
+
+    def __init__(self, state: str, earlier: Iterable[Manifest] = ()) -> None:
+        self._state = state
+        self._earlier = earlier
+
+    def find(self, files: Iterable[str]) -> dict[str, Made]:
+        """
+        Find out who made some files. Blocks.
+
+        :param files: URIs of files that exist.
+        :return: Those of which it is known. An owner record comes before the manifests, and a newer manifest before
+            an older.
+        """
+        places = {same_place(uri): uri for uri in files}
+        found: dict[str, Made] = {}
+        for uri, made in self._read_records(list(places.values())):
+            found[uri] = made
+        missing = {place: uri for place, uri in places.items() if uri not in found}
+        for said_by, rows in self._rows():
+            if not missing:
+                break
+            for row in rows:
+                _take(row, said_by, missing, found)
+        return found
+
+    def _read_records(self, files: Sequence[str]) -> Iterator[tuple[str, Made]]:
+        """Read the records that are there, which one listing for each folder tells."""
+        known: dict[str, Collection[str]] = {}
+        paths: dict[str, ObjectStoragePath] = {}
+        for uri in files:
+            path, folder = record_path(object_path(uri)), f"{folder_of(uri)}{FOLDER}/"
+            if folder not in known:
+                known[folder] = _files_in(folder)
+            if path.name in known[folder]:
+                paths[uri] = path
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for (uri, path), content in zip(paths.items(), pool.map(read, paths.values()), strict=True):
+                owner = parse_owner(content)
+                if owner is not None:
+                    yield uri, Made(owner, str(path))
+
+    def _rows(self) -> Iterator[tuple[str, Iterator[Mapping[str, Any]]]]:
+        yield "the journal of this batch", (row.to_dict() for row in self._earlier)
+        folder = f"{self._state}manifests/"
+        manifests = _files_in(folder)
+        newest_first = sorted(manifests, key=lambda name: (_changed_at(manifests[name]), name), reverse=True)
+        for name in newest_first:
+            yield folder + name, _read_rows(folder + name)
+
+
+def _files_in(folder: str) -> dict[str, Facts]:
+    try:
+        return find_files(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+
+
+def _changed_at(facts: Facts) -> str:
+    """Return when a file was last changed; all files of one storage say it in one way, so that texts can be compared."""
+    changed = next((facts[name] for name in _TIMES if facts.get(name)), "")
+    return f"{changed:020.6f}" if isinstance(changed, int | float) else str(changed)
+
+
+def _read_rows(uri: str) -> Iterator[Mapping[str, Any]]:
+    try:
+        for _, row in read_objects(uri, "manifest"):
+            yield row
+    except AsposeOcrError as error:
+        log.warning("Not asked who made a file: %s", error.message)
+
+
+def _take(row: Mapping[str, Any], said_by: str, missing: dict[str, str], found: dict[str, Made]) -> None:
+    """Note the makers of missing files that a row of a manifest, perhaps one that was changed, names."""
+    source, task, results = row.get("source"), row.get("task"), row.get("results")
+    if not isinstance(source, str) or not isinstance(results, list):
+        return
+    qualifier = task.get("source_qualifier") if isinstance(task, dict) else None
+    for result in results:
+        if not isinstance(result, dict) or result.get("skipped") or not isinstance(result.get("uri"), str):
+            continue
+        uri = missing.pop(same_place(result["uri"]), None)
+        if uri is not None:
+            owner = Owner(
+                writer="",
+                target="",
+                source=storable(canonical_uri(source_uri(source))),
+                source_qualifier=qualifier if isinstance(qualifier, str) else None,
+            )
+            size, sha256 = result.get("bytes"), result.get("sha256")
+            found[uri] = Made(
+                owner,
+                said_by,
+                size if isinstance(size, int) else None,
+                sha256 if isinstance(sha256, str) else None,
+            )

@@ -1,0 +1,277 @@
+"""
+Files that are in the destination before a batch begins: what is overwritten, left and refused, before anything is sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_asposeocr.api.errors import StorageError
+from airflow_provider_asposeocr.api.responses import TaskRef
+from airflow_provider_asposeocr.batch.existing import decide_existing
+from airflow_provider_asposeocr.batch.manifest_file import write_manifest
+from airflow_provider_asposeocr.batch.plan import BatchDocument
+from airflow_provider_asposeocr.batch.steps import Step, parse_steps
+from airflow_provider_asposeocr.documents.file_systems import object_path
+from airflow_provider_asposeocr.documents.manifest import Manifest, StoredResult, parse_manifest
+from airflow_provider_asposeocr.documents.owners import Claims
+from tests.support.object_stores import Store, attached
+
+(TEXT,) = parse_steps([{"operation": "RecognizeImage", "settings": {"resultType": "Text"}}])
+(BOTH,) = parse_steps([{"operation": "RecognizeImage", "settings": {"resultType": "TextAndPdf"}}])
+
+OUT = "memory://batch_existing@out/"
+STATE = f"{OUT}.aspose-ocr/"
+SOURCE = "memory://batch_existing@in/a.png"
+OTHER = "memory://batch_existing@in/other.png"
+
+
+@pytest.fixture
+def store() -> Store:
+    return attached("memory", "batch_existing")
+
+
+def document(source: str = SOURCE, file_stem: str = "a.png") -> BatchDocument:
+    return BatchDocument(0, source, None, file_stem)
+
+
+def task(source: str) -> TaskRef:
+    return TaskRef(
+        operation="RecognizeImage",
+        id="x",
+        submitted_at=datetime(2026, 3, 2, tzinfo=UTC),
+        conn_id="ocr",
+        source_uri=source,
+        source_qualifier="batch_existing",
+    )
+
+
+def made_by_a_batch(source: str, *names: str, at: str = "2026/03/02/m.jsonl", **fields: Any) -> Manifest:
+    results = [StoredResult(type="Text", uri=f"{OUT}{name}", bytes=5, sha256="a" * 64) for name in names]
+    row = Manifest(
+        index=0, documents=1, outcome="succeeded", source=source, task=task(source), results=results, **fields
+    )
+    write_manifest(f"{STATE}manifests/{at}", [row], 1)
+    return row
+
+
+def made_by_a_fetch(source: str, name: str) -> None:
+    Claims(task(source), "overwrite").take([object_path(f"{OUT}{name}")])
+
+
+def decided(if_exists: Any, step: Step = TEXT, earlier: Any = (), **changed: Any) -> Any:
+    (found,) = decide_existing([document(**changed)], step, OUT, if_exists, STATE, earlier)
+    return found.decided
+
+
+@pytest.mark.parametrize("if_exists", ["overwrite", "overwrite_any", "fail", "skip"])
+def test_where_nothing_is_there_everything_is_sent(store: Store, if_exists: str) -> None:
+    store.pipe({"/out/b.png.txt": b"other"})
+    assert decided(if_exists) is None
+
+
+def test_a_destination_that_does_not_exist_yet_is_an_empty_one(tmp_path: Path) -> None:
+    documents = [document()]
+    assert decide_existing(
+        documents, TEXT, f"{tmp_path}/no/", "skip", f"{tmp_path}/no/.aspose-ocr/"
+    ) == tuple(documents)
+
+
+@pytest.mark.parametrize("maker", ["fetch", "batch", "journal"])
+class TestOverwrite:
+    def make(self, store: Store, maker: str, source: str) -> Any:
+        if maker == "fetch":
+            made_by_a_fetch(source, "a.png.txt")
+        store.pipe({"/out/a.png.txt": b"hello"})
+        if maker == "fetch":
+            return ()
+        row = made_by_a_batch(source, "a.png.txt")
+        if maker == "journal":
+            store.rm("/out/.aspose-ocr/manifests", recursive=True)
+            return [row]
+        return ()
+
+    def test_what_the_same_source_made_is_overwritten(self, store: Store, maker: str) -> None:
+        earlier = self.make(store, maker, SOURCE)
+        assert decided("overwrite", earlier=earlier) is None
+
+    def test_what_another_source_made_is_refused(self, store: Store, maker: str) -> None:
+        earlier = self.make(store, maker, OTHER)
+        row = decided("overwrite", earlier=earlier)
+        assert row["outcome"] == "failed"
+        assert (row["error"]["class"], row["error"]["billed"]) == ("DestinationError", "no")
+        assert "was made from another document, memory://in/other.png, says " in row["error"]["message"]
+        assert not row["error"]["retryable"]
+
+    def test_skip_refuses_it_too_because_this_result_would_be_lost(self, store: Store, maker: str) -> None:
+        earlier = self.make(store, maker, OTHER)
+        assert decided("skip", earlier=earlier)["outcome"] == "failed"
+
+    def test_overwrite_any_asks_nobody(self, store: Store, maker: str) -> None:
+        earlier = self.make(store, maker, OTHER)
+        store.calls.clear()
+        assert decided("overwrite_any", earlier=earlier) is None
+        assert store.calls == []
+
+
+class TestUnknownMakers:
+    @pytest.mark.parametrize(
+        "manifest",
+        [
+            None,
+            b"{",
+            b'{"some": "thing"}\n',
+            b'{"source": 3, "results": [3, {"uri": 4}], "task": 5}\n',
+            b"\xff\xfe",
+        ],
+    )
+    def test_are_taken_for_another_document(self, store: Store, manifest: bytes | None) -> None:
+        store.pipe({"/out/a.png.txt": b"hello"})
+        if manifest is not None:
+            store.pipe({"/out/.aspose-ocr/manifests/2026/03/02/m.jsonl": manifest})
+        assert (
+            "no owner record and no manifest says which document made it"
+            in decided("overwrite")["error"]["message"]
+        )
+
+    def test_another_store_s_source_of_that_name_is_another_document(self, store: Store) -> None:
+        row = made_by_a_batch(SOURCE, "a.png.txt")
+        store.pipe({"/out/a.png.txt": b"hello"})
+        other_store = row.model_copy(
+            update={"task": task(SOURCE).model_copy(update={"source_qualifier": "elsewhere"})}
+        )
+        store.rm("/out/.aspose-ocr/manifests", recursive=True)
+        assert decided("overwrite", earlier=[row]) is None
+        assert decided("overwrite", earlier=[other_store])["outcome"] == "failed"
+
+
+class TestManifests:
+    def test_the_newest_one_counts(self, store: Store) -> None:
+        store.pipe({"/out/a.png.txt": b"hello"})
+        made_by_a_batch(OTHER, "a.png.txt", at="2026/12/31/old.jsonl")
+        made_by_a_batch(SOURCE, "a.png.txt", at="2026/01/01/new.jsonl")
+        times = {"old": datetime(2026, 1, 1, tzinfo=UTC), "new": datetime(2026, 2, 1, tzinfo=UTC)}
+        for path, file in store.store.items():
+            if "/manifests/" in path:
+                file.modified = file.created = times[Path(path).stem]
+        assert decided("overwrite") is None
+        times |= {"old": datetime(2026, 3, 1, tzinfo=UTC)}
+        for path, file in store.store.items():
+            if "/manifests/" in path:
+                file.modified = file.created = times[Path(path).stem]
+        assert decided("overwrite")["outcome"] == "failed"
+
+    def test_a_file_that_was_left_was_not_made(self, store: Store) -> None:
+        store.pipe({"/out/a.png.txt": b"hello"})
+        row = made_by_a_batch(SOURCE, "a.png.txt")
+        left = [result.model_copy(update={"skipped": True}) for result in row.results]
+        write_manifest(f"{STATE}manifests/2026/03/02/m.jsonl", [row.model_copy(update={"results": left})], 1)
+        assert decided("overwrite")["outcome"] == "failed"
+
+    def test_are_not_read_where_records_say_it_all(self, store: Store) -> None:
+        made_by_a_fetch(SOURCE, "a.png.txt")
+        store.pipe({"/out/a.png.txt": b"hello"})
+        made_by_a_batch(OTHER, "a.png.txt")
+        store.calls.clear()
+        assert decided("overwrite") is None
+        assert not [call for call in store.calls if "/manifests/" in call]
+
+    def test_are_not_read_where_nothing_is_there(self, store: Store) -> None:
+        made_by_a_batch(OTHER, "a.png.txt")
+        store.calls.clear()
+        assert decided("overwrite") is None
+        assert store.calls == []
+
+
+class TestFail:
+    def test_any_result_that_is_there_fails_the_document(self, store: Store) -> None:
+        store.pipe({"/out/a.png.pdf": b"hello"})
+        row = decided("fail", BOTH)
+        assert row["error"]["message"] == f"{OUT}a.png.pdf exists already, and if_exists is 'fail'."
+
+
+class TestSkip:
+    def test_a_document_all_of_whose_results_are_there_is_described_and_not_sent(self, store: Store) -> None:
+        store.pipe({"/out/a.png.txt": b"hello", "/out/a.png.pdf": b"%PDF"})
+        made_by_a_batch(SOURCE, "a.png.txt")
+        row = parse_manifest({"schema_version": 1, "index": 0, "task": None, **decided("skip", BOTH)})
+        assert row.outcome == "skipped"
+        text, pdf = row.results
+        assert (text.type, text.uri, text.bytes, text.sha256, text.skipped) == (
+            "Text",
+            f"{OUT}a.png.txt",
+            5,
+            "a" * 64,
+            True,
+        )
+        assert (pdf.type, pdf.bytes, pdf.sha256) == ("Pdf", 4, None)
+
+    def test_a_checksum_of_another_size_is_not_taken(self, store: Store) -> None:
+        store.pipe({"/out/a.png.txt": b"changed since"})
+        made_by_a_batch(SOURCE, "a.png.txt")
+        assert decided("skip")["results"][0]["sha256"] is None
+
+    def test_a_document_with_a_part_of_its_results_is_sent_if_they_are_its_own(self, store: Store) -> None:
+        store.pipe({"/out/a.png.txt": b"hello"})
+        assert decided("skip", BOTH)["outcome"] == "failed"
+        made_by_a_batch(SOURCE, "a.png.txt")
+        assert decided("skip", BOTH) is None
+
+    def test_without_a_promise_of_suffixes_any_result_counts(self, store: Store) -> None:
+        store.pipe({"/out/a.png.hocr": b"hello"})
+        assert decided("skip", Step("RecognizeImage"))["outcome"] == "skipped"
+        store.pipe({"/out/a.png.md": b"a note of the user's"})
+        store.rm("/out/a.png.hocr")
+        assert decided("skip", Step("RecognizeImage")) is None
+
+
+class TestLocalFiles:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> str:
+        Path(tmp_path, "in").mkdir()
+        Path(tmp_path, "in/a.png").write_bytes(b"picture")
+        Path(tmp_path, "out").mkdir()
+        Path(tmp_path, "out/a.png.txt").write_bytes(b"hello")
+        return f"{tmp_path}/"
+
+    def decide(self, folder: str, sha256: str) -> Any:
+        """Decide, where an earlier batch made the file of a source with that checksum, in a temporary folder."""
+        source = f"{folder}in/a.png"
+        ref = task(source).model_copy(update={"source_qualifier": f"sha256:{sha256}"})
+        results = [StoredResult(type="Text", uri=f"{folder}out/a.png.txt", bytes=5, sha256="b" * 64)]
+        row = Manifest(index=0, documents=1, outcome="succeeded", source=source, task=ref, results=results)
+        state = f"{folder}out/.aspose-ocr/"
+        write_manifest(f"{state}manifests/2026/03/02/m.jsonl", [row], 1)
+        (found,) = decide_existing([document(source)], TEXT, f"{folder}out/", "overwrite", state)
+        return found.decided
+
+    def test_a_temporary_file_is_the_same_document_as_long_as_its_content_is(self, folder: str) -> None:
+        assert self.decide(folder, "eebbf6e3d0e94f5ab7d3a1bdc8a8e3e0") is not None
+        assert self.decide(folder, hashlib.sha256(b"picture").hexdigest()) is None
+
+
+def test_a_destination_that_does_not_answer_is_an_error(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("the store is on fire")
+
+    monkeypatch.setattr(store, "find", fail)
+    with pytest.raises(
+        StorageError, match="cannot be listed to see which files are there: RuntimeError"
+    ) as refused:
+        decided("overwrite")
+    assert refused.value.billed == "no"
+    assert refused.value.retryable
+
+
+def test_the_row_of_a_decided_document_is_plain_json(store: Store) -> None:
+    store.pipe({"/out/a.png.txt": b"hello"})
+    for if_exists in ("overwrite", "skip", "fail"):
+        assert json.loads(json.dumps(decided(if_exists))) == decided(if_exists)
