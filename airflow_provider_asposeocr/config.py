@@ -26,6 +26,25 @@ def default_seconds(name: str) -> float:
     return float(conf.getfloat(SECTION, name, fallback=float(fallback)))
 
 
+def default_number(name: str) -> float:
+    """
+    Return a number of the section ``[aspose_ocr]`` that is no duration.
+
+    :param name: Name of the option, for example ``batch_polls_per_second``.
+    """
+    return default_seconds(name)
+
+
+def default_text(name: str) -> str:
+    """
+    Return a text of the section ``[aspose_ocr]``.
+
+    :param name: Name of the option, for example ``installation``.
+    """
+    fallback = str(CONFIG[SECTION]["options"][name]["default"])
+    return str(conf.get(SECTION, name, fallback=fallback))
+
+
 def event_delay_seconds() -> float:
     """Return how long to hold an event back after a deferral, see ``[aspose_ocr] event_delay_seconds``."""
     configured = default_seconds("event_delay_seconds")

@@ -61,6 +61,26 @@ def _seconds_problem(name: str, value: float) -> str:
     return f"{name} must be {'0 or more' if smallest_is_zero else 'more than 0'}, not {value!r}"
 
 
+def check_counts(**counts: tuple[object, int | None]) -> None:
+    """
+    Check whole numbers at parse time.
+
+    :param counts: By the name of the parameter, what was given (``None`` = no limit, where that is the default) and the most
+        that it may be (``None`` = any).
+    :raises ValueError: if one is no whole number of 1 or more, or is too large; it names all of them.
+    """
+    problems = []
+    for name, (value, most) in counts.items():
+        is_count = isinstance(value, int) and not isinstance(value, bool)
+        if value is None and most is None:
+            continue
+        if not is_count or not 1 <= int(str(value)) <= (most or math.inf):
+            limits = "1 or more" if most is None else f"from 1 to {most}"
+            problems.append(f"{name} must be a whole number, {limits}, not {value!r}")
+    if problems:
+        raise ValueError("; ".join(problems))
+
+
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     """
     Check a policy at parse time.

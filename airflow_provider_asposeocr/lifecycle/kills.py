@@ -81,14 +81,17 @@ def verdict_of_origin(state: str | None) -> Verdict:
     return "leave" if state == "success" else "cancel"
 
 
-def verdict_of_batch(state: str | None) -> Verdict:
+def verdict_of_batch(state: str | None, *, in_triggerer: bool) -> Verdict:
     """
-    Decide about the cloud tasks of a deferred batch whose trigger is being ended.
+    Decide about the cloud tasks of a batch whose process or trigger is being ended, and which has a try left.
 
-    A batch is woken while most of its cloud tasks run, so that ``scheduled`` and ``queued`` may also mean that another
-    triggerer has woken it. If they come from a Clear, the new attempt finds the batch's journal and cancels what runs.
+    A batch is woken while most of its cloud tasks run, so that in the triggerer ``scheduled`` and ``queued`` may also mean
+    that another triggerer has woken it. If they come from a Clear, the new attempt finds the batch's journal and cancels
+    what runs.
 
     :param state: Airflow's state of the task now.
+    :param in_triggerer: Whether the batch is deferred, as far as is known here.
     :return: ``cancel`` or ``leave``.
     """
-    return "cancel" if state in ENDED or state in (None, "restarting") else "leave"
+    cleared = CLEARED - {"scheduled", "queued"} if in_triggerer else CLEARED
+    return "cancel" if state in ENDED or state in cleared else "leave"

@@ -200,7 +200,7 @@ class AsposeOcrBatchTrigger(CloudTrigger):
         except Exception as error:
             log.warning("Airflow does not tell the task's state, so nothing is cancelled: %s", shown(error))
             return False
-        return verdict_of_batch(state) == "cancel"
+        return verdict_of_batch(state, in_triggerer=True) == "cancel"
 
 
 async def _first_of(under_way: set[asyncio.Task[None]], seconds: float) -> set[asyncio.Task[None]]:

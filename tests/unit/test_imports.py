@@ -25,7 +25,7 @@ ORDER = (
     ("__init__", "get_provider_info"),
     ("api",),
     ("compat", "config", "parameters"),
-    ("connection", "clients", "failing", "retry_policy"),
+    ("connection", "clients", "failing", "metrics", "retry_policy"),
     ("documents",),
     ("lifecycle",),
     ("batch",),

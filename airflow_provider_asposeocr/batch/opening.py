@@ -1,0 +1,157 @@
+"""
+Open a batch: take over the journal of an earlier try, or decide what the batch does and begin a journal.
+
+Invariant: a try that finds a journal does what the journal says. It lists no sources again, since the folder may have other
+files by then and an index would mean another document.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.batch.errors import JournalMissingError
+from airflow_provider_asposeocr.batch.journal import Journal
+from airflow_provider_asposeocr.batch.manifest_file import manifest_uri
+from airflow_provider_asposeocr.batch.parts import journal_folder_name
+from airflow_provider_asposeocr.batch.plan import Batch, parse_header
+from airflow_provider_asposeocr.batch.prepare import prepare
+from airflow_provider_asposeocr.documents.file_systems import object_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from airflow_provider_asposeocr.batch.journal import Opened
+    from airflow_provider_asposeocr.batch.plan import Names
+    from airflow_provider_asposeocr.batch.steps import Step
+    from airflow_provider_asposeocr.batch.tripwire import JournalPlan
+
+#: Field of the header: when the first try began, in seconds since the epoch. The batch's deadline is counted from it.
+BEGUN_AT = "begun_at"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchRequest:
+    """
+    What a try of a batch is asked for: its rendered parameters and its task instance.
+
+    :param sources: The rendered parameter, see :func:`.sources.parse_sources`.
+    :param steps: The steps.
+    :param destination: URI of the folder of the results, with a slash at its end.
+    :param names: How results are named.
+    :param base: URI of the folder that names are relative to; ``None`` = what the sources say.
+    :param state: URI of the state folder, with a slash at its end.
+    :param conn_id: Airflow connection whose account is billed.
+    :param account: Fingerprint of that account.
+    :param key: Key of the batch, see :func:`.parts.batch_key`.
+    :param dag_id: The task instance, as the next three.
+    :param max_tries: Airflow's count: a Clear changes it.
+    :param day: A day of the DAG run that does not change from try to try.
+    """
+
+    sources: Any
+    steps: tuple[Step, ...]
+    destination: str
+    names: Names
+    base: str | None
+    state: str
+    conn_id: str
+    account: str
+    key: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    max_tries: int
+    day: date
+
+    @property
+    def journal_uri(self) -> str:
+        """URI of the journal's folder."""
+        return f"{self.state}{journal_folder_name(self.key, self.max_tries)}/"
+
+
+@dataclass(frozen=True)
+class OpenBatch:
+    """
+    A batch whose journal this process owns.
+
+    :param batch: What it does.
+    :param journal: The journal.
+    :param records: What the journal says so far.
+    :param begun_at: When the first try began, in seconds since the epoch.
+    :param is_new: Whether this try has begun it.
+    """
+
+    batch: Batch
+    journal: Journal
+    records: list[dict[str, Any]]
+    begun_at: float
+    is_new: bool
+
+
+def open_batch(request: BatchRequest, plan: JournalPlan, *, resumes: bool) -> OpenBatch:
+    """
+    Take over the journal of an earlier try; where there is none, list the sources and begin one. Blocks.
+
+    :param request: What this try is asked for.
+    :param plan: Which journal it opens, see :func:`.tripwire.plan_journal`.
+    :param resumes: Whether the same try goes on after a deferral.
+    :return: The batch. Its journal is durable, and nothing was sent.
+    :raises JournalError: if a journal is missing where one must be, or cannot be read.
+    :raises JournalUnreachableError: if the storage does not answer or refuses; a retry may help.
+    :raises InputError: if sources, names or steps make no sense; :class:`SourceError` if sources cannot be listed.
+    """
+    folder = object_path(plan.uri)
+    is_new = False
+    try:
+        opened = Journal.take_over(folder, resumes=resumes, at_least=plan.at_least)
+    except JournalMissingError:
+        if plan.must_exist:
+            raise
+        is_new = True
+        opened = Journal.create(folder, _header(request))
+    return _read(opened, is_new)
+
+
+def _read(opened: Opened, is_new: bool) -> OpenBatch:
+    begun_at = opened.header.get(BEGUN_AT)
+    return OpenBatch(
+        batch=parse_header(opened.header),
+        journal=opened.journal,
+        records=opened.records,
+        begun_at=float(begun_at) if isinstance(begun_at, int | float) else time.time(),
+        is_new=is_new,
+    )
+
+
+def _header(request: BatchRequest) -> Mapping[str, Any]:
+    """Decide what the batch does, for all of its tries."""
+    prepared = prepare(request.sources, request.steps, request.destination, request.names, request.base)
+    batch = Batch(
+        key=request.key,
+        conn_id=request.conn_id,
+        destination=request.destination,
+        steps=request.steps,
+        documents=prepared.documents,
+        account=request.account,
+        manifest=manifest_uri(
+            request.state,
+            request.day,
+            dag_id=request.dag_id,
+            run_id=request.run_id,
+            task_id=request.task_id,
+            map_index=request.map_index,
+            key=request.key,
+        ),
+        base=prepared.base,
+        names=request.names,
+        continues=prepared.continues,
+        dag_id=request.dag_id,
+        run_id=request.run_id,
+        task_id=request.task_id,
+        map_index=request.map_index,
+    )
+    return {**batch.to_header(), BEGUN_AT: time.time()}

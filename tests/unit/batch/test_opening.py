@@ -1,0 +1,109 @@
+"""A batch is decided by its first try; later ones do what its journal says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError
+from airflow_provider_asposeocr.batch.errors import JournalError, JournalFencedError, JournalMissingError
+from airflow_provider_asposeocr.batch.opening import BatchRequest, open_batch
+from airflow_provider_asposeocr.batch.parts import batch_key
+from airflow_provider_asposeocr.batch.steps import parse_steps
+from airflow_provider_asposeocr.batch.tripwire import JournalPlan
+
+
+@pytest.fixture
+def request_for(tmp_path: Path) -> BatchRequest:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    for name in ("a.png", "b.png"):
+        (inbox / name).write_bytes(b"scan")
+    return BatchRequest(
+        sources=f"{inbox}/",
+        steps=parse_steps(["BinarizeImage"]),
+        destination=f"{tmp_path}/outbox/",
+        names="path",
+        base=None,
+        state=f"{tmp_path}/state/",
+        conn_id="ocr",
+        account="0" * 32,
+        key=batch_key("", "d", "r", "read", -1),
+        dag_id="d",
+        run_id="r",
+        task_id="read",
+        map_index=-1,
+        max_tries=2,
+        day=date(2026, 11, 30),
+    )
+
+
+def opened(request: BatchRequest, **plan: Any) -> Any:
+    return open_batch(request, JournalPlan(request.journal_uri, **plan), resumes=False)
+
+
+def test_the_first_try_lists_the_sources_and_says_where_the_manifest_will_be(
+    request_for: BatchRequest, tmp_path: Path
+) -> None:
+    first = opened(request_for)
+    assert first.is_new
+    assert [Path(document.source).name for document in first.batch.documents] == ["a.png", "b.png"]
+    assert first.batch.manifest.startswith(f"{tmp_path}/state/manifests/2026/11/30/d-r-read--1-")
+    assert first.records == []
+
+
+def test_a_later_try_does_what_the_journal_says(request_for: BatchRequest, tmp_path: Path) -> None:
+    first = opened(request_for)
+    (tmp_path / "inbox" / "a.png").unlink()
+    (tmp_path / "inbox" / "c.png").write_bytes(b"scan")
+    second = opened(replace(request_for, steps=parse_steps(["UpscaleImage"])))
+    assert not second.is_new
+    assert second.batch == first.batch
+    assert second.begun_at == first.begun_at
+    with pytest.raises(JournalFencedError):
+        first.journal.check()
+
+
+def test_a_later_try_needs_no_sources_any_more(request_for: BatchRequest) -> None:
+    first = opened(request_for)
+    assert opened(replace(request_for, sources="/gone/")).batch == first.batch
+
+
+def test_a_clear_begins_a_journal_of_its_own(request_for: BatchRequest) -> None:
+    first = opened(request_for)
+    cleared = opened(replace(request_for, max_tries=5))
+    assert cleared.is_new
+    assert cleared.journal.uri != first.journal.uri
+    assert cleared.batch.manifest == first.batch.manifest
+    first.journal.check()
+
+
+def test_a_journal_that_must_be_there_is_not_begun_anew(request_for: BatchRequest) -> None:
+    with pytest.raises(JournalMissingError) as caught:
+        opened(request_for, must_exist=True)
+    assert caught.value.billed == "maybe"
+
+
+def test_one_that_has_lost_records_is_an_error(request_for: BatchRequest) -> None:
+    opened(request_for)
+    with pytest.raises(JournalError, match="its last parts are missing"):
+        opened(request_for, must_exist=True, at_least=7)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"sources": "/no/such/folder/"}, {"destination": "{inbox}/out/"}],
+    ids=["sources", "destination"],
+)
+def test_what_cannot_be_done_leaves_no_journal(
+    request_for: BatchRequest, tmp_path: Path, wrong: dict[str, str]
+) -> None:
+    changes: Any = {name: value.format(inbox=tmp_path / "inbox") for name, value in wrong.items()}
+    with pytest.raises(AsposeOcrError) as caught:
+        opened(replace(request_for, **changes))
+    assert isinstance(caught.value, InputError)
+    assert not (tmp_path / "state").exists()
