@@ -4,7 +4,8 @@ Shared clients: one session, one token and one pace per account.
 Invariant: there is one client per account and process, and one per account and event loop, so that a thousand triggers
 make one token request and keep a handful of connections. Clients are looked up by the values of the account: a changed
 connection gets another client. In an event loop the connections are closed when the last wait has ended; the token and
-the pace are kept.
+the pace are kept. All clients of one account in a process share its pause: what the cloud asks one of them to wait, no
+other one may ask again before.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from weakref import WeakKeyDictionary
 from airflow_provider_asposeocr import __version__
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
 from airflow_provider_asposeocr.api.client import DEFAULT_USER_AGENT, CloudClient, Surroundings
+from airflow_provider_asposeocr.api.http.pacing import Pause
 from airflow_provider_asposeocr.api.http.transports import tls_context
 
 if TYPE_CHECKING:
@@ -36,6 +38,14 @@ LOOKUP_SECONDS = 60.0
 
 _lock = threading.Lock()
 _clients: dict[Account, CloudClient] = {}
+#: By who pays, and where: connections of one account differ in timeouts, secrets and proxies.
+_pauses: dict[tuple[str, str, bool], Pause] = {}
+
+
+def _surroundings(account: Account, on_secret: Callable[[str], object]) -> Surroundings:
+    with _lock:
+        pause = _pauses.setdefault(account.owner, Pause())
+    return Surroundings(on_secret=on_secret, user_agent=USER_AGENT, pause=pause)
 
 
 def client_for(account: Account, on_secret: Callable[[str], object]) -> CloudClient:
@@ -45,12 +55,34 @@ def client_for(account: Account, on_secret: Callable[[str], object]) -> CloudCli
     :param account: Whose.
     :param on_secret: Called with each token the moment it exists.
     """
+    around = _surroundings(account, on_secret)
     with _lock:
         client = _clients.get(account)
         if client is None:
-            around = Surroundings(on_secret=on_secret, user_agent=USER_AGENT)
             client = _clients[account] = CloudClient(account, around)
         return client
+
+
+@asynccontextmanager
+async def batch_client(
+    account: Account, on_secret: Callable[[str], object], polls_per_second: float
+) -> AsyncIterator[AsyncCloudClient]:
+    """
+    Make the client of a batch, which runs in an event loop of a worker and has it for itself.
+
+    :param account: Whose.
+    :param on_secret: Called with each token the moment it exists.
+    :param polls_per_second: Most status requests per second; the limit of the connection is meant for a triggerer.
+    :return: A context in which the client can be used. At its end the connections are closed.
+    :raises CertificateError: if the trusted certificates cannot be read.
+    """
+    certificates = await asyncio.to_thread(_prepared, account)
+    around = _surroundings(account, on_secret)
+    client = AsyncCloudClient(account, certificates, around, polls_per_second=polls_per_second)
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 def _prepared(account: Account) -> ssl.SSLContext:
@@ -128,7 +160,7 @@ class LoopClients:
             certificates = await asyncio.to_thread(_prepared, account)
             # Another connection of the same account may have been faster.
             if account not in self._clients:
-                around = Surroundings(on_secret=self._on_secret, user_agent=USER_AGENT)
+                around = _surroundings(account, self._on_secret)
                 self._clients[account] = AsyncCloudClient(account, certificates, around)
         return self._clients[account]
 

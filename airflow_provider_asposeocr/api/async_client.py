@@ -1,15 +1,15 @@
 """
-Status and cancel in an event loop, for the triggerer.
+The cloud as a client, for an event loop: a triggerer polls and cancels, a batch submits and fetches as well.
 
-Invariant: like :mod:`.client`, nothing is decided here. There is no submit and no fetch: documents and results
-never pass through the triggerer.
+Invariant: like :mod:`.client`, nothing is decided here. What blocks is short (pieces of files on the local disk) or in a
+thread. Documents and results never pass through a triggerer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.auth.tokens import TokenSlot, parse_token
 from airflow_provider_asposeocr.api.client import Surroundings
@@ -20,6 +20,7 @@ from airflow_provider_asposeocr.api.errors import (
     UnexpectedResponseError,
 )
 from airflow_provider_asposeocr.api.http import protocol
+from airflow_provider_asposeocr.api.http.aiohttp_transport import AiohttpTransport
 from airflow_provider_asposeocr.api.http.pacing import Pacer
 from airflow_provider_asposeocr.api.http.retrying import (
     Accept,
@@ -28,18 +29,22 @@ from airflow_provider_asposeocr.api.http.retrying import (
     RenewToken,
     RequestRetry,
     next_step,
+    wait_before_sending,
 )
 from airflow_provider_asposeocr.api.http.status_reading import StatusReading
-from airflow_provider_asposeocr.api.http.transports import AiohttpTransport, Take
-from airflow_provider_asposeocr.api.http.wire import Reading
+from airflow_provider_asposeocr.api.http.submits import Submitted, document_request, parse_submitted
+from airflow_provider_asposeocr.api.http.wire import Reading, ResultSink
+from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.operations import operation_named
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
+    from pathlib import Path
 
     from airflow_provider_asposeocr.api.account import Account
     from airflow_provider_asposeocr.api.http.protocol import Answer, Request
+    from airflow_provider_asposeocr.api.http.transports import Take
     from airflow_provider_asposeocr.api.operations import Operation
     from airflow_provider_asposeocr.api.responses import TaskState
 
@@ -54,6 +59,8 @@ class AsyncCloudClient:
     :param certificates: TLS context of the account, see :func:`.http.transports.tls_context`.
     :param surroundings: Clock, jitter, memory and the like.
     :param sleep: Waits between attempts, in seconds.
+    :param polls_per_second: Most status requests per second; by default what the account says, which is meant for a
+        triggerer.
     """
 
     def __init__(
@@ -62,6 +69,7 @@ class AsyncCloudClient:
         certificates: ssl.SSLContext,
         surroundings: Surroundings | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        polls_per_second: float | None = None,
     ) -> None:
         self.account = account
         self._around = surroundings or Surroundings()
@@ -69,10 +77,33 @@ class AsyncCloudClient:
         self._transport = AiohttpTransport(account, self._around.user_agent, certificates)
         self._tokens = TokenSlot()
         self._renewal = asyncio.Lock()
-        self._pacer = Pacer(account.max_requests_per_second)
-        # However slowly the cloud answers polls, one connection is free for a cancel or a token.
-        self._polls = asyncio.Semaphore(max(1, account.max_connections - 1))
+        self._pacer = Pacer(polls_per_second or account.max_requests_per_second)
+        # However slowly the cloud answers polls and fetches, one connection is free for a cancel or a token.
+        self._turns = asyncio.Semaphore(max(1, account.max_connections - 1))
         self._status_refused = False
+
+    @property
+    def held_seconds(self) -> float:
+        """For how long the account gets no request, because the cloud has asked it to wait; 0 = requests are sent."""
+        return self._around.pause.held_seconds(self._around.clock())
+
+    async def submit(self, operation: str, document: Path, settings: Mapping[str, Any]) -> Submitted:
+        """
+        Start a task as :meth:`.client.CloudClient.submit` does.
+
+        Cancelling the call while it is under way leaves it unknown whether the cloud has accepted the document.
+
+        :param operation: Name of the operation; in evaluation mode its trial variant is used.
+        :param document: Local file that goes in. It is read while it is sent.
+        :param settings: Settings in the server's spelling, see :func:`.settings.validate_settings`.
+        :return: The accepted task.
+        :raises SubmitUnknownError: if it was sent and no usable answer came.
+        :raises AsposeOcrError: if it certainly was not accepted.
+        """
+        row = find_operation(operation, self.account.trial)
+        request = document_request(self.account, row, document, settings)
+        sent_at = self._around.clock()
+        return parse_submitted(row, await self._call(request), sent_at)
 
     async def status(
         self, operation: str, id: str, retry: RequestRetry | None = None, *, ahead: bool = False
@@ -89,25 +120,51 @@ class AsyncCloudClient:
         """
         row = operation_named(operation)
         if ahead:
-            return await self._status(row, id, retry)
-        self._heed_pause(row, id)
+            return await self._status(row, id, retry, ahead)
+        # What is held back takes no moment of the pace, and a poll under way should hold few objects.
+        if seconds := self._held_seconds(
+            protocol.status_request(self.account, row, id), retry or self._around.retry
+        ):
+            await self._sleep(seconds)
         if seconds := self._pacer.reserve(self._around.clock()):
             await self._sleep(seconds)
-        async with self._polls:
-            self._heed_pause(row, id)
+        async with self._turns:
             return await self._status(row, id, retry)
 
-    async def _status(self, row: Operation, id: str, retry: RequestRetry | None) -> TaskState:
+    async def _status(
+        self, row: Operation, id: str, retry: RequestRetry | None, ahead: bool = False
+    ) -> TaskState:
         if not self._status_refused or row.needs_token:
             try:
                 request = protocol.status_request(self.account, row, id)
-                return await self._read(request, StatusReading(), retry)
+                return await self._read(request, StatusReading(), retry, ahead)
             except AccessDeniedError:
                 if row.needs_token:
                     raise
                 self._status_refused = True
         elsewhere = protocol.fetch_request(self.account, row, id, "status")
-        return await self._read(elsewhere, Reading(status_is_enough=True), retry)
+        return await self._read(elsewhere, Reading(status_is_enough=True), retry, ahead)
+
+    async def fetch(self, operation: str, id: str, make_sink: Callable[[], ResultSink]) -> TaskState:
+        """
+        Read a task's results as :meth:`.client.CloudClient.fetch` does.
+
+        :param operation: Name of the operation that submitted it.
+        :param id: The task's id.
+        :param make_sink: Makes what takes the decoded results; called again if the answer broke off and is read anew. It
+            is called in the event loop.
+        :return: The state; the ``data`` of each result is the number of the string that went into the sink.
+        :raises ResultCorruptError: if the answer is broken, twice.
+        :raises UnexpectedResponseError: if the answer is something else, twice.
+        """
+        request = protocol.fetch_request(self.account, operation_named(operation), id)
+        async with self._turns:
+            try:
+                return await self._read(request, Reading(make_sink))
+            except (ResultCorruptError, UnexpectedResponseError) as error:
+                log.warning("Reading the result once more: %s", error.message)
+                await self._sleep(self._around.retry.wait_seconds(1, self._around.random))
+            return await self._read(request, Reading(make_sink))
 
     async def cancel(self, operation: str, id: str, retry: RequestRetry | None = None) -> None:
         """
@@ -131,24 +188,30 @@ class AsyncCloudClient:
         """Close kept connections, those in use as well."""
         await self._transport.close()
 
-    def _heed_pause(self, row: Operation, id: str) -> None:
-        if held := self._pacer.held_seconds(self._around.clock()):
-            raise protocol.held_back_error(protocol.status_request(self.account, row, id), held)
-
     async def _read(
-        self, request: Request, reading: StatusReading | Reading, retry: RequestRetry | None
+        self,
+        request: Request,
+        reading: StatusReading | Reading,
+        retry: RequestRetry | None = None,
+        ahead: bool = False,
     ) -> TaskState:
         try:
-            await self._call(request, reading.begin, retry)
+            await self._call(request, reading.begin, retry, ahead)
             return reading.state()
         except (ResultCorruptError, UnexpectedResponseError) as error:
             raise protocol.about_task(request, error) from None
 
     async def _call(
-        self, request: Request, begin: Callable[[], Take] | None = None, retry: RequestRetry | None = None
+        self,
+        request: Request,
+        begin: Callable[[], Take] | None = None,
+        retry: RequestRetry | None = None,
+        ahead: bool = False,
     ) -> Answer:
-        around = self._around
+        around, retry = self._around, retry or self._around.retry
         attempt, renewed = 1, False
+        if seconds := self._held_seconds(request, retry, ahead):
+            await self._sleep(seconds)
         token = await self._token() if request.authorized else None
         while True:
             outcome = await self._transport.exchange(request, token, begin() if begin else None)
@@ -159,7 +222,7 @@ class AsyncCloudClient:
                 renewed=renewed,
                 now=around.clock(),
                 random=around.random,
-                retry=retry or around.retry,
+                retry=retry,
             )
             match step:
                 case Accept(answer):
@@ -171,13 +234,18 @@ class AsyncCloudClient:
                     token, renewed = await self._token(refused=token), True
                 case Again(seconds, error):
                     self._pause_all(request, error)
+                    seconds = max(seconds, self._held_seconds(request, retry, ahead))
                     log.warning("%s Next attempt in %.1f s.", error.message, seconds)
                     await self._sleep(seconds)
                     attempt += 1
 
+    def _held_seconds(self, request: Request, retry: RequestRetry, ahead: bool = False) -> float:
+        held = 0.0 if ahead else self.held_seconds
+        return wait_before_sending(request, held, retry)
+
     def _pause_all(self, request: Request, error: AsposeOcrError) -> None:
         if protocol.asks_all_to_wait(request, error):
-            self._pacer.pause(self._around.clock(), error.retry_after_seconds)
+            self._around.pause.begin(self._around.clock(), error.retry_after_seconds)
 
     async def _token(self, refused: str | None = None) -> str:
         if token := self._tokens.usable(self._around.clock(), refused):

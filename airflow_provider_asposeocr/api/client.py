@@ -11,7 +11,6 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from random import random
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +20,11 @@ from airflow_provider_asposeocr.api.errors import (
     AccessDeniedError,
     AsposeOcrError,
     ResultCorruptError,
-    SubmitUnknownError,
     UnexpectedResponseError,
 )
 from airflow_provider_asposeocr.api.http import protocol
+from airflow_provider_asposeocr.api.http.pacing import Pause
+from airflow_provider_asposeocr.api.http.requests_transport import RequestsTransport
 from airflow_provider_asposeocr.api.http.retrying import (
     Accept,
     Again,
@@ -33,12 +33,12 @@ from airflow_provider_asposeocr.api.http.retrying import (
     RenewToken,
     RequestRetry,
     next_step,
+    wait_before_sending,
 )
-from airflow_provider_asposeocr.api.http.transports import RequestsTransport, Take
-from airflow_provider_asposeocr.api.http.wire import FileBody, Reading, ResultSink, TextBody
+from airflow_provider_asposeocr.api.http.submits import Submitted, document_request, parse_submitted
+from airflow_provider_asposeocr.api.http.wire import Reading, ResultSink
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.operations import operation_named
-from airflow_provider_asposeocr.api.responses import TaskState, parse_task_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.api.account import Account
     from airflow_provider_asposeocr.api.http.protocol import Answer, Failure, Request
+    from airflow_provider_asposeocr.api.http.transports import Take
+    from airflow_provider_asposeocr.api.responses import TaskState
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +69,7 @@ class Surroundings:
     :param clock: Seconds since the epoch.
     :param random: Source of jitter.
     :param user_agent: Who we are.
+    :param pause: The time in which the account gets no request; by default the client's own.
     """
 
     on_secret: Callable[[str], object] = _nothing
@@ -75,21 +78,7 @@ class Surroundings:
     clock: Callable[[], float] = time.time
     random: Random = random
     user_agent: str = DEFAULT_USER_AGENT
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """
-    An accepted task.
-
-    :param operation: Name of the operation that knows it; the trial variant in evaluation mode.
-    :param id: The cloud's id.
-    :param submitted_at: When it was sent, which is when the cloud's 24 hours begin at the earliest.
-    """
-
-    operation: str
-    id: str
-    submitted_at: datetime
+    pause: Pause = field(default_factory=Pause)
 
 
 class CloudClient:
@@ -128,24 +117,13 @@ class CloudClient:
         :raises AsposeOcrError: if it certainly was not accepted.
         """
         row = find_operation(operation, self.account.trial)
-        body: FileBody | TextBody
-        if row.body_field == "text":
-            body = TextBody(document, settings)
-        else:
-            body = FileBody(document, settings if row.has_settings else None)
-        submitted_at = datetime.fromtimestamp(self._around.clock(), UTC)
-        answer = self._call(protocol.submit_request(self.account, row, body))
-        try:
-            id = parse_task_id(answer.body)
-        except ValueError as error:
-            raise SubmitUnknownError(
-                f"The cloud answered {answer.status} to the submit of {row.name}, but {error}.",
-                operation=row.name,
-                http_status=answer.status,
-            ) from None
-        return Submitted(row.name, id, submitted_at)
+        request = document_request(self.account, row, document, settings)
+        sent_at = self._around.clock()
+        return parse_submitted(row, self._call(request), sent_at)
 
-    def status(self, operation: str, id: str, retry: RequestRetry | None = None) -> TaskState:
+    def status(
+        self, operation: str, id: str, retry: RequestRetry | None = None, *, ahead: bool = False
+    ) -> TaskState:
         """
         Read the status of a task, without its results.
 
@@ -155,19 +133,21 @@ class CloudClient:
         :param operation: Name of the operation that submitted it.
         :param id: The task's id.
         :param retry: How the request is repeated; by default as the client's others.
+        :param ahead: Whether to ask in spite of a pause of the account, as :meth:`cancel` does. For the question before a
+            cancel: a cancel without an answer may throw a result away that is paid for.
         :return: The state; ``NotExist`` is a state too.
         """
         row = operation_named(operation)
         if not self._status_refused or row.needs_token:
             try:
-                return self._read(protocol.status_request(self.account, row, id), retry=retry)
+                request = protocol.status_request(self.account, row, id)
+                return self._read(request, retry=retry, ahead=ahead)
             except AccessDeniedError:
                 if row.needs_token:
                     raise
                 self._status_refused = True
-        return self._read(
-            protocol.fetch_request(self.account, row, id, "status"), retry=retry, status_is_enough=True
-        )
+        request = protocol.fetch_request(self.account, row, id, "status")
+        return self._read(request, retry=retry, status_is_enough=True, ahead=ahead)
 
     def fetch(self, operation: str, id: str, make_sink: Callable[[], ResultSink]) -> TaskState:
         """
@@ -217,19 +197,26 @@ class CloudClient:
         make_sink: Callable[[], ResultSink] | None = None,
         retry: RequestRetry | None = None,
         status_is_enough: bool = False,
+        ahead: bool = False,
     ) -> TaskState:
         reading = Reading(make_sink, status_is_enough)
         try:
-            self._call(request, reading.begin, retry)
+            self._call(request, reading.begin, retry, ahead)
             return reading.state()
         except (ResultCorruptError, UnexpectedResponseError) as error:
             raise protocol.about_task(request, error) from None
 
     def _call(
-        self, request: Request, begin: Callable[[], Take] | None = None, retry: RequestRetry | None = None
+        self,
+        request: Request,
+        begin: Callable[[], Take] | None = None,
+        retry: RequestRetry | None = None,
+        ahead: bool = False,
     ) -> Answer:
-        around = self._around
+        around, retry = self._around, retry or self._around.retry
         attempt, renewed = 1, False
+        if seconds := self._held_seconds(request, retry, ahead):
+            self._sleep(seconds)
         token = self._token() if request.authorized else None
         while True:
             outcome: Answer | Failure = self._transport.exchange(request, token, begin() if begin else None)
@@ -240,19 +227,30 @@ class CloudClient:
                 renewed=renewed,
                 now=around.clock(),
                 random=around.random,
-                retry=retry or around.retry,
+                retry=retry,
             )
             match step:
                 case Accept(answer):
                     return answer
                 case GiveUp(error):
+                    self._pause_all(request, error)
                     raise error
                 case RenewToken():
                     token, renewed = self._token(refused=token), True
                 case Again(seconds, error):
+                    self._pause_all(request, error)
+                    seconds = max(seconds, self._held_seconds(request, retry, ahead))
                     log.warning("%s Next attempt in %.1f s.", error.message, seconds)
                     self._sleep(seconds)
                     attempt += 1
+
+    def _held_seconds(self, request: Request, retry: RequestRetry, ahead: bool) -> float:
+        held = 0.0 if ahead else self._around.pause.held_seconds(self._around.clock())
+        return wait_before_sending(request, held, retry)
+
+    def _pause_all(self, request: Request, error: AsposeOcrError) -> None:
+        if protocol.asks_all_to_wait(request, error):
+            self._around.pause.begin(self._around.clock(), error.retry_after_seconds)
 
     def _token(self, refused: str | None = None, retry: RequestRetry | None = None) -> str:
         with self._renewal:

@@ -166,7 +166,7 @@ def _status_within(client: CloudClient, ref: TaskRef, seconds: float) -> TaskSta
 
     def ask() -> None:
         try:
-            answers.append(client.status(ref.operation, ref.id, ONCE).status)
+            answers.append(client.status(ref.operation, ref.id, ONCE, ahead=True).status)
         except AsposeOcrError as error:
             answers.append(error)
 

@@ -5,8 +5,12 @@ The two clients, spoken to the same way, and the emulator behind them.
 from __future__ import annotations
 
 import asyncio
+import tempfile
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
@@ -15,13 +19,16 @@ from airflow_provider_asposeocr.api.client import CloudClient, Surroundings
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.http.transports import tls_context
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
+from airflow_provider_asposeocr.api.results.download import Fetched, fetch_into, fetched
 
 if TYPE_CHECKING:
     import ssl
-    from pathlib import Path
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from airflow_provider_asposeocr.api.account import Account
     from airflow_provider_asposeocr.api.http.retrying import RequestRetry
+    from airflow_provider_asposeocr.api.http.submits import Submitted
     from airflow_provider_asposeocr.emulator.server import Emulator
 
 #: The smallest PNG; the canned engine never looks at it.
@@ -29,22 +36,45 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 
 
 class Driver:
-    """One of the two clients, spoken to the same way; its waits are noted and not slept."""
+    """One of the two clients, spoken to the same way; its waits are noted and not slept, and no other time passes."""
 
     name = ""
     client: CloudClient | AsyncCloudClient
+    #: What a scenario submits.
+    document: Path
 
     def __init__(self, account: Account, memory: Path | None = None) -> None:
         self.account = account
         self.waits: list[float] = []
         self.secrets: list[str] = []
+        self._now = time.time()
         self.around = Surroundings(
-            on_secret=self.secrets.append, memory=CredentialMemory(memory), random=lambda: 0.5
+            on_secret=self.secrets.append,
+            memory=CredentialMemory(memory),
+            clock=lambda: self._now,
+            random=lambda: 0.5,
         )
 
-    def token(self) -> Any: ...
+    def wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self._now += seconds
+
+    def token(self) -> None:
+        """Make sure that there is a token, so that no request for one is in what follows."""
+        self.status("RecognizeImage", "0-0")
+
+    def submit(self, operation: str, document: Path, settings: dict[str, Any] | None = None) -> Submitted:
+        raise NotImplementedError
+
+    def fetched(self, ref: TaskRef, now: float, **options: Any) -> AbstractContextManager[Fetched]:
+        """The results of a task; their files exist while the context lasts."""
+        raise NotImplementedError
 
     def status(self, operation: str, id: str, retry: RequestRetry | None = None) -> TaskState:
+        raise NotImplementedError
+
+    def look(self, operation: str, id: str) -> TaskState:
+        """Read the status as before a cancel."""
         raise NotImplementedError
 
     def statuses(self, operation: str, ids: list[str]) -> list[TaskState]:
@@ -64,10 +94,19 @@ class SyncDriver(Driver):
 
     def __init__(self, account: Account, memory: Path | None = None) -> None:
         super().__init__(account, memory)
-        self.client = CloudClient(account, self.around, sleep=self.waits.append)
+        self.client = CloudClient(account, self.around, sleep=self.wait)
+
+    def submit(self, operation: str, document: Path, settings: dict[str, Any] | None = None) -> Submitted:
+        return self.client.submit(operation, document, settings or {})
+
+    def fetched(self, ref: TaskRef, now: float, **options: Any) -> AbstractContextManager[Fetched]:
+        return fetched(self.client, ref, now, **options)
 
     def status(self, operation: str, id: str, retry: RequestRetry | None = None) -> TaskState:
         return self.client.status(operation, id, retry)
+
+    def look(self, operation: str, id: str) -> TaskState:
+        return self.client.status(operation, id, ahead=True)
 
     def statuses(self, operation: str, ids: list[str]) -> list[TaskState]:
         from concurrent.futures import ThreadPoolExecutor
@@ -96,12 +135,23 @@ class AsyncDriver(Driver):
         return AsyncCloudClient(self.account, context, self.around, sleep=self._sleep)
 
     async def _sleep(self, seconds: float) -> None:
-        if seconds:  # The pacer is asked before each status; its first answers are 0.
-            self.waits.append(seconds)
+        if seconds > 0.001:  # Not the pace, which has no counterpart in the other client.
+            self.wait(seconds)
         await asyncio.sleep(0)
+
+    def submit(self, operation: str, document: Path, settings: dict[str, Any] | None = None) -> Submitted:
+        return self.runner.run(self.client.submit(operation, document, settings or {}))
+
+    @contextmanager
+    def fetched(self, ref: TaskRef, now: float, **options: Any) -> Iterator[Fetched]:
+        with tempfile.TemporaryDirectory() as folder:
+            yield self.runner.run(fetch_into(self.client, ref, Path(folder), now, **options))
 
     def status(self, operation: str, id: str, retry: RequestRetry | None = None) -> TaskState:
         return self.runner.run(self.client.status(operation, id, retry))
+
+    def look(self, operation: str, id: str) -> TaskState:
+        return self.runner.run(self.client.status(operation, id, ahead=True))
 
     def statuses(self, operation: str, ids: list[str]) -> list[TaskState]:
         async def all_at_once() -> list[TaskState]:

@@ -33,6 +33,14 @@ def patient_kills(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(kill, "KILL_IN_WORKER", replace(kill.KILL_IN_WORKER, ask_seconds=60.0))
 
 
+@pytest.fixture(autouse=True)
+def no_pause_of_an_earlier_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what a cloud has asked the account of an earlier test to wait: all tests share an emulator and its account."""
+    clients = sys.modules.get("airflow_provider_asposeocr.clients")
+    if clients is not None:
+        monkeypatch.setattr(clients, "_pauses", {})
+
+
 @pytest.fixture
 def cloud(
     aspose_ocr_emulator: Emulator, cloud_connection: str, monkeypatch: pytest.MonkeyPatch

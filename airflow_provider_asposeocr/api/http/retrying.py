@@ -16,7 +16,14 @@ from airflow_provider_asposeocr.api.errors import (
     SubmitUnknownError,
     UnexpectedResponseError,
 )
-from airflow_provider_asposeocr.api.http.protocol import Answer, Failure, Request, answer_error, failure_error
+from airflow_provider_asposeocr.api.http.protocol import (
+    Answer,
+    Failure,
+    Request,
+    answer_error,
+    failure_error,
+    held_back_error,
+)
 
 #: Returns a number from 0 up to but not including 1; injected so that tests know what it returns.
 Random = Callable[[], float]
@@ -142,3 +149,22 @@ def next_step(
         return GiveUp(error)
     wait = max(retry.wait_seconds(attempt, random), error.retry_after_seconds or 0.0)
     return GiveUp(error) if wait > retry.longest_wait_seconds else Again(wait, error)
+
+
+def wait_before_sending(request: Request, held_seconds: float, retry: RequestRetry) -> float:
+    """
+    Decide what a pause of the account means for a request that is due.
+
+    Tokens are good in spite of it, and a cancel must not come too late.
+
+    :param request: What is to be sent.
+    :param held_seconds: How long the pause still is; 0 = there is none.
+    :param retry: How patient the request is: one that is not repeated waits for nothing.
+    :return: Seconds to wait until it may be sent.
+    :raises RateLimitedError: if the pause is longer than the request may wait. Nothing was sent.
+    """
+    if not held_seconds or request.kind in ("token", "cancel"):
+        return 0.0
+    if held_seconds > (retry.longest_wait_seconds if retry.attempts > 1 else 0.0):
+        raise held_back_error(request, held_seconds)
+    return held_seconds

@@ -1,5 +1,5 @@
 """
-The two thin transports: requests in a worker, aiohttp in the triggerer.
+What the two thin transports share: requests in a worker, aiohttp in an event loop.
 
 Invariant: a transport sends one request once and says what came of it; it decides nothing. Neither follows
 redirects (a bearer token must not travel) nor reads ``.netrc`` (an entry there would replace our header), and both
@@ -12,19 +12,16 @@ from __future__ import annotations
 import re
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.base_url import place_of, proxy_problem
 from airflow_provider_asposeocr.api.errors import CertificateError
-from airflow_provider_asposeocr.api.http.protocol import Answer, Cause, Failure, Request, is_success
-from airflow_provider_asposeocr.api.http.wire import FileBody, TextBody
+from airflow_provider_asposeocr.api.http.protocol import Body, Cause, Failure, Kind, Request
 
 if TYPE_CHECKING:
-    import aiohttp
-    import requests
-
     from airflow_provider_asposeocr.api.account import Account
 
 #: Takes the body of a successful answer; returns whether it wants more of it.
@@ -32,121 +29,140 @@ Take = Callable[[bytes], bool]
 
 #: Of a body that nobody takes, more than this is not kept: error pages and statuses are small.
 KEPT_BYTES = 64 * 1024
-_READ_BYTES = 64 * 1024
+#: How much of an answer is read at once.
+READ_BYTES = 64 * 1024
 
 
-def _headers(request: Request, token: str | None, user_agent: str) -> dict[str, str]:
+class Upload:
+    """
+    One attempt to send the body of a submit.
+
+    Until its last byte is handed to the socket, the cloud cannot have accepted a task. From then on nobody can know
+    without an answer. Each attempt has an upload of its own, so that none is judged by an earlier one.
+
+    :param body: What is sent.
+    """
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        #: Whether the last byte is handed on, or is about to be.
+        self.finished = False
+
+    def __len__(self) -> int:
+        return len(self._body)
+
+    def __iter__(self) -> Iterator[bytes]:
+        left = len(self._body)
+        for chunk in self._body:
+            left -= len(chunk)
+            self.finished = self.finished or left <= 0
+            yield chunk
+
+
+def upload_of(request: Request) -> Upload | None:
+    """
+    Begin an attempt to send a request.
+
+    :param request: The request.
+    :return: The upload of its body; ``None`` where it has none, or only the few bytes of a form.
+    """
+    return None if request.body is None or isinstance(request.body, bytes) else Upload(request.body)
+
+
+def was_sent(upload: Upload | None) -> bool:
+    """
+    Tell whether a request that got no answer may have been sent as a whole.
+
+    :param upload: Its body; of a request without one nobody can tell.
+    """
+    return upload is None or upload.finished
+
+
+def headers_of(request: Request, token: str | None, user_agent: str) -> dict[str, str]:
+    """
+    Return the header fields of a request.
+
+    :param request: The request.
+    :param token: Bearer token, if the request carries one.
+    :param user_agent: Who we are.
+    """
     authorization = {"Authorization": f"Bearer {token}"} if token else {}
     return {"User-Agent": user_agent, **request.headers, **authorization}
 
 
-def _was_sent(request: Request) -> bool:
-    """Until the last byte of the body was handed to the socket, the cloud cannot have accepted a task."""
-    return request.body.finished if isinstance(request.body, FileBody | TextBody) else True
+def in_lower_case(headers: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the header fields of an answer with names in lower case.
 
-
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    :param headers: As a library has them.
+    """
     return {name.lower(): value for name, value in headers.items()}
 
 
-class _Kept:
-    """Keeps the beginning of a body."""
+class Kept:
+    """Keeps the beginning of an answer's body."""
 
     def __init__(self) -> None:
         self.body = b""
 
     def take(self, chunk: bytes) -> bool:
+        """
+        Take more of the body.
+
+        :param chunk: The next bytes.
+        :return: Whether more of it is kept.
+        """
         self.body += chunk[: KEPT_BYTES - len(self.body)]
         return len(self.body) < KEPT_BYTES
 
 
-class RequestsTransport:
+@dataclass(frozen=True)
+class Route:
     """
-    Send requests from a worker.
+    How requests get to a server.
 
-    :param account: Where to and over which route.
-    :param user_agent: Who we are.
-    :raises CertificateError: if the account's CA bundle cannot be read.
+    :param proxy: URL of the proxy; ``None`` = a direct connection.
+    :param unusable: Why nothing can be sent over that proxy; ``None`` = it can be used. The environment may name a proxy
+        that one of the two libraries cannot use; that of the account was checked before.
     """
 
-    def __init__(self, account: Account, user_agent: str) -> None:
-        self._account = account
-        self._user_agent = user_agent
-        self._session = self._new_session()
-        if account.ca_bundle:
-            tls_context(account)  # requests would complain at the first request, and less clearly.
+    proxy: str | None
+    unusable: Failure | None
 
-    def exchange(self, request: Request, token: str | None, take: Take | None = None) -> Answer | Failure:
+
+class Routes:
+    """
+    The ways to the API and to the token endpoint, chosen once: reading the whole environment takes longer than a poll.
+
+    :param account: Whose.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self._api = _route(account, account.base_url)
+        self._tokens = _route(account, account.issuer_url)
+
+    def of(self, kind: Kind) -> Route:
         """
-        Send one request once.
+        Return the route of a request.
 
-        :param request: What to send.
-        :param token: Bearer token, if the request carries one.
-        :param take: Takes the body of a successful answer as it comes in; by default its first 64 KiB are kept.
-        :return: The answer, or how it failed.
+        :param kind: What the request is for.
         """
-        if request.kind != "submit":
-            return self._exchange(self._session, request, token, take)
-        # A kept connection that the server has just closed fails after the body was written: "sent, no answer". A
-        # connection of its own keeps that error for the real case.
-        with self._new_session() as session:
-            return self._exchange(session, request, token, take)
-
-    def close(self) -> None:
-        """Close kept connections."""
-        self._session.close()
-
-    @staticmethod
-    def _new_session() -> requests.Session:
-        import requests
-
-        session = requests.Session()
-        session.trust_env = False
-        return session
-
-    def _exchange(
-        self, session: requests.Session, request: Request, token: str | None, take: Take | None
-    ) -> Answer | Failure:
-        import requests
-        import urllib3
-
-        proxy = self._account.proxy_for(request.url)
-        if unusable := _unusable(proxy):
-            return unusable
-        kept = _Kept()
-        try:
-            with session.request(
-                request.method,
-                request.url,
-                headers=_headers(request, token, self._user_agent),
-                data=request.body,
-                timeout=(self._account.connect_timeout_seconds, self._account.request_timeout_seconds),
-                verify=self._account.certificates,
-                proxies={"http": proxy, "https": proxy} if proxy else {},
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                consume = take if take is not None and is_success(response.status_code) else kept.take
-                for chunk in response.iter_content(_READ_BYTES):
-                    if not consume(chunk):
-                        break
-                return Answer(response.status_code, _lower(response.headers), kept.body)
-        except requests.exceptions.SSLError as error:
-            # TLS may also break after the request was sent, which says nothing about certificates.
-            cause = _tls_cause(error)
-            return Failure(_was_sent(request) and cause != "certificate", _gist(error), cause)
-        except (requests.exceptions.ProxyError, requests.exceptions.InvalidProxyURL) as error:
-            return Failure(False, _gist(error), "proxy", place_of(proxy or ""))
-        except requests.exceptions.ConnectTimeout as error:
-            return _not_connected(_gist(error), proxy)
-        except requests.exceptions.RequestException as error:
-            return Failure(sent=not _never_connected(error) and _was_sent(request), detail=_gist(error))
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            return Failure(sent=_was_sent(request), detail=_gist(error))
+        return self._tokens if kind == "token" else self._api
 
 
-def _tls_cause(error: BaseException) -> Cause | None:
-    """Say why TLS did not come about; ``None`` where it broke later."""
+def _route(account: Account, url: str) -> Route:
+    proxy = account.proxy_for(url)
+    problem = proxy_problem(proxy) if proxy else ""
+    return Route(proxy, Failure(False, problem, "proxy", place_of(proxy or "")) if problem else None)
+
+
+def tls_cause(error: BaseException) -> Cause | None:
+    """
+    Say why TLS did not come about.
+
+    :param error: What the library raised.
+    :return: ``None`` where TLS broke later, which says nothing about certificates.
+    """
     said = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in said or "hostname" in said.lower():
         return "certificate"
@@ -154,152 +170,14 @@ def _tls_cause(error: BaseException) -> Cause | None:
     return "scheme" if re.search(r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|HTTP_REQUEST", said) else None
 
 
-def _unusable(proxy: str | None) -> Failure | None:
-    """Refuse a proxy of the environment that one of the two libraries cannot use; that of the account was checked."""
-    problem = proxy_problem(proxy) if proxy else ""
-    return Failure(False, problem, "proxy", place_of(proxy or "")) if problem else None
+def not_connected(detail: str, proxy: str | None) -> Failure:
+    """
+    Describe a connection that did not come about.
 
-
-def _not_connected(detail: str, proxy: str | None) -> Failure:
-    """Describe a connection that did not come about; with a proxy, that is where it leads to."""
+    :param detail: What the library said.
+    :param proxy: URL of the proxy; with one, the connection would have led to it.
+    """
     return Failure(False, detail, "proxy", place_of(proxy)) if proxy else Failure(False, detail)
-
-
-def _never_connected(error: requests.exceptions.RequestException) -> bool:
-    """Whether the failure happened before there was a connection to send over."""
-    import urllib3
-
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    before = (
-        urllib3.exceptions.NewConnectionError,
-        urllib3.exceptions.ConnectTimeoutError,
-        urllib3.exceptions.NameResolutionError,
-    )
-    return isinstance(reason, before)
-
-
-def _gist(error: BaseException) -> str:
-    """Say the innermost reason; requests wraps it in pool objects with memory addresses."""
-    seen = error
-    for _ in range(5):
-        inner = getattr(seen, "reason", None) or next(
-            (arg for arg in seen.args if isinstance(arg, Exception)), None
-        )
-        if not isinstance(inner, BaseException):
-            break
-        seen = inner
-    return f"{type(seen).__name__}: {seen}" if str(seen) else type(seen).__name__
-
-
-class AiohttpTransport:
-    """
-    Send requests from the triggerer. Made and used inside one event loop.
-
-    :param account: Where to and over which route.
-    :param user_agent: Who we are.
-    :param certificates: TLS context, made outside of the loop because loading certificates takes tens of milliseconds.
-    """
-
-    def __init__(self, account: Account, user_agent: str, certificates: ssl.SSLContext) -> None:
-        self._account = account
-        self._user_agent = user_agent
-        self._certificates = certificates
-        self._session: aiohttp.ClientSession | None = None
-        self._under_way = 0
-        self._kept = True
-        # Chosen once: reading the whole environment takes longer than sending a poll.
-        proxy, token_proxy = account.proxy_for(account.base_url), account.proxy_for(account.issuer_url)
-        self._route = proxy, _unusable(proxy)
-        self._token_route = token_proxy, _unusable(token_proxy)
-
-    def _opened(self) -> aiohttp.ClientSession:
-        import aiohttp
-
-        if self._session is None:
-            account = self._account
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=account.max_connections, ssl=self._certificates),
-                timeout=aiohttp.ClientTimeout(
-                    total=None,
-                    sock_connect=account.connect_timeout_seconds,
-                    sock_read=account.request_timeout_seconds,
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-            )
-        return self._session
-
-    async def exchange(
-        self, request: Request, token: str | None, take: Take | None = None
-    ) -> Answer | Failure:
-        """
-        Send one request once.
-
-        :param request: What to send; its body must be bytes, since documents are not sent from the triggerer.
-        :param token: Bearer token, if the request carries one.
-        :param take: Takes the body of a successful answer as it comes in; by default its first 64 KiB are kept.
-        :return: The answer, or how it failed.
-        """
-        self._under_way += 1
-        try:
-            return await self._exchange(request, token, take)
-        finally:
-            self._under_way -= 1
-            await self._close_unless_needed()
-
-    async def _exchange(self, request: Request, token: str | None, take: Take | None) -> Answer | Failure:
-        import aiohttp
-
-        proxy, unusable = self._token_route if request.kind == "token" else self._route
-        if unusable:
-            return unusable
-        try:
-            async with self._opened().request(
-                request.method,
-                request.url,
-                headers=_headers(request, token, self._user_agent),
-                data=request.body,
-                proxy=proxy,
-                allow_redirects=False,
-            ) as response:
-                kept = _Kept()  # Not before: a poll that waits for its answer should hold few objects.
-                consume = take if take is not None and is_success(response.status) else kept.take
-                async for chunk in response.content.iter_chunked(_READ_BYTES):
-                    if not consume(chunk):
-                        break
-                return Answer(response.status, _lower(response.headers), kept.body)
-        except aiohttp.ClientConnectorCertificateError as error:
-            return Failure(sent=False, detail=str(error), cause="certificate")
-        except aiohttp.ClientSSLError as error:
-            return Failure(sent=False, detail=str(error), cause=_tls_cause(error))
-        except (
-            aiohttp.ClientConnectorError,
-            aiohttp.ConnectionTimeoutError,
-            aiohttp.ClientHttpProxyError,
-        ) as error:
-            return _not_connected(f"{type(error).__name__}: {error}", proxy)
-        # A ValueError is what aiohttp makes of a host name or of a proxy that it cannot use.
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            return Failure(sent=True, detail=f"{type(error).__name__}: {error}")
-
-    async def keep_connections(self, kept: bool) -> None:
-        """
-        Choose whether connections outlive the requests under way.
-
-        :param kept: Whether somebody will ask again soon. A later request opens what it needs.
-        """
-        self._kept = kept
-        await self._close_unless_needed()
-
-    async def _close_unless_needed(self) -> None:
-        if not self._kept and not self._under_way:
-            await self.close()
-
-    async def close(self) -> None:
-        """Close kept connections, those in use as well."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
 
 
 #: By file, with its time and size: a bundle that was replaced is loaded by the next client.

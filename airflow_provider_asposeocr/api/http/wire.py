@@ -45,19 +45,15 @@ class FileBody:
         self._size = path.stat().st_size
         self._head = b'{"image":"'
         self._tail = b'"}' if settings is None else b'","settings":' + json.dumps(settings).encode() + b"}"
-        #: Whether the last byte has been handed on: until then the cloud cannot have accepted anything.
-        self.finished = False
 
     def __len__(self) -> int:
         return len(self._head) + (self._size + 2) // 3 * 4 + len(self._tail)
 
     def __iter__(self) -> Iterator[bytes]:
-        self.finished = False
         yield self._head
         with self._path.open("rb") as stream:
             while chunk := stream.read(CHUNK_BYTES):
                 yield base64.b64encode(chunk)
-        self.finished = True
         yield self._tail
 
 
@@ -81,13 +77,11 @@ class TextBody:
         if not any(char.isprintable() and not char.isspace() for char in text):
             raise SourceError("The text consists of blanks, so there is nothing to read aloud.")
         self._body = json.dumps({"text": text, "settings": dict(settings)}).encode()
-        self.finished = False
 
     def __len__(self) -> int:
         return len(self._body)
 
     def __iter__(self) -> Iterator[bytes]:
-        self.finished = True
         yield self._body
 
 

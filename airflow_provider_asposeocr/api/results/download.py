@@ -11,7 +11,7 @@ import hashlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from tempfile import gettempdir
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import (
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
     from airflow_provider_asposeocr.api.client import CloudClient
     from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
 
@@ -178,42 +179,87 @@ def fetched(
     :raises ResultIncompleteError: if it is completed without (all) results.
     :raises StorageError: if there is no room for them on local disk.
     """
+    _refuse_expired(ref, now)
+    with ExitStack() as stack:
+        with _about(ref), _local_disk():
+            folder = stack.enter_context(work_folder())
+        with _about(ref), _Download(ref, folder) as download:
+            state = client.fetch(ref.operation, ref.id, download.begin)
+        yield download.finish(state, now, keep_incomplete)
+
+
+async def fetch_into(
+    client: AsyncCloudClient, ref: TaskRef, folder: Path, now: float, *, keep_incomplete: bool = False
+) -> Fetched:
+    """
+    Fetch and decode the results of a task as :func:`fetched` does, into a folder of the caller.
+
+    :param client: The account that owns the task.
+    :param ref: The task.
+    :param folder: Existing local folder for the results of this task alone. A second fetch overwrites their files.
+    :param now: Seconds since the epoch.
+    :param keep_incomplete: Whether a completed task that lost some of its results returns the rest.
+    :return: The results, in files that the caller removes.
+    :raises TaskError: as :func:`fetched` raises, like the two below.
+    :raises ResultError: if results are missing or broken.
+    :raises StorageError: if there is no room for them in the folder.
+    """
+    _refuse_expired(ref, now)
+    with _about(ref), _Download(ref, folder) as download:
+        state = await client.fetch(ref.operation, ref.id, download.begin)
+    return download.finish(state, now, keep_incomplete)
+
+
+def _refuse_expired(ref: TaskRef, now: float) -> None:
     error = gone_error(ref, now)
     if isinstance(error, TaskExpiredError):
         raise error
-    with ExitStack() as stack:
-        try:
-            with _local_disk():
-                folder = stack.enter_context(work_folder())
-            state, spool = _read(client, ref, folder)
-        except StorageError as full:
-            full.about(ref.operation, ref.id)
-            raise
-        _check_state(ref, state, now)
-        yield _assemble(ref, state, spool, keep_incomplete)
 
 
-def _read(client: CloudClient, ref: TaskRef, folder: Path) -> tuple[TaskState, _Spool]:
-    spools: list[_Spool] = []
-
-    def make_sink() -> _Spool:
-        if spools:
-            spools[-1].close()
-        spools.append(_Spool(folder))
-        return spools[-1]
-
+@contextmanager
+def _about(ref: TaskRef) -> Iterator[None]:
+    """Name the task in failures of the local disk."""
     try:
-        state = client.fetch(ref.operation, ref.id, make_sink)
-    finally:
-        if spools:
-            spools[-1].close()
-    return state, spools[-1]
+        yield
+    except StorageError as error:
+        error.about(ref.operation, ref.id)
+        raise
 
 
-def _assemble(ref: TaskRef, state: TaskState, spool: _Spool, keep_incomplete: bool) -> Fetched:
+class _Download:
+    """The local files of one task's results. Each attempt to read the answer writes them anew."""
+
+    def __init__(self, ref: TaskRef, folder: Path) -> None:
+        self._ref = ref
+        self._folder = folder
+        self._spool: _Spool | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def begin(self) -> _Spool:
+        """Begin an attempt."""
+        self._close()
+        self._spool = _Spool(self._folder)
+        return self._spool
+
+    def _close(self) -> None:
+        if self._spool is not None:
+            self._spool.close()
+
+    def finish(self, state: TaskState, now: float, keep_incomplete: bool) -> Fetched:
+        """Decide what the answer means, and return what it brought."""
+        _check_state(self._ref, state, now)
+        return _assemble(self._ref, state, self._spool.parts if self._spool else [], keep_incomplete)
+
+
+def _assemble(ref: TaskRef, state: TaskState, parts: list[_Part], keep_incomplete: bool) -> Fetched:
     filled = [entry for entry in state.results or [] if entry.data is not None]
     # The reader has put its own numbers in place of the strings. Anything else there came from the answer itself.
-    if [entry.data for entry in filled] != list(range(len(spool.parts))):
+    if [entry.data for entry in filled] != list(range(len(parts))):
         raise UnexpectedResponseError(
             "A result of the answer has data that is no string.",
             operation=ref.operation,
@@ -222,7 +268,7 @@ def _assemble(ref: TaskRef, state: TaskState, spool: _Spool, keep_incomplete: bo
         )
     results = [
         Result(entry.type, part.path, part.size, part.digest.hexdigest())
-        for entry, part in zip(filled, spool.parts, strict=True)
+        for entry, part in zip(filled, parts, strict=True)
     ]
     lost = len(state.results or []) - len(filled)
     shortfall = state.shortfall or (f"{lost} of its results have no data" if lost else None)

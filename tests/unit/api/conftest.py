@@ -43,6 +43,12 @@ def new_driver(request: pytest.FixtureRequest) -> Iterator[Callable[..., Driver]
 
 
 @pytest.fixture
+def driver(new_driver: Callable[..., Driver], account: Account) -> Driver:
+    """Return a client of the emulator; each test runs with either."""
+    return new_driver(account)
+
+
+@pytest.fixture
 def desk(aspose_ocr_emulator: Emulator, account: Account, tmp_path: Path) -> Iterator[Desk]:
     document = tmp_path / "page.png"
     document.write_bytes(PNG)

@@ -91,7 +91,7 @@ class Cloud:
         self._cancels = cancels
         self.asked: list[str] = []
 
-    def status(self, operation: str, id: str, retry: Any = None) -> TaskState:
+    def status(self, operation: str, id: str, retry: Any = None, *, ahead: bool = False) -> TaskState:
         self.asked.append("status")
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, Exception):

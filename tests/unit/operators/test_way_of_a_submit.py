@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import airflow_provider_asposeocr as package
-from airflow_provider_asposeocr.api.http.transports import RequestsTransport
+from airflow_provider_asposeocr.api.http.requests_transport import RequestsTransport
 from airflow_provider_asposeocr.operators import AsposeOcrRecognizeRegionsOperator
 from tests.support.airflow_tasks import execute
 from tests.support.ocr_tasks import recognize

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_asposeocr.api import async_client
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
 from airflow_provider_asposeocr.api.auth.tokens import MARGIN_SECONDS
 from airflow_provider_asposeocr.api.client import Surroundings
 from airflow_provider_asposeocr.api.errors import CloudUnavailableError, RateLimitedError
-from airflow_provider_asposeocr.api.http import transports
-from airflow_provider_asposeocr.api.http.pacing import Pacer
+from airflow_provider_asposeocr.api.http.pacing import Pacer, Pause
 from airflow_provider_asposeocr.api.http.retrying import ONCE
 from airflow_provider_asposeocr.api.http.transports import tls_context
 from airflow_provider_asposeocr.clients import LoopClients, loop_clients
@@ -226,11 +226,12 @@ class TestPause:
         assert slept == []
 
     def test_a_clock_that_is_set_back_makes_nobody_wait_longer(self) -> None:
-        pacer = Pacer(1.0)
+        pacer, pause = Pacer(1.0), Pause()
         pacer.reserve(5000.0)
-        pacer.pause(5000.0, 30)
+        pause.begin(5000.0, 30)
         assert pacer.reserve(1400.0) == 1.0
-        assert pacer.held_seconds(1410.0) == 20
+        assert pause.held_seconds(1400.0) == 30
+        assert pause.held_seconds(1410.0) == 20
 
     async def test_those_who_queue_for_a_connection_are_held_as_well(
         self, cloud: CountingCloud, client: AsyncCloudClient
@@ -330,7 +331,7 @@ class TestTriggers:
         def never(*_: object) -> None:
             raise AssertionError("nothing is to be made for a trigger that does not run")
 
-        monkeypatch.setattr(transports, "AiohttpTransport", never)
+        monkeypatch.setattr(async_client, "AiohttpTransport", never)
         monkeypatch.setattr(LoopClients, "__init__", never)
         assert trigger().serialize()[1]["reference"]["id"] == "x"
 

@@ -15,7 +15,12 @@ from airflow_provider_asposeocr.api.auth.tokens import (
     parse_token,
 )
 from airflow_provider_asposeocr.api.errors import UnexpectedResponseError
-from airflow_provider_asposeocr.api.http.pacing import LONGEST_PAUSE_SECONDS, USUAL_PAUSE_SECONDS, Pacer
+from airflow_provider_asposeocr.api.http.pacing import (
+    LONGEST_PAUSE_SECONDS,
+    USUAL_PAUSE_SECONDS,
+    Pacer,
+    Pause,
+)
 
 NOW = 1_800_000_000.0
 
@@ -126,19 +131,21 @@ class TestPacer:
         assert [pacer.reserve(NOW), pacer.reserve(NOW), pacer.reserve(NOW)] == [0, 0.5, 1.0]
         assert pacer.reserve(NOW + 100) == 0
 
+
+class TestPause:
     @pytest.mark.parametrize(
         ("asked", "pause"),
         [(7.0, 7.0), (0.0, 0.0), (None, USUAL_PAUSE_SECONDS), (1e9, LONGEST_PAUSE_SECONDS)],
     )
-    def test_a_429_pauses_everybody(self, asked: float | None, pause: float) -> None:
-        pacer = Pacer(1000)
-        assert pacer.held_seconds(NOW) == 0
-        pacer.pause(NOW, asked)
-        assert pacer.held_seconds(NOW) == pause
-        assert pacer.held_seconds(NOW + pause) == 0
+    def test_lasts_as_long_as_the_cloud_asks(self, asked: float | None, pause: float) -> None:
+        paused = Pause()
+        assert paused.held_seconds(NOW) == 0
+        paused.begin(NOW, asked)
+        assert paused.held_seconds(NOW) == pause
+        assert paused.held_seconds(NOW + pause) == 0
 
     def test_a_shorter_pause_does_not_end_a_longer_one(self) -> None:
-        pacer = Pacer(10)
-        pacer.pause(NOW, 60)
-        pacer.pause(NOW, 1)
-        assert pacer.held_seconds(NOW) == 60
+        paused = Pause()
+        paused.begin(NOW, 60)
+        paused.begin(NOW, 1)
+        assert paused.held_seconds(NOW) == 60

@@ -4,7 +4,7 @@ Where something exists for both clients, both do the same: same outcome, same re
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,29 +14,16 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError, CloudUnreachab
 from airflow_provider_asposeocr.api.http.retrying import ONCE
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
-from tests.support.client_drivers import DRIVERS, Desk, Driver
+from tests.support.client_drivers import Desk, Driver
+from tests.support.client_scenarios import STATUS, TOKEN, Scenario, both_do, requests_of
 from tests.support.raw_servers import RawServer, free_port, read_request
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
 
-STATUS = "GET Utilities/GetTaskStatus"
-TOKEN = "POST /connect/token"
 DELETE = "DELETE RecognizeImage"
 RULE = {"path": "Utilities/GetTaskStatus", "method": "GET"}
-
-
-@dataclass
-class Scenario:
-    """What is done, and what must come of it."""
-
-    outcome: str
-    requests: list[str]
-    faults: list[dict[str, Any]] = field(default_factory=list)
-    waits: list[float] = field(default_factory=list)
-    act: Callable[[Driver, str], Any] = lambda driver, id: driver.status("RecognizeImage", id).taskStatus
-    account: dict[str, Any] = field(default_factory=dict)
 
 
 def _fault(kind: str, count: int = 1, **more: Any) -> dict[str, Any]:
@@ -171,47 +158,9 @@ SCENARIOS: dict[str, Scenario] = {
 }
 
 
-def _outcome(act: Callable[[], Any]) -> tuple[str, str]:
-    """What came of it: for the table, and in full for the comparison."""
-    try:
-        result = str(act())
-    except AsposeOcrError as error:
-        after = f" retry after {error.retry_after_seconds:.0f}" if error.retry_after_seconds else ""
-        said = (
-            "" if isinstance(error, CloudUnreachableError) else error.message
-        )  # names the library's exception
-        return f"{type(error).__name__} {error.http_status} {error.billed}{after}", said
-    return result, ""
-
-
-def _requests(emulator: Emulator, since: int) -> list[str]:
-    return [
-        f"{entry['method']} {entry['path'].removeprefix('/v5.0/ocr/')} {entry['status']}"
-        for entry in emulator.control.journal(since)
-    ]
-
-
-def _run(cls: type[Driver], scenario: Scenario, desk: Desk) -> tuple[tuple[str, str], list[str], list[float]]:
-    desk.emulator.control.reset()
-    desk.client.obtain_token()
-    id = desk.submit().id
-    since = len(desk.emulator.control.journal())
-    desk.emulator.control.add_faults(*scenario.faults)
-    memory = desk.document.parent / cls.name
-    driver = cls(replace(desk.account, **scenario.account), memory)
-    try:
-        outcome = _outcome(lambda: scenario.act(driver, id).replace(id, "ID"))
-    finally:
-        driver.close()
-    return outcome, _requests(desk.emulator, since), driver.waits
-
-
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_both_clients_do_the_same(desk: Desk, name: str) -> None:
-    scenario = SCENARIOS[name]
-    one, other = (_run(cls, scenario, desk) for cls in DRIVERS)
-    assert one == other
-    assert (one[0][0], one[1], one[2]) == (scenario.outcome, scenario.requests, scenario.waits)
+    both_do(SCENARIOS[name], desk)
 
 
 def test_a_dropped_connection_is_tried_again(new_driver: Callable[..., Driver], desk: Desk) -> None:
@@ -231,7 +180,7 @@ class TestTokens:
         since = len(desk.emulator.control.journal())
         driver = new_driver(desk.account)
         assert {state.taskStatus for state in driver.statuses("RecognizeImage", ids)} == {"Completed"}
-        requests = _requests(desk.emulator, since)
+        requests = requests_of(desk.emulator, since)
         assert requests.count(f"{TOKEN} 200") == 1
         assert len(requests) == 51
         assert len(driver.secrets) == 1
@@ -243,7 +192,7 @@ class TestTokens:
         desk.emulator.control.advance_clock(3601)
         since = len(desk.emulator.control.journal())
         driver.statuses("RecognizeImage", ids)
-        assert _requests(desk.emulator, since).count(f"{TOKEN} 200") == 1
+        assert requests_of(desk.emulator, since).count(f"{TOKEN} 200") == 1
 
     def test_fifty_callers_with_a_wrong_secret_make_one_token_request(
         self, new_driver: Callable[..., Driver], desk: Desk
@@ -251,7 +200,7 @@ class TestTokens:
         driver = new_driver(replace(desk.account, client_secret="wrong"))
         with pytest.raises(AsposeOcrError):
             driver.statuses("RecognizeImage", ["x"] * 50)
-        assert _requests(desk.emulator, 0) == [f"{TOKEN} 400"]
+        assert requests_of(desk.emulator, 0) == [f"{TOKEN} 400"]
 
     def test_each_token_is_told_the_moment_it_exists(
         self, new_driver: Callable[..., Driver], desk: Desk
@@ -294,7 +243,7 @@ class TestTrial:
         trial.client.close()
         driver = new_driver(account)
         assert driver.status(ref.operation, ref.id).taskStatus == "Completed"
-        assert _requests(desk.emulator, 0) == ["POST RecognizeImageTrial 200", f"{STATUS} 200"]
+        assert requests_of(desk.emulator, 0) == ["POST RecognizeImageTrial 200", f"{STATUS} 200"]
 
     def test_status_falls_back_where_it_is_refused_and_remembers_that(
         self, new_driver: Callable[..., Driver], desk: Desk, strict_emulator: Emulator
@@ -308,7 +257,7 @@ class TestTrial:
         for _ in range(2):
             state = driver.status(ref.operation, ref.id)
             assert (state.taskStatus, state.results) == ("Completed", None)
-        assert _requests(strict_emulator, 0) == [
+        assert requests_of(strict_emulator, 0) == [
             "POST RecognizeImageTrial 200",
             f"{STATUS} 401",
             "GET RecognizeImageTrial 200",

@@ -9,26 +9,26 @@ import pytest
 from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 from airflow_provider_asposeocr.api.responses import TaskState
-from airflow_provider_asposeocr.api.results.download import Fetched, fetched
 from airflow_provider_asposeocr.emulator.work.engines.canned import canned_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.client_drivers import Desk
+    from airflow_provider_asposeocr.api.results.download import Fetched
+    from tests.support.client_drivers import Desk, Driver
 
 GET = {"method": "GET", "path": "RecognizeImage"}
 
 
-def fetch(desk: Desk, ref: Any, **options: Any) -> list[tuple[str | None, bytes]]:
-    with fetched(desk.client, ref, time.time(), **options) as done:
+def fetch(driver: Driver, ref: Any, **options: Any) -> list[tuple[str | None, bytes]]:
+    with driver.fetched(ref, time.time(), **options) as done:
         return [(result.type, result.data) for result in done.results]
 
 
-def failure(desk: Desk, ref: Any, now: float | None = None, **options: Any) -> errors.AsposeOcrError:
+def failure(driver: Driver, ref: Any, now: float | None = None, **options: Any) -> errors.AsposeOcrError:
     with (
         pytest.raises(errors.AsposeOcrError) as caught,
-        fetched(desk.client, ref, time.time() if now is None else now, **options),
+        driver.fetched(ref, time.time() if now is None else now, **options),
     ):
         raise AssertionError("There must be no results.")
     return caught.value
@@ -41,11 +41,13 @@ def _nothing_is_left(own_temporary_folder: Path) -> Any:
     assert left == []
 
 
-def test_results_are_whole_while_the_context_lasts(desk: Desk, own_temporary_folder: Path) -> None:
+def test_results_are_whole_while_the_context_lasts(
+    driver: Driver, desk: Desk, own_temporary_folder: Path
+) -> None:
     import hashlib
 
     ref = desk.submit(resultType="TextAndPdf")
-    with fetched(desk.client, ref, time.time()) as done:
+    with driver.fetched(ref, time.time()) as done:
         text, pdf = done.results
         assert (text.type, pdf.type) == ("Text", "Pdf")
         digest = hashlib.sha256(desk.document.read_bytes()).hexdigest()
@@ -59,9 +61,9 @@ def test_results_are_whole_while_the_context_lasts(desk: Desk, own_temporary_fol
     assert not text.path.exists()
 
 
-def test_a_result_in_memory_outlives_the_context(desk: Desk) -> None:
+def test_a_result_in_memory_outlives_the_context(driver: Driver, desk: Desk) -> None:
     ref = desk.submit(resultType="TextAndPdf")
-    with fetched(desk.client, ref, time.time()) as done:
+    with driver.fetched(ref, time.time()) as done:
         in_files = [(result.data, result.head, result.sha256) for result in done.results]
         kept = [result.in_memory() for result in done.results]
     assert [(result.data, result.head, result.sha256) for result in kept] == in_files
@@ -70,84 +72,86 @@ def test_a_result_in_memory_outlives_the_context(desk: Desk) -> None:
         _ = kept[0].path
 
 
-def test_results_may_be_fetched_again(desk: Desk) -> None:
+def test_results_may_be_fetched_again(driver: Driver, desk: Desk) -> None:
     ref = desk.submit()
-    assert fetch(desk, ref) == fetch(desk, ref)
+    assert fetch(driver, ref) == fetch(driver, ref)
 
 
-def test_escaped_base64_is_the_same_result(desk: Desk) -> None:
+def test_escaped_base64_is_the_same_result(driver: Driver, desk: Desk) -> None:
     ref = desk.submit(resultType="Pdf")
-    plain = fetch(desk, ref)
+    plain = fetch(driver, ref)
     desk.emulator.control.add_faults({"kind": "escape_base64"})
-    assert fetch(desk, ref) == plain
+    assert fetch(driver, ref) == plain
 
 
 class TestNotPlainSuccess:
-    def test_completed_without_results(self, desk: Desk) -> None:
+    def test_completed_without_results(self, driver: Driver, desk: Desk) -> None:
         ref = desk.submit()
         desk.emulator.control.add_faults({"kind": "no_results", "method": "GET", "count": 2})
         for keep in (False, True):
-            error = failure(desk, ref, keep_incomplete=keep)
+            error = failure(driver, ref, keep_incomplete=keep)
             assert isinstance(error, errors.ResultIncompleteError)
             assert (error.operation, error.task_id, error.billed) == ("RecognizeImage", ref.id, "yes")
-        assert len(fetch(desk, ref)) == 1
+        assert len(fetch(driver, ref)) == 1
 
-    def test_partially_not_found(self, desk: Desk) -> None:
+    def test_partially_not_found(self, driver: Driver, desk: Desk) -> None:
         ref = desk.submit(resultType="TextAndPdf")
         desk.emulator.control.add_faults({"kind": "partial", "method": "GET", "count": 2})
-        error = failure(desk, ref)
+        error = failure(driver, ref)
         assert isinstance(error, errors.ResultIncompleteError)
         assert "PartiallyNotFound" in error.message
         assert error.task_id == ref.id
-        with fetched(desk.client, ref, time.time(), keep_incomplete=True) as done:
+        with driver.fetched(ref, time.time(), keep_incomplete=True) as done:
             assert [result.type for result in done.results] == ["Text"]
             assert done.shortfall == "the cloud says PartiallyNotFound"
-        assert len(fetch(desk, ref)) == 2
+        assert len(fetch(driver, ref)) == 2
 
-    def test_the_task_failed(self, desk: Desk) -> None:
+    def test_the_task_failed(self, driver: Driver, desk: Desk) -> None:
         ref = desk.submit()
         desk.emulator.control.add_faults({"kind": "task_error", "method": "GET", "messages": ["bad\nscan"]})
-        error = failure(desk, ref)
+        error = failure(driver, ref)
         assert isinstance(error, errors.TaskFailedError)
         assert r"bad\nscan" in error.message
         assert error.task_id == ref.id
 
-    def test_not_done_yet(self, desk: Desk) -> None:
+    def test_not_done_yet(self, driver: Driver, desk: Desk) -> None:
         ref = desk.submit()
         desk.emulator.control.add_faults({"kind": "task_stuck", "method": "GET"})
-        error = failure(desk, ref)
+        error = failure(driver, ref)
         assert isinstance(error, errors.TaskPendingError)
         assert error.task_id == ref.id
-        assert len(fetch(desk, ref)) == 1
+        assert len(fetch(driver, ref)) == 1
 
-    def test_an_unknown_status_names_the_task(self, desk: Desk) -> None:
+    def test_an_unknown_status_names_the_task(self, driver: Driver, desk: Desk) -> None:
         ref = desk.submit()
         desk.emulator.control.add_faults({"kind": "unknown_status"})
-        error = failure(desk, ref)
+        error = failure(driver, ref)
         assert isinstance(error, errors.UnknownStatusError)
         assert (error.operation, error.task_id) == ("RecognizeImage", ref.id)
-        assert len(fetch(desk, ref)) == 1
+        assert len(fetch(driver, ref)) == 1
 
-    def test_nobody_s_task(self, desk: Desk) -> None:
+    def test_nobody_s_task(self, driver: Driver, desk: Desk) -> None:
         ref = desk.submit().model_copy(update={"id": "00000000-0000-0000-0000-000000000000"})
-        error = failure(desk, ref)
+        error = failure(driver, ref)
         assert isinstance(error, errors.TaskUnknownError)
         assert error.task_id == ref.id
 
-    def test_an_expired_task_is_not_asked_for(self, desk: Desk) -> None:
+    def test_an_expired_task_is_not_asked_for(self, driver: Driver, desk: Desk) -> None:
         ref = desk.submit()
         before = len(desk.emulator.control.journal())
-        error = failure(desk, ref, now=ref.submitted_epoch + RETENTION_SECONDS)
+        error = failure(driver, ref, now=ref.submitted_epoch + RETENTION_SECONDS)
         assert isinstance(error, errors.TaskExpiredError)
         assert len(desk.emulator.control.journal()) == before
 
-    def test_a_task_that_the_cloud_forgot_just_before_our_clock_says_so(self, desk: Desk) -> None:
+    def test_a_task_that_the_cloud_forgot_just_before_our_clock_says_so(
+        self, driver: Driver, desk: Desk
+    ) -> None:
         ref = desk.submit()
         desk.emulator.control.advance_clock(RETENTION_SECONDS + 1)
         ref = ref.model_copy(
             update={"submitted_at": ref.submitted_at - timedelta(seconds=RETENTION_SECONDS - 5)}
         )
-        assert isinstance(failure(desk, ref), errors.TaskUnknownError)
+        assert isinstance(failure(driver, ref), errors.TaskUnknownError)
 
 
 BROKEN: dict[str, tuple[dict[str, Any], type[errors.AsposeOcrError]]] = {
@@ -194,27 +198,27 @@ BROKEN: dict[str, tuple[dict[str, Any], type[errors.AsposeOcrError]]] = {
 
 class TestBrokenAnswers:
     @pytest.mark.parametrize("name", BROKEN)
-    def test_lose_nothing_and_name_the_task(self, desk: Desk, name: str) -> None:
+    def test_lose_nothing_and_name_the_task(self, driver: Driver, desk: Desk, name: str) -> None:
         rule, cls = BROKEN[name]
         ref = desk.submit(resultType="TextAndPdf")
         desk.emulator.control.add_faults({"path": "RecognizeImage", "method": "GET", "count": 99, **rule})
-        error = failure(desk, ref)
+        error = failure(driver, ref)
         assert isinstance(error, cls)
         assert (error.operation, error.task_id, error.billed) == ("RecognizeImage", ref.id, "already")
         assert ref.id in str(error)
         assert error.retryable
         desk.emulator.control.clear_faults()
-        assert len(fetch(desk, ref)) == 2
+        assert len(fetch(driver, ref)) == 2
 
     @pytest.mark.parametrize(
         "name", [name for name in BROKEN if "half" in name or name in ("base64", "html")]
     )
-    def test_are_read_once_more(self, desk: Desk, name: str) -> None:
+    def test_are_read_once_more(self, driver: Driver, desk: Desk, name: str) -> None:
         rule, _ = BROKEN[name]
         ref = desk.submit(resultType="TextAndPdf")
         desk.emulator.control.add_faults({**GET, **rule})
-        assert [type for type, _ in fetch(desk, ref)] == ["Text", "Pdf"]
-        assert len(desk.waits) == 1
+        assert [type for type, _ in fetch(driver, ref)] == ["Text", "Pdf"]
+        assert len(driver.waits) == 1
 
 
 def test_lost_data_is_a_shortfall() -> None:
@@ -225,7 +229,7 @@ def test_lost_data_is_a_shortfall() -> None:
 
 
 @pytest.mark.parametrize("keep", [False, True])
-def test_a_result_without_data_is_lost(desk: Desk, keep: bool) -> None:
+def test_a_result_without_data_is_lost(driver: Driver, desk: Desk, keep: bool) -> None:
     ref = desk.submit()
     body = (
         '{"taskStatus":"Completed","responseStatusCode":"ResultDataLost","error":{"messages":["disk failed"]},'
@@ -234,10 +238,10 @@ def test_a_result_without_data_is_lost(desk: Desk, keep: bool) -> None:
     desk.emulator.control.add_faults({**GET, "kind": "status", "status": 200, "body": body})
     if keep:
         done: Fetched
-        with fetched(desk.client, ref, time.time(), keep_incomplete=True) as done:
+        with driver.fetched(ref, time.time(), keep_incomplete=True) as done:
             assert [(result.type, result.data) for result in done.results] == [("Pdf", b"%PDF")]
             assert done.shortfall == "the cloud says ResultDataLost"
     else:
-        error = failure(desk, ref)
+        error = failure(driver, ref)
         assert isinstance(error, errors.ResultIncompleteError)
         assert "disk failed" in error.message
