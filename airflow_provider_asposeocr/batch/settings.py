@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_asposeocr.api.errors import InputError
 
 if TYPE_CHECKING:
-    from airflow_provider_asposeocr.lifecycle.store import OnExpired, OnUnknownSubmit
+    from airflow_provider_asposeocr.lifecycle.policies import OnExpired, OnUnknownSubmit
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """
-The record of a task instance's submit, as Airflow's ``task_state_store`` keeps it across tries.
+The record of a submit, which outlives the tries of an Airflow task, and what it means to the next try.
 
 Invariant: a record that exists and cannot be read is an :class:`UnreadableRecord`, never ``None``. "No record" means that
-nothing was submitted; with an unreadable one it is unknown whether the cloud has billed a document. Pure.
+nothing was submitted; with an unreadable one it is unknown whether the cloud has billed a document. Pure:
+:mod:`.store` reads and writes records, :mod:`.submit` asks the cloud.
 """
 
 from __future__ import annotations
@@ -10,51 +11,29 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from airflow_provider_asposeocr.api.operations import TRIAL_SUFFIX
+from airflow_provider_asposeocr.api.enums import TaskStatus
+from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS, TRIAL_SUFFIX
+from airflow_provider_asposeocr.api.polling.poller import YOUNG_SECONDS
 from airflow_provider_asposeocr.api.printable import shown, shown_all, validation_problems
-from airflow_provider_asposeocr.api.responses import OperationName, TaskRef
+from airflow_provider_asposeocr.api.responses import TaskRef
+from airflow_provider_asposeocr.lifecycle.identity import Identity
 
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.lifecycle.policies import OnExpired, OnUnknownSubmit, Reuse
+
+#: Key of the record of a task instance that submits one document; Airflow's UI shows it.
+KEY = "aspose_ocr_submit"
 #: Raise it when a field of :class:`Record` gets another meaning, so that an older version of the provider does not
 #: misread the record. ``schema_version``, ``max_tries`` and ``resubmits`` keep name and meaning in all schemas.
 SCHEMA_VERSION = 1
+#: How often a document is sent again of which it is unknown whether it was accepted, per task instance.
+MOST_RESUBMITS = 1
 
 Phase = Literal["idle", "intent", "submitted"]
-
-
-class Identity(BaseModel):
-    """
-    What makes two submits the same; known before a source is read.
-
-    :param operation: The cloud's operation, perhaps one that only a newer version knows.
-    :param source: URI of the source, or the upstream cloud task.
-    :param version: What the storage says about the file (ETag, size, time); ``None`` where it does not say anything.
-    :param settings: Fingerprint of the settings.
-    :param account: Fingerprint of the account.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    operation: OperationName
-    source: str
-    version: str | None
-    settings: str
-    account: str
-
-    def differs_in(self, other: Identity) -> list[str]:
-        """
-        Name what has changed.
-
-        :param other: The identity of an earlier submit.
-        :return: Names of fields. A version that is not known, for example because the file is gone, is no change.
-        """
-        changed = [name for name in type(self).model_fields if getattr(self, name) != getattr(other, name)]
-        if None in (self.version, other.version) and "version" in changed:
-            changed.remove("version")
-        return changed
 
 
 class Record(BaseModel):
@@ -158,3 +137,131 @@ def _contradiction(record: Record) -> str | None:
 
 def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+@dataclass(frozen=True)
+class Submit:
+    """
+    Send the document.
+
+    :param superseded: A cloud task that nobody wants any more.
+    :param because: Why an earlier submit does not count, for the log.
+    """
+
+    superseded: TaskRef | None = None
+    because: str | None = None
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """
+    Ask the cloud about the task of an earlier try, see :func:`decide_found`.
+
+    :param task: Its reference.
+    """
+
+    task: TaskRef
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """
+    It is unknown whether an earlier try's document was accepted; see :func:`may_resubmit`.
+
+    :param because: Why, in words that are fit to be shown; ``None`` = the earlier try died while it submitted.
+    """
+
+    because: str | None = None
+
+
+def was_cleared(record: Record | UnreadableRecord, max_tries: int) -> bool:
+    """
+    Tell a user's Clear from Airflow's own retry.
+
+    Clearing a task sets ``max_tries`` to the tries made plus the retries configured. The exception is a task that is
+    cleared while it runs and whose process the executor reports as failed; it looks like a retry, and reusing its
+    cloud task bills nothing twice. ``DagRun.clear_number`` does not help: it counts Clears of other tasks too.
+
+    :param record: What an earlier try has left.
+    :param max_tries: Airflow's count now.
+    :return: Whether a user has cleared the task since; ``False`` where the record does not tell.
+    """
+    return record.max_tries is not None and record.max_tries != max_tries
+
+
+def decide_start(
+    record: Record | UnreadableRecord | None,
+    identity: Identity,
+    max_tries: int,
+    reuse: Reuse,
+    key: str = KEY,
+) -> Submit | LookUp | Unknown:
+    """
+    Decide what a try does first.
+
+    :param record: What an earlier try has left.
+    :param identity: What this one would submit.
+    :param max_tries: Airflow's count now.
+    :param reuse: The user's policy.
+    :param key: Key of the record in Airflow's store, for messages; by default :data:`KEY`.
+    """
+    if record is None:
+        return Submit()
+    cleared = was_cleared(record, max_tries)
+    if isinstance(record, UnreadableRecord):
+        because = (
+            f"the record of an earlier submit ({key!r} in the task state store) cannot be read: {record.why}"
+        )
+        if cleared:
+            return Submit(because=f"{because}. That submit may have been billed")
+        return Unknown(because)
+    if record.phase == "idle":
+        return Submit()
+    changed = identity.differs_in(record.identity)
+    task = record.task
+    if record.phase == "intent" or task is None:
+        # Changed or not: what may have been billed is counted, and only a user may begin anew.
+        if cleared:
+            return Submit(
+                because="an earlier submit of this task was never answered; it may have been billed"
+            )
+        return Unknown()
+    if changed:
+        return Submit(task, f"{' and '.join(changed)} changed since")
+    if reuse == "never":
+        return Submit(task, "reuse is 'never'")
+    if cleared and reuse == "retry":
+        return Submit(task, "the task was cleared")
+    return LookUp(task)
+
+
+def decide_found(
+    task: TaskRef, status: TaskStatus | None, now: float, on_expired: OnExpired
+) -> Literal["reuse", "submit", "expired"]:
+    """
+    Decide about the cloud task of an earlier try.
+
+    :param task: The cloud task.
+    :param status: What the cloud says; ``None`` where it does not answer or says something new: whoever waits for the
+        task knows how to deal with that.
+    :param now: Seconds since the epoch.
+    :param on_expired: The user's policy.
+    """
+    age = now - task.submitted_epoch
+    if status is TaskStatus.ERROR:
+        return "submit"
+    if status is TaskStatus.NOT_EXIST and age >= RETENTION_SECONDS:
+        return "submit" if on_expired == "resubmit" else "expired"
+    if status is TaskStatus.NOT_EXIST and age >= YOUNG_SECONDS:
+        return "submit"
+    return "reuse"
+
+
+def may_resubmit(policy: OnUnknownSubmit, resubmits: int) -> bool:
+    """
+    Decide about a document of which nobody knows whether it was accepted.
+
+    :param policy: The user's.
+    :param resubmits: How often this task instance has done so before.
+    """
+    return policy == "resubmit" and resubmits < MOST_RESUBMITS

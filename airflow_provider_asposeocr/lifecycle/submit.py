@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.errors import (
@@ -22,12 +21,8 @@ from airflow_provider_asposeocr.api.polling.poller import gone_error
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.failing import fail_task
 from airflow_provider_asposeocr.lifecycle.cancel import cancel_if_running
-from airflow_provider_asposeocr.lifecycle.store import (
-    Ledger,
+from airflow_provider_asposeocr.lifecycle.record import (
     LookUp,
-    OnExpired,
-    OnUnknownSubmit,
-    Reuse,
     Submit,
     Unknown,
     decide_found,
@@ -41,24 +36,11 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.client import CloudClient
     from airflow_provider_asposeocr.api.enums import TaskStatus
     from airflow_provider_asposeocr.api.responses import TaskRef
-    from airflow_provider_asposeocr.lifecycle.record import Identity
+    from airflow_provider_asposeocr.lifecycle.identity import Identity
+    from airflow_provider_asposeocr.lifecycle.policies import SubmitPolicies
+    from airflow_provider_asposeocr.lifecycle.store import StoredRecord
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class SubmitPolicies:
-    """
-    What the user decides.
-
-    :param reuse: Whether the cloud task of an earlier try is taken up again.
-    :param on_unknown_submit: What to do when nobody knows whether a document was accepted.
-    :param on_expired: What to do when the earlier try's result is older than the cloud keeps it.
-    """
-
-    reuse: Reuse
-    on_unknown_submit: OnUnknownSubmit
-    on_expired: OnExpired
 
 
 class TaskSubmit:
@@ -67,7 +49,7 @@ class TaskSubmit:
 
     :param client_of: Returns the client of an Airflow connection, by its id. An earlier try may have used
         another connection than this one.
-    :param ledger: What this task instance has submitted before.
+    :param stored: The record of what this task instance has submitted before.
     :param identity: What is to be submitted.
     :param policies: What the user decides.
     """
@@ -75,12 +57,12 @@ class TaskSubmit:
     def __init__(
         self,
         client_of: Callable[[str], CloudClient],
-        ledger: Ledger,
+        stored: StoredRecord,
         identity: Identity,
         policies: SubmitPolicies,
     ) -> None:
         self._client_of = client_of
-        self._ledger = ledger
+        self._stored = stored
         self._identity = identity
         self._policies = policies
         self._again = False
@@ -93,8 +75,8 @@ class TaskSubmit:
         :raises TaskExpiredError: if its result is older than the cloud keeps it.
         :raises AirflowFailException: if an earlier try died while it submitted and may not submit again.
         """
-        ledger = self._ledger
-        decision = decide_start(ledger.stored, self._identity, ledger.max_tries, self._policies.reuse)
+        stored, reuse = self._stored, self._policies.reuse
+        decision = decide_start(stored.content, self._identity, stored.max_tries, reuse, stored.key)
         match decision:
             case LookUp(task):
                 return self._look_up(task)
@@ -122,7 +104,7 @@ class TaskSubmit:
         while True:
             if killed():
                 raise WaitError("The task was killed before it submitted.", billed="no")
-            self._ledger.intend(self._identity, again=self._again)
+            self._stored.write_intent(self._identity, again=self._again)
             try:
                 task = send()
             except SubmitUnknownError as error:
@@ -130,7 +112,7 @@ class TaskSubmit:
                     raise
                 self._take_unknown(error.message)
             except AsposeOcrError:
-                self._ledger.withdraw()
+                self._stored.forget()
                 raise
             else:
                 self._write_down(task)
@@ -142,7 +124,7 @@ class TaskSubmit:
 
     def _write_down(self, task: TaskRef) -> None:
         try:
-            self._ledger.submitted(task)
+            self._stored.write_task(task)
         except Exception as error:  # Airflow's API is away; the accepted task is worth more than the record
             log.error(
                 "%s %s could not be written down (%s); if this process dies, the next try does not find it.",
@@ -155,7 +137,7 @@ class TaskSubmit:
         status = self._status(task)
         outcome = decide_found(task, status, time.time(), self._policies.on_expired)
         if outcome == "expired":
-            self._ledger.withdraw()  # Or every Clear, which the error advises, would come here again.
+            self._stored.forget()  # Or every Clear, which the error advises, would come here again.
             raise gone_error(task, time.time())
         if outcome == "submit":
             log.warning(
@@ -165,7 +147,7 @@ class TaskSubmit:
                 status and status.value,
             )
             return None
-        self._ledger.submitted(task, inherited=True)
+        self._stored.write_task(task, inherited=True)
         log.info(
             "%s %s of an earlier try is %s: re-attached, nothing billed again.",
             task.operation,
@@ -194,7 +176,7 @@ class TaskSubmit:
     def _take_unknown(self, message: str) -> None:
         """Return if the document may be sent again."""
         policy = self._policies.on_unknown_submit
-        if may_resubmit(policy, self._ledger.resubmits + self._again):
+        if may_resubmit(policy, self._stored.resubmits + self._again):
             log.warning("%s Submitting once more: %s may be billed twice.", message, self._what)
             self._again = True
             return
@@ -203,7 +185,7 @@ class TaskSubmit:
             if policy == "fail"
             else "it has been submitted again once already, so that it may have been billed more than once"
         )
-        self._ledger.doubt(self._identity)
+        self._stored.write_doubt(self._identity)
         fail_task(
             log,
             f"{message} {self._what} may have been billed; {why}. Look into the vendor's dashboard; clearing this "

@@ -13,7 +13,7 @@ import logging
 import time
 from dataclasses import dataclass
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import WaitError
 from airflow_provider_asposeocr.api.printable import shown
@@ -26,11 +26,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.api.client import CloudClient
     from airflow_provider_asposeocr.api.responses import TaskRef
+    from airflow_provider_asposeocr.lifecycle.policies import CancelOnKill
 
 log = logging.getLogger(__name__)
-
-CancelOnKill = Literal["last_try", "always", "never"]
-CANCEL_ON_KILL: tuple[CancelOnKill, ...] = ("last_try", "always", "never")
 
 #: Airflow ends the process five seconds after the signal of a kill.
 KILL_SECONDS = 3.0

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_asposeocr.lifecycle.policies import CancelOnKill
     from airflow_provider_asposeocr.lifecycle.wait import TaskWait
-    from airflow_provider_asposeocr.lifecycle.worker_kill import CancelOnKill
 
 OnIncomplete = Literal["fail", "keep"]
 ON_INCOMPLETE: tuple[OnIncomplete, ...] = ("fail", "keep")

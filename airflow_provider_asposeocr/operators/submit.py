@@ -27,19 +27,10 @@ from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse
 from airflow_provider_asposeocr.api.settings import validate_settings
 from airflow_provider_asposeocr.documents.sources import identity_of, parse_source
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
-from airflow_provider_asposeocr.lifecycle.record import Identity
-from airflow_provider_asposeocr.lifecycle.store import (
-    ON_EXPIRED,
-    ON_UNKNOWN_SUBMIT,
-    REUSE,
-    Ledger,
-    OnExpired,
-    OnUnknownSubmit,
-    Reuse,
-    digest,
-    forget_on_success,
-)
-from airflow_provider_asposeocr.lifecycle.submit import SubmitPolicies, TaskSubmit
+from airflow_provider_asposeocr.lifecycle.identity import Identity, digest
+from airflow_provider_asposeocr.lifecycle.policies import ON_EXPIRED, ON_UNKNOWN_SUBMIT, REUSE, SubmitPolicies
+from airflow_provider_asposeocr.lifecycle.store import StoredRecord, forget_on_success
+from airflow_provider_asposeocr.lifecycle.submit import TaskSubmit
 from airflow_provider_asposeocr.operators.map_index import name_map_index
 from airflow_provider_asposeocr.operators.start_from_trigger import arrange_start
 from airflow_provider_asposeocr.operators.waiting import WaitsForTask, check_waiting
@@ -54,7 +45,8 @@ from airflow_provider_asposeocr.parameters import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_asposeocr.lifecycle.worker_kill import CancelOnKill, WaitRole
+    from airflow_provider_asposeocr.lifecycle.policies import CancelOnKill, OnExpired, OnUnknownSubmit, Reuse
+    from airflow_provider_asposeocr.lifecycle.worker_kill import WaitRole
 
 #: XCom key of the task reference while the task that submitted it still waits.
 TASK_KEY = "aspose_ocr_task"
@@ -109,7 +101,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
     #: The parameters that may be the result of an upstream cloud task.
     input_fields: ClassVar[tuple[str, ...]] = ("source",)
 
-    _ledger: Ledger | None = None
+    _stored: StoredRecord | None = None
 
     template_fields: Sequence[str] = ("source", "settings", "aspose_ocr_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"settings": "json"}
@@ -204,7 +196,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         try:
             return self._resumed(event, context).ref.to_dict()
         except AsposeOcrError as error:
-            if not self._records(context).forget_vanished(error):
+            if not self._stored_record(context).forget_vanished(error):
                 self._fail(error)
         return self._submit_and_wait(context)
 
@@ -223,7 +215,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
                     # Handed on in the pipelined mode: its result must be there before it can be sent.
                     self._wait_for(upstream, context, "execute_after_upstream")
                 except TaskUnknownError as error:
-                    if not self._records(context).forget_vanished(error):
+                    if not self._stored_record(context).forget_vanished(error):
                         raise
         except AsposeOcrError as error:
             self._fail(error, upstream_of(self, error))
@@ -232,14 +224,14 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         """Return this task instance's cloud task: that of an earlier try, or a new one."""
         hook = AsposeOcrHook(self.aspose_ocr_conn_id)
         source = rendered(self.source)
-        first, ledger = self._ledger is None, self._records(context)
-        if first and not ledger.has_store:
+        first, stored = self._stored is None, self._stored_record(context)
+        if first and not stored.has_store:
             self.log.info(
                 "Crash recovery is off: a retry submits again (task_state_store is new in Airflow 3.3)."
             )
         name_map_index(context, _name_of(source))
         policies = SubmitPolicies(self.reuse, self.on_unknown_submit, self.on_expired)
-        submit = TaskSubmit(hook.client_of, ledger, _identity(self, hook, source), policies)
+        submit = TaskSubmit(hook.client_of, stored, _identity(self, hook, source), policies)
         ref = submit.find()
         if ref is None:
             settings, strict = self._settings(), self.strict_settings
@@ -270,21 +262,21 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
             return settings
         raise SettingsError(f"settings must be a mapping, not {type(settings).__name__}.")
 
-    def _records(self, context: Context) -> Ledger:
-        if self._ledger is None:
-            self._ledger = Ledger.of(context)
-        return self._ledger
+    def _stored_record(self, context: Context) -> StoredRecord:
+        if self._stored is None:
+            self._stored = StoredRecord.of(context)
+        return self._stored
 
     def _role(self, context: Context, ref: TaskRef | None = None) -> WaitRole:
         role = super()._role(context, ref)
         if ref is not None and any(upstream.id == ref.id for upstream in upstreams_of(self)):
             return role
-        ledger = self._records(context)
-        finds_it = role.has_retry_left and ledger.durable and self.reuse != "never"
-        return replace(role, submitted_it=True, has_retry_left=finds_it, forget=ledger.withdraw)
+        stored = self._stored_record(context)
+        finds_it = role.has_retry_left and stored.outlives_try and self.reuse != "never"
+        return replace(role, submitted_it=True, has_retry_left=finds_it, forget=stored.forget)
 
     def _find_lost_task(self, context: Context) -> TaskRef | None:
-        record = self._records(context).record
+        record = self._stored_record(context).readable
         if record is not None and record.task is not None:
             return record.task
         ti = context["ti"]

@@ -21,14 +21,10 @@ from airflow_provider_asposeocr.failing import fail_task
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.lifecycle.cancel import cancel_if_running
 from airflow_provider_asposeocr.lifecycle.event import outcome_of
+from airflow_provider_asposeocr.lifecycle.policies import CANCEL_ON_KILL
 from airflow_provider_asposeocr.lifecycle.wait import TaskWait
 from airflow_provider_asposeocr.lifecycle.wait_plan import WaitParameters
-from airflow_provider_asposeocr.lifecycle.worker_kill import (
-    CANCEL_ON_KILL,
-    CancelOnKill,
-    WaitRole,
-    WorkerKill,
-)
+from airflow_provider_asposeocr.lifecycle.worker_kill import WaitRole, WorkerKill
 from airflow_provider_asposeocr.operators.map_index import name_map_index
 from airflow_provider_asposeocr.parameters import check_choice, check_seconds, rendered
 from airflow_provider_asposeocr.triggers.task import AsposeOcrTaskTrigger
@@ -40,6 +36,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.api.client import CloudClient
     from airflow_provider_asposeocr.api.polling.plan import WaitPlan
+    from airflow_provider_asposeocr.lifecycle.policies import CancelOnKill
 
     _Operator = BaseOperator
 else:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_asposeocr.lifecycle.worker_kill import CancelOnKill
+    from airflow_provider_asposeocr.lifecycle.policies import CancelOnKill
 
 
 class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from airflow_provider_asposeocr.lifecycle.store import KEY
+from airflow_provider_asposeocr.lifecycle.record import KEY
 from airflow_provider_asposeocr.retry_policy import JITTER
 from demo.rest import AirflowRest
 from tests.support.airflow_stack import SCAN

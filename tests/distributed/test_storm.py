@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_provider_asposeocr.lifecycle.store import KEY, MOST_RESUBMITS
+from airflow_provider_asposeocr.lifecycle.record import KEY, MOST_RESUBMITS
 from tests.distributed.audit import (
     ALIVE,
     LogLine,

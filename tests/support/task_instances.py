@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_provider_asposeocr.lifecycle.store import KEY
+from airflow_provider_asposeocr.lifecycle.record import KEY
 from tests.support.airflow_tasks import StateStore, context_for, execute
 from tests.support.ocr_tasks import recognize
 

@@ -57,8 +57,9 @@ ORDER_WITHIN = {
         ("sources",),
     ),
     "lifecycle": (
-        ("cancel", "event", "kills", "record", "wait_plan"),
-        ("store", "worker_kill"),
+        ("cancel", "event", "identity", "kills", "policies", "wait_plan"),
+        ("record", "worker_kill"),
+        ("store",),
         ("submit", "wait"),
     ),
 }

@@ -13,9 +13,10 @@ from airflow_provider_asposeocr.compat import AirflowFailException, TaskDeferral
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
-from airflow_provider_asposeocr.lifecycle.record import Identity
-from airflow_provider_asposeocr.lifecycle.store import Ledger
-from airflow_provider_asposeocr.lifecycle.submit import SubmitPolicies, TaskSubmit
+from airflow_provider_asposeocr.lifecycle.identity import Identity
+from airflow_provider_asposeocr.lifecycle.policies import SubmitPolicies
+from airflow_provider_asposeocr.lifecycle.store import StoredRecord
+from airflow_provider_asposeocr.lifecycle.submit import TaskSubmit
 from airflow_provider_asposeocr.operators import (
     AsposeOcrDetectRegionsOperator,
     AsposeOcrRecognizeRegionsOperator,
@@ -50,7 +51,7 @@ class TestSend:
         hook, store = AsposeOcrHook("ocr"), StateStore()
         identity = Identity(operation="RecognizeImage", source=page, version=None, settings="", account="")
         submit = TaskSubmit(
-            hook.client_of, Ledger(store, 3), identity, SubmitPolicies("retry", "resubmit", "fail")
+            hook.client_of, StoredRecord(store, 3), identity, SubmitPolicies("retry", "resubmit", "fail")
         )
         with (
             hook.prepared("RecognizeImage", page) as send,
@@ -58,7 +59,7 @@ class TestSend:
         ):
             submit.send(send, killed=lambda: bool(cloud.billing()))
         assert cloud.billing() == {"RecognizeImage": 1}
-        left = Ledger(store, 3).record
+        left = StoredRecord(store, 3).readable
         assert left is not None
         assert left.phase == "intent"
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_asposeocr.api.responses import TaskRef
+from airflow_provider_asposeocr.lifecycle.identity import Identity
 from airflow_provider_asposeocr.lifecycle.record import (
     SCHEMA_VERSION,
-    Identity,
     Record,
     UnreadableRecord,
     parse_record,

@@ -14,7 +14,7 @@ from airflow_provider_asposeocr.compat import AirflowFailException, TaskDeferral
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.lifecycle import cancel
 from airflow_provider_asposeocr.lifecycle.cancel import CancelRule
-from airflow_provider_asposeocr.lifecycle.store import KEY
+from airflow_provider_asposeocr.lifecycle.record import KEY
 from tests.support.airflow_tasks import PNG, StateStore, deferral, events_of, execute, resume
 from tests.support.emulated_cloud import STATUS, STUCK, deletes
 from tests.support.ocr_tasks import completed, recognize

@@ -25,8 +25,8 @@ from airflow_provider_asposeocr.api.polling.plan import WaitPlan
 from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
-from airflow_provider_asposeocr.lifecycle.record import Identity
-from airflow_provider_asposeocr.lifecycle.store import Ledger
+from airflow_provider_asposeocr.lifecycle.identity import Identity
+from airflow_provider_asposeocr.lifecycle.store import StoredRecord
 from airflow_provider_asposeocr.operators import (
     AsposeOcrDetectRegionsOperator,
     AsposeOcrFetchResultOperator,
@@ -632,10 +632,10 @@ class TestInTheWorkerAfterwards:
         own = submit({"kind": "task_stuck"})
         operator = next_step(PULL)
         context = context_for(operator, store=StateStore(), max_tries=max_tries)
-        ledger = Ledger.of(context)
+        stored = StoredRecord.of(context)
         identity = Identity(operation="RecognizeImage", source="s", version=None, settings="x", account="y")
-        ledger.intend(identity, again=False)
-        ledger.submitted(parse_task_ref(own))
+        stored.write_intent(identity, again=False)
+        stored.write_task(parse_task_ref(own))
         event = {"status": "failed", "task": None, "error": WaitError("Not rendered.").to_dict()}
         with set_current_context(context), pytest.raises(WaitError, match="Not rendered"):
             operator.resume_execution("execute_after_upstream", {"event": event}, context)
