@@ -307,13 +307,17 @@ class TestTime:
         self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl
     ) -> None:
         task = submit({"kind": "task_stuck"})
-        deadline = time.time() + 4
-        triggers = [trigger_of(task, deadline_at=deadline, poll_interval_seconds=0.5) for _ in range(20)]
+        far = time.time() + 3600
+        triggers = [trigger_of(task, deadline_at=far, poll_interval_seconds=0.5) for _ in range(20)]
         waits = [asyncio.create_task(trigger.run().__anext__()) for trigger in triggers]
         await asyncio.to_thread(cloud.wait_for_request, "GET", STATUS, 20)
         since = cloud.journal()[-1]["n"]
         await asyncio.to_thread(cloud.advance_clock, 48 * 3600)
-        await asyncio.gather(*waits)
+        renewal = await asyncio.to_thread(cloud.wait_for_request, "POST", "/connect/token", since=since)
+        await asyncio.to_thread(cloud.wait_for_request, "GET", STATUS, 20, since=renewal[0]["n"])
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
         await loop_clients(mask_token).close()
         seen = cloud.journal(since)
         assert 401 in [entry["status"] for entry in seen]
