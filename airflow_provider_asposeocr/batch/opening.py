@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.batch.errors import JournalMissingError
+from airflow_provider_asposeocr.batch.existing import decide_existing
 from airflow_provider_asposeocr.batch.journal import Journal
 from airflow_provider_asposeocr.batch.manifest_file import manifest_uri
 from airflow_provider_asposeocr.batch.parts import journal_folder_name
@@ -20,13 +21,15 @@ from airflow_provider_asposeocr.batch.prepare import prepare
 from airflow_provider_asposeocr.documents.file_systems import object_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from airflow_provider_asposeocr.batch.journal import Opened
     from airflow_provider_asposeocr.batch.plan import Names
     from airflow_provider_asposeocr.batch.steps import Step
     from airflow_provider_asposeocr.batch.tripwire import JournalPlan
+    from airflow_provider_asposeocr.documents.manifest import Manifest
+    from airflow_provider_asposeocr.documents.owners import IfExists
 
 #: Field of the header: when the first try began, in seconds since the epoch. The batch's deadline is counted from it.
 BEGUN_AT = "begun_at"
@@ -49,6 +52,8 @@ class BatchRequest:
     :param dag_id: The task instance, as the next three.
     :param max_tries: Airflow's count: a Clear changes it.
     :param day: A day of the DAG run that does not change from try to try.
+    :param if_exists: What to do about files that are in the destination already, see :func:`.existing.decide_existing`.
+    :param earlier: Rows about results for which no manifest was written, for example those of the journal before a Clear.
     """
 
     sources: Any
@@ -66,6 +71,8 @@ class BatchRequest:
     map_index: int
     max_tries: int
     day: date
+    if_exists: IfExists = "overwrite"
+    earlier: Sequence[Manifest] = ()
 
     @property
     def journal_uri(self) -> str:
@@ -103,6 +110,7 @@ def open_batch(request: BatchRequest, plan: JournalPlan, *, resumes: bool) -> Op
     :raises JournalError: if a journal is missing where one must be, or cannot be read.
     :raises JournalUnreachableError: if the storage does not answer or refuses; a retry may help.
     :raises InputError: if sources, names or steps make no sense; :class:`SourceError` if sources cannot be listed.
+    :raises StorageError: if the destination cannot be listed.
     """
     folder = object_path(plan.uri)
     is_new = False
@@ -130,12 +138,20 @@ def _read(opened: Opened, is_new: bool) -> OpenBatch:
 def _header(request: BatchRequest) -> Mapping[str, Any]:
     """Decide what the batch does, for all of its tries."""
     prepared = prepare(request.sources, request.steps, request.destination, request.names, request.base)
+    documents = decide_existing(
+        prepared.documents,
+        request.steps[-1],
+        request.destination,
+        request.if_exists,
+        request.state,
+        request.earlier,
+    )
     batch = Batch(
         key=request.key,
         conn_id=request.conn_id,
         destination=request.destination,
         steps=request.steps,
-        documents=prepared.documents,
+        documents=documents,
         account=request.account,
         manifest=manifest_uri(
             request.state,

@@ -107,3 +107,25 @@ def test_what_cannot_be_done_leaves_no_journal(
         opened(replace(request_for, **changes))
     assert isinstance(caught.value, InputError)
     assert not (tmp_path / "state").exists()
+
+
+def test_files_in_the_destination_are_asked_about_once_by_the_first_try(
+    request_for: BatchRequest, tmp_path: Path
+) -> None:
+    (tmp_path / "outbox").mkdir()
+    (tmp_path / "outbox" / "a.png.png").write_bytes(b"a result of nobody knows whom")
+    first = opened(request_for)
+    refused, sent = first.batch.documents
+    assert refused.decided is not None
+    assert refused.decided["error"]["class"] == "DestinationError"
+    assert sent.decided is None
+    (tmp_path / "outbox" / "b.png.png").write_bytes(b"a result of the batch itself")
+    assert opened(request_for).batch.documents == first.batch.documents
+
+
+def test_if_exists_is_the_user_s(request_for: BatchRequest, tmp_path: Path) -> None:
+    (tmp_path / "outbox").mkdir()
+    (tmp_path / "outbox" / "a.png.png").write_bytes(b"a result")
+    skipped, sent = opened(replace(request_for, if_exists="skip")).batch.documents
+    assert skipped.decided is not None
+    assert (skipped.decided["outcome"], sent.decided) == ("skipped", None)
