@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 import time
 
+from demo.environment import FOLDER, Clock, demo_environment, end_on_signals
 from demo.inbox import create_pool, environment, fill_inbox
 from demo.processes import CHECKOUT, ServiceError
 from demo.rest import RestError
-from demo.stage import FOLDER, Clock, end_on_signals, stage
 
 PLAY = FOLDER / "play"
 INBOX, OUTBOX = PLAY / "inbox", PLAY / "outbox"
@@ -22,7 +22,7 @@ def main() -> int:
     """Run until Ctrl-C; returns the exit code."""
     end_on_signals()
     try:
-        with stage(PLAY, DAGS, Clock(), environment(INBOX, OUTBOX)) as running:
+        with demo_environment(PLAY, DAGS, Clock(), environment(INBOX, OUTBOX)) as running:
             fill_inbox(INBOX)
             create_pool(running.rest)
             print(f"\nOpen {running.airflow.base_url} (no password), for example:")

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from demo.environment import FOLDER, Clock, DemoEnvironment, demo_environment, end_on_signals
 from demo.error_rate import character_error_rate
 from demo.processes import CHECKOUT, ServiceError
 from demo.report import WAYS, sentences, table
 from demo.rest import RestError
-from demo.stage import FOLDER, Clock, Stage, end_on_signals, stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,8 +35,8 @@ class DemoError(RuntimeError):
 class Progress:
     """Prints how far the runs are, when that has changed, and not more often than every few seconds."""
 
-    def __init__(self, running: Stage, runs: Mapping[str, str], clock: Clock) -> None:
-        self._stage, self._runs, self._clock = running, runs, clock
+    def __init__(self, running: DemoEnvironment, runs: Mapping[str, str], clock: Clock) -> None:
+        self._environment, self._runs, self._clock = running, runs, clock
         self._shown: dict[str, str] = {}
         self._looked_at = float("-inf")
 
@@ -45,7 +45,7 @@ class Progress:
         if time.monotonic() - self._looked_at < PROGRESS_EVERY_SECONDS:
             return
         for engine, run_id in self._runs.items():
-            line = progress_line(self._stage.rest.task_instances(f"demo_{engine}", run_id))
+            line = progress_line(self._environment.rest.task_instances(f"demo_{engine}", run_id))
             if self._shown.get(engine) != line:
                 self._shown[engine] = line
                 self._clock.say(f"{engine}: {line}")
@@ -65,7 +65,9 @@ def progress_line(instances: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(["done: " + ", ".join(done), *notes])
 
 
-def read_scans(running: Stage, output: Path, clock: Clock) -> dict[str, dict[str, dict[str, float]]]:
+def read_scans(
+    running: DemoEnvironment, output: Path, clock: Clock
+) -> dict[str, dict[str, dict[str, float]]]:
     """Run the DAG of each engine and measure what it read.
 
     :param running: Airflow and emulators.
@@ -87,7 +89,7 @@ def read_scans(running: Stage, output: Path, clock: Clock) -> dict[str, dict[str
     return {engine: rates(running, engine, run_id, output / engine) for engine, run_id in runs.items()}
 
 
-def rates(running: Stage, engine: str, run_id: str, output: Path) -> dict[str, dict[str, float]]:
+def rates(running: DemoEnvironment, engine: str, run_id: str, output: Path) -> dict[str, dict[str, float]]:
     """Measure what an engine read.
 
     :param running: where the manifests are asked for.
@@ -122,7 +124,7 @@ def text_of(manifest: Mapping[str, Any]) -> Path:
     return Path(unquote(urlsplit(found[0]).path))
 
 
-def why_failed(running: Stage, dag_id: str, run_id: str) -> str:
+def why_failed(running: DemoEnvironment, dag_id: str, run_id: str) -> str:
     """Say which tasks of a run failed, and how the log of the first one ends."""
     failed = [ti for ti in running.rest.task_instances(dag_id, run_id) if ti["state"] == "failed"]
     if not failed:
@@ -148,7 +150,7 @@ def main() -> int:
     clock = Clock()
     output = FOLDER / "demo" / "output"
     try:
-        with stage(FOLDER / "demo", [CHECKOUT / "demo" / "dags"], clock) as running:
+        with demo_environment(FOLDER / "demo", [CHECKOUT / "demo" / "dags"], clock) as running:
             measured = read_scans(running, output, clock)
             clock.say("all read; ending Airflow and the emulators")
         clock.say("ended")

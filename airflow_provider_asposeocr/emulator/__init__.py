@@ -1,8 +1,10 @@
 """
-Aspose.OCR Cloud v5 on your own machine; start it with ``python -m airflow_provider_asposeocr.emulator``.
+The emulator: a server on your own machine in place of Aspose.OCR Cloud v5.
 
-Invariant: it is the other side of the wire. The client imports nothing of it but what tests start it with, and it nothing of
-the client but the cloud's words.
+Start it with ``python -m airflow_provider_asposeocr.emulator``.
+
+Invariant: the client and the emulator share no code that reads or writes requests. The emulator imports from the client only
+the table of operations, the vocabularies and the kinds of files. Only code for tests imports the emulator.
 """
 
 from __future__ import annotations

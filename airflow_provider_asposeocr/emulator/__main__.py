@@ -1,7 +1,8 @@
 """
 The emulator's command line.
 
-Invariant: standard output carries one line, once connections are accepted; everything else goes to standard error.
+Invariant: the program writes one line to standard output, when it accepts connections. Everything else goes to standard
+error.
 """
 
 from __future__ import annotations
@@ -35,14 +36,16 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8080, help="port; 0 is a free one (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=8080, help="port; 0 selects a free one (default: %(default)s)"
+    )
     parser.add_argument(
         "--allow-remote",
         action="store_true",
-        help="let other machines in; without it --host is a loopback address",
+        help="accept requests from other machines; without it --host must be a loopback address",
     )
     undocumented = parser.add_argument_group(
-        "undocumented: the vendor's documents leave open what the cloud does"
+        "undocumented: the vendor does not document what the cloud does in these cases"
     )
     for name, field in Options.model_fields.items():
         extra = field.json_schema_extra
@@ -96,7 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     host, port, remote = (arguments.pop(name) for name in ("host", "port", "allow_remote"))
     if not remote and not is_loopback(host):
         parser.error(
-            f"--host {printable(host)} is not a loopback address; say --allow-remote if you mean it."
+            f"--host {printable(host)} is not a loopback address. Add --allow-remote to accept requests from other"
+            " machines."
         )
     try:
         options = _options(arguments)
@@ -121,11 +125,11 @@ def _serve(options: Options, emulation: Emulation, host: str, port: int) -> int:
     except OSError as error:
         emulation.close()
         print(
-            f"Cannot listen on {printable(host)}:{port}: {error.strerror}. Is another one running there?",
+            f"Cannot listen on {printable(host)}:{port}: {error.strerror}. Does another emulator use this port?",
             file=sys.stderr,
         )
         return 2
-    # uvicorn raises the signal again once it is done; by then there is nothing left to end.
+    # uvicorn raises the signal again after it has shut down. Then the signal must not end the process.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     line = (
@@ -134,7 +138,7 @@ def _serve(options: Options, emulation: Emulation, host: str, port: int) -> int:
     )
     Server(emulation, lambda: print(line, flush=True)).run([bound])
     if emulation.queue.is_busy:
-        # A thread in the middle of a recognition cannot be stopped, and its result is wanted by nobody.
+        # A thread in the middle of a recognition cannot be stopped, and its result is not needed any more.
         sys.stderr.flush()
         os._exit(0)
     return 0

@@ -1,7 +1,7 @@
 """
-The emulator as one ASGI application: the cloud's paths, and beside them the control API and what it says of itself.
+The emulator as one ASGI application: the cloud's paths, the control API, and the pages about the emulator.
 
-Invariant: the work queue runs as long as the application does, and files that are not to be kept are gone when it ends.
+The work queue starts and stops with the application. When the application ends, it removes all files that it does not keep.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def create_app(emulation: Emulation) -> FastAPI:
     """
     Make the application.
 
-    :param emulation: The state it acts on; files that are not to be kept are removed when the application ends.
+    :param emulation: The state of the emulator. Its temporary files are removed when the application ends.
     """
 
     @asynccontextmanager
@@ -44,7 +44,7 @@ def create_app(emulation: Emulation) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         openapi_url=OPENAPI_PATH,
-        # FastAPI's own pages load their scripts from elsewhere.
+        # FastAPI's own pages load their scripts from other servers.
         docs_url=None,
         redoc_url=None,
     )

@@ -1,8 +1,8 @@
 """
-The emulator's time.
+The clock of the emulator.
 
-Invariant: retention, token expiry, lock-out and task durations all read this clock and no other, so that moving it
-moves everything at once.
+Invariant: retention, token expiry, lock-out and task durations read only this clock, so that a test can advance all of them
+together.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 class Clock:
     """
-    Real time plus what tests have added to it.
+    Real time plus the seconds that tests have added to it.
 
     :param wall: Source of real time in seconds since the epoch; replaced in tests of the clock itself.
     """
@@ -27,11 +27,11 @@ class Clock:
 
     @property
     def advanced_seconds(self) -> float:
-        """How far the clock is ahead of real time."""
+        """Seconds by which the clock is ahead of real time."""
         return self._advanced_seconds
 
     def now(self) -> float:
-        """Return the emulator's present instant in seconds since the epoch."""
+        """Return the emulator's time in seconds since the epoch."""
         return self._wall() + self._advanced_seconds
 
     def advance(self, seconds: float) -> None:
@@ -46,5 +46,5 @@ class Clock:
         self._advanced_seconds += seconds
 
     def reset(self) -> None:
-        """Return to real time."""
+        """Set the clock to real time."""
         self._advanced_seconds = 0.0

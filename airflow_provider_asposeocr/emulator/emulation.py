@@ -1,8 +1,8 @@
 """
-One emulated cloud: everything that its paths and its control API act on.
+The state of one emulator, which the cloud's paths and the control API read and change.
 
-Invariant: all state is here and :meth:`Emulation.reset` brings all of it back to the start. Used from the event
-loop only, except :meth:`Emulation.perform`, which runs in the worker's threads.
+Invariant: all state is in :class:`Emulation`, and :meth:`Emulation.reset` resets all of it. Code uses it from the event loop
+only, except :meth:`Emulation.perform`, which runs in the worker's threads.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from airflow_provider_asposeocr.emulator.cloud.lockout import LockOut
 from airflow_provider_asposeocr.emulator.cloud.tasks import Task, TaskStore
 from airflow_provider_asposeocr.emulator.cloud.trial import mask_hocr, mask_text
 from airflow_provider_asposeocr.emulator.control.faults import FaultBook
-from airflow_provider_asposeocr.emulator.control.held_requests import Holds
+from airflow_provider_asposeocr.emulator.control.held_requests import HeldRequests
 from airflow_provider_asposeocr.emulator.control.journal import Billing, Journal
 from airflow_provider_asposeocr.emulator.work.work_queue import WorkQueue
 
@@ -42,9 +42,9 @@ class Emulation:
     """
     The state of one emulator.
 
-    :param options: What was chosen.
-    :param worker: Does the jobs.
-    :raises RuntimeError: if the folder of ``keep`` cannot be used.
+    :param options: The options of the emulator.
+    :param worker: The worker that does the jobs.
+    :raises RuntimeError: if the folder of the option ``keep`` cannot be used.
     """
 
     def __init__(self, options: Options, worker: Worker) -> None:
@@ -55,7 +55,7 @@ class Emulation:
         self.accounts = Accounts(options.secrets(), options.token_seconds, lock_out, self.clock)
         self.faults = FaultBook()
         self.journal = Journal()
-        self.holds = Holds(self.journal)
+        self.held_requests = HeldRequests(self.journal)
         self.billing = Billing()
         self._kept = KeptFolder(options.keep) if options.keep is not None else None
         self._folder = self._kept.tasks if self._kept else _temporary_folder(options.data_dir)
@@ -71,7 +71,7 @@ class Emulation:
                 raise
 
     def _restore(self, kept: KeptFolder) -> None:
-        """Go on where the emulator before ended; what it had not done yet is done now."""
+        """Load what an earlier emulator has kept, and queue the tasks that it had not finished."""
         counters = kept.counters()
         self.billing.restore(counters.billing)
         self.clock.advance(counters.advanced_seconds)
@@ -82,13 +82,13 @@ class Emulation:
         self.tasks.sweep()
 
     def save_counters(self) -> None:
-        """Keep the billing counter and the clock over a restart, if that was asked for."""
+        """Store the billing counter and the clock in the folder of the option ``keep``, if it is set."""
         if self._kept:
             self._kept.save_counters(Counters(self.billing.as_json(), self.clock.advanced_seconds))
 
     def reset(self) -> None:
-        """Forget tasks, journal, billing, faults, tokens and lock-outs, let go what is held, return to real time."""
-        self.holds.release()
+        """Delete all state, release held requests, and set the clock to real time."""
+        self.held_requests.release()
         self.tasks.clear()
         self.accounts.reset()
         self.faults.clear()
@@ -99,7 +99,7 @@ class Emulation:
         self._generator = self._seeded()
 
     def close(self) -> None:
-        """Remove all files that are not to be kept."""
+        """Remove the temporary files; with the option ``keep``, release the folder instead."""
         if self._kept:
             self._kept.close()
         else:
@@ -110,7 +110,7 @@ class Emulation:
         return self._duration.sample(self._generator)
 
     def perform(self, task: Task, job: Job) -> JobOutcome:
-        """Do one job, and what the trial does to its results."""
+        """Do one job; for a trial task, mask words in its results."""
         outcome = self.worker(job)
         if task.operation == "RecognizeImageTrial":
             self._mask(outcome, task.digest)

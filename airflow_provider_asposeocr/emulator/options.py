@@ -1,8 +1,8 @@
 """
-Everything about the emulator that can be chosen, with its default and the reason for it.
+The options of the emulator, with their defaults.
 
-Invariant: an option stands here once; the command line and the documentation are made from these fields. Options under
-"undocumented" choose where the vendor's documents leave open what the cloud does.
+The command line and the tables in ``docs/emulator.md`` are made from these fields. An option marked "undocumented"
+selects one of several behaviours because the vendor does not document which one the cloud has.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from airflow_provider_asposeocr.emulator.cloud.durations import parse_duration
 
 
 def _undocumented(default: Any, description: str, **limits: Any) -> Any:
-    """Declare an option about something the vendor's documents leave open."""
+    """Declare an option about behaviour that the vendor does not document."""
     return Field(default, description=description, json_schema_extra={"undocumented": True}, **limits)
 
 
@@ -28,8 +28,8 @@ class Options(BaseModel):
 
     engine: Literal["rapidocr", "tesseract", "canned"] = Field(
         "rapidocr",
-        description="who does the work: rapidocr (models inside its wheel), tesseract (language data of the"
-        " distribution) or canned (fixed answers that never look at the input, for load tests)",
+        description="OCR engine: rapidocr (models inside its wheel), tesseract (language data of the"
+        " distribution) or canned (fixed answers that do not depend on what the input shows, for load tests)",
     )
     client_id: str = Field("emulator", min_length=1, description="client id of the first account")
     client_secret: str = Field(
@@ -41,29 +41,35 @@ class Options(BaseModel):
     task_seconds: str = Field(
         "0",
         description="shortest time from the start of a task's work to its end: a number of seconds, uniform:A,B,"
-        " exponential:MEAN or lognormal:MEAN,SIGMA; waiting it out occupies no worker",
+        " exponential:MEAN or lognormal:MEAN,SIGMA; a task that waits for this time occupies no worker",
     )
     seed: int = Field(0, description="seed of the distribution in task_seconds")
-    workers: int = Field(2, ge=1, le=256, description="tasks worked on at once; the others are Pending")
+    workers: int = Field(
+        2, ge=1, le=256, description="number of tasks worked on at once; the others are Pending"
+    )
     max_pages: int = Field(
-        50, ge=1, description="pages per document; more end the task with the status Error (not canned)"
+        50,
+        ge=1,
+        description="most pages of a document; if it has more, the task ends with the status Error (not canned)",
     )
     max_pixels: int = Field(
         100_000_000,
         ge=1,
-        description="pixels per image or page, read from its header before it is decoded where it has one; more end"
-        " the task with the status Error (not canned)",
+        description="most pixels of an image or page, checked in its header, if it has one, before it is decoded; if it"
+        " has more, the task ends with the status Error (not canned)",
     )
-    token_seconds: float = Field(3600, gt=0, description="life of an access token (documented sample: 3600)")
+    token_seconds: float = Field(
+        3600, gt=0, description="lifetime of an access token (documented sample: 3600)"
+    )
     retention_seconds: float = Field(
         RETENTION_SECONDS,
         gt=0,
-        description="results exist so long, counted from the submit (documented: 24 h)",
+        description="how long tasks and results exist, counted from the submit (documented: 24 h)",
     )
     token_failures: int = Field(
         5,
         ge=0,
-        description="failed token requests per id and secret before they are locked out (documented: 5)",
+        description="failed token requests per pair of id and secret before the pair is locked (documented: 5)",
     )
     lockout_seconds: int = Field(
         600, ge=1, description="length of the lock-out, and its Retry-After (documented: 600)"
@@ -71,34 +77,37 @@ class Options(BaseModel):
     canned_picture_bytes: int = Field(
         0,
         ge=0,
-        description="size up to which the canned engine fills its pictures with noise, for benchmarks of large results"
+        description="size up to which the canned engine fills its images with noise, for benchmarks of large results"
         " (default: none)",
     )
     data_dir: Path | None = Field(
         None,
-        description="folder for inputs and results; a new folder is made inside it and removed at the end"
+        description="folder in which the emulator makes a new folder for inputs and results, which it removes at the end"
         " (default: the system's folder for temporary files)",
     )
     keep: Path | None = Field(
         None,
-        description="folder in which tasks, results, the billing counter and the clock outlive the emulator; tokens, the"
-        " journal and fault rules do not (default: nothing is kept)",
+        description="folder in which tasks, results, the billing counter and the clock are kept over a restart; tokens, the"
+        " journal and fault rules are not (default: nothing is kept)",
     )
 
     max_body_bytes: int = _undocumented(
         64 * 1024 * 1024,
-        "size of a request body above which the answer is 413; one body at a time is parsed, and takes about four"
-        " times its size in memory",
+        "largest request body; a larger one is answered 413. The emulator parses one body at a time, which takes about"
+        " four times its size in memory",
         ge=1024,
     )
-    max_regions: int = _undocumented(1000, "regions per request above which the answer is 400", ge=1)
+    max_regions: int = _undocumented(1000, "most regions of a request; more are answered 400", ge=1)
     bad_image: Literal["400", "task_error"] = _undocumented(
-        "400", "an input that is not base64: refuse the request, or accept it and end the task with Error"
+        "400", "if the input is not base64: refuse the request, or accept it and end the task with Error"
     )
-    unknown_settings: Literal["400", "ignore"] = _undocumented("400", "a setting the cloud does not have")
-    bad_values: Literal["400", "ignore"] = _undocumented("400", "a value a setting cannot take")
+    unknown_settings: Literal["400", "ignore"] = _undocumented(
+        "400", "if the request has a setting that the cloud does not have"
+    )
+    bad_values: Literal["400", "ignore"] = _undocumented("400", "if a setting has an invalid value")
     missing_settings: Literal["accept", "400"] = _undocumented(
-        "accept", "no settings object, where the vendor's OpenAPI document wants one and the docs do not"
+        "accept",
+        "if the request has no settings object, which the vendor's OpenAPI document requires and the docs do not",
     )
     lenient_enums: bool = _undocumented(
         False, "accept the docs' spellings CraftPoly and HWT_eng, and enum values in any casing"
@@ -110,21 +119,25 @@ class Options(BaseModel):
         "NotReady", "responseStatusCode of a task that has not ended"
     )
     cross_operation: Literal["not_exist", "answer"] = _undocumented(
-        "not_exist", "an id asked for under the path of another operation"
+        "not_exist", "answer to a GET or DELETE of a task under the path of another operation"
     )
-    delete_finished: Literal["remove", "keep"] = _undocumented("remove", "DELETE of a task that has ended")
+    delete_finished: Literal["remove", "keep"] = _undocumented(
+        "remove", "what a DELETE does to a task that has ended"
+    )
     status_auth: Literal["required", "optional"] = _undocumented(
-        "required", "whether GetTaskStatus wants a token for the task of an account"
+        "required", "whether GetTaskStatus needs a token for a task of an account"
     )
     trial_status_auth: Literal["anonymous", "required"] = _undocumented(
-        "anonymous", "whether GetTaskStatus wants a token for a trial task"
+        "anonymous", "whether GetTaskStatus needs a token for a trial task"
     )
-    status_messages: bool = _undocumented(False, "whether GetTaskStatus carries the error object too")
+    status_messages: bool = _undocumented(
+        False, "whether the answer of GetTaskStatus also contains the error object"
+    )
     trial_masks: Literal["text", "text_and_hocr"] = _undocumented(
-        "text", "results of the trial in which words are masked; PDF and JSON never are"
+        "text", "results of the trial in which words are masked; PDF and JSON are never masked"
     )
     token_success_resets: bool = _undocumented(
-        True, "whether a token that was issued forgets the failed requests before it"
+        True, "whether a successful token request resets the count of failed ones"
     )
 
     @field_validator("task_seconds", mode="before")

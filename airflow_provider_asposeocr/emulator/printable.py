@@ -1,5 +1,5 @@
 """
-Text from outside that is shown to people.
+Escape text from requests before it is shown.
 
 Invariant: no control character from a request reaches a message, a log line or a terminal unescaped.
 """

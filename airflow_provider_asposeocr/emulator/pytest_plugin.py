@@ -1,8 +1,8 @@
 """
-Fixtures that give tests an emulated cloud.
+Pytest fixtures that start the emulator.
 
-Invariant: importing this module imports nothing but pytest, because pytest does so in every run of everyone who
-has the package installed.
+Invariant: importing this module imports only pytest, because pytest imports it in every run of every project in whose
+environment the package is installed.
 """
 
 from __future__ import annotations
@@ -48,6 +48,10 @@ def aspose_ocr_emulator_server(aspose_ocr_emulator_options: dict[str, Any]) -> I
 
 @pytest.fixture
 def aspose_ocr_emulator(aspose_ocr_emulator_server: Emulator) -> Emulator:
-    """Return the session's emulator as if it had just started: ``url``, ``client_id``, ``client_secret``, ``control``."""
+    """
+    Reset the session's emulator for a test.
+
+    :return: The emulator, with ``url``, ``client_id``, ``client_secret`` and ``control``. It has no tasks, faults or bills.
+    """
     aspose_ocr_emulator_server.control.reset()
     return aspose_ocr_emulator_server

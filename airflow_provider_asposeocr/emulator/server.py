@@ -1,7 +1,7 @@
 """
-Runs the emulator: in a thread of this process, or in a process of its own.
+The HTTP server of the emulator, in a thread of this process or in a separate process.
 
-Invariant: an emulator says where it listens only once it accepts connections, and leaves no thread of its server,
+Invariant: an emulator reports its address only when it accepts connections. When it ends, it leaves no server thread,
 process or file behind.
 """
 
@@ -40,10 +40,10 @@ _LISTENING = re.compile(r"listening on (http://\S+) \(engine (\S+), client id (.
 
 def make_worker(options: Options) -> Worker:
     """
-    Make the worker of the chosen engine.
+    Make the worker of the engine in the options.
 
     :param options: Engine and limits.
-    :raises RuntimeError: if the engine cannot be had here; says what is missing.
+    :raises RuntimeError: if the engine is not installed; the message says what is missing.
     """
     if options.engine == "canned":
         from airflow_provider_asposeocr.emulator.work.engines.canned import CannedWorker
@@ -58,8 +58,8 @@ class Server(uvicorn.Server):
     """
     The HTTP server of one emulator.
 
-    :param emulation: What it serves.
-    :param on_listening: Called on the event loop once connections are accepted.
+    :param emulation: The state that the server's paths read and change.
+    :param on_listening: Called on the event loop when the server accepts connections.
     """
 
     def __init__(self, emulation: Emulation, on_listening: Callable[[], None]) -> None:
@@ -79,13 +79,13 @@ class Server(uvicorn.Server):
         super().__init__(config)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then tell."""
+        """Start the server, then call ``on_listening``."""
         await super().startup(sockets)
         self._on_listening()
 
 
 def _quiet_at_the_end(app: ASGIApp) -> ASGIApp:
-    """Hang up on requests that are still waiting when the server ends; only that cancels them."""
+    """Close the connections of requests that still wait when the server ends, without an error in its log."""
 
     async def quiet(scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -99,7 +99,10 @@ def _quiet_at_the_end(app: ASGIApp) -> ASGIApp:
 
 
 def _protocol_class() -> type[asyncio.Protocol]:
-    """Return uvicorn's HTTP protocol with its transport in the request's state, so that an answer can hang up."""
+    """
+    Return uvicorn's HTTP protocol, with its transport in the request's state so that an answer can close the
+    connection.
+    """
     base: Any = AutoHTTPProtocol
 
     class Protocol(base):  # type: ignore[misc]  # uvicorn chooses the base at run time
@@ -139,8 +142,8 @@ class Emulator:
     """
     An emulator in a thread of this process, as a context manager.
 
-    :param options: What to emulate; by default the canned engine, which needs nothing installed.
-    :param worker: Does the jobs instead of the options' engine.
+    :param options: Options of the emulator; by default the canned engine, which needs no packages of the extra ``emulator``.
+    :param worker: Worker that does the jobs instead of the engine in the options.
     """
 
     def __init__(self, options: Options | None = None, worker: Worker | None = None) -> None:
@@ -175,7 +178,7 @@ class Emulator:
             try:
                 server.run([bound])
             finally:
-                listening.set()  # Whoever waits must learn that nothing comes any more.
+                listening.set()  # If the server fails to start, the main thread must not wait for ever.
 
         self._thread = threading.Thread(target=run, name="aspose-ocr-emulator", daemon=True)
         self._server = server
@@ -184,7 +187,7 @@ class Emulator:
         if not server.started:
             self._thread.join()
             bound.close()
-            raise RuntimeError("The emulator did not start; its log says why.")
+            raise RuntimeError("The emulator did not start. Its log contains the reason.")
         self.url = url_of(bound)
         return self
 
@@ -198,10 +201,10 @@ class Emulator:
 
 class EmulatorProcess:
     """
-    An emulator in a process group of its own, as a context manager.
+    An emulator in a separate process group, as a context manager.
 
-    :param arguments: Arguments of ``python -m airflow_provider_asposeocr.emulator``; without ``--port``, a free
-        one is taken.
+    :param arguments: Arguments of ``python -m airflow_provider_asposeocr.emulator``. Without ``--port``, it listens on a
+        free port.
     """
 
     def __init__(self, *arguments: str) -> None:
@@ -222,7 +225,7 @@ class EmulatorProcess:
         Start the process and wait until it accepts connections.
 
         :param timeout_seconds: Longest wait; loading the models of an engine takes a few seconds.
-        :raises RuntimeError: if it ends instead, or takes longer; what it said is on stderr.
+        :raises RuntimeError: if the process ends, or takes longer. Its messages are on stderr.
         """
         self.process = subprocess.Popen(
             self._command, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -233,15 +236,17 @@ class EmulatorProcess:
         match = _LISTENING.search(line.rstrip("\n"))
         if match is None:
             self.stop()
-            raise RuntimeError(f"The emulator did not start (it said {line!r}); see its messages on stderr.")
+            raise RuntimeError(
+                f"The emulator did not start (it wrote {line!r}). Read its messages on stderr."
+            )
         self.url, self.engine, self.client_id = match.groups()
         return self
 
     def stop(self, timeout_seconds: float = 10.0) -> int:
         """
-        End the process group, with force if it does not go in time.
+        End the process group with SIGTERM, and with SIGKILL if it does not end in time.
 
-        :param timeout_seconds: Patience after SIGTERM.
+        :param timeout_seconds: How long to wait after SIGTERM.
         :return: The exit code.
         """
         process = self.process

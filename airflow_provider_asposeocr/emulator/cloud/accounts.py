@@ -1,8 +1,8 @@
 """
-Who may call the emulator: accounts, their tokens, and the lock-out of the token endpoint.
+The accounts of the emulator, their tokens, and the lock-out of the token endpoint.
 
-Invariant: a token is known only while it is alive, belongs to exactly one account, and cannot be guessed; secrets leave
-this module in no answer.
+Invariant: a token is valid until it expires, belongs to exactly one account, and cannot be guessed. No answer contains a
+secret.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.emulator.clock import Clock
 
-#: Pairs remembered at most; a client that invents pairs must not fill the memory.
+#: Most pairs that are remembered, so that a client with random pairs does not fill the memory.
 _MAX_RECORDS = 10_000
 
 
 @dataclass(frozen=True)
 class TokenAnswer:
     """
-    What the token endpoint decided.
+    The decision about a token request.
 
     :param status: 200, 400 or 429.
     :param token: The access token of a 200.
@@ -48,9 +48,9 @@ class Accounts:
     The accounts of one emulator.
 
     :param known: Client id to client secret.
-    :param token_seconds: Life of a token.
-    :param lock_out: When to refuse a pair.
-    :param clock: The emulator's time.
+    :param token_seconds: Lifetime of a token.
+    :param lock_out: The rule of the lock-out.
+    :param clock: The clock of the emulator.
     """
 
     def __init__(
@@ -67,7 +67,8 @@ class Accounts:
         """
         Decide about one token request.
 
-        Wrong credentials are answered 400, not 401 (Aspose Cloud's "rate limits" page); the body's shape is inferred.
+        The answer to wrong credentials is 400, not 401 (source: Aspose Cloud's "rate limits" page). The vendor does not
+        document its body; it follows OAuth 2.
         """
         now = self._clock.now()
         pair = hashlib.sha256(json.dumps([client_id, client_secret]).encode()).hexdigest()
@@ -85,16 +86,16 @@ class Accounts:
         return TokenAnswer(400, error=error) if wait is None else TokenAnswer(429, retry_after_seconds=wait)
 
     def account_of(self, token: str) -> str | None:
-        """Return the client id a living token belongs to, or ``None``."""
+        """Return the client id that a token belongs to, or ``None`` if the token is unknown or has expired."""
         account, expires_at = self._tokens.get(token, (None, 0.0))
         return account if self._clock.now() < expires_at else None
 
     def revoke(self, token: str) -> None:
-        """Forget a token before its time."""
+        """Make a token invalid before it expires."""
         self._tokens.pop(token, None)
 
     def reset(self) -> None:
-        """Forget all tokens and lock-outs."""
+        """Delete all tokens and lock-outs."""
         self._tokens.clear()
         self._records.clear()
 
@@ -108,7 +109,7 @@ class Accounts:
     def _issue(self, client_id: str, now: float) -> str:
         for token, (_, expires_at) in list(self._tokens.items()):
             if expires_at > now:
-                break  # All live equally long, so the oldest stand first.
+                break  # All tokens have the same lifetime, so the oldest come first.
             del self._tokens[token]
         token = new_token()
         self._tokens[token] = (client_id, now + self._token_seconds)
@@ -124,6 +125,6 @@ class Accounts:
 
 
 def new_token() -> str:
-    """Make an opaque token that looks like the cloud's: three base64url parts, the first saying RS256."""
+    """Make an opaque token of the same form as the cloud's: three base64url parts, with RS256 in the first one."""
     header = base64.urlsafe_b64encode(b'{"alg":"RS256","typ":"at+jwt"}').rstrip(b"=").decode()
     return f"{header}.{secrets.token_urlsafe(96)}.{secrets.token_urlsafe(64)}"

@@ -1,8 +1,7 @@
 """
-What the cloud says about a task, and what a fault rule makes of it.
+The answer about a task (``OCRResponse`` in the vendor's OpenAPI document), and the changes that fault rules make to it.
 
-Invariant: pure; every answer about a task is made here from the task's record and an instant, in the shape
-``OCRResponse`` of the vendor's OpenAPI document.
+Pure: an answer depends only on the record of the task, its status and the fault rules.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class Answer:
     :param messages: ``error.messages``.
     :param warnings: ``error.warnings``.
     :param escaped: Whether base64 is written with JSON escapes.
-    :param spoiled: Whether a character is put into the base64 that does not belong there.
+    :param spoiled: Whether the base64 contains an invalid character.
     """
 
     id: str
@@ -46,24 +45,24 @@ class Answer:
 
     @property
     def error(self) -> dict[str, list[str] | None] | None:
-        """The ``error`` object; not only on failure (vendor's docs)."""
+        """The ``error`` object. According to the vendor's docs, successful tasks may have one, too."""
         if not self.messages and not self.warnings:
             return None
         return {"messages": list(self.messages) or None, "warnings": list(self.warnings) or None}
 
 
 def not_exist(task_id: str) -> Answer:
-    """Answer for an id that is unknown, deleted, too old or another account's (its code is inferred)."""
+    """Make the answer for an id that is unknown, deleted, too old or of another account (``code`` is undocumented)."""
     return Answer(task_id, TaskStatus.NOT_EXIST, ResponseStatusCode.TASK_NOT_FOUND)
 
 
 def answer_for(task: Task, status: TaskStatus, pending_code: str) -> Answer:
     """
-    Answer for a task.
+    Make the answer about a task.
 
     :param task: The task.
-    :param status: Its status at this instant.
-    :param pending_code: ``responseStatusCode`` while it has not ended (undocumented).
+    :param status: Its present status.
+    :param pending_code: ``responseStatusCode`` of a task that has not ended (undocumented).
     """
     if status is TaskStatus.NOT_EXIST:
         return not_exist(task.id)
@@ -79,11 +78,10 @@ def answer_for(task: Task, status: TaskStatus, pending_code: str) -> Answer:
 
 def with_fate(answer: Answer, fate: Fate | None) -> Answer:
     """
-    Change an answer as a fate has it.
+    Change an answer according to the fate of its task.
 
-    :param answer: The answer without it.
-    :param fate: The fate, if there is one; ``NotExist`` is beyond its reach, and only a completed task loses
-        results.
+    :param answer: The answer without the fate.
+    :param fate: The fate, or ``None``. It does not change ``NotExist``, and only completed tasks lose results.
     """
     if fate is None or answer.task_status == TaskStatus.NOT_EXIST:
         return answer
@@ -101,9 +99,9 @@ def with_fate(answer: Answer, fate: Fate | None) -> Answer:
 
 def without_results(answer: Answer, messages: bool) -> Answer:
     """
-    Reduce an answer to what GetTaskStatus tells.
+    Return the answer of GetTaskStatus: the same without results.
 
-    :param messages: Whether the error object stays (undocumented).
+    :param messages: Whether the answer keeps its error object (undocumented).
     """
     if messages:
         return replace(answer, results=())
@@ -111,7 +109,7 @@ def without_results(answer: Answer, messages: bool) -> Answer:
 
 
 def fate_of(rule: faults.AnyRule) -> Fate | None:
-    """Return the fate a rule gives to a task, or ``None`` if it gives none."""
+    """Return the fate that a rule gives to a task, or ``None`` if the rule gives none."""
     if isinstance(rule, faults.TaskErrorFault):
         return Fate("error", messages=rule.messages)
     if isinstance(rule, faults.TaskStuckFault):
@@ -125,10 +123,10 @@ def fate_of(rule: faults.AnyRule) -> Fate | None:
 
 def tampered(answer: Answer, rules: Iterable[faults.AnyRule]) -> Answer:
     """
-    Change an answer as rules of the stages ``view`` and ``results`` have it.
+    Apply rules of the stages ``view`` and ``results`` to an answer.
 
-    :param answer: The answer as it should be.
-    :param rules: The rules that hit it.
+    :param answer: The correct answer.
+    :param rules: The rules that apply to it.
     """
     for rule in rules:
         if isinstance(rule, faults.UnknownStatusFault):

@@ -1,7 +1,7 @@
 """
-How long the emulated cloud takes for a task: a number, or a distribution drawn from with a seed.
+The duration of the emulator's tasks: a fixed number of seconds, or a random distribution.
 
-Invariant: the same text and the same seed give the same series of durations, none of them negative.
+Invariant: the same text and the same seed give the same series of durations, and no duration is negative.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Duration:
 
 def parse_duration(text: str) -> Duration:
     """
-    Read a duration as the command line takes it.
+    Parse a duration of the command line.
 
     :param text: A number of seconds, ``uniform:A,B``, ``exponential:MEAN`` or ``lognormal:MEAN,SIGMA``.
     :raises ValueError: if the text is none of these, or a number in it is negative or not finite.
@@ -69,7 +69,7 @@ def parse_duration(text: str) -> Duration:
     except ValueError:
         numbers = []
     if wanted != len(numbers) or not all(math.isfinite(number) and number >= 0 for number in numbers):
-        raise ValueError(f"A duration is {_FORMS}, in seconds and not negative; {text!r} is not.")
+        raise ValueError(f"A duration is {_FORMS}, in seconds and not negative; {text!r} is none of these.")
     if kind == "uniform" and numbers[0] > numbers[1]:
-        raise ValueError(f"The lower end of uniform:A,B comes first; {text!r} has it last.")
+        raise ValueError(f"In uniform:A,B the lower end A comes first; in {text!r} A is larger than B.")
     return Duration(kind, *numbers)

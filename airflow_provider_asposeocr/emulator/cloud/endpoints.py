@@ -1,8 +1,8 @@
 """
-What the paths of the cloud do: token, submit, fetch, cancel, status.
+The endpoints of the emulated cloud: token, submit, fetch, cancel, status.
 
-Invariant: a task belongs to one account, and for everyone else it does not exist; trial tasks belong to nobody and
-are seen by whoever knows their id.
+Invariant: a task belongs to one account, and does not exist for other accounts. Trial tasks have no account; every client
+that sends their id can read them.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ async def _token_form(request: Request, body: bytes) -> dict[str, str]:
     """
     Read the fields of a token request.
 
-    The docs say urlencoded; the vendor's Python SDK 24.8.0 sends multipart/form-data. A body that is neither has none.
+    The vendor's docs describe an urlencoded body; the vendor's Python SDK 24.8.0 sends multipart/form-data.
+
+    :return: The fields; no fields if the body has neither form.
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100)
@@ -69,14 +71,18 @@ class Endpoints:
     """
     The endpoints of one emulated cloud.
 
-    One submit is parsed at a time: with its base64 decoded it takes several times its size in memory.
+    They parse one submit at a time, because a submit with its decoded input takes several times its size in memory.
     """
 
     def __init__(self) -> None:
         self._parsing = asyncio.Semaphore(1)
 
     async def token(self, exchange: Exchange) -> Response:
-        """POST /connect/token: issue a token for client credentials (shape: vendor's docs, error body: inferred)."""
+        """
+        POST /connect/token: issue a token for client credentials.
+
+        The form of a success is in the vendor's docs. The body of an error is undocumented and follows OAuth 2.
+        """
         body = await receive(exchange.request, _MAX_TOKEN_REQUEST_BYTES, exchange.entry)
         form = await _token_form(exchange.request, body)
         grant_type, client_id, client_secret = (
@@ -94,7 +100,7 @@ class Endpoints:
         return JSONResponse(token, headers=no_store)
 
     async def submit(self, exchange: Exchange, operation: Operation) -> Response:
-        """POST of an operation: accept a task and answer its bare id."""
+        """POST of an operation: accept a task, and answer with its id alone."""
         account = exchange.authenticate() if operation.needs_token else None
         emulation = exchange.emulation
         folder = emulation.tasks.new_folder()
@@ -122,7 +128,7 @@ class Endpoints:
         return await self._accept(exchange, task)
 
     async def _accept(self, exchange: Exchange, task: Task) -> Response:
-        """From here on the submit counts, whatever becomes of its answer."""
+        """Accept the task. From here on the submit is billed, also if its answer does not arrive."""
         emulation = exchange.emulation
         emulation.tasks.sweep()
         emulation.tasks.add(task)
@@ -139,7 +145,7 @@ class Endpoints:
         return end or IdResponse(task, emulation.options.quoted_ids and accepts_json)
 
     async def fetch(self, exchange: Exchange, operation: Operation) -> Response:
-        """GET of an operation: the task's status, and its results once there are any. Always 200."""
+        """GET of an operation: the task's status, and its results if it has any. The answer is always 200."""
         account = exchange.authenticate() if operation.needs_token else None
         task = _visible(exchange, account, operation)
         if task is None or _hidden(exchange, task):
@@ -150,7 +156,7 @@ class Endpoints:
         return OCRResponse(answer, exchange.emulation.tasks.reading(task))
 
     async def status(self, exchange: Exchange) -> Response:
-        """GET Utilities/GetTaskStatus: the same object, never with results."""
+        """GET Utilities/GetTaskStatus: the same object as :meth:`fetch`, without results."""
         options = exchange.emulation.options
         task = exchange.emulation.tasks.find(_query_id(exchange))
         account = exchange.authenticate() if exchange.has_credentials else None
@@ -168,7 +174,7 @@ class Endpoints:
         return OCRResponse(without_results(answer, options.status_messages))
 
     async def cancel(self, exchange: Exchange, operation: Operation) -> Response:
-        """DELETE of an operation: 200 without a body, whatever there was to delete (undocumented)."""
+        """DELETE of an operation: the answer is 200 without a body, also if the task does not exist (undocumented)."""
         account = exchange.authenticate() if operation.needs_token else None
         task = _visible(exchange, account, operation)
         if task is not None:
@@ -194,7 +200,7 @@ def _query_id(exchange: Exchange) -> str:
 
 
 def _visible(exchange: Exchange, account: str | None, operation: Operation) -> Task | None:
-    """Return the task the query names, if it exists for this account under this path."""
+    """Return the task that the query names, or ``None`` if it does not exist for this account under this path."""
     task = exchange.emulation.tasks.find(_query_id(exchange))
     if task is None or task.account not in (None, account):
         return None
@@ -205,7 +211,7 @@ def _visible(exchange: Exchange, account: str | None, operation: Operation) -> T
 
 
 def _hidden(exchange: Exchange, task: Task) -> bool:
-    """Say whether a fault rule keeps the task from this GET; counts it."""
+    """Return whether a fault rule hides the task from this GET, and count the GET."""
     hidden = task.is_hidden(exchange.emulation.clock.now())
     task.hidden_polls = max(0, task.hidden_polls - 1)
     if hidden:

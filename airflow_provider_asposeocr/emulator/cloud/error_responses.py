@@ -1,8 +1,8 @@
 """
-Answers that say no.
+Error responses (``ProblemDetails``).
 
-Invariant: the one shape the vendor's OpenAPI document declares (``ProblemDetails``) is used for all of them; only
-401 is declared, the other statuses are undocumented.
+The vendor's OpenAPI document declares this object for 401 only. The emulator uses it for all other statuses, too, because
+the vendor does not document their bodies.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _TITLES = {
 
 class Refused(Exception):
     """
-    The request is not served.
+    Raised to refuse a request with an error response.
 
     :param status: HTTP status of the answer.
-    :param detail: What is wrong, for people.
+    :param detail: What is wrong, as a sentence.
     :param errors: For a 400: field to sentences, as in ASP.NET's ``ValidationProblemDetails``.
     :param headers: Headers of the answer.
     """
@@ -62,10 +62,10 @@ class Refused(Exception):
 
 
 def unauthorized(detail: str) -> Refused:
-    """Return the refusal of a call without a valid token (401 is documented, its headers are not)."""
+    """Make the refusal of a request without a valid token (the vendor documents the 401, and not its headers)."""
     return Refused(401, detail, headers={"WWW-Authenticate": "Bearer"})
 
 
 def invalid(field: str, sentence: str) -> Refused:
-    """Return the refusal of a request with one bad field."""
+    """Make the refusal of a request with one invalid field."""
     return Refused(400, sentence, errors={field: [sentence]})

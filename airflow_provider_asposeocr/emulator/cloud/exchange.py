@@ -1,7 +1,7 @@
 """
-One request to the emulated cloud on its way through the stages at which it can be refused or spoiled.
+One request to the emulated cloud, and the stages at which fault rules can change its answer.
 
-Invariant: a fault rule is asked here and nowhere else, and every rule that hits stands in the journal.
+Invariant: only this module applies fault rules, and the journal contains every rule that applied.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 class Exchange:
     """
-    A request, its journal entry, and the cloud it is sent to.
+    A request, its journal entry, and the state of the emulator.
 
-    :param emulation: The cloud.
+    :param emulation: The state of the emulator.
     :param request: The request.
-    :param entry: Its entry in the journal.
+    :param entry: The entry of the request in the journal.
     """
 
     def __init__(self, emulation: Emulation, request: Request, entry: Entry) -> None:
@@ -44,22 +44,22 @@ class Exchange:
         self.entry = entry
 
     def hits(self, stage: faults.Stage) -> Iterator[faults.AnyRule]:
-        """Return the rules that hit the request at a stage, entering each in the journal."""
+        """Yield the rules that apply to the request at a stage, and enter each of them in the journal."""
         for rule in self.emulation.faults.hits(stage, self.entry.method, self.entry.path):
             self.entry.faults.append(rule.kind)
             yield rule
 
     async def interrupted(self, stage: faults.Stage) -> Response | None:
         """
-        Let the rules of a stage act.
+        Apply the rules of a stage.
 
-        :return: The answer that ends the request, or ``None`` if it goes on.
+        :return: The answer that ends the request, or ``None`` if the request continues.
         """
         for rule in self.hits(stage):
             if isinstance(rule, faults.DelayFault):
                 await asyncio.sleep(rule.delay_seconds)
             elif isinstance(rule, faults.HoldFault):
-                await self.emulation.holds.wait(self.entry)
+                await self.emulation.held_requests.wait(self.entry)
             elif isinstance(rule, faults.DropFault):
                 return DroppedResponse()
             elif isinstance(rule, faults.HtmlFault):
@@ -71,7 +71,7 @@ class Exchange:
 
     def authenticate(self) -> str:
         """
-        Find out whose request it is.
+        Check the token of the request.
 
         :return: The client id of the account.
         :raises Refused: with 401, if there is no valid token.
@@ -95,7 +95,7 @@ class Exchange:
         return "authorization" in self.request.headers
 
     def finished(self, response: Response) -> Response:
-        """Return the answer as it goes on the wire, and note whether it can arrive there."""
+        """Return the answer that is sent, and note in the journal whether the client can receive it."""
         if not isinstance(response, DroppedResponse):
             for rule in self.hits("answer"):
                 if isinstance(rule, faults.TruncateFault):

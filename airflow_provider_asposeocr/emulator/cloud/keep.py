@@ -1,8 +1,8 @@
 """
-A folder in which tasks, results and counters outlive the emulator.
+The folder of ``--keep``, in which tasks, results and counters are kept over a restart.
 
-Each task has a folder with a record in JSON beside its files; a file in the folder itself has the counters. Both are
-replaced whole, so that an emulator that is killed leaves what was last true.
+Each task has a folder with its files and a record in JSON. A file in the folder of ``--keep`` contains the counters. Records
+and counters are replaced atomically, so that an emulator that is killed leaves the last complete version.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from airflow_provider_asposeocr.emulator.work.jobs import JobOutcome, JobResult
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Changes whenever an older emulator could not read what is kept.
+#: Changes when older emulators cannot read the kept files any more.
 _VERSION = 1
 _RECORD, _COUNTERS, _LOCK = "task.json", "aspose-ocr-emulator.json", "aspose-ocr-emulator.lock"
 _TASKS = "aspose-ocr-emulator-tasks"
 _UNREADABLE = "{} cannot be read. Remove it, or choose another folder."
-#: Fields of a task that a record holds as they are.
+#: Fields of a task that a record contains unchanged.
 _PLAIN_FIELDS = (
     *("id", "operation", "account", "settings", "digest", "submitted_at", "duration_seconds"),
     *("started_at", "worked_at", "failure", "id_sent", "hidden_polls", "hidden_until"),
@@ -36,10 +36,10 @@ _PLAIN_FIELDS = (
 @dataclass(frozen=True)
 class Counters:
     """
-    What is kept beside the tasks.
+    The counters that are kept in addition to the tasks.
 
     :param billing: Accepted submits per operation.
-    :param advanced_seconds: How far the clock is ahead of real time.
+    :param advanced_seconds: Seconds by which the clock is ahead of real time.
     """
 
     billing: dict[str, int] = field(default_factory=dict)
@@ -48,9 +48,9 @@ class Counters:
 
 class KeptFolder:
     """
-    The folder of ``--keep``. One emulator at a time uses it.
+    The folder of ``--keep``. Only one emulator at a time can use it.
 
-    :param folder: The folder; it is made if it does not exist.
+    :param folder: The folder; it is created if it does not exist.
     :raises RuntimeError: if another emulator uses it, or it cannot be written.
     """
 
@@ -64,18 +64,18 @@ class KeptFolder:
         except BlockingIOError:
             self._lock.close()
             raise RuntimeError(
-                f"Another emulator keeps its tasks in {folder}. End it, or choose another folder."
+                f"Another emulator keeps its tasks in {folder}. Stop it, or choose another folder."
             ) from None
         except OSError as error:
             raise RuntimeError(f"Tasks cannot be kept in {folder}: {error.strerror}.") from error
 
     def close(self) -> None:
-        """Let another emulator use the folder."""
+        """Release the folder, so that another emulator can use it."""
         self._lock.close()
 
     def counters(self) -> Counters:
         """
-        Return the counters that were kept; those of a new folder are 0.
+        Return the kept counters; in a new folder they are 0.
 
         :raises RuntimeError: if they cannot be read.
         """
@@ -90,25 +90,25 @@ class KeptFolder:
             raise RuntimeError(_UNREADABLE.format(path)) from error
 
     def save_counters(self, counters: Counters) -> None:
-        """Keep the counters."""
+        """Write the counters."""
         _write(self._folder / _COUNTERS, asdict(counters))
 
     def load_tasks(self) -> list[Task]:
         """
-        Return the tasks that were kept, oldest first. One that had not ended is as if it had just been accepted.
+        Return the kept tasks, oldest first. Tasks that had not ended have the state of newly accepted ones.
 
-        :raises RuntimeError: if one cannot be read.
+        :raises RuntimeError: if the record of a task cannot be read.
         """
         tasks = []
         for folder in self.tasks.iterdir():
             if (folder / _RECORD).exists():
                 tasks.append(_task(folder, folder / _RECORD))
             else:
-                shutil.rmtree(folder, ignore_errors=True)  # A submit that was not accepted any more.
+                shutil.rmtree(folder, ignore_errors=True)  # The emulator ended before it accepted the submit.
         return sorted(tasks, key=lambda task: task.submitted_at)
 
     def save_task(self, task: Task) -> None:
-        """Keep the task as it is now."""
+        """Write the record of a task."""
         record = {name: getattr(task, name) for name in _PLAIN_FIELDS}
         outcome = task.outcome
         record["fate"] = asdict(task.fate) if task.fate else None
@@ -120,7 +120,7 @@ class KeptFolder:
         _write(task.folder / _RECORD, record)
 
     def forget_task(self, task: Task) -> None:
-        """Keep the task no longer; its files are removed by those who use them."""
+        """Remove the record of a task. Its other files are removed when no worker and no answer uses them any more."""
         (task.folder / _RECORD).unlink(missing_ok=True)
 
 

@@ -1,9 +1,9 @@
 """
-When the token endpoint refuses to look at a pair of credentials.
+The lock-out of the token endpoint.
 
-Invariant: pure; a decision depends on the pair's record, the instant and the constants alone. Source: Aspose
-Cloud's "rate limits" page: five failed requests per pair of id and secret are allowed; once the number is
-exceeded, the pair is answered 429 with ``Retry-After: 600`` for ten minutes.
+Source: Aspose Cloud's "rate limits" page. Five failed requests per pair of id and secret are allowed. After more, every
+request of the pair is answered 429 with ``Retry-After: 600`` for ten minutes. Pure: a decision depends only on the record of
+the pair, the time and the constants.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Record:
     """
-    What is remembered about one pair of id and secret.
+    The failed requests and the lock-out of one pair of id and secret.
 
-    :param failures: Failed requests since the last lock-out (or since a success, by option).
+    :param failures: Failed requests since the last lock-out (depending on an option, since the last success).
     :param locked_until: End of the lock-out, or ``None``.
     """
 
@@ -32,7 +32,7 @@ class LockOut:
 
     :param allowed: Failed requests that are answered 400.
     :param seconds: Length of the lock-out.
-    :param success_resets: Whether a success forgets earlier failures (undocumented).
+    :param success_resets: Whether a success resets the count of failures (undocumented).
     """
 
     allowed: int
@@ -40,18 +40,18 @@ class LockOut:
     success_resets: bool
 
     def retry_after_seconds(self, record: Record, now: float) -> int | None:
-        """Return the whole seconds the pair still has to wait, or ``None`` if it may try."""
+        """Return the seconds, rounded up, until the end of the pair's lock-out, or ``None`` if the pair is not locked."""
         if record.locked_until is None or now >= record.locked_until:
             return None
         return math.ceil(record.locked_until - now)
 
     def after_failure(self, record: Record, now: float) -> Record:
-        """Return the record after one more failed request of a pair that was not locked."""
+        """Return the new record of a pair that was not locked, after one more failed request."""
         failures = 1 if record.locked_until is not None else record.failures + 1
         if failures > self.allowed:
             return Record(failures, now + self.seconds)
         return Record(failures)
 
     def after_success(self, record: Record) -> Record:
-        """Return the record after a token was issued."""
+        """Return the new record of a pair after the emulator has issued a token."""
         return Record() if self.success_resets or record.locked_until is not None else record

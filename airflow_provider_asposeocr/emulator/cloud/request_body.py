@@ -1,8 +1,7 @@
 """
-Receives request bodies.
+Receive request bodies.
 
-Invariant: no more than the limit is ever kept, and a large body lies on disk, not in memory, until it is its turn
-to be parsed.
+Invariant: no more bytes than the limit are kept. The body of a submit is stored on disk, not in memory, until it is parsed.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.emulator.control.journal import Entry
 
-#: How long a client that was refused may pause before it is answered although its body is not at its end.
+#: How long a refused client may pause while it sends its body, before the emulator answers.
 _PATIENCE_SECONDS = 2.0
 
 
@@ -32,9 +31,9 @@ async def receive_to_file(request: Request, target: Path, max_bytes: int, entry:
     :param request: The request.
     :param target: The file.
     :param max_bytes: Size above which the body is refused.
-    :param entry: Journal entry that learns the size.
-    :raises Refused: with 413, once the body is known to be too large: by its declared length, or by its size. Encoded
-        bodies are taken as they are, so nothing is ever inflated.
+    :param entry: Journal entry, which gets the size.
+    :raises Refused: with 413, if the declared or the received length is over the limit. The function does not decompress
+        encoded bodies.
     """
     declared = int(request.headers.get("content-length") or 0)
     too_large = Refused(
@@ -43,10 +42,10 @@ async def receive_to_file(request: Request, target: Path, max_bytes: int, entry:
         headers={"Connection": "close"},
     )
     if declared > max_bytes and "expect" in request.headers:
-        raise too_large  # The client asks before it sends.
+        raise too_large  # The client waits for permission before it sends.
     pieces = request.stream()
     if declared <= max_bytes:
-        # Writing to the page cache does not block the loop for longer than a thread would cost.
+        # Writing to the page cache blocks the loop for less time than a switch to a thread takes.
         with target.open("wb") as file:
             async for piece in pieces:
                 entry.request_bytes += len(piece)
@@ -60,7 +59,7 @@ async def receive_to_file(request: Request, target: Path, max_bytes: int, entry:
 
 
 async def _drop(pieces: AsyncGenerator[bytes, None], max_bytes: int, entry: Entry) -> None:
-    """Read on for a while: a client that is still sending would see a broken connection instead of the answer."""
+    """Read and discard the rest: a client that is still sending would see a broken connection instead of the answer."""
     with suppress(TimeoutError, StopAsyncIteration):
         while entry.request_bytes <= 2 * max_bytes:
             entry.request_bytes += len(await asyncio.wait_for(anext(pieces), _PATIENCE_SECONDS))
@@ -72,7 +71,7 @@ async def receive(request: Request, max_bytes: int, entry: Entry) -> bytes:
 
     :param request: The request.
     :param max_bytes: Size above which the body is refused.
-    :param entry: Journal entry that learns the size.
+    :param entry: Journal entry, which gets the size.
     :raises Refused: with 413, if the body is larger.
     """
     body = b""

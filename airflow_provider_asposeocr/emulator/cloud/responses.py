@@ -1,8 +1,8 @@
 """
-Answers on the wire: streamed, cut short, or none at all.
+The HTTP responses of the emulated cloud: streamed results, answers that are cut short, and closed connections.
 
-Invariant: results are read from disk in pieces and encoded on the way, with the length told before; whatever is
-closed early is closed without a word in the server's log, because it was wanted.
+Results are read from disk and encoded in pieces; their length is declared before. A connection that a fault rule closes
+early leaves no error in the server's log.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 _PIECE_BYTES = 3 * 64 * 1024
 #: Key of the connection's transport in the request's state (see :mod:`..server`).
 TRANSPORT = "transport"
-#: Events of a connection that the other side has closed; POLLRDHUP is Linux'.
+#: Events of a connection that the client has closed; POLLRDHUP exists on Linux only.
 _HUNG_UP = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
 
 
 class OCRResponse(Response):
     """
-    The answer to a GET: JSON, whatever ``Accept`` says.
+    The answer to a GET: JSON for any ``Accept`` header.
 
-    :param answer: What to say.
-    :param reading: Held while files are read.
+    :param answer: The content.
+    :param reading: Context in which the files are read, so that they are not removed meanwhile.
     """
 
     media_type = "application/json"
@@ -60,7 +60,7 @@ class OCRResponse(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _parts(self) -> Iterator[bytes | Path]:
-        """Return the body as JSON text and files whose base64 goes between."""
+        """Yield the parts of the body: JSON text, and files whose base64 is inserted between."""
         answer = self._answer
         start = {"id": answer.id, "taskStatus": answer.task_status, "responseStatusCode": answer.code}
         yield json.dumps(start)[:-1].encode() + b', "results": '
@@ -92,7 +92,7 @@ class OCRResponse(Response):
                 gathered += part
                 continue
             pieces = _read(part)
-            # A thread costs more than a small file; a large one must not hold up the others.
+            # For a small file a thread costs more than it saves. A large file must not delay other requests.
             large = part.stat().st_size > _PIECE_BYTES
             while piece := await asyncio.to_thread(next, pieces, b"") if large else next(pieces, b""):
                 gathered += self._encoded(piece)
@@ -116,7 +116,7 @@ def _read(path: Path) -> Iterator[bytes]:
 
 class IdResponse(Response):
     """
-    The answer to a submit: the bare id.
+    The answer to a submit: the id alone.
 
     :param task: The task that was accepted.
     :param quoted: Whether the id is written as a JSON string.
@@ -131,7 +131,7 @@ class IdResponse(Response):
 
 
 class DroppedResponse(Response):
-    """No answer: the connection is closed."""
+    """A closed connection instead of an answer."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Close the connection."""
@@ -140,10 +140,10 @@ class DroppedResponse(Response):
 
 class TruncatedResponse(Response):
     """
-    The first half of another answer, then a closed connection.
+    The first half of another answer, followed by a closed connection.
 
     :param whole: The answer.
-    :param chunked: Whether the length is kept from the client.
+    :param chunked: Whether the answer does not declare its length.
     """
 
     def __init__(self, whole: Response, chunked: bool) -> None:
@@ -153,7 +153,7 @@ class TruncatedResponse(Response):
         self._left = int(whole.headers.get("content-length", "0")) // 2
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send half, then close."""
+        """Send half of the answer, then close the connection."""
 
         async def send_half(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -171,7 +171,7 @@ class TruncatedResponse(Response):
 
 
 def client_has_gone(scope: Scope) -> bool:
-    """Say whether the client has closed the connection; asks the kernel, which knows before the event loop does."""
+    """Return whether the client has closed the connection, according to the kernel, which knows before the event loop."""
     transport: asyncio.Transport = scope["state"][TRANSPORT]
     if transport.is_closing():
         return True
@@ -181,7 +181,7 @@ def client_has_gone(scope: Scope) -> bool:
 
 
 async def hang_up(scope: Scope, receive: Receive) -> None:
-    """Close the connection and wait until the server knows, so that it does not add an answer of its own."""
+    """Close the connection and wait until the server has noticed, so that it does not send its own answer."""
     scope["state"][TRANSPORT].close()
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,8 +1,9 @@
 """
 The paths of the emulated cloud.
 
-Invariant: casing of paths does not matter (the vendor's docs and OpenAPI document differ in it), and every request
-is in the journal before anything is done about it.
+The casing of paths does not matter, because it differs between the vendor's docs and the OpenAPI document.
+
+Invariant: every request is in the journal before the emulator processes it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Cloud:
     """
     ASGI application of the cloud's paths.
 
-    :param emulation: The state it acts on.
+    :param emulation: The state of the emulator.
     """
 
     def __init__(self, emulation: Emulation) -> None:
@@ -52,7 +53,9 @@ class Cloud:
             entry.status = None if isinstance(response, DroppedResponse) else response.status_code
             await response(scope, receive, send)
         except ClientDisconnect:
-            entry.answer_lost = True  # Nobody is left to answer; the journal shows an entry without a status.
+            entry.answer_lost = (
+                True  # There is no client to answer; the journal has an entry without a status.
+            )
         finally:
             emulation.journal.close(entry)
 
@@ -83,7 +86,7 @@ class Cloud:
 
 def _allow(method: str, *methods: str) -> None:
     if method not in methods:
-        raise Refused(405, f"The path takes {', '.join(methods)}.", headers={"Allow": ", ".join(methods)})
+        raise Refused(405, f"The path accepts {', '.join(methods)}.", headers={"Allow": ", ".join(methods)})
 
 
 def _query_id(request: Request) -> str | None:

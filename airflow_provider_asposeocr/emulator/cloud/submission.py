@@ -1,8 +1,8 @@
 """
-Reads the JSON of a submit.
+Parse and validate the JSON of a submit.
 
-Invariant: pure; what leaves this module has settings in the server's spelling with values of the documented kinds,
-or the request was refused with the field named.
+Invariant: a submission has only settings in the server's spelling, with values of the documented types; otherwise the
+request is refused, and the error names the field. Pure.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _FLAGS = (
     "makeUpsampling",
     "makeSpellCheck",
 )
-#: Spellings of the vendor's docs that the server's own list does not have.
+#: Spellings in the vendor's docs that are not in the server's own list.
 _ALIASES = {"craftpoly": "PolygonalTextDetector"}
-#: Values in a body; a thousand regions have some six thousand.
+#: Most values in a body; a thousand regions have about six thousand.
 _MOST_VALUES = 1_000_000
 _CORNERS = ("topLeftX", "topLeftY", "bottomRightX", "bottomRightY")
 
@@ -55,7 +55,7 @@ class Submission:
 
     :param payload: The decoded input.
     :param settings: Settings in the server's spelling.
-    :param broken: Why the input could not be decoded, if that is to end the task rather than the request.
+    :param broken: Why the input could not be decoded, if this ends the task instead of refusing the request.
     """
 
     payload: bytes = field(repr=False)
@@ -65,11 +65,11 @@ class Submission:
 
 def read_submission(body: bytes, operation: Operation, options: Options) -> Submission:
     """
-    Read the body of a submit.
+    Parse the body of a submit.
 
     :param body: The whole body.
     :param operation: The operation of the path.
-    :param options: What to do where the documents leave it open.
+    :param options: Options about undocumented behaviour.
     :raises Refused: with 400, if the body cannot be accepted.
     """
     document = _object(body)
@@ -86,7 +86,7 @@ def read_submission(body: bytes, operation: Operation, options: Options) -> Subm
 
 
 def _object(body: bytes) -> dict[str, Any]:
-    # Each takes up to thirty times its size in memory, where base64 takes four.
+    # A JSON value takes up to thirty times its size in memory, whereas base64 takes four times its size.
     if sum(map(body.count, (b"[", b"{", b","))) > _MOST_VALUES:
         raise invalid("$", f"The body has more than {_MOST_VALUES} values.")
     try:
@@ -137,7 +137,7 @@ def _read_settings(value: object, operation: Operation, options: Options) -> dic
 def _read_values(
     given: dict[str, Any], readers: dict[str, tuple[str, Callable[[Any], Any]]], options: Options
 ) -> dict[str, Any]:
-    """Read the settings one by one; ``null`` is as good as absent."""
+    """Read the settings one by one; ``null`` means that the setting is not set."""
     settings: dict[str, Any] = {}
     for key, value in given.items():
         if key.lower() not in readers:
@@ -155,7 +155,7 @@ def _read_values(
 
 
 def _readers(operation: Operation, options: Options) -> dict[str, tuple[str, Callable[[Any], Any]]]:
-    """Return, by lower-case key, each setting's spelling and what reads its value; all operations have the same."""
+    """Return, by lower-case key, the spelling of each setting and the function that reads its value."""
     text_to_speech = operation.body_field == "text"
     readers: dict[str, Callable[[Any], Any]] = {
         name: _enum_reader(words, options.lenient_enums)

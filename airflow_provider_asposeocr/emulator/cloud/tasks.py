@@ -1,8 +1,8 @@
 """
-The tasks the emulator has accepted, and what is visible of them at an instant.
+The tasks that the emulator has accepted.
 
-Invariant: what a task looks like is computed from its record and the clock, never by a timer; a task's files stay
-as long as an answer reads them and no longer than the task exists. Used from the event loop only.
+Invariant: the status of a task is computed from its record and the clock; no timer changes it. The files of a task exist
+while the task exists or an answer reads them. Code uses this module from the event loop only.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Fate:
     """
-    What a fault rule (or an input that cannot be read) decided about a task.
+    The end of a task that a fault rule, or an input that cannot be decoded, has determined.
 
-    :param kind: ``error`` ends it with Error, ``stuck`` never ends it, ``no_results`` and ``partial`` complete it
-        without (all) data.
+    :param kind: ``error``: the task ends with Error. ``stuck``: it never ends. ``no_results``, ``partial``: it is completed
+        without any, or without some, results.
     :param messages: Sentences for ``error.messages`` of ``error``.
     :param task_status: Status that a ``stuck`` task shows.
     """
@@ -45,24 +45,24 @@ class Task:
     """
     One accepted submit.
 
-    :param id: What the cloud answered to the submit.
+    :param id: The id in the answer to the submit.
     :param operation: Name of the operation.
     :param account: Client id of the owner; ``None`` for a trial task.
     :param folder: The task's own folder: ``payload`` and ``results/``.
     :param settings: The request's settings in the server's spelling.
-    :param digest: SHA-256 of the decoded input; the trial's masking depends on it.
-    :param submitted_at: Instant of the acceptance; retention counts from it.
-    :param duration_seconds: Shortest time from the start of the work to the end.
-    :param fate: What a fault rule decided about it.
-    :param started_at: Instant at which a worker took it.
-    :param worked_at: Instant at which the worker was done.
-    :param outcome: What the worker handed back.
-    :param failure: Why it failed; ``None`` if it did not.
-    :param deleted: Whether a DELETE removed it.
-    :param id_sent: Whether the answer with its id was sent to a client that was still there.
-    :param hidden_polls: GETs that do not see it yet.
-    :param hidden_until: Instant until which no GET sees it.
-    :param readers: Answers that are reading its files now.
+    :param digest: SHA-256 of the decoded input; it determines which words the trial masks.
+    :param submitted_at: Time of the acceptance; the retention counts from it.
+    :param duration_seconds: Shortest time from the start of the work to the end of the task.
+    :param fate: The end that a fault rule has determined.
+    :param started_at: Time at which a worker began.
+    :param worked_at: Time at which the worker finished.
+    :param outcome: The results of the worker.
+    :param failure: Why the task failed; ``None`` if it did not fail.
+    :param deleted: Whether a DELETE removed the task.
+    :param id_sent: Whether the answer with the id was sent while the client was still connected.
+    :param hidden_polls: Number of further GETs that do not find the task.
+    :param hidden_until: Time until which no GET finds the task.
+    :param readers: Number of answers that are reading its files now.
     """
 
     id: str
@@ -86,32 +86,32 @@ class Task:
 
     @property
     def finished_at(self) -> float | None:
-        """Instant at which the task ends, ``None`` while the work is not done; may lie ahead."""
+        """Time at which the task ends, which may be in the future; ``None`` while the work is not done."""
         if self.started_at is None or self.worked_at is None:
             return None
         return max(self.worked_at, self.started_at + self.duration_seconds)
 
     def hide(self, polls: int | None, seconds: float | None) -> None:
         """
-        Keep the task from GETs at first.
+        Hide the task from its first GETs.
 
-        :param polls: Number of the first GETs about it that do not see it.
-        :param seconds: Time from the submit in which none does; without either, it is the first GET.
+        :param polls: Number of GETs that do not find it.
+        :param seconds: Time after the submit in which no GET finds it. Without both, the first GET does not find it.
         """
         self.hidden_polls = int(seconds is None) if polls is None else polls
         self.hidden_until = self.submitted_at + (seconds or 0.0)
 
     def is_hidden(self, now: float) -> bool:
-        """Say whether a GET at an instant does not see it."""
+        """Return whether a GET at the time ``now`` does not find the task."""
         return self.hidden_polls > 0 or now < self.hidden_until
 
 
 def status_of(task: Task, now: float, retention_seconds: float) -> TaskStatus:
     """
-    Say what a task's status is.
+    Return the status of a task.
 
     :param task: The task.
-    :param now: The emulator's instant.
+    :param now: The emulator's time.
     :param retention_seconds: How long a task exists, counted from the submit.
     """
     if task.deleted or now >= task.submitted_at + retention_seconds:
@@ -133,7 +133,7 @@ class TaskStore:
     :param folder: Folder for the tasks' folders.
     :param retention_seconds: How long a task exists, counted from the submit.
     :param clock: The emulator's time.
-    :param kept: Where tasks outlive the emulator; by default they do not.
+    :param kept: Folder in which tasks are kept over a restart; by default they are not kept.
     """
 
     def __init__(
@@ -149,40 +149,40 @@ class TaskStore:
         return iter(list(self._tasks.values()))
 
     def new_folder(self) -> Path:
-        """Make a folder for a task to come; its name is made here and owes nothing to a request."""
+        """Make the folder of a new task. Its name is random and contains nothing from a request."""
         folder = self._folder / uuid.uuid4().hex
         (folder / "results").mkdir(parents=True)
         return folder
 
     def add(self, task: Task) -> None:
-        """Keep a task; call in the order of ``submitted_at``."""
+        """Add a task. Call this in the order of ``submitted_at``."""
         self._tasks[task.id] = task
 
     def save(self, task: Task) -> None:
-        """Keep a task as it is now over a restart, if that was asked for."""
+        """Write the record of a task, if tasks are kept over a restart."""
         if self._kept and not task.deleted:
             self._kept.save_task(task)
 
     def find(self, task_id: str) -> Task | None:
-        """Return the task if it exists at this instant."""
+        """Return the task, or ``None`` if it does not exist now."""
         task = self._tasks.get(task_id)
         if task is None or self.status(task) is TaskStatus.NOT_EXIST:
             return None
         return task
 
     def status(self, task: Task) -> TaskStatus:
-        """Return the task's status at this instant."""
+        """Return the present status of a task."""
         return status_of(task, self._clock.now(), self._retention_seconds)
 
     def delete(self, task: Task) -> None:
-        """Remove a task's files and let it read as NotExist; its record stays for the control API."""
+        """Remove a task's files and set its status to NotExist; the control API still lists the task."""
         task.deleted = True
         if self._kept:
             self._kept.forget_task(task)
         self.release_files(task)
 
     def sweep(self) -> None:
-        """Forget tasks older than the retention, files included."""
+        """Remove tasks that are older than the retention, and their files."""
         oldest = self._clock.now() - self._retention_seconds
         while self._tasks:
             task = next(iter(self._tasks.values()))
@@ -191,7 +191,7 @@ class TaskStore:
             self._drop(task)
 
     def clear(self) -> None:
-        """Forget all tasks, files included."""
+        """Remove all tasks and their files."""
         for task in self:
             self._drop(task)
 
@@ -201,7 +201,7 @@ class TaskStore:
 
     @contextmanager
     def reading(self, task: Task) -> Iterator[None]:
-        """Keep a task's files for the time an answer reads them."""
+        """Keep a task's files while an answer reads them."""
         task.readers += 1
         try:
             yield
@@ -211,7 +211,11 @@ class TaskStore:
                 self.release_files(task)
 
     def release_files(self, task: Task) -> None:
-        """Remove the files of a deleted task, unless a worker or an answer still uses them; those call again."""
+        """
+        Remove the files of a deleted task.
+
+        While a worker or an answer uses them, do nothing: it calls this again later.
+        """
         at_work = task.started_at is not None and task.worked_at is None
         if not task.readers and not at_work:
             shutil.rmtree(task.folder, ignore_errors=True)
@@ -219,7 +223,7 @@ class TaskStore:
 
 def new_task_id(operation: str) -> str:
     """
-    Make a task id as the cloud does.
+    Make a task id of the cloud's form.
 
     :return: A GUID in lower case; for text to speech its first three characters are ``TTS`` (vendor's docs).
     """

@@ -1,9 +1,9 @@
 r"""
-What the trial does to recognized text.
+Mask words of recognized text, as the trial does.
 
-Invariant: pure; the same text and the same input always lose the same words, a tenth of them rounded down, each replaced by
-as many asterisks as it had characters, with layout and the punctuation around it kept. Source: the vendor's docs
-("10 % of words", stable for the same image) and one genuine sample: 12 of 123 words, ``***,`` keeps its comma.
+A tenth of the words, rounded down, are replaced by as many asterisks as they have characters. Layout and punctuation
+around words stay. The same text of the same input always loses the same words. Source: the vendor's docs ("10 % of
+words", stable for the same image) and one genuine sample: 12 of 123 words, ``***,`` keeps its comma. Pure.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: A word is a run without white space that has a letter or digit; what stands outside the outermost ones is punctuation.
+#: A word has no white space, and begins and ends with a letter or digit; characters around it are punctuation.
 _WORD = re.compile(r"[^\W_](?:\S*[^\W_])?")
 #: The text of one word in hOCR.
 _HOCR_WORD = re.compile(r"(<span\b[^>]*\bocrx_word\b[^>]*>(?:<(?:strong|em)>)*)([^<]+)")
@@ -66,7 +66,7 @@ def _asterisks(match: re.Match[str]) -> str:
 
 
 def _replace(text: str, words: list[re.Match[str]], digest: str, mask: Callable[[re.Match[str]], str]) -> str:
-    """Replace the chosen words of a text by what ``mask`` makes of them."""
+    """Replace the chosen words of a text by the results of ``mask``."""
     chosen = masked_positions(len(words), digest)
     pieces = []
     end = 0

@@ -1,7 +1,7 @@
 """
-What the emulator says of itself: ``/``, ``/health`` and ``/docs``.
+The pages about the emulator: ``/``, ``/health`` and ``/docs``.
 
-The pages are for people who meet the emulator in a browser. They load nothing from elsewhere, run no script, and show no
+The pages are for people who open the emulator in a browser. They load nothing from other servers, run no script, and show no
 secret, task or document.
 """
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.emulation import Emulation
 
 TITLE = "Aspose.OCR Cloud emulator"
-#: Where the description of the control API for programs is.
+#: Path of the description of the control API for programs.
 OPENAPI_PATH = "/openapi.json"
-#: No browser may load anything for these pages, be it that a name in them was meant to make it do so.
+#: The browser must load nothing for these pages, also if a name that they show contains HTML.
 _HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 _STYLE = """
 body { font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222; background: #fff }
@@ -41,7 +41,7 @@ def about_router(emulation: Emulation, openapi: Callable[[], dict[str, Any]]) ->
     """
     Make the routes of the pages.
 
-    :param emulation: What they are about.
+    :param emulation: The state of the emulator.
     :param openapi: Returns the OpenAPI document of the control API.
     """
     router = APIRouter(include_in_schema=False)
@@ -72,14 +72,14 @@ def _page(title: str, body: str) -> HTMLResponse:
 def _about(engine: str) -> str:
     return (
         f"<p>This is the emulator of airflow-provider-asposeocr {escape(__version__)}, with the engine"
-        f" <b>{escape(engine)}</b>. It speaks the protocol of Aspose.OCR Cloud v5.0. Nothing is sent elsewhere, and"
+        f" <b>{escape(engine)}</b>. It implements the protocol of Aspose.OCR Cloud v5.0. It sends no requests, and"
         " nothing is billed.</p>"
         "<table>"
-        f"<tr><td><code>{API_PREFIX}/…</code></td><td>the cloud's API, which asks for a token</td></tr>"
+        f"<tr><td><code>{API_PREFIX}/…</code></td><td>the cloud's API, which needs a token</td></tr>"
         f"<tr><td><code>{TOKEN_PATH}</code></td><td>tokens for the client id and secret given at the start</td></tr>"
         f"<tr><td><code>{PREFIX}/…</code></td><td>the control API for tests, on this machine only:"
         ' <a href="/docs">documentation</a></td></tr>'
-        '<tr><td><a href="/health"><code>/health</code></a></td><td>200 as long as it runs</td></tr>'
+        '<tr><td><a href="/health"><code>/health</code></a></td><td>200 while the emulator runs</td></tr>'
         "</table>"
     )
 

@@ -1,7 +1,7 @@
 """
 The control API of the emulator, under ``/_emulator/``.
 
-Invariant: it answers programs on this machine only, and no answer holds a secret, a token, a header or a document.
+Invariant: it answers only programs on this machine, and no answer contains a secret, a token, a header or a document.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 PREFIX = "/_emulator"
 DESCRIPTION = (
-    "Lets tests see what was asked of the emulated cloud, and spoil what it answers. It answers programs on this machine "
-    "only, without a token; web pages are refused."
+    "With this API, tests read the requests that the emulated cloud has received, and change its answers. It answers only "
+    "programs on this machine, needs no token, and refuses requests from web pages."
 )
 
 
-_N = "number of one request in the journal; by default all that are held"
+_N = "number of one request in the journal; by default all held requests"
 
 
 class Advance(BaseModel):
@@ -42,7 +42,7 @@ class Advance(BaseModel):
 
 
 def is_loopback(host: str | None) -> bool:
-    """Say whether a host name or address means this machine."""
+    """Return whether a host name or address is a loopback one."""
     if host is None:
         return False
     if host.lower() == "localhost":
@@ -61,14 +61,14 @@ def _names_loopback(request: Request) -> bool:
 
 
 async def _local_only(request: Request) -> None:
-    """Refuse other machines, and web pages of this one (which name another host or send an ``Origin``)."""
+    """Refuse other machines, and web pages on this machine, which send another ``Host`` or an ``Origin``."""
     client = request.client.host if request.client else None
     if not is_loopback(client) or not _names_loopback(request) or "origin" in request.headers:
-        raise HTTPException(403, "The control API answers programs on this machine only.")
+        raise HTTPException(403, "The control API answers only programs on this machine.")
 
 
 def _filter(method: str | None, path: str | None, answered: bool, held: bool) -> Callable[[Entry], bool]:
-    """Make the filter of ``GET journal``; ``None`` is any."""
+    """Make the filter of ``GET journal``; ``None`` means any value."""
 
     def wanted(entry: Entry) -> bool:
         if method is not None and entry.method != method.upper():
@@ -98,33 +98,33 @@ def _task_as_json(task: Task, status: TaskStatus, now: float) -> dict[str, Any]:
 def _add_fault_routes(router: APIRouter, emulation: Emulation) -> None:
     @router.get("/faults")
     async def faults() -> list[dict[str, Any]]:
-        """Return the rules in force, with how often each has hit and whether it is used up."""
+        """Return the active rules: how often each has applied, and whether its count is exhausted."""
         return emulation.faults.as_json()
 
     @router.post("/faults")
     async def add_faults(rules: list[AnyRule]) -> list[dict[str, Any]]:
-        """Add rules: all of them, or none if one is wrong (422). Return all rules in force."""
+        """Add rules: all of them, or none if one is invalid (422). Return all active rules."""
         emulation.faults.add(rules)
         return emulation.faults.as_json()
 
     @router.delete("/faults")
     async def clear_faults() -> dict[str, str]:
-        """Lift all rules, and let go the requests that they hold."""
+        """Remove all rules, and release the requests that they hold."""
         emulation.faults.clear()
-        emulation.holds.release()
+        emulation.held_requests.release()
         return {}
 
     @router.post("/release")
     async def release(n: Annotated[int | None, Query(description=_N)] = None) -> dict[str, int]:
-        """Let held requests go on. Return how many there were."""
-        return {"released": emulation.holds.release(n)}
+        """Release held requests. Return their number."""
+        return {"released": emulation.held_requests.release(n)}
 
 
 def control_router(emulation: Emulation) -> APIRouter:
     """
     Make the routes of the control API.
 
-    :param emulation: The state they act on.
+    :param emulation: The state of the emulator.
     """
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(_local_only)])
 
@@ -134,11 +134,11 @@ def control_router(emulation: Emulation) -> APIRouter:
         method: Annotated[str | None, Query(description="only this HTTP method")] = None,
         path: Annotated[str | None, Query(description="glob on the path after /v5.0/ocr")] = None,
         answered: Annotated[bool, Query(description="only requests that were answered")] = False,
-        held: Annotated[bool, Query(description="only requests that a rule holds back now")] = False,
-        count: Annotated[int, Query(ge=1, description="wait until so many are there")] = 1,
+        held: Annotated[bool, Query(description="only requests that a rule holds now")] = False,
+        count: Annotated[int, Query(ge=1, description="number of requests to wait for")] = 1,
         wait_seconds: Annotated[float, Query(ge=0, le=600, description="longest wait, in seconds")] = 0,
     ) -> list[dict[str, Any]]:
-        """Return the requests that the cloud's paths have received, or wait for some."""
+        """Return the requests that the cloud's paths have received, or wait for further ones."""
         wanted = _filter(method, path, answered, held)
         entries = await emulation.journal.wait_for(since, wanted, count, wait_seconds)
         return [entry.as_json() for entry in entries]
@@ -156,7 +156,7 @@ def control_router(emulation: Emulation) -> APIRouter:
 
     @router.get("/clock")
     async def clock() -> dict[str, float]:
-        """Return the emulator's time, and how far it is ahead of real time."""
+        """Return the emulator's time, and the seconds by which it is ahead of real time."""
         return {"now": emulation.clock.now(), "advanced_seconds": emulation.clock.advanced_seconds}
 
     @router.post("/clock")
@@ -171,7 +171,7 @@ def control_router(emulation: Emulation) -> APIRouter:
 
     @router.post("/reset")
     async def reset() -> dict[str, str]:
-        """Forget tasks, journal, billing, rules, tokens and lock-outs, and return to real time."""
+        """Delete tasks, journal, billing, rules, tokens and lock-outs, and set the clock to real time."""
         emulation.reset()
         return {}
 

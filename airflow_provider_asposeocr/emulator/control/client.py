@@ -1,7 +1,7 @@
 """
-Client of the emulator's control API, for tests.
+The client of the emulator's control API, for tests.
 
-Invariant: waiting for a request is an event on the emulator's side, not a sleep on ours.
+To wait for a request, it sends one request to the emulator, which answers when the event has occurred. It does not sleep.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-#: The emulator is asked again after so long, so that one wait does not depend on one connection.
+#: After this time the client sends its request again, so that a wait does not depend on one connection.
 _POLL_SECONDS = 20.0
 
 
@@ -27,9 +27,9 @@ class EmulatorControl:
 
     def journal(self, since: int = 0) -> list[dict[str, Any]]:
         """
-        Return the requests the cloud's paths have seen.
+        Return the requests that the cloud's paths have received.
 
-        :param since: Leave out entries up to this number ``n``.
+        :param since: Return only entries after this number ``n``.
         """
         entries: list[dict[str, Any]] = self._call("GET", "journal", params={"since": since})
         return entries
@@ -51,7 +51,7 @@ class EmulatorControl:
 
     def advance_clock(self, seconds: float) -> dict[str, float]:
         """
-        Move retention, token expiry, lock-outs and task durations forward.
+        Advance the clock that retention, token expiry, lock-outs and task durations follow.
 
         :param seconds: Seconds, 0 or more.
         """
@@ -60,36 +60,36 @@ class EmulatorControl:
 
     def add_faults(self, *rules: dict[str, Any]) -> list[dict[str, Any]]:
         """
-        Put fault rules in force; the kinds are in ``docs/emulator.md``.
+        Add fault rules; ``docs/emulator.md`` describes the kinds.
 
         :param rules: For example ``{"kind": "status", "status": 503, "path": "RecognizeImage", "count": 2}``.
-        :return: All rules in force, with their hits.
-        :raises ValueError: if a rule is not one.
+        :return: All active rules, with the number of requests to which each has applied.
+        :raises ValueError: if a rule is invalid.
         """
         faults: list[dict[str, Any]] = self._call("POST", "faults", json=list(rules))
         return faults
 
     def faults(self) -> list[dict[str, Any]]:
-        """Return the rules in force, each as ``{"rule": ..., "hits": ..., "exhausted": ...}``."""
+        """Return the active rules, each as ``{"rule": ..., "hits": ..., "exhausted": ...}``."""
         faults: list[dict[str, Any]] = self._call("GET", "faults")
         return faults
 
     def clear_faults(self) -> None:
-        """Lift all fault rules and let go what they hold: the outage is over."""
+        """Remove all fault rules, and release the requests that they hold."""
         self._call("DELETE", "faults")
 
     def release(self, n: int | None = None) -> int:
         """
-        Let requests go on that a ``hold`` rule holds back; the rule stays in force.
+        Release requests that a ``hold`` rule holds; the rule stays active.
 
-        :param n: Number of the request in the journal; by default all that are held now.
-        :return: How many were held.
+        :param n: Number of the request in the journal; by default all held requests.
+        :return: The number of released requests.
         """
         released: dict[str, int] = self._call("POST", "release", params={} if n is None else {"n": n})
         return released["released"]
 
     def reset(self) -> None:
-        """Forget tasks, journal, billing, faults, tokens and lock-outs, and return to real time."""
+        """Delete tasks, journal, billing, faults, tokens and lock-outs, and set the clock to real time."""
         self._call("POST", "reset")
 
     def wait_for_request(
@@ -104,17 +104,17 @@ class EmulatorControl:
         held: bool = False,
     ) -> list[dict[str, Any]]:
         """
-        Wait until the emulator has seen a request.
+        Wait until the emulator has received and answered a request.
 
-        :param method: HTTP method; ``None`` is any.
+        :param method: HTTP method; ``None`` means any method.
         :param path_glob: Glob on the path after ``/v5.0/ocr`` in any casing, or ``/connect/token``.
         :param count: Number of requests to wait for.
         :param timeout_seconds: Longest wait, in real time.
-        :param since: Only entries after this number ``n`` count.
-        :param answered: Wait until the emulator is done with them, not only for their arrival.
-        :param held: Wait until a ``hold`` rule holds them back instead.
-        :return: Their journal entries.
-        :raises TimeoutError: if there were fewer when the time was up.
+        :param since: Count only entries after this number ``n``.
+        :param answered: Whether to wait until the emulator has answered the requests; ``False`` waits for their arrival.
+        :param held: Whether to wait until a ``hold`` rule holds the requests.
+        :return: The journal entries of the requests.
+        :raises TimeoutError: if fewer requests have come in this time.
         """
         deadline = time.monotonic() + timeout_seconds
         wanted: dict[str, Any] = {"since": since, "path": path_glob, "count": count}
@@ -129,15 +129,15 @@ class EmulatorControl:
                 return entries
             if not left:
                 raise TimeoutError(
-                    f"The emulator saw {len(entries)} of {count} requests {method or 'of any method'} {path_glob}"
+                    f"The emulator received {len(entries)} of {count} requests {method or 'of any method'} {path_glob}"
                     f" in {timeout_seconds} seconds."
                 )
 
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
         with requests.Session() as session:
-            session.trust_env = False  # The emulator is on this machine; a proxy is not to be asked for it.
+            session.trust_env = False  # The emulator is on this machine; a proxy cannot reach it.
             response = session.request(method, f"{self._url}/{path}", timeout=_POLL_SECONDS + 10, **arguments)
         if response.status_code == 422:
-            raise ValueError(f"The emulator does not take this: {response.json()['detail']}")
+            raise ValueError(f"The emulator refuses this request: {response.json()['detail']}")
         response.raise_for_status()
         return response.json()

@@ -1,8 +1,8 @@
 """
-Rules that make the emulated cloud misbehave.
+Fault rules: they make the emulated cloud fail in defined ways.
 
-Invariant: deciding which rules hit is pure but for each rule's own counter and seeded generator; a rule is only
-ever asked at the one stage where its kind makes sense, so that its count is used up by nothing else.
+Each rule has one stage, and is counted only there. Which rules apply to a request depends only on the request, on the rules'
+counters and on their seeded random numbers.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from airflow_provider_asposeocr.emulator.control.paths import path_matches
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: When a rule is asked: a request arrived; a valid token was shown; a submit is accepted and its task's fate decided;
-#: the submit was accepted, or the DELETE was done; the state of a task, or its results, are about to be answered; any
-#: answer is about to be sent.
+#: The stages: a request has arrived; its token is valid; a submit is being accepted, and the fate of its task is determined;
+#: the submit was accepted, or the DELETE was done; the status of a task, or its results, are about to be sent; any answer is
+#: about to be sent.
 Stage = Literal["request", "credentials", "fate", "accepted", "view", "results", "answer"]
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -31,15 +31,15 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 class Rule(BaseModel):
     """
-    What all rules have.
+    The fields of all rules.
 
-    ``path`` is a glob on the path after ``/v5.0/ocr``, in any casing; the token endpoint is hit only by a rule
-    that names it (``/connect/token``). Either the next ``count`` matching requests are hit (default: one), or each
-    with ``probability``.
+    ``path`` is a glob on the path after ``/v5.0/ocr``, in any casing. A rule applies to the token endpoint only if it names
+    it (``/connect/token``). A rule applies either to the next ``count`` matching requests (default: one), or to each
+    matching request with ``probability``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    #: Method of a rule that names none; ``None`` is any.
+    #: Method of a rule that names none; ``None`` means any method.
     default_method: ClassVar[str | None] = None
     stage: ClassVar[Stage] = "request"
 
@@ -58,11 +58,11 @@ class Rule(BaseModel):
 
     def matches(self, stage: Stage, method: str, path: str) -> bool:
         """
-        Say whether a request is one the rule is about.
+        Return whether the rule is about a request.
 
-        :param stage: Where the request stands.
-        :param method: Its HTTP method.
-        :param path: Its path as it was sent.
+        :param stage: The present stage of the request.
+        :param method: HTTP method of the request.
+        :param path: Path of the request as it was sent.
         """
         wanted = self.wanted_method()
         if stage != self.asked_at() or (wanted is not None and wanted.upper() != method.upper()):
@@ -70,16 +70,16 @@ class Rule(BaseModel):
         return path_matches(path, self.path)
 
     def wanted_method(self) -> str | None:
-        """Return the method of the requests the rule is about; ``None`` is any."""
+        """Return the method of the requests that the rule is about; ``None`` means any method."""
         return self.method or self.default_method
 
     def asked_at(self) -> Stage:
-        """Return the stage at which the rule is asked."""
+        """Return the stage of the rule."""
         return self.stage
 
 
 class _Timed(Rule):
-    """A rule that can strike on arrival, or after the submit was accepted and billed (or the DELETE of ``method`` done)."""
+    """A rule that applies on arrival, or after the submit was accepted and billed (or, with ``method`` DELETE, done)."""
 
     after: Literal["request", "accepted"] = "request"
 
@@ -91,7 +91,7 @@ class _Timed(Rule):
 
 
 class StatusFault(_Timed):
-    """Answers with a status, headers and a body of its own."""
+    """Answers with the status, headers and body of the rule."""
 
     kind: Literal["status"]
     status: int = Field(ge=200, le=599)
@@ -106,20 +106,20 @@ class StatusFault(_Timed):
                 raise ValueError("A header has a character that HTTP does not allow.")
             if name.lower() in ("content-length", "transfer-encoding"):
                 raise ValueError(
-                    f"{name} is the emulator's to set; use the kind 'truncate' for half an answer."
+                    f"The emulator sets {name} itself. For half an answer, use the kind 'truncate'."
                 )
         return headers
 
 
 class DelayFault(_Timed):
-    """Waits, then goes on as if nothing had been (other rules may hit as well)."""
+    """Waits, then continues normally (other rules may apply too)."""
 
     kind: Literal["delay"]
     delay_seconds: float = Field(ge=0, le=86_400)
 
 
 class HoldFault(_Timed):
-    """Waits until the control API releases the request, then goes on as if nothing had been."""
+    """Waits until the control API releases the request, then continues normally."""
 
     kind: Literal["hold"]
 
@@ -131,7 +131,7 @@ class DropFault(_Timed):
 
 
 class HtmlFault(_Timed):
-    """Answers 200 with an HTML page, as a gateway may."""
+    """Answers 200 with an HTML page, as some gateways do."""
 
     kind: Literal["html"]
     body: str = (
@@ -147,7 +147,7 @@ class ExpiredTokenFault(Rule):
 
 
 class _FateRule(Rule):
-    """A rule about the end of a task: of the task submitted (POST, lasting), or in one answer about it (GET)."""
+    """A rule about the end of a task. POST: it changes the submitted task. GET: it changes one answer about a task."""
 
     default_method = "POST"
 
@@ -159,34 +159,34 @@ class TaskErrorFault(_FateRule):
     """POST: the task ends with the status Error. GET: this answer says so."""
 
     kind: Literal["task_error"]
-    messages: tuple[str, ...] = ("The task failed, as a fault rule of the emulator wants.",)
+    messages: tuple[str, ...] = ("A fault rule of the emulator has made this task fail.",)
 
 
 class TaskStuckFault(_FateRule):
-    """POST: the task never ends. GET: this answer says that it has not."""
+    """POST: the task never ends. GET: this answer says that it has not ended."""
 
     kind: Literal["task_stuck"]
     task_status: Literal[TaskStatus.PENDING, TaskStatus.PROCESSING] = TaskStatus.PROCESSING
 
 
 class NoResultsFault(_FateRule):
-    """POST: the task completes without results. GET: this answer has none."""
+    """POST: the task completes without results. GET: this answer has no results."""
 
     kind: Literal["no_results"]
 
 
 class PartialFault(_FateRule):
-    """POST: the task completes with PartiallyNotFound and without its last result (if it has several). GET: this answer."""
+    """POST: the task completes with PartiallyNotFound, without its last result if it has several. GET: this answer does."""
 
     kind: Literal["partial"]
 
 
 class NotExistFault(_FateRule):
     """
-    POST: a GET does not see the task at first, as in an eventually consistent cloud. GET: this answer says NotExist.
+    POST: a GET does not find the task at first, as in an eventually consistent cloud. GET: this answer says NotExist.
 
-    The first ``hidden_polls`` GETs about the task (status and fetch) do not see it, nor do those in its first
-    ``hidden_seconds``; without either, it is the first GET. A DELETE sees it.
+    The first ``hidden_polls`` GETs about the task (status and fetch) do not find it, and neither do GETs in its first
+    ``hidden_seconds``. Without both, the first GET does not find it. A DELETE finds it.
     """
 
     kind: Literal["not_exist"]
@@ -197,14 +197,12 @@ class NotExistFault(_FateRule):
     def _check_hiding(self) -> NotExistFault:
         hiding = self.hidden_polls is not None or self.hidden_seconds is not None
         if hiding and self.asked_at() != "fate":
-            raise ValueError(
-                "hidden_polls and hidden_seconds belong to the submit (POST) that makes the task."
-            )
+            raise ValueError("hidden_polls and hidden_seconds are for rules about the submit (POST) only.")
         return self
 
 
 class UnknownStatusFault(Rule):
-    """Answers a GET with a taskStatus of its own."""
+    """Answers a GET with the ``task_status`` of the rule."""
 
     default_method = "GET"
     stage = "view"
@@ -213,7 +211,7 @@ class UnknownStatusFault(Rule):
 
 
 class EscapeBase64Fault(Rule):
-    r"""Writes ``+`` and ``/`` in results as ``\u002B`` and ``\/``, which is the same JSON."""
+    r"""Writes ``+`` and ``/`` in results as ``\u002B`` and ``\/``, which mean the same in JSON."""
 
     default_method = "GET"
     stage = "results"
@@ -221,7 +219,7 @@ class EscapeBase64Fault(Rule):
 
 
 class BadBase64Fault(Rule):
-    """Puts a character into every result that base64 does not have."""
+    """Puts a character into every result that is invalid in base64."""
 
     default_method = "GET"
     stage = "results"
@@ -238,7 +236,7 @@ class ResultTypeFault(Rule):
 
 
 class TruncateFault(Rule):
-    """Sends half of the body, then closes the connection; with ``chunked`` without having told the length."""
+    """Sends half of the body, then closes the connection; with ``chunked`` the answer declares no length."""
 
     default_method = "GET"
     stage = "answer"
@@ -270,14 +268,14 @@ RULES: TypeAdapter[list[AnyRule]] = TypeAdapter(list[AnyRule])
 
 @dataclass
 class _Armed:
-    """A rule with its counters."""
+    """An active rule with its counter and its random numbers."""
 
     rule: AnyRule
     hits: int = 0
     generator: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
-        # Rules of different kinds must not hit the same requests only because their seeds are equal.
+        # Rules of different kinds must not apply to the same requests only because their seeds are equal.
         rule = self.rule
         series = f"{rule.seed} {rule.kind} {rule.asked_at()} {rule.method} {rule.path}"
         self.generator = random.Random(series)  # noqa: S311 - a draw that can be repeated
@@ -287,7 +285,7 @@ class _Armed:
         return self.rule.probability is None and self.hits >= (self.rule.count or 1)
 
     def strikes(self) -> bool:
-        """Decide about one matching request."""
+        """Decide whether the rule applies to one matching request, and count it."""
         if self.exhausted:
             return False
         if self.rule.probability is not None and self.generator.random() >= self.rule.probability:
@@ -297,21 +295,21 @@ class _Armed:
 
 
 class FaultBook:
-    """The rules in force, in the order in which they were given."""
+    """The active rules, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._armed: list[_Armed] = []
 
     def add(self, rules: Sequence[AnyRule]) -> None:
-        """Put rules in force."""
+        """Add rules."""
         self._armed += [_Armed(rule) for rule in rules]
 
     def hits(self, stage: Stage, method: str, path: str) -> Iterator[AnyRule]:
         """
-        Find the rules that hit a request at a stage.
+        Yield the rules that apply to a request at a stage.
 
-        Lazy: a rule that the caller does not ask for any more (because the one before ended the request) is not
-        used up.
+        The generator counts a rule when it yields it. If the caller stops, because a rule has ended the request, the rules
+        after it are not counted.
         """
         for armed in self._armed:
             if armed.rule.matches(stage, method, path) and armed.strikes():
@@ -325,5 +323,5 @@ class FaultBook:
         ]
 
     def clear(self) -> None:
-        """Lift all rules."""
+        """Remove all rules."""
         self._armed.clear()

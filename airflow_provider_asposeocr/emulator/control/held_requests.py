@@ -1,7 +1,8 @@
 """
-Requests that a fault rule holds back until a test lets them go.
+Requests that a fault rule holds until a test releases them.
 
-Invariant: a held request waits for a release and for nothing else; no clock ends a hold. Used from the event loop only.
+Invariant: only a release ends the wait of a held request; there is no time limit. Code uses this module from the event loop
+only.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.control.journal import Entry, Journal
 
 
-class Holds:
+class HeldRequests:
     """
-    The requests that are held.
+    The requests that are held now.
 
-    :param journal: Shows which these are.
+    :param journal: Journal, whose entries show which requests are held.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -42,15 +43,15 @@ class Holds:
             yield
         finally:
             entry.held = False
-            if self._gates.get(entry.n) is gate:  # After a reset, the number may be another request's.
+            if self._gates.get(entry.n) is gate:  # After a reset, another request may have the same number.
                 del self._gates[entry.n]
 
     def release(self, n: int | None = None) -> int:
         """
-        Let held requests go.
+        Release held requests.
 
-        :param n: Number of the request in the journal; by default all that are held now.
-        :return: How many were held.
+        :param n: Number of the request in the journal; by default all held requests.
+        :return: The number of released requests.
         """
         numbers = list(self._gates) if n is None else [n]
         gates = [gate for number in numbers if (gate := self._gates.pop(number, None)) is not None]

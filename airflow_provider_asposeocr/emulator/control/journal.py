@@ -1,8 +1,8 @@
 """
-What was asked of the emulator, and what the cloud would have billed.
+The journal of the requests to the emulated cloud, and the count of accepted submits that the cloud would have billed.
 
-Invariant: an entry holds no header and no body, so neither tokens nor secrets nor documents can be read here;
-entries are numbered without gaps in the order of arrival. Used from the event loop only.
+Invariant: an entry contains no header and no body, and therefore no token, secret or document. Entries are numbered without
+gaps in the order of arrival. Code uses this module from the event loop only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-#: Entries kept; a load test must not fill the memory. Numbers go on beyond it.
+#: Most entries that are kept, so that a load test does not fill the memory. The numbers continue above it.
 MAX_ENTRIES = 100_000
 
 
@@ -25,19 +25,19 @@ class Entry:
     One request to a path of the cloud.
 
     :param n: Number in the order of arrival, from 1.
-    :param time: Instant of the arrival, by the emulator's clock.
+    :param time: Time of the arrival, by the emulator's clock.
     :param method: HTTP method.
     :param path: Path as it was sent.
-    :param id: Task id of the query, if there was one.
-    :param status: HTTP status of the answer; ``None`` while there is none, or if the connection was dropped.
-    :param task_id: Task that was created or asked for, if it exists.
+    :param id: Task id in the query, if there was one.
+    :param status: HTTP status of the answer; ``None`` if there is no answer yet, or if the connection was dropped.
+    :param task_id: Task that the request created or named, if it exists.
     :param account: Client id of a valid token, if there was one.
-    :param request_bytes: Bytes of the request body that were read.
-    :param faults: Kinds of the fault rules that hit it.
-    :param held: Whether a fault rule holds it back now.
-    :param answered: Whether the emulator is done with the request.
-    :param answer_lost: Whether the client can not have got the whole answer: the connection was dropped or the answer
-        cut short, or the client had gone when it was to be sent.
+    :param request_bytes: Number of bytes of the request body that were read.
+    :param faults: Kinds of the fault rules that applied.
+    :param held: Whether a fault rule holds the request now.
+    :param answered: Whether the emulator has finished the request.
+    :param answer_lost: Whether the client cannot have received the whole answer: the emulator dropped the connection or cut
+        the answer short, or the client had closed the connection before.
     """
 
     n: int
@@ -60,7 +60,7 @@ class Entry:
 
 
 class Journal:
-    """The entries, and a way to wait for one."""
+    """The entries, and a method that waits for them."""
 
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque(maxlen=MAX_ENTRIES)
@@ -68,7 +68,7 @@ class Journal:
         self._changed = asyncio.Event()
 
     def open(self, time: float, method: str, path: str, query_id: str | None) -> Entry:
-        """Enter a request that has arrived."""
+        """Add an entry for a request that has arrived."""
         self._count += 1
         entry = Entry(self._count, time, method, path, query_id)
         self._entries.append(entry)
@@ -76,7 +76,7 @@ class Journal:
         return entry
 
     def close(self, entry: Entry) -> None:
-        """Say that the emulator is done with a request."""
+        """Mark the request of an entry as finished."""
         entry.answered = True
         self.announce()
 
@@ -88,10 +88,13 @@ class Journal:
         self, n: int, wanted: Callable[[Entry], bool], count: int, timeout_seconds: float
     ) -> list[Entry]:
         """
-        Wait until so many entries after number ``n`` are wanted ones.
+        Wait until the journal has ``count`` wanted entries after number ``n``.
 
+        :param n: Number of an entry; only later ones count.
+        :param wanted: Returns whether an entry is wanted.
+        :param count: Number of entries to wait for.
         :param timeout_seconds: Longest wait in real time.
-        :return: The wanted entries; fewer than ``count`` if the time was up.
+        :return: The wanted entries; fewer than ``count`` after ``timeout_seconds``.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_seconds
@@ -106,13 +109,13 @@ class Journal:
                 continue
 
     def clear(self) -> None:
-        """Forget all entries and count from 1 again."""
+        """Delete all entries and number new ones from 1."""
         self._entries.clear()
         self._count = 0
         self.announce()
 
     def announce(self) -> None:
-        """Let those who wait for an entry look again."""
+        """Wake the callers of :meth:`wait_for` after a change."""
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -121,8 +124,8 @@ class Billing:
     """
     Accepted submits per operation.
 
-    A submit counts once it is accepted, whether or not its answer arrives: that is what the cloud bills (whether
-    polls are billed as well is undocumented).
+    An accepted submit counts even if its answer does not arrive, because the cloud bills it. (The vendor does not document
+    whether polls are billed, too.)
     """
 
     def __init__(self) -> None:
@@ -137,9 +140,9 @@ class Billing:
         return dict(self._accepted)
 
     def restore(self, accepted: Mapping[str, int]) -> None:
-        """Start from numbers that were counted before."""
+        """Set the counts to those of an earlier emulator."""
         self._accepted = Counter(accepted)
 
     def clear(self) -> None:
-        """Start again from 0."""
+        """Set all counts to 0."""
         self._accepted.clear()

@@ -1,7 +1,7 @@
 """
-How fault rules and the journal's filter name paths.
+Match paths of requests with the globs of fault rules and of the journal's filter.
 
-Invariant: a glob on operations never reaches the token endpoint by accident; only a glob that names it does.
+Invariant: a glob matches the token endpoint only if it names the token endpoint.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from airflow_provider_asposeocr.api.operations import API_PREFIX
 
 def path_matches(path: str, glob: str) -> bool:
     """
-    Say whether a glob means a path.
+    Return whether a glob matches a path.
 
     :param path: Path of a request as it was sent.
     :param glob: Glob on the path after ``/v5.0/ocr`` in any casing, or ``/connect/token``.

@@ -1,8 +1,8 @@
 """
-What the emulator's protocol side hands to its working side, and what comes back.
+The interface between the emulated cloud and its workers: a job, and the outcome of a job.
 
-Invariant: everything that a worker needs travels in a :class:`Job` (plain data and paths, so that it can cross a
-process boundary), and a worker knows nothing of HTTP, tokens, faults or billing.
+Invariant: a :class:`Job` contains everything that a worker needs, as plain data and paths, so that it can be sent to another
+process. A worker does not know HTTP, tokens, faults or billing.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Job:
 
     :param operation: Name of the operation as in :data:`~airflow_provider_asposeocr.api.operations.OPERATIONS`.
     :param payload: File with the decoded input: image or document bytes, or UTF-8 text for text to speech.
-    :param settings: The request's settings as sent, keys in any casing resolved to the server's spelling.
-    :param result_dir: Existing folder of this job; results are written there.
+    :param settings: The request's settings, with keys in the server's spelling.
+    :param result_dir: Existing folder of this job, for its results.
     """
 
     operation: str
@@ -48,7 +48,7 @@ class JobResult:
 @dataclass(frozen=True)
 class JobOutcome:
     """
-    What a finished job hands back.
+    The outcome of a finished job.
 
     :param results: The entries in the order in which the cloud would list them.
     :param messages: Non-fatal notices; the cloud shows them in ``error.messages`` of a completed task.
@@ -73,7 +73,7 @@ class JobError(Exception):
 
 
 class Worker(Protocol):
-    """Does jobs. Called from several threads or processes at once; keeps no state between two jobs."""
+    """Does jobs. It is called from several threads or processes at once, and keeps no state between two jobs."""
 
     name: str
 

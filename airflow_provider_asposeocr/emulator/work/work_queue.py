@@ -1,9 +1,8 @@
 """
-Does the accepted tasks, a bounded number at once.
+The queue of accepted tasks, which runs a limited number of jobs at once.
 
-Invariant: no more than ``size`` jobs run at a time, in threads of their own; a task's record is changed on the
-event loop only. A task that was deleted while queued is never started, one deleted while running leaves nothing
-behind.
+Invariant: at most ``size`` jobs run at a time, each in a thread. Only code on the event loop changes the record of a task. A
+task that is deleted while it is queued is never started. A task that is deleted while it runs leaves no files.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ _PAYLOAD = "payload"
 
 class WorkQueue:
     """
-    The queue in front of the worker.
+    The queue of the worker.
 
-    :param perform: Does one job of a task; called in a thread.
-    :param size: Jobs at once.
-    :param tasks: The store whose tasks these are.
-    :param clock: The emulator's time.
+    :param perform: Does the job of a task; called in a thread.
+    :param size: Most jobs at once.
+    :param tasks: The store of the tasks.
+    :param clock: The clock of the emulator.
     """
 
     def __init__(
@@ -52,16 +51,16 @@ class WorkQueue:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a job is running, be it one whose result is wanted by nobody any more."""
+        """Whether a job is running, also if its task was deleted."""
         return any(job.running() for job in self._jobs)
 
     async def start(self) -> None:
-        """Start taking tasks."""
+        """Start to work on tasks."""
         self._pool = ThreadPoolExecutor(self._size, thread_name_prefix="emulator-work")
         self._runners = [asyncio.create_task(self._run(self._pool)) for _ in range(self._size)]
 
     async def stop(self) -> None:
-        """Take no more tasks; jobs that are running are left to themselves."""
+        """Start no more tasks. Running jobs are neither stopped nor waited for."""
         for runner in self._runners:
             runner.cancel()
         for runner in self._runners:
@@ -71,7 +70,7 @@ class WorkQueue:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def put(self, task: Task) -> None:
-        """Queue a task, or settle it at once if nothing is to be done for it."""
+        """Queue a task. If a fault rule has determined its end, set that end instead."""
         fate = task.fate.kind if task.fate else None
         if fate == "error":
             task.started_at = task.worked_at = self._clock.now()
@@ -92,7 +91,7 @@ class WorkQueue:
                 task.worked_at = self._clock.now()
                 if task.deleted:
                     self._tasks.release_files(task)
-            # An emulator that ends in the middle does not come here: it begins a kept task again at its next start.
+            # If the emulator ends before this line, it works on a kept task again after its next start.
             self._tasks.save(task)
             (task.folder / _PAYLOAD).unlink(missing_ok=True)
 
@@ -106,9 +105,9 @@ class WorkQueue:
         except JobError as error:
             task.failure = tuple(printable(message) for message in error.messages)
         except Exception as error:
-            # Whatever a worker trips over must not end the runner, and the user is to see that it was ours.
+            # An unexpected error must not end the runner, and its message must blame the emulator, not the document.
             if not task.deleted:
-                log.exception("The worker failed at task %s (%s).", task.id, task.operation)
+                log.exception("The worker failed in the task %s (%s).", task.id, task.operation)
             task.failure = (
                 f"The emulator's worker failed with {type(error).__name__}; see the emulator's log.",
             )

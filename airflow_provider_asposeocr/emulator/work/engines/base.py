@@ -1,8 +1,8 @@
 """
-What an OCR engine is to the emulator.
+The interface of an OCR engine, and the lines, words and boxes that it returns.
 
-Invariant: an engine reads lines; it neither orders them on the page nor knows of result types, and it refuses a
-language that it cannot read instead of guessing.
+An engine returns lines of text. It does not order them and does not know result types. It refuses a language that it cannot
+read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: One page: ``uint8``, either (height, width) in grey or (height, width, 3) in OpenCV's BGR order.
 Image = npt.NDArray[np.uint8]
-#: Everything else that numpy computes with.
+#: Any other array of numpy.
 Array = npt.NDArray[Any]
 
 
@@ -62,7 +62,7 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True)
 class Word:
-    """One word (in scripts without spaces: one run of characters) and where it stands."""
+    """One word and its box; in scripts without spaces, a run of characters."""
 
     text: str
     box: Box
@@ -71,11 +71,11 @@ class Word:
 @dataclass(frozen=True)
 class Line:
     """
-    One run of text as the engine found it; a printed row may consist of several.
+    One run of text that the engine found. A printed row may consist of several lines.
 
     :param box: Upright rectangle around the line.
-    :param words: Words in the order in which they are read; empty if the line was found but not read.
-    :param slope: Tangent of the baseline, positive where the line falls to the right.
+    :param words: Words in reading order; empty if the engine found the line and did not recognize it.
+    :param slope: Tangent of the baseline; positive if the right end is lower than the left one.
     """
 
     box: Box
@@ -94,29 +94,29 @@ class Line:
 
 
 class Engine(Protocol):
-    """Reads pages. Called from several threads at once; keeps no state between two pages."""
+    """Reads pages. It is called from several threads at once, and keeps no state between two pages."""
 
     #: Name for messages.
     name: str
 
     def supports(self, language: str) -> bool:
-        """Return whether the engine, as installed here, can read ``language`` (the cloud's spelling)."""
+        """Return whether the installed engine can read ``language`` (in the cloud's spelling)."""
         ...
 
     def refusal(self, language: str) -> str:
-        """Return the sentence for a language that is not supported: why, and what to do."""
+        """Return a sentence that says why a language is not supported, and what to do."""
         ...
 
     def note(self, language: str) -> str | None:
-        """Return a warning about a supported language, if there is anything to warn of."""
+        """Return a warning about a supported language, or ``None``."""
         ...
 
     def read(self, page: Image, language: str) -> list[Line]:
-        """Return the lines of ``page`` with their words, in no promised order."""
+        """Return the lines of ``page`` with their words, in any order."""
         ...
 
     def find_lines(self, page: Image) -> list[Line]:
-        """Return the lines of ``page`` without reading them; their ``words`` are empty."""
+        """Return the lines of ``page`` without recognizing them; their ``words`` are empty."""
         ...
 
 
@@ -132,7 +132,7 @@ def is_spaceless(character: str) -> bool:
 
 
 def separator(before: str, after: str) -> str:
-    """Return what stands between two neighbouring words: a space, or nothing between two Chinese or Japanese ones."""
+    """Return the text between two neighbouring words: a space, or nothing between two Chinese or Japanese words."""
     if before and after and is_spaceless(before[-1]) and is_spaceless(after[0]):
         return ""
     return " "

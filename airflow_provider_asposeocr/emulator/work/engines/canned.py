@@ -1,8 +1,8 @@
 """
-The engine that recognizes nothing: fixed answers for every operation, without a look at the input.
+The canned engine: fixed results for every operation, for load tests and for tests of DAGs in which the text does not matter.
 
-Invariant: the same operation, settings and payload bytes give the same result bytes, and every result is a valid
-file of its kind. For load tests and for tests of DAGs, where the protocol matters and the text does not.
+Invariant: the same operation, settings and input give the same results, and every result is a valid file of its type. The
+engine does not decode the input.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class CannedWorker:
     """
     The worker of ``--engine canned``.
 
-    :param picture_bytes: Size up to which pictures are filled with noise.
+    :param picture_bytes: Size up to which images are filled with noise.
     """
 
     name = "canned"

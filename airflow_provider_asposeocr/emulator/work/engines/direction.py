@@ -1,8 +1,8 @@
 """
-The direction in which text is written.
+The direction of text: from left to right, or from right to left.
 
-A word's letters are kept in the order in which they are read, whatever the direction. Where they stand on the page is
-another question, which only the layout and the text layer of a PDF ask.
+The letters of a word are always stored in reading order. Only the layout and the text layer of a PDF need their positions on
+the page.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 RIGHT_TO_LEFT = frozenset({"Arabic", "Hebrew", "Persian", "Urdu", "Uyghur"})
 #: Unicode's classes of letters of such scripts.
 _RIGHT_TO_LEFT_CLASSES = ("R", "AL")
-#: Brackets have the shape of their partner where text runs to the left.
+#: In right-to-left text, each bracket has the shape of its counterpart.
 _MIRRORED = str.maketrans("()[]{}<>«»‹›", ")(][}{><»«›‹")
 #: Classes that are always written from left to right: letters, and the digits of all scripts.
 _LEFT_TO_RIGHT_CLASSES = ("L", "EN", "AN")
@@ -26,10 +26,10 @@ _LEFT_TO_RIGHT_CLASSES = ("L", "EN", "AN")
 
 def is_right_to_left(texts: Iterable[str], default: bool = False) -> bool:
     """
-    Say whether most letters are written from right to left.
+    Return whether most letters are written from right to left.
 
     :param texts: The texts; digits and signs do not count.
-    :param default: The answer if there are no letters, or as many of either kind.
+    :param default: The result if there are no letters, or equally many of both directions.
     """
     classes = [unicodedata.bidirectional(character) for text in texts for character in text]
     right, left = sum(map(classes.count, _RIGHT_TO_LEFT_CLASSES)), classes.count("L")
@@ -38,11 +38,10 @@ def is_right_to_left(texts: Iterable[str], default: bool = False) -> bool:
 
 def left_to_right(word: str) -> str:
     """
-    Return the letters of a word as they stand on the page from left to right.
+    Return the letters of a word in their order on the page, from left to right.
 
-    :param word: A word of a right-to-left text, in the order in which it is read.
-    :return: Letters of right-to-left scripts in reverse; numbers and Latin letters as they are; brackets in the shape
-        that they have there.
+    :param word: A word of a right-to-left text, in reading order.
+    :return: Letters of right-to-left scripts reversed, numbers and Latin letters unchanged, brackets in their printed shape.
     """
     parts = _runs(word)
     if not any(reverse for _, reverse in parts):

@@ -1,8 +1,8 @@
 """
 RapidOCR (PP-OCRv6 small) as an engine of the emulator.
 
-Invariant: nothing is ever downloaded. Only the models inside the wheel are used, which is why no language, version
-or size of a model may be configured here, and why a language outside those models is refused.
+Invariant: the engine downloads nothing. It uses only the models inside the wheel. Therefore no language, version or size
+of a model can be configured here, and languages outside those models are refused.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 THREADS_VARIABLE = "ASPOSE_OCR_EMULATOR_THREADS"
 _DEFAULT_THREADS = 2
 
-#: Languages of the model in the wheel (PP-OCRv6 small: Chinese, English, Japanese and 46 in Latin script), as
-#: far as the cloud has a name for them.
+#: Languages of the model in the wheel (PP-OCRv6 small: Chinese, English, Japanese and 46 in Latin script) for which the
+#: cloud has a name.
 _LANGUAGES = frozenset(
     """
     English German French Italian Spanish Portuguese Polish Slovene Slovak Netherlands Dutch Lithuanian Latvian
@@ -32,16 +32,17 @@ _LANGUAGES = frozenset(
     Bosnian Galician Quechua Occitan Serbian
     """.split()
 )
-#: Written in two scripts, of which the model has the Latin one only.
+#: Languages with two scripts, of which the model has only the Latin one.
 _LATIN_ONLY = frozenset({"Serbian", "Serbo_Croatian", "Kurdish", "Uzbek", "Azerbaijani"})
 
-#: RapidOCR shrinks the longer side to this; a strip whose shorter side then has fewer pixels holds no legible text.
+#: RapidOCR reduces the longer side to the first number of pixels. If the shorter side then has fewer than the second, the
+#: strip contains no legible text.
 _LONGEST_SIDE, _LEAST_SIDE = 2000, 16
-#: RapidOCR enlarges the shorter side to 736 pixels, whatever becomes of the longer one: a line of 700 x 60 pixels would
+#: RapidOCR enlarges the shorter side to 736 pixels, without a limit for the longer one: a line of 700 x 60 pixels would
 #: become 8600 x 736. Pages longer than this ratio get a margin instead.
 _LONGEST_RATIO = 2.0
 
-# A quarter turn and a half turn are told from a slanted line by this slope.
+# A steeper line is not a slanted one: its page was turned by 90 or 180 degrees.
 _STEEPEST_LINE = 1.0
 
 
@@ -52,14 +53,14 @@ class RapidEngine:
     One instance per process is enough: its calls are serialized, because RapidOCR keeps the options of a call on the
     shared object, and because one recognition at a time bounds the memory (about 0.9 GB on A4 at 300 dpi).
 
-    :param threads: Threads of one recognition; ``None`` takes ``ASPOSE_OCR_EMULATOR_THREADS``, or else 2.
+    :param threads: Threads of one recognition; ``None`` means the value of ``ASPOSE_OCR_EMULATOR_THREADS``, or 2.
     """
 
     name = "rapidocr"
 
     def __init__(self, threads: int | None = None) -> None:
         wanted = threads if threads is not None else _threads_from_environment()
-        # RapidOCR ignores a number above that of the processors and then takes them all.
+        # If the number is above that of the processors, RapidOCR ignores it and uses all processors.
         self._threads = min(wanted, os.cpu_count() or 1)
         self._lock = threading.Lock()
         self._ocr: Any = None
@@ -77,13 +78,13 @@ class RapidEngine:
         )
 
     def note(self, language: str) -> str | None:
-        """Return a warning for a language that is read in one of its two scripts only."""
+        """Return a warning about a language of which the engine reads only one of two scripts."""
         if language in _LATIN_ONLY:
             return f"The engine rapidocr reads {language} in Latin script only."
         return None
 
     def read(self, page: Image, language: str) -> list[Line]:
-        """Return the lines of ``page``; ``language`` makes no difference to the model."""
+        """Return the lines of ``page``; the model does not depend on ``language``."""
         if _is_too_thin(page):
             return []
         image, scale, dx, dy = _framed(page)
@@ -97,7 +98,7 @@ class RapidEngine:
         return [line.moved(-dx, -dy).scaled(1 / scale) for line in lines]
 
     def find_lines(self, page: Image) -> list[Line]:
-        """Return where the lines are; the slow recognition is left out."""
+        """Return the lines without their text, and skip the slow recognition."""
         if _is_too_thin(page):
             return []
         image, scale, dx, dy = _framed(page)
@@ -114,7 +115,7 @@ class RapidEngine:
             try:
                 return engine(page, use_det=True, use_cls=False, use_rec=True, return_word_box=True)
             except IndexError:
-                # RapidOCR drops a line whose words have no boxes, and then counts it. Read without word boxes.
+                # RapidOCR removes a line whose words have no boxes, and then uses its index. Read without word boxes.
                 return engine(page, use_det=True, use_cls=False, use_rec=True, return_word_box=False)
 
     def _engine(self) -> Any:
@@ -123,7 +124,7 @@ class RapidEngine:
 
             self._ocr = RapidOCR(
                 params={
-                    # The classifier turns good lines upside down; turned pages are for the setting Rotate.
+                    # The classifier turns correct lines upside down. For turned pages there is the setting Rotate.
                     "Global.use_cls": False,
                     "Global.log_level": "error",
                     "EngineConfig.onnxruntime.intra_op_num_threads": self._threads,
@@ -135,7 +136,7 @@ class RapidEngine:
 
 @cache
 def shared_engine() -> RapidEngine:
-    """Return the one engine of this process; its models are loaded at the first page."""
+    """Return the engine that this process shares; it loads its models for the first page."""
     return RapidEngine()
 
 
@@ -145,14 +146,14 @@ def _threads_from_environment() -> int:
 
 
 def _is_too_thin(page: Image) -> bool:
-    """Return whether RapidOCR would refuse to shrink the page, or shrink it to nothing."""
+    """Return whether the page is a strip that RapidOCR would reduce to a height or width of almost no pixels."""
     shorter, longer = sorted(page.shape[:2])
     return bool(longer > _LONGEST_SIDE and shorter * _LONGEST_SIDE < _LEAST_SIDE * longer)
 
 
 def _framed(page: Image) -> tuple[Image, float, int, int]:
     """
-    Return ``page`` with a margin if it is a strip, which RapidOCR would otherwise blow up.
+    Return ``page`` with a margin if it is a strip, which RapidOCR would otherwise enlarge too much.
 
     :return: The image, and its scale and the left and top margin in its pixels.
     """
@@ -164,7 +165,7 @@ def _framed(page: Image) -> tuple[Image, float, int, int]:
     from airflow_provider_asposeocr.emulator.work.imaging.filters import padded
 
     scale = min(1.0, _LONGEST_SIDE / longer)
-    if scale < 1:  # before the margin, which would take the square of a long strip
+    if scale < 1:  # Before the margin, which would make a square of the strip's length.
         page = cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(
             "uint8", copy=False
         )
@@ -175,7 +176,7 @@ def _framed(page: Image) -> tuple[Image, float, int, int]:
 
 
 def _line(quad: Array, text: str, tokens: Sequence[tuple[str, float, Any]]) -> Line:
-    """Put together one line of RapidOCR's answer, whose text has the spaces and whose tokens have the places."""
+    """Make a line from RapidOCR's answer: its text contains the spaces, and its tokens contain the positions."""
     box = _box(quad)
     places = _character_places(tokens)
     if len(places) != sum(map(len, text.split())):
@@ -189,7 +190,7 @@ def _line(quad: Array, text: str, tokens: Sequence[tuple[str, float, Any]]) -> L
 
 
 def _character_places(tokens: Sequence[tuple[str, float, Any]]) -> list[Box]:
-    """Return one box per character that is no space; a token's width is shared evenly by its characters."""
+    """Return one box per character that is not a space; the characters of a token have equal widths."""
     places: list[Box] = []
     for text, _score, polygon in tokens:
         box = _box(polygon)

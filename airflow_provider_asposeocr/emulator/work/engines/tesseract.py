@@ -1,8 +1,8 @@
 """
 Tesseract (libtesseract inside the ``tesserocr`` wheel) as an engine of the emulator.
 
-Invariant: a language is read with the data of that language or not at all. The wheel brings no language data; it is
-taken from where the distribution, or the user, put it.
+Invariant: the engine reads a language with the data of that language, or refuses it. The wheel contains no language data;
+the engine uses the data of the Linux distribution, or of a folder that the user names.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from airflow_provider_asposeocr.emulator.work.engines.direction import RIGHT_TO_
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: Environment variable: folder with ``*.traineddata``; wins over ``TESSDATA_PREFIX`` and the distribution's.
+#: Environment variable: folder with ``*.traineddata``. It has priority over ``TESSDATA_PREFIX`` and the distribution's
+#: folder.
 DATA_VARIABLE = "ASPOSE_OCR_EMULATOR_TESSDATA"
 _DATA_SUFFIX = ".traineddata"
-#: Words farther apart than this many heights are pieces of their own; which of them make a row is for the layout.
+#: Words farther apart than this many heights belong to different lines. The layout decides which lines make a row.
 _WIDE_GAP = 2.0
 
-#: Names of language data by the cloud's name of the language. More than one: all of them are needed, because the
-#: language is written in two scripts.
+#: Names of language data by the cloud's name of the language. A language with two scripts needs all of several names.
 _CODES = {
     line.split()[0]: tuple(line.split()[1:])
     for line in """
@@ -107,11 +107,11 @@ _CODES = {
 
 class TesseractEngine:
     """
-    The second engine: good on clean pages, and the one that preprocessing helps.
+    The second engine: accurate on clean pages; its results improve with preprocessing.
 
-    Every call makes and closes its own ``PyTessBaseAPI`` (it is not safe to share), about 0.2 s.
+    Every call makes and closes a ``PyTessBaseAPI``, which takes about 0.2 s, because threads cannot share one.
 
-    :param data_dir: Folder with ``*.traineddata``; ``None`` looks where :func:`find_data_dir` does.
+    :param data_dir: Folder with ``*.traineddata``; ``None`` means the result of :func:`find_data_dir`.
     :raises RuntimeError: if there is no such folder.
     """
 
@@ -124,11 +124,11 @@ class TesseractEngine:
         self._data_dir = found
 
     def supports(self, language: str) -> bool:
-        """Return whether Tesseract knows ``language`` and all its data is installed."""
+        """Return whether Tesseract has ``language``, and all its data is installed."""
         return language in _CODES and not self._missing(language)
 
     def refusal(self, language: str) -> str:
-        """Return why ``language`` is refused and which package would help."""
+        """Return why ``language`` is refused, and which package to install."""
         if language not in _CODES:
             return (
                 f"The engine tesseract has no data for {language}. Start the emulator with --engine canned."
@@ -140,7 +140,7 @@ class TesseractEngine:
         )
 
     def note(self, language: str) -> str | None:
-        """Return a warning if Latin words within a right-to-left text will not be read."""
+        """Return a warning if Latin words within a right-to-left text cannot be read."""
         if language not in RIGHT_TO_LEFT or self._has_english():
             return None
         return (
@@ -157,7 +157,7 @@ class TesseractEngine:
             return list(_lines(api.GetIterator(), _text_by_letters if right_to_left else _text))
 
     def find_lines(self, page: Image) -> list[Line]:
-        """Return where the lines are; finding them depends on no language, so any data will do if there is no English."""
+        """Return the lines without their text. This works with the data of any language; English is preferred."""
         codes = [path.name.removesuffix(_DATA_SUFFIX) for path in _data_files(self._data_dir)]
         code = "eng" if "eng" in codes else codes[0]
         with self._api(code) as api:
@@ -165,9 +165,9 @@ class TesseractEngine:
             return list(_lines(api.AnalyseLayout(), None))
 
     def _codes(self, language: str) -> list[str]:
-        """Return the data to read ``language`` with."""
+        """Return the names of the data for ``language``."""
         codes = list(_CODES[language])
-        # Unlike the data of other languages, that of right-to-left scripts knows no Latin letters.
+        # Unlike the data of other languages, that of right-to-left scripts contains no Latin letters.
         if language in RIGHT_TO_LEFT and self._has_english():
             codes.append("eng")
         return codes
@@ -184,7 +184,7 @@ class TesseractEngine:
         return tesserocr.PyTessBaseAPI(path=str(self._data_dir), lang=codes, psm=tesserocr.PSM.AUTO)
 
 
-#: What to do without language data.
+#: The error if there is no language data.
 NO_DATA = (
     "The engine tesseract has no language data here. Install it with: "
     "apt-get install --no-install-recommends tesseract-ocr-eng, "
@@ -193,7 +193,7 @@ NO_DATA = (
 
 
 def find_data_dir() -> Path | None:
-    """Return the folder with language data: what the environment names, or else the distribution's newest."""
+    """Return the folder with language data: the one that the environment names, otherwise the distribution's newest."""
     named = [os.environ[name] for name in (DATA_VARIABLE, "TESSDATA_PREFIX") if os.environ.get(name)]
     candidates = [Path(name) for name in named]
     candidates += [Path(name) / "tessdata" for name in named]
@@ -203,12 +203,12 @@ def find_data_dir() -> Path | None:
 
 
 def _data_files(folder: Path) -> list[Path]:
-    """Return the language data in ``folder``, without ``osd``, which reads no text."""
+    """Return the language data in ``folder``, without ``osd``, which is not for text."""
     return sorted(path for path in folder.glob(f"*{_DATA_SUFFIX}") if path.name != f"osd{_DATA_SUFFIX}")
 
 
 def _set_page(api: Any, page: Image) -> None:
-    """Hand ``page`` over; its resolution is left for Tesseract to estimate, which is better than a wrong one."""
+    """Give ``page`` to Tesseract without a resolution: its own estimate is better than a wrong resolution."""
     import cv2
 
     grey = page if page.ndim == 2 else cv2.cvtColor(page, cv2.COLOR_BGR2GRAY)
@@ -218,7 +218,7 @@ def _set_page(api: Any, page: Image) -> None:
 
 
 def _lines(iterator: Any, read: Callable[[Any], str] | None) -> Iterator[Line]:
-    """Yield the lines that the iterator goes through; without ``read``, which reads a word, they have no words."""
+    """Yield the lines of the iterator. ``read`` returns the text of a word; without it the lines have no words."""
     from tesserocr import RIL, iterate_level
 
     if iterator is None:
@@ -231,9 +231,9 @@ def _lines(iterator: Any, read: Callable[[Any], str] | None) -> Iterator[Line]:
 
 def _pieces(words: list[Word]) -> Iterator[list[Word]]:
     """
-    Split a line at wide gaps: on short pages Tesseract runs neighbouring columns together.
+    Split a line at wide gaps, because on short pages Tesseract joins neighbouring columns.
 
-    :param words: The words in the order in which they are read, which the pieces keep.
+    :param words: The words in reading order, which the pieces keep.
     """
     if not words:
         return
@@ -249,11 +249,11 @@ def _pieces(words: list[Word]) -> Iterator[list[Word]]:
 
 
 def _words(line: Any, read: Callable[[Any], str] | None) -> Iterator[Word]:
-    """Yield the words of the line that the iterator stands on, and leave it on the line's last word."""
+    """Yield the words of the iterator's present line, and leave the iterator at the line's last word."""
     from tesserocr import RIL
 
     while True:
-        corners = line.BoundingBox(RIL.WORD)  # None where there is nothing, as on a blank page
+        corners = line.BoundingBox(RIL.WORD)  # None on a blank page.
         text = read(line).strip() if read and corners else ""
         if corners and (text or not read):
             yield Word(text, Box(*map(float, corners)))
@@ -262,14 +262,14 @@ def _words(line: Any, read: Callable[[Any], str] | None) -> Iterator[Word]:
 
 
 def _text(word: Any) -> str:
-    """Return the word that the iterator stands on, its letters from left to right."""
+    """Return the iterator's present word, with its letters from left to right."""
     from tesserocr import RIL
 
     return str(word.GetUTF8Text(RIL.WORD))
 
 
 def _text_by_letters(word: Any) -> str:
-    """Return the word that the iterator stands on, its letters in the order in which they are read."""
+    """Return the iterator's present word, with its letters in reading order."""
     from tesserocr import RIL
 
     text = ""

@@ -1,8 +1,8 @@
 """
-Result ``JSON``: an array of blocks with their corners and text.
+Write the result ``JSON``: an array of blocks with their corners and text.
 
-Invariant: corners are pixels of the submitted page. The cloud documents what the array holds but not the names of
-its keys: those here follow its ``rect`` of a region and are this emulator's own.
+Corners are pixels of the submitted page. The vendor documents what the array contains, and not the names of its keys. The
+emulator uses the names in the ``rect`` of a region.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class BlocksFile:
     Collects the blocks of pages.
 
     :param path: File to write.
-    :param with_pages: Whether a block tells its page (``page``, from 1), as those of a PDF do.
+    :param with_pages: Whether a block has the number of its page (``page``, from 1), as for a PDF.
     """
 
     type = "JSON"
@@ -46,7 +46,7 @@ class BlocksFile:
         self.path.write_text(json.dumps(self._blocks, ensure_ascii=False), encoding="utf-8")
 
     def close(self) -> None:
-        """Give up; nothing was opened."""
+        """Do nothing: the file is opened only in :meth:`finish`."""
 
 
 def _corners(box: Box) -> dict[str, int]:

@@ -1,64 +1,38 @@
 """
-From the bytes of a submitted file to pages of pixels.
+Decode a submitted file to pages of pixels.
 
-Invariant: no pixel is decoded before the file's own header was checked against the limits, only the formats that the
-cloud documents are decoded, and pages are handed out one at a time.
+Invariant: the size in the file's header is checked against the limits before any pixel is decoded. Only the formats that the
+vendor documents are decoded. Pages are decoded one at a time.
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.files.file_kinds import has_several_pages, sniff_file
+from airflow_provider_asposeocr.emulator.work.imaging.limits import check_pixels
+from airflow_provider_asposeocr.emulator.work.imaging.pages import Page
+from airflow_provider_asposeocr.emulator.work.imaging.pdf_pages import pdf_pages
 from airflow_provider_asposeocr.emulator.work.imaging.pixels import deep_colours, pixels_of
-from airflow_provider_asposeocr.emulator.work.imaging.resolution import Resolution, resolution_of
+from airflow_provider_asposeocr.emulator.work.imaging.resolution import resolution_of
 from airflow_provider_asposeocr.emulator.work.jobs import JobError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from airflow_provider_asposeocr.emulator.work.engines.base import Image
+    from airflow_provider_asposeocr.emulator.work.imaging.limits import Limits
 
-#: EXIF's tag for how an image is turned, and the values with which width and height change places.
+#: EXIF's tag for the orientation of an image, and the values with which width and height are exchanged.
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, frozenset({5, 6, 7, 8})
 
-#: Passes over a progressive JPEG; encoders make about ten.
+#: Most scans of a progressive JPEG; encoders make about ten.
 _MAX_JPEG_SCANS = 100
 
 
 #: Kinds of file that no operation reads as an image.
 _NO_IMAGES = frozenset({"html", "json", "text", "zip"})
-
-
-@dataclass(frozen=True)
-class Limits:
-    """
-    What a single job may ask for; the cloud publishes no limits.
-
-    :param max_pages: Most pages in one document.
-    :param max_pixels: Most pixels in one image or one rendered page.
-    """
-
-    max_pages: int = 50
-    max_pixels: int = 100_000_000
-
-
-@dataclass(frozen=True)
-class Page:
-    """
-    One decoded page.
-
-    :param image: Pixels, grey where the source is grey.
-    :param resolution: Pixels per inch.
-    :param warnings: What the user should know about how it was decoded.
-    """
-
-    image: Image
-    resolution: Resolution
-    warnings: tuple[str, ...] = ()
 
 
 def check_kind(path: Path, accepted: frozenset[str], operation: str) -> str:
@@ -83,21 +57,19 @@ def check_kind(path: Path, accepted: frozenset[str], operation: str) -> str:
         )
     if kind == "svg":
         raise JobError(
-            "SVG is not rendered by the emulator, although the cloud reads it. Submit a PNG of it."
+            "The emulator does not render SVG files, although the cloud reads them. Submit a PNG of it."
         )
     return kind
 
 
 def read_pages(path: Path, kind: str, limits: Limits) -> Iterator[Page]:
     """
-    Yield the pages of the file at ``path`` one by one; an image has one.
+    Yield the pages of the file at ``path`` one by one; an image has one page.
 
     :param kind: What :func:`check_kind` returned.
     :raises JobError: if the file is damaged, protected, or over a limit.
     """
     if kind == "pdf":
-        from airflow_provider_asposeocr.emulator.work.imaging.pdf_pages import pdf_pages
-
         yield from pdf_pages(path, limits)
     else:
         yield read_image(path, kind, limits)
@@ -105,7 +77,7 @@ def read_pages(path: Path, kind: str, limits: Limits) -> Iterator[Page]:
 
 def read_image(path: Path, kind: str, limits: Limits) -> Page:
     """
-    Return the image at ``path``, upright as its EXIF data says, on white where it is transparent.
+    Return the image at ``path``, turned as its EXIF data says, with transparency replaced by white.
 
     :raises JobError: if it is damaged, has more than one TIFF page, or more than ``limits.max_pixels``.
     """
@@ -127,18 +99,18 @@ def read_image(path: Path, kind: str, limits: Limits) -> Page:
     except (
         *_DAMAGE,
         Warning,
-    ) as error:  # Pillow warns of some damage, and under pytest a warning may be an error
+    ) as error:  # Pillow warns about some damage, and under pytest a warning may be an error.
         raise JobError(
             f"The {kind.upper()} image cannot be decoded, it is damaged or cut short ({error}). Submit it again."
         ) from error
 
 
-#: What Pillow raises, depending on the format and on what is broken.
+#: The errors of Pillow, depending on the format and on the damage.
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, struct.error)
 
 
 def _check_scans(path: Path) -> None:
-    """Refuse a JPEG that is painted over again and again: each scan costs a pass over all pixels and a few bytes."""
+    """Refuse a JPEG with too many scans: each costs a pass over all pixels, and only a few bytes in the file."""
     scans = path.read_bytes().count(b"\xff\xda")
     if scans > _MAX_JPEG_SCANS:
         raise JobError(
@@ -148,7 +120,7 @@ def _check_scans(path: Path) -> None:
 
 
 def _opener(kind: str) -> Callable[[Any], Any]:
-    """Return Pillow's reader of one format; ``Image.open`` would warn by a global limit that is not ours."""
+    """Return Pillow's reader of one format, because ``Image.open`` would apply Pillow's global limit."""
     from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
     readers: dict[str, Callable[[Any], Any]] = {
@@ -171,25 +143,10 @@ def _decoded(data: IO[bytes], kind: str, limits: Limits) -> Page:
     if kind != "tiff" and getattr(image, "is_animated", False):
         warnings = (f"The {kind.upper()} has several frames; only the first was used.",)
     resolution = resolution_of(image.info)
-    # Before Pillow looks for EXIF data, which in a PNG may stand behind the pixels.
+    # Before Pillow reads the EXIF data, which in a PNG may come after the pixels.
     image = deep_colours(image, data) or image
     if image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE:
         resolution = resolution.turned()
     image.load()
     pixels, more_warnings = pixels_of(ImageOps.exif_transpose(image))
     return Page(pixels, resolution, warnings + more_warnings)
-
-
-def check_pixels(width: int, height: int, limits: Limits) -> None:
-    """
-    Check a size in pixels before anything of that size is made.
-
-    :raises JobError: if it is empty or over ``limits.max_pixels``.
-    """
-    if width < 1 or height < 1:
-        raise JobError(f"The image has no pixels ({width} x {height}).")
-    if width * height > limits.max_pixels:
-        raise JobError(
-            f"The image would have {width} x {height} pixels, more than this emulator's limit of {limits.max_pixels}. "
-            "Submit a smaller one, or start the emulator with a higher limit."
-        )

@@ -1,8 +1,8 @@
 """
-What is done to pixels: binarize, upscale, deskew, rotate, stretch contrast.
+The filters on pixels: binarize, upscale, deskew, rotate, stretch contrast.
 
-Invariant: every filter takes and returns 8-bit pages, judges by the page itself and by constants that were chosen on
-drawn pages, and is tuned to no sample.
+Every filter takes and returns pages of 8 bits. It depends on the page and on constants that were chosen with drawn pages;
+none is adjusted to a sample.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from airflow_provider_asposeocr.emulator.work.imaging.decode import Limits, check_pixels
+from airflow_provider_asposeocr.emulator.work.imaging.limits import Limits, check_pixels
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.work.engines.base import Array, Image
     from airflow_provider_asposeocr.emulator.work.imaging.resolution import Resolution
 
-#: The cloud does not document its factor; the emulator doubles both sides.
+#: The vendor does not document the factor; the emulator doubles both sides.
 UPSCALE_FACTOR = 2
-#: The cloud documents that tilts of up to 15 degrees are corrected.
+#: The vendor documents that tilts of up to 15 degrees are corrected.
 MAX_SKEW_DEGREES = 15.0
-#: Tilts below this are left alone: turning by less costs sharpness and brings nothing.
+#: Smaller tilts are not corrected, because turning a page makes it less sharp.
 _LEAST_SKEW_DEGREES = 0.2
 
-#: The right angle's profile is sharper than that of most angles by this factor: drawn text has more than 20, even a
-#: single line, and noise 1.2.
+#: The profile at the correct angle is sharper than at most angles by at least this factor. Drawn text has more than 20, even
+#: a single line; noise has 1.2.
 _LEAST_PEAK = 2.5
 
-#: The shades outside of these are specks of dust, or of light.
+#: Shades outside of these percentiles are specks of dust or light.
 _DUST_PERCENTILES = (0.05, 99.95)
 _NOISE_SIGMA = 1.5
 _SAUVOLA_K = 0.2
@@ -45,10 +45,10 @@ def grey(page: Image) -> Image:
 
 def binarize(page: Image) -> Image:
     """
-    Return ``page`` with the two values 0 and 255: noise removed if there is any, then Sauvola's threshold.
+    Return ``page`` with the two values 0 and 255: remove noise if there is any, then apply Sauvola's threshold.
 
-    Sauvola follows shading, which a global threshold does not; it amplifies noise, hence the denoising. The window is
-    a twelfth of the shorter side, so that it holds a few lines of text.
+    Unlike a global threshold, Sauvola's adapts to shading. It amplifies noise, which is therefore removed before. The
+    window is a twelfth of the shorter side, so that it contains a few lines of text.
     """
     shades = grey(page)
     sigma = noise_sigma(shades)
@@ -60,7 +60,7 @@ def binarize(page: Image) -> Image:
     half = side // 2
     padded = cv2.copyMakeBorder(shades, half, half, half, half, cv2.BORDER_REPLICATE)
     result = np.empty_like(shades)
-    # In strips, because the statistics are eight times as large as the page.
+    # In strips, because the statistics take eight times the memory of the page.
     for top in range(0, shades.shape[0], _STRIP_ROWS):
         strip = padded[top : top + _STRIP_ROWS + 2 * half]
         rows = slice(top, top + _STRIP_ROWS)
@@ -72,7 +72,7 @@ def binarize(page: Image) -> Image:
 
 
 def _sauvola_threshold(shades: Image, side: int) -> Array:
-    # float64: the difference of mean square and squared mean loses too many digits otherwise.
+    # float64, because the difference of mean square and squared mean would lose too many digits.
     mean: Array = cv2.boxFilter(shades, cv2.CV_64F, (side, side))
     square: Array = cv2.sqrBoxFilter(shades, cv2.CV_64F, (side, side))
     deviation = np.sqrt(np.maximum(square - mean * mean, 0.0))
@@ -84,7 +84,7 @@ def noise_sigma(shades: Image) -> float:
     """
     Estimate the standard deviation of the noise in a grey page (Immerkaer's method), in grey levels.
 
-    The median in place of the mean keeps the edges of letters from being taken for noise.
+    With the median instead of the mean, the edges of letters do not count as noise.
     """
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
     if min(shades.shape) < 3:
@@ -98,8 +98,8 @@ def upscale(page: Image, limits: Limits) -> Image:
     """
     Return ``page`` at twice the width and height, by bicubic interpolation.
 
-    The cloud documents neither its factor nor its method. Bicubic was measured never clearly worse than Lanczos on small
-    and noisy text, and often better.
+    The vendor documents neither the factor nor the method. In measurements with small and noisy text, bicubic was never
+    clearly worse than Lanczos, and often better.
 
     :raises JobError: if the result would be over ``limits.max_pixels``.
     """
@@ -111,11 +111,11 @@ def upscale(page: Image, limits: Limits) -> Image:
 
 def square_pixels(page: Image, resolution: Resolution, limits: Limits) -> tuple[Image, Array, float]:
     """
-    Return ``page`` with as many pixels per inch across as down; a fax has twice as many across.
+    Return ``page`` with equal horizontal and vertical resolutions; a fax has twice as many pixels per inch horizontally.
 
     The coarser direction is enlarged; if the page would then be over ``limits.max_pixels``, the finer one is reduced.
 
-    :return: The page, the 3 x 3 matrix that takes its pixels back to those of the page given, and its pixels per inch.
+    :return: The page, the 3 x 3 matrix from its pixels to those of the given page, and its pixels per inch.
     """
     if resolution.is_square:
         return page, np.eye(3), resolution.x
@@ -132,15 +132,16 @@ def square_pixels(page: Image, resolution: Resolution, limits: Limits) -> tuple[
 
 def stretch_contrast(page: Image) -> Image:
     """
-    Return ``page`` with its shades spread over the full range, if they use less than three quarters of it.
+    Return ``page`` with its shades stretched to the full range, if they use less than three quarters of it.
 
-    A straight line through two percentiles, the same for all colours: letters keep their shape, which local methods
-    (CLAHE) do not promise. The percentiles leave out specks of dust only. A line of text covers a thousandth of a page:
-    if it were left out too, a shaded field or box, which is the next lighter shade, would become as dark as its ink.
+    The mapping is linear between two percentiles, and the same for all colours. Therefore letters keep their shape, which
+    local methods (CLAHE) do not guarantee. The percentiles exclude only specks of dust. They must not exclude a line of
+    text, which covers a thousandth of a page: otherwise the next lighter shade, a shaded field or box, would become as
+    dark as its ink.
     """
     sample = grey(page)[::2, ::2]
     low, high = (float(value) for value in np.percentile(sample, _DUST_PERCENTILES))
-    # A page without ink is left alone: stretching it would show its noise as text.
+    # A page without ink is not changed, because stretching it would make its noise look like text.
     if high - low > 0.75 * 255 or high - low < 16:
         return page
     table = np.clip((np.arange(256) - low) * (255.0 / (high - low)), 0, 255).astype(np.uint8)
@@ -149,10 +150,10 @@ def stretch_contrast(page: Image) -> Image:
 
 def turn(page: Image, degrees: float, limits: Limits) -> tuple[Image, Array]:
     """
-    Return ``page`` turned clockwise by ``degrees`` on white, grown so that no corner is lost.
+    Return ``page`` turned clockwise by ``degrees`` on white, enlarged so that no corner is cut off.
 
-    :return: The turned page, and the 3 x 3 matrix that takes its pixels back to those of ``page``.
-    :raises JobError: if the turned page would be over twice ``limits.max_pixels``, which a square never is.
+    :return: The turned page, and the 3 x 3 matrix from its pixels to those of ``page``.
+    :raises JobError: if the turned page would be over twice ``limits.max_pixels``, which cannot happen to a square.
     """
     height, width = page.shape[:2]
     if degrees % 90 == 0:
@@ -180,7 +181,7 @@ def _turned_size(width: int, height: int, degrees: float) -> tuple[int, int]:
 
 
 def padded(page: Image, *, rows: int, columns: int) -> Image:
-    """Return ``page`` with so many ``rows`` above and below and ``columns`` on both sides, in the colour of its edge."""
+    """Return ``page`` with ``rows`` added above and below and ``columns`` on both sides, in the colour of its edge."""
     edge = np.concatenate([page[0], page[-1], page[:, 0], page[:, -1]])
     colour = np.median(edge, axis=0)
     value = float(colour) if page.ndim == 2 else tuple(map(float, colour))
@@ -201,13 +202,13 @@ def _quarter_turn(page: Image, quarters: int) -> tuple[Image, Array]:
 
 def deskew(page: Image, limits: Limits) -> tuple[Image, Array]:
     """
-    Return ``page`` with level lines, on white; the same page if it is level already or shows no lines.
+    Return ``page`` with horizontal lines, on white; the same page if its lines are horizontal or it has no lines.
 
-    :return: The page, and the 3 x 3 matrix that takes its pixels back to those of the page given.
+    :return: The page, and the 3 x 3 matrix from its pixels to those of the given page.
     """
     degrees = skew_degrees(page)
     new_width, new_height = _turned_size(page.shape[1], page.shape[0], degrees)
-    # A long thin strip has no measurable tilt, and turned it would need a page of its length squared.
+    # A long thin strip has no measurable tilt, and would need a page of its length squared if it were turned.
     if abs(degrees) < _LEAST_SKEW_DEGREES or new_width * new_height > 2 * limits.max_pixels:
         return page, np.eye(3)
     return turn(page, -degrees, limits)
@@ -215,10 +216,11 @@ def deskew(page: Image, limits: Limits) -> tuple[Image, Array]:
 
 def skew_degrees(page: Image) -> float:
     """
-    Estimate by how many degrees the text of ``page`` is turned clockwise, within 15 degrees either way.
+    Estimate by how many degrees the text of ``page`` is turned clockwise, from -15 to 15 degrees.
 
-    Projection profile: level lines make the sums over the rows of ink jump most from row to row. Worked out on a page
-    of at most 1000 pixels, first in steps of half a degree, then finer around the best.
+    Method: projection profile. At the angle at which the lines are horizontal, the number of ink pixels per row changes most
+    from row to row. The page is reduced to at most 1000 pixels. The search uses steps of half a degree, then finer steps
+    around the best angle.
     """
     ink = _ink(page)
     if min(ink.shape) < 8 or np.count_nonzero(ink) < 50:
@@ -227,7 +229,7 @@ def skew_degrees(page: Image) -> float:
     coarse = np.arange(-MAX_SKEW_DEGREES, MAX_SKEW_DEGREES + 0.01, 0.5)
     found = {float(degrees): _sharpness(columns, rows, degrees) for degrees in coarse}
     best = max(found, key=lambda degrees: found[degrees])
-    # Noise, a picture or a stain have a best angle too, but not one that stands out as lines of text do.
+    # Noise, a picture or a stain have a best angle, too, but it differs less from the other angles than with lines of text.
     if found[best] < _LEAST_PEAK * float(np.median(list(found.values()))):
         return 0.0
     fine = np.clip(np.arange(best - 0.5, best + 0.51, 0.05), -MAX_SKEW_DEGREES, MAX_SKEW_DEGREES)
@@ -235,28 +237,28 @@ def skew_degrees(page: Image) -> float:
 
 
 def _ink(page: Image) -> Image:
-    """Return what differs from the local background, in a page of at most 1000 pixels: 255 for ink."""
+    """Return the page, reduced to at most 1000 pixels, with 255 where it differs from the local background (ink)."""
     shades = grey(page)
     scale = 1000 / max(shades.shape)
     if scale < 1 and min(shades.shape) * scale >= 1:
         shades = _image(cv2.resize(shades, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
     background = cv2.medianBlur(shades, 31)
     difference = cv2.absdiff(shades, background)
-    # At least 24 grey levels, so that the grain of empty paper is no ink.
+    # At least 24 grey levels, so that the grain of empty paper does not count as ink.
     threshold, _ = cv2.threshold(difference, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     return _image(cv2.threshold(difference, max(threshold, 24.0), 255, cv2.THRESH_BINARY)[1])
 
 
 def _ink_points(ink: Image) -> tuple[Array, Array]:
     rows, columns = np.nonzero(ink)
-    if len(rows) > 60_000:  # enough for a profile; keeps the search fast on dark pages
+    if len(rows) > 60_000:  # Enough for a profile. The limit keeps the search fast on dark pages.
         pick = np.random.default_rng(0).choice(len(rows), 60_000, replace=False)
         rows, columns = rows[pick], columns[pick]
     return columns - ink.shape[1] / 2, rows - ink.shape[0] / 2
 
 
 def _sharpness(columns: Array, rows: Array, degrees: float) -> float:
-    """Return how much the profile of the points jumps when turned back by ``degrees``."""
+    """Return how much the profile of the points changes from row to row after turning them back by ``degrees``."""
     angle = math.radians(degrees)
     heights = rows * math.cos(angle) - columns * math.sin(angle)
     profile = np.bincount((heights - heights.min()).astype(np.int64)).astype(np.float64)
@@ -264,5 +266,5 @@ def _sharpness(columns: Array, rows: Array, degrees: float) -> float:
 
 
 def _image(pixels: Array) -> Image:
-    """Tell the type checker what OpenCV's untyped functions return."""
+    """Return the result of an untyped function of OpenCV with its type."""
     return pixels.astype(np.uint8, copy=False)

@@ -1,8 +1,8 @@
 """
-A font without glyphs, for text that is searched and copied but not seen.
+A font without glyphs, for invisible text in a PDF that can be searched and copied.
 
-Invariant: every character of a document has a code of its own, and the font tells which character a code stands for.
-It is embedded, so that no reader replaces it by another.
+Invariant: every character of a document has its own code, and the font maps each code to its character. The font is
+embedded, so that no reader replaces it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _LAST_CODE = 0xFFFF
 
 
 class GlyphlessFont:
-    """Hands out codes for characters and describes itself to a PDF."""
+    """Assigns codes to characters, and makes the objects that describe the font in a PDF."""
 
-    #: Of every character, in thousandths of the font size.
+    #: Width of every character, in thousandths of the font size.
     WIDTH = 500
     ASCENT = 800
     DESCENT = -200
@@ -26,7 +26,7 @@ class GlyphlessFont:
         self._codes: dict[str, int] = {}
 
     def encode(self, text: str) -> list[int]:
-        """Return one 16-bit code per character of ``text``; 0 once all 65535 codes are taken."""
+        """Return one 16-bit code per character of ``text``; 0 if all 65535 codes are in use."""
         return [self._code(character) for character in text]
 
     def _code(self, character: str) -> int:

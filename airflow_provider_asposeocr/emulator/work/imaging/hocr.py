@@ -1,7 +1,7 @@
 """
-Result ``Hocr``: hOCR 1.2 as well-formed XHTML.
+Write the result ``Hocr``: hOCR 1.2 as well-formed XHTML.
 
-Invariant: the file parses as XML whatever was recognized, and every box is in pixels of the submitted page.
+Invariant: the file is valid XML for any recognized text, and every box is in pixels of the submitted page.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <body>
 """
 _TAIL = "</body>\n</html>\n"
-#: What XML 1.0 cannot hold, not even escaped.
+#: Characters that XML 1.0 cannot contain, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -56,7 +56,7 @@ class HocrFile:
         self.path.write_text(_HEAD + "".join(f"{page}\n" for page in self._pages) + _TAIL, encoding="utf-8")
 
     def close(self) -> None:
-        """Give up; nothing was opened."""
+        """Do nothing: the file is opened only in :meth:`finish`."""
 
 
 def _page(recognized: RecognizedPage, number: int) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """
-From loose lines to text in reading order.
+Arrange the lines of a page into text in reading order.
 
-Invariant: pieces that were printed on one row are read as one row, unless they belong to columns of running text. A
-receipt's price stays on the line of its article.
+Invariant: lines that were printed in one row are read as one row, unless they belong to columns of running text. On a
+receipt, a price stays on the line of its article.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ class Row:
         return "".join(word.text + space for word, space in self.spaced_words())
 
     def spaced_words(self) -> Iterator[tuple[Word, str]]:
-        """Yield each word and what follows it: a space, or nothing within Chinese and Japanese and at the end."""
+        """Yield each word and the text after it: a space, or nothing within Chinese and Japanese and at the end."""
         pieces = [line.words for line in self.lines if line.words]
         for number, words in enumerate(pieces, 1):
             for word, following in zip(words, words[1:], strict=False):
                 yield word, separator(word.text, following.text)
-            # Pieces stand apart, whatever their script.
+            # There is a space between pieces in every script.
             yield words[-1], " " if number < len(pieces) else ""
 
 
@@ -92,7 +92,7 @@ class Block:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A line and where it would stand if the page were level."""
+    """A line, and its box on a page that is not tilted."""
 
     line: Line
     box: Box
@@ -100,12 +100,12 @@ class _Piece:
 
 def reading_order(lines: Sequence[Line], *, columns: bool, right_to_left: bool = False) -> list[Block]:
     """
-    Arrange ``lines`` into blocks in the order in which a person reads them.
+    Arrange ``lines`` into blocks in reading order.
 
     :param lines: The lines of one page, in any order.
-    :param columns: Whether columns of running text are looked for; otherwise the rows are read from top to bottom.
-    :param right_to_left: Whether the page is read from right to left if its text does not tell, because it was not read or
-        has no letters. If it has letters, they decide: of the page about the order of columns, of a column about its rows.
+    :param columns: Whether to detect columns of running text; otherwise the rows are read from top to bottom.
+    :param right_to_left: Whether the page is read from right to left, if its text was not recognized or has no letters.
+        Otherwise the letters decide: those of the page about the order of columns, those of a column about its rows.
     """
     if not lines:
         return []
@@ -124,7 +124,7 @@ def _is_right_to_left(pieces: Iterable[_Piece], default: bool) -> bool:
 
 
 def _level(lines: Sequence[Line]) -> list[_Piece]:
-    """Take out the common slope, so that the pieces of a tilted row have one height."""
+    """Remove the common slope, so that the pieces of a tilted row have the same vertical position."""
     longest = sorted(lines, key=lambda line: line.box.width)[len(lines) // 2 :]
     slope = median(line.slope for line in longest)
     pieces = []
@@ -137,7 +137,7 @@ def _level(lines: Sequence[Line]) -> list[_Piece]:
 
 
 def _cut(pieces: list[_Piece], right_to_left: bool) -> list[list[_Piece]]:
-    """Cut the pieces recursively: what is above two columns, the first one, the second one, what is below."""
+    """Split the pieces recursively: those above two columns, the first column, the second column, those below."""
     found = _best_columns(pieces)
     if found is None:
         return [pieces] if pieces else []
@@ -152,7 +152,7 @@ def _cut(pieces: list[_Piece], right_to_left: bool) -> list[list[_Piece]]:
 
 
 def _best_columns(pieces: list[_Piece]) -> tuple[list[_Piece], list[_Piece]] | None:
-    """Return the two neighbouring columns with most lines, if there are any."""
+    """Return the two neighbouring columns with the most lines, or ``None`` if there are no columns."""
     if len(pieces) < 2 * _LEAST_COLUMN_LINES:
         return None
     height = median(piece.box.height for piece in pieces)
@@ -170,7 +170,7 @@ def _best_columns(pieces: list[_Piece]) -> tuple[list[_Piece], list[_Piece]] | N
 
 
 def _bands(pieces: list[_Piece], x: float, height: float) -> Iterator[list[_Piece]]:
-    """Return the runs of pieces, from top to bottom, between pieces that cross the gutter around ``x``."""
+    """Yield the groups of pieces, from top to bottom, between pieces that cross the gutter around ``x``."""
     half = _LEAST_GUTTER * height / 2
     band: list[_Piece] = []
     for piece in sorted(pieces, key=lambda piece: piece.box.center_y):
@@ -197,7 +197,7 @@ def _are_columns(left: list[_Piece], right: list[_Piece], height: float) -> bool
 
 
 def _rows(pieces: Iterable[_Piece], right_to_left: bool) -> list[list[_Piece]]:
-    """Put pieces whose heights overlap by half into one row, in the order in which they are read."""
+    """Put pieces that overlap vertically by half into one row, in reading order."""
     rows: list[list[_Piece]] = []
     for piece in sorted(pieces, key=lambda piece: piece.box.center_y):
         if rows and _share_row(rows[-1], piece):

@@ -1,8 +1,8 @@
 """
-A page between recognition and the files that are made of it.
+The stages of a page: decoded, prepared for recognition, and recognized.
 
-Invariant: boxes of blocks are in pixels of the prepared image; whoever tells them to the user, who only has the
-submitted image, maps them back to that.
+Boxes of blocks are in pixels of the prepared image. The user has only the submitted image. Therefore the files of results
+contain boxes that :meth:`PreparedPage.source_box` has converted to its pixels.
 """
 
 from __future__ import annotations
@@ -16,6 +16,22 @@ from airflow_provider_asposeocr.emulator.work.engines.base import Array, Box, Im
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.work.imaging.layout import Block
+    from airflow_provider_asposeocr.emulator.work.imaging.resolution import Resolution
+
+
+@dataclass(frozen=True)
+class Page:
+    """
+    One decoded page.
+
+    :param image: Pixels, grey where the source is grey.
+    :param resolution: Pixels per inch.
+    :param warnings: Warnings for the user about the decoding.
+    """
+
+    image: Image
+    resolution: Resolution
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -23,7 +39,7 @@ class PreparedPage:
     """
     A page after rotation and filters.
 
-    :param image: Pixels that the engine reads.
+    :param image: Pixels for the engine.
     :param dpi: Pixels of ``image`` per inch.
     :param source_size: Width and height of the submitted page in pixels.
     :param to_source: 3 x 3 matrix from pixels of ``image`` to pixels of the submitted page.
@@ -35,7 +51,7 @@ class PreparedPage:
     to_source: Array
 
     def source_box(self, box: Box) -> Box:
-        """Return where ``box`` is on the submitted page, in whole pixels and inside of it."""
+        """Return ``box`` in pixels of the submitted page, rounded, and limited to the page."""
         mapped = _mapped(self.to_source, box)
         width, height = self.source_size
         x0 = min(max(round(mapped.x0), 0), width - 1)
@@ -46,7 +62,7 @@ class PreparedPage:
 
     def cropped(self, region: Box) -> PreparedPage | None:
         """
-        Return the part of the page inside ``region``, or ``None`` if they do not meet.
+        Return the part of the page inside ``region``, or ``None`` if the region is outside of the page.
 
         :param region: A box in pixels of the submitted page.
         """
@@ -64,9 +80,9 @@ class PreparedPage:
 @dataclass(frozen=True)
 class RecognizedPage:
     """
-    A page that was read.
+    A page and its recognized text.
 
-    :param page: What was read.
+    :param page: The page.
     :param blocks: The text in reading order, in pixels of ``page.image``.
     """
 

@@ -1,7 +1,7 @@
 """
-The pages of a PDF, rendered by a process that may die of the document.
+Render the pages of a PDF in a separate process, which a malicious document may crash.
 
-Invariant: whatever the document does to that process ends in a sentence, and the process ends with the reading.
+Invariant: if that process fails, the job ends with a message. The process ends when the caller stops reading pages.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from airflow_provider_asposeocr.emulator.work.imaging.decode import Page
+from airflow_provider_asposeocr.emulator.work.imaging.pages import Page
 from airflow_provider_asposeocr.emulator.work.imaging.pixels import is_grey
 from airflow_provider_asposeocr.emulator.work.imaging.resolution import Resolution
 from airflow_provider_asposeocr.emulator.work.jobs import JobError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_asposeocr.emulator.work.engines.base import Image
-    from airflow_provider_asposeocr.emulator.work.imaging.decode import Limits
+    from airflow_provider_asposeocr.emulator.work.imaging.limits import Limits
 
 _RENDERER = "airflow_provider_asposeocr.emulator.work.imaging.pdf_renderer"
 #: Processor time for a document, and for each page that the limit allows; an A4 page takes a third of a second.
@@ -39,7 +39,7 @@ def pdf_pages(path: Path, limits: Limits) -> Iterator[Page]:
     Yield the pages of a PDF one by one.
 
     :param path: The document.
-    :param limits: What it may ask for.
+    :param limits: Limits of the job.
     :raises JobError: if it is damaged, protected, or over a limit.
     """
     seconds = _SECONDS + _SECONDS_PER_PAGE * limits.max_pages
@@ -64,7 +64,7 @@ def pdf_pages(path: Path, limits: Limits) -> Iterator[Page]:
 
 
 def _messages(stream: IO[bytes]) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """Read what the renderer writes, up to where it ended."""
+    """Yield the messages of the renderer until its output ends."""
     while len(length := stream.read(4)) == 4:
         wanted = struct.unpack("<I", length)[0]
         if len(encoded := stream.read(wanted)) < wanted:
@@ -78,10 +78,8 @@ def _messages(stream: IO[bytes]) -> Iterator[tuple[dict[str, Any], bytes]]:
 
 def _how_it_ended(code: int, seconds: int, size: int) -> str:
     if code in (-signal.SIGXCPU, -signal.SIGKILL):
-        return f"The PDF takes more than {seconds} s to render, which is more than this emulator gives it."
-    return (
-        f"The PDF cannot be rendered: it needs more than {size // 2**20} MiB, or pdfium does not survive it."
-    )
+        return f"The PDF takes more than {seconds} s to render, which is the limit of this emulator."
+    return f"The PDF cannot be rendered: it needs more than {size // 2**20} MiB, or it crashes pdfium."
 
 
 def _page(header: dict[str, Any], pixels: bytes, index: int) -> Page:
@@ -100,7 +98,7 @@ def _page(header: dict[str, Any], pixels: bytes, index: int) -> Page:
 
 
 def _copied(pixels: Image) -> Image:
-    """Copy pdfium's BGR(x) pixels, as grey where they are grey."""
+    """Copy pdfium's BGR(x) pixels; a page without colours becomes a grey one."""
     colours = pixels[:, :, :3]
     if colours.shape[2] == 1 or is_grey(colours):
         return np.array(colours[:, :, 0])

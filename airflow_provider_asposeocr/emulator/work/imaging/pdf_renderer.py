@@ -1,8 +1,8 @@
 """
-Renders the pages of a PDF; runs as a process of its own, started by :mod:`.pdf_pages`.
+The program that renders the pages of a PDF; :mod:`.pdf_pages` starts it as a separate process.
 
-Invariant: what a PDF can cost is bounded by the kernel. Its streams unpack to gigabytes and its drawing instructions can
-be told to repeat themselves for ever, and pdfium has no limit for either.
+Invariant: the kernel limits the time and memory of the process. The streams of a PDF may decompress to gigabytes, and its
+drawing instructions may repeat without end; pdfium limits neither.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from airflow_provider_asposeocr.emulator.work.imaging.pdf_user_units import may_
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Resolution at which pages are rendered (both engines were measured to read it without errors).
+#: Resolution at which pages are rendered. In measurements both engines read pages of this resolution without errors.
 PDF_DPI = 200
-#: A page so large that it must be rendered below this resolution is refused.
+#: A page is refused if it is so large that it would have to be rendered below this resolution.
 _LEAST_PDF_DPI = 72
 
 _XFA = (
-    "The PDF has an XFA form, which the emulator does not draw. What was filled in may be missing from the result. "
-    "Print the form to a PDF, or flatten it, and submit that."
+    "The PDF has an XFA form, which the emulator does not render. The values of its fields may be missing in the result. "
+    "Print the form to a PDF, or flatten it, and submit that PDF."
 )
 
 
 class Refused(Exception):
-    """The document is not rendered; the text says why."""
+    """Raised to refuse a document; the text says why."""
 
 
 def main(path: str, max_pages: int, max_pixels: int, max_seconds: int, max_bytes: int) -> None:
     """
-    Write the pages of a document to standard output: for each the length of a header, the header in JSON, the pixels.
+    Write the pages of a document to standard output. For each page: the length of a header, the header in JSON, the pixels.
 
     :param path: The document.
     :param max_pages: Most pages.
@@ -52,7 +52,7 @@ def main(path: str, max_pages: int, max_pixels: int, max_seconds: int, max_bytes
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         document = _open(path)
-        # Only pages that are loaded after this show their form fields.
+        # Only pages that are loaded after this call are rendered with their form fields.
         _add_form_layer(document)
         _check_count(len(document), max_pages)
         warnings = _form_warnings(document)
@@ -84,15 +84,15 @@ def _open(path: str) -> Any:
 
 def _add_form_layer(document: Any) -> None:
     """
-    Let pdfium draw what is filled into form fields, also where a field has no appearance stream.
+    Make pdfium render the values of form fields, also if a field has no appearance stream.
 
-    pypdfium2's ``init_forms`` does so only where the document lists its fields. Viewers draw fields that stand on a page
-    without being listed as well, as do we.
+    pypdfium2's ``init_forms`` does this only if the document lists its fields. PDF viewers also show fields that are on a
+    page and not in that list, and so does the emulator.
     """
     config = pypdfium2.raw.FPDF_FORMFILLINFO(version=2)
     layer = pypdfium2.raw.FPDFDOC_InitFormFillEnvironment(document, config)
     if not layer:
-        raise Refused("The form fields of the PDF cannot be drawn: pdfium does not accept its form.")
+        raise Refused("The form fields of the PDF cannot be rendered: pdfium does not accept its form.")
     document.formenv = pypdfium2.PdfFormEnv(layer, config)
 
 
@@ -115,10 +115,10 @@ def _write_page(
     document: Any, index: int, user_unit: float, max_pixels: int, warnings: Sequence[str]
 ) -> None:
     """
-    Render one page; a large one at the resolution at which it fits the limit.
+    Render one page; a page that is too large is rendered at a lower resolution.
 
     :param user_unit: Length of the page's unit in points.
-    :param warnings: What to tell of the document.
+    :param warnings: Warnings about the document.
     """
     try:
         page = document[index]
@@ -139,7 +139,7 @@ def _write_page(
 def _fitting_dpi(width: float, height: float, index: int, max_pixels: int) -> float:
     if not (width > 0 and height > 0):
         raise Refused(f"Page {index + 1} of the PDF has no area.")
-    # One pixel less on each side than would fit, because the size is rounded up.
+    # A little less than the limit, because the size is rounded up.
     fitting = 72 * math.sqrt(max_pixels / (width * height)) * 0.99
     if fitting < _LEAST_PDF_DPI:
         raise Refused(
@@ -150,12 +150,12 @@ def _fitting_dpi(width: float, height: float, index: int, max_pixels: int) -> fl
 
 
 def _check_embedded_images(page: Any, index: int, max_pixels: int) -> None:
-    """Refuse a page with an image that pdfium would unpack to more pixels than allowed."""
+    """Refuse a page with an image that has more pixels than the limit."""
     for item in page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE]):
         width, height = item.get_px_size()
         if width * height > max_pixels:
             raise Refused(
-                f"Page {index + 1} of the PDF holds an image of {width} x {height} pixels, more than this "
+                f"Page {index + 1} of the PDF contains an image of {width} x {height} pixels, more than this "
                 f"emulator's limit of {max_pixels}."
             )
 

@@ -1,7 +1,7 @@
 """
-The length of a page's unit (``UserUnit``), which pdfium neither applies nor tells.
+Find the length of a PDF page's unit (``UserUnit``), which pdfium neither applies nor returns.
 
-Large pages are described in units of more than a point. A page that is rendered without them is too small to read.
+The unit of a large page may be longer than a point. Without it, the page would be rendered too small to read.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Any
 
 import pypdfium2
 
-#: A stream that holds other objects, pages among them, up to where its data begins.
+#: The beginning of a stream that contains other objects, for example pages, up to its data.
 _OBJECT_STREAM = re.compile(rb"/ObjStm\b[^>]*>>\s*stream\r?\n")
 #: Most bytes of an object stream that are searched.
 _MOST_BYTES = 2**24
-#: As pdfium writes the dictionary of a page: keys are sorted. The value is a number or points to one.
+#: The dictionary of a page in the form that pdfium writes, with sorted keys. The value is a number or a reference to one.
 _USER_UNIT = re.compile(rb"/Type/Page/UserUnit ([0-9.]+)( 0 R)?")
 
 
 def may_have_user_units(path: str) -> bool:
     """
-    Say whether a page of the document may have a unit of its own.
+    Return whether a page of the document may have a ``UserUnit``.
 
     :param path: The document.
     """
@@ -36,7 +36,7 @@ def may_have_user_units(path: str) -> bool:
 
 
 def _names_user_unit(data: mmap.mmap, start: int) -> bool:
-    """Search one object stream; one that cannot be unpacked, as in an encrypted document, may name it."""
+    """Search one object stream. If it cannot be decompressed, as in an encrypted document, it may contain the name."""
     unpacker = zlib.decompressobj()
     found = b""
     try:
@@ -50,9 +50,9 @@ def _names_user_unit(data: mmap.mmap, start: int) -> bool:
 
 def user_unit_of(document: Any, index: int) -> float:
     """
-    Return the length of a page's unit in points; 1.0 where the page does not say.
+    Return the length of a page's unit in points; 1.0 if the page has no ``UserUnit``.
 
-    pdfium copies the entry with the page, and writes a new document in a form that can be searched.
+    pdfium copies the entry together with the page, and writes new documents in a form that can be searched.
 
     :param document: The document.
     :param index: Number of the page, from 0.
@@ -61,7 +61,7 @@ def user_unit_of(document: Any, index: int) -> float:
     try:
         copy.import_pages(document, [index])
     except pypdfium2.PdfiumError:
-        return 1.0  # A damaged page: rendering it says so.
+        return 1.0  # The page is damaged; rendering it fails with a message.
     written = io.BytesIO()
     copy.save(written)
     copy.close()

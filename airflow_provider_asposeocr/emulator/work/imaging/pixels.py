@@ -1,4 +1,4 @@
-"""From the number ranges and colours of files to the pixels that are read: 8 bits, grey or BGR, on white."""
+"""Convert the pixels of any image mode to those for an engine: 8 bits, grey or BGR, on white."""
 
 from __future__ import annotations
 
@@ -10,33 +10,34 @@ import numpy as np
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.work.engines.base import Array, Image
 
-#: Grey level from which on ink cannot be told from white paper.
+#: Ink of this grey level or lighter cannot be distinguished from white paper.
 _LIGHT = 225
 _LIGHT_INK = (
-    "The image shows light ink on a transparent ground. What is transparent is read as white, so that the ink cannot be "
-    "seen on it. Put the image on a dark ground and submit it again."
+    "The image has light ink on a transparent background. Transparent pixels are read as white, so that the ink is not "
+    "visible. Give the image a dark background and submit it again."
 )
 
-#: EXIF's tag for how an image is turned.
+#: EXIF's tag for the orientation of an image.
 _ORIENTATION = 0x0112
 
 
 def deep_colours(image: Any, data: IO[bytes]) -> Any | None:
     """
-    Return an image of more than 8 bits per colour, scaled by the bits that it uses.
+    Convert an image of more than 8 bits per colour to 8 bits, scaled by the bits that it uses.
 
-    Pillow keeps the upper 8 of 16 bits, in which 10 bits of a camera are next to nothing.
+    Pillow keeps the upper 8 of 16 bits, which contain almost nothing of the 10 bits of a camera.
 
-    :param image: Pillow's image, whose pixels are not loaded yet; they are afterwards if it has more.
+    :param image: Pillow's image, with pixels that are not loaded yet. If it has more than 8 bits, they are loaded
+        afterwards.
     :param data: The file.
-    :return: The image with 8 bits per colour, or ``None`` if it has no more, or OpenCV does not read it either.
+    :return: The image with 8 bits per colour; ``None`` if it has no more than 8 bits, or OpenCV cannot read it.
     """
     from PIL import Image as PillowImage
 
     modes = [tile[3] if isinstance(tile[3], str) else tile[3][0] for tile in image.tile if tile[3]]
     if image.mode not in ("RGB", "RGBA", "LA") or not any(";16" in str(mode) for mode in modes):
         return None
-    image.load()  # Pillow raises an error where OpenCV shows the part of a damaged image that it can read.
+    image.load()  # For a damaged image, Pillow raises an error, whereas OpenCV returns the part that it can read.
     data.seek(0)
     pixels = cv2.imdecode(np.frombuffer(data.read(), np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
@@ -71,7 +72,7 @@ def pixels_of(image: Any) -> tuple[Image, tuple[str, ...]]:
 
 
 def _on_white(image: Any) -> tuple[Any, tuple[str, ...]]:
-    """Put a transparent image on white, and warn if what it shows is as light as that."""
+    """Put a transparent image on white, and warn if its ink is almost white."""
     from PIL import Image as PillowImage
 
     with_alpha = image.convert("RGBA")
@@ -86,7 +87,7 @@ def _on_white(image: Any) -> tuple[Any, tuple[str, ...]]:
 
 
 def is_grey(colours: Image) -> bool:
-    """Return whether the three colours of every pixel are alike."""
+    """Return whether the three colours of every pixel are equal."""
     first = colours[:, :, 0]
     return np.array_equal(first, colours[:, :, 1]) and np.array_equal(first, colours[:, :, 2])
 
@@ -95,8 +96,8 @@ def _eight_bits(values: Array) -> Image:
     """
     Scale numbers of another range to 8 bits.
 
-    Whole numbers from 0 on are scaled by the bits that the largest of them needs: cameras and scanners keep 10, 12 or 14
-    bits in 16. Other numbers are stretched over the range that they use.
+    Non-negative integers are scaled by the number of bits of the largest one, because cameras and scanners store 10, 12
+    or 14 bits in 16. The range of other numbers is stretched to 8 bits.
     """
     numbers = values.astype(np.float32)
     low, high = float(numbers.min()), float(numbers.max())

@@ -1,8 +1,8 @@
 """
-From a request's settings to what is done to a page before it is read.
+Apply the settings of a request to a page before it is read.
 
-Invariant: a setting is honoured, refused, or named in a warning; none is dropped in silence. Defaults are those of the
-vendor's docs, which differ from those of the OpenAPI document.
+Invariant: each setting is applied, refused, or named in a warning. The defaults are those of the vendor's docs, which differ
+from those of the OpenAPI document.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_asposeocr.emulator.work.engines.base import Array
-    from airflow_provider_asposeocr.emulator.work.imaging.decode import Limits, Page
+    from airflow_provider_asposeocr.emulator.work.imaging.limits import Limits
+    from airflow_provider_asposeocr.emulator.work.imaging.pages import Page
 
-#: The steps in the order that the docs give ("Preprocessing"), with two exceptions that they give too.
+#: The steps in the order of the vendor's docs ("Preprocessing"), and the exceptions that the docs name.
 _ORDER = ("contrast", "binarize", "deskew", "upsample")
 _ORDERS = {"RecognizeReceipt": ("contrast", "binarize", "upsample", "deskew")}
 _SETTINGS = {
@@ -34,28 +35,28 @@ _SETTINGS = {
     "deskew": "makeSkewCorrect",
     "upsample": "makeUpsampling",
 }
-#: Steps that the docs have on by default, for operations whose docs name the setting.
+#: Steps that are on by default, for operations whose docs name the setting.
 _ON_BY_DEFAULT = frozenset({"contrast", "deskew"})
 
-#: Modes that look for the structure of a page; the others read from top to bottom.
+#: Modes that detect columns; the others read from top to bottom.
 _COLUMN_MODES = frozenset({"Regions", "DsrNoFilter", "DsrAndFilter", "DsrPlusDetector"})
 #: Modes whose regions are single lines.
 _LINE_MODES = frozenset({"TextDetector", "PolygonalTextDetector", "LineDetector"})
-#: Operations on columns of articles and prices, in which columns are no reading order.
+#: Operations on articles and prices, which must be read row by row.
 _ROWS_ONLY = frozenset({"RecognizeReceipt", "RecognizeLabel"})
 
 
 @dataclass(frozen=True)
 class Preparation:
     """
-    What a request asks to be done before and while reading.
+    The settings of a request for preparing and reading its pages.
 
     :param language: The cloud's name of the language.
-    :param rotate: Degrees clockwise (the cloud documents neither range nor sign).
+    :param rotate: Degrees clockwise (the vendor documents neither range nor sign).
     :param steps: Filters in the order in which they are applied.
-    :param columns: Whether columns of text are looked for.
+    :param columns: Whether to detect columns of text.
     :param by_line: Whether regions are single lines rather than blocks.
-    :param warnings: Settings that have no effect here.
+    :param warnings: Warnings about settings that have no effect in the emulator.
     """
 
     language: str
@@ -73,10 +74,10 @@ class Preparation:
 
 def preparation(operation: str, settings: Mapping[str, Any]) -> Preparation:
     """
-    Work out what ``settings`` ask for.
+    Read the settings of a request.
 
     :param operation: Name of the operation.
-    :raises JobError: if a setting has a value that it cannot have.
+    :raises JobError: if a setting has an invalid value.
     """
     documented = OPERATIONS[operation].settings
     steps = tuple(
@@ -141,9 +142,10 @@ def prepare(page: Page, wanted: Preparation, limits: Limits) -> PreparedPage:
     """
     Return ``page`` turned and filtered.
 
-    The docs do not say when ``Rotate`` is applied; here it comes first, so that the filters see an upright page.
+    The vendor does not document when ``Rotate`` is applied. The emulator applies it first, so that the filters get an
+    upright page.
 
-    :raises JobError: if the page would grow over ``limits.max_pixels``.
+    :raises JobError: if the prepared page would have more than ``limits.max_pixels``.
     """
     height, width = page.image.shape[:2]
     image, to_source, dpi = filters.square_pixels(page.image, page.resolution, limits)
@@ -162,7 +164,7 @@ def prepare(page: Page, wanted: Preparation, limits: Limits) -> PreparedPage:
             image = filters.upscale(image, limits)
             to_source = to_source @ _shrink(1 / filters.UPSCALE_FACTOR)
             dpi *= filters.UPSCALE_FACTOR
-    if "binarize" in wanted.steps:  # turning and enlarging made greys again
+    if "binarize" in wanted.steps:  # Turning and enlarging have produced grey pixels.
         image = np.where(image > 127, 255, 0).astype(np.uint8)
     return PreparedPage(image, dpi, (width, height), to_source)
 

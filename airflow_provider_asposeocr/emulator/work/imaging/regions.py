@@ -1,8 +1,4 @@
-"""
-The regions of a request, as boxes.
-
-Invariant: regions come out in the order that they ask for, and a malformed one is an error that names it.
-"""
+"""Read the regions of a request as boxes, in their order."""
 
 from __future__ import annotations
 
@@ -17,7 +13,7 @@ _EDGES = ("topLeftX", "topLeftY", "bottomRightX", "bottomRightY")
 
 def regions_of(settings: Mapping[str, Any]) -> list[Box]:
     """
-    Return ``settings["regions"]`` by their ``order``, as pixels of the submitted image.
+    Return ``settings["regions"]`` sorted by ``order``, in pixels of the submitted image.
 
     :param settings: ``{"regions": [{"order": 0, "rect": {"topLeftX": 0, ...}}, ...]}``; a larger ``order`` comes later.
     :raises JobError: if there are none, or one is malformed.

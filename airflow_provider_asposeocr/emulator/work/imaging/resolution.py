@@ -1,8 +1,8 @@
 """
-Pixels per inch of a page, in both directions.
+The resolution of a page: pixels per inch, horizontally and vertically.
 
-A fax has twice as many pixels per inch across as down. With one number for both, its page is too long or too short and
-its letters are squashed.
+A fax has about twice as many pixels per inch horizontally as vertically. With one number for both, its letters would be
+distorted and its paper would have the wrong size.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Resolution of an image that does not tell its own; it decides the paper size in a PDF and nothing else.
+#: Resolution of an image that contains none. It determines only the paper size in a PDF.
 DEFAULT_DPI = 96.0
-#: What is taken for a resolution; enlarged twice, a scan of 2400 dpi has 9600.
+#: The range of plausible resolutions; a scan of 2400 dpi that is enlarged twice has 9600.
 _LEAST_DPI, _MOST_DPI = 30.0, 10_000.0
-#: Most times that a pixel is longer than wide, or wider than long.
+#: Largest ratio of the sides of a pixel.
 _MOST_RATIO = 4.0
 _METRES_PER_INCH = 0.0254
 #: Where a PNG's first chunk ends: a signature of 8 bytes, then ``IHDR`` with 13 bytes of data.
@@ -29,8 +29,8 @@ class Resolution(NamedTuple):
     """
     Pixels per inch.
 
-    :param x: Across.
-    :param y: Down.
+    :param x: Horizontally.
+    :param y: Vertically.
     """
 
     x: float
@@ -38,7 +38,7 @@ class Resolution(NamedTuple):
 
     @property
     def is_square(self) -> bool:
-        """Whether pixels are as long as wide, within 1 %: headers round."""
+        """Whether pixels are square within 1 %, because headers contain rounded numbers."""
         return abs(self.x - self.y) <= 0.01 * max(self)
 
     def scaled(self, factor: float) -> Resolution:
@@ -52,14 +52,14 @@ class Resolution(NamedTuple):
 
 def resolution_of(info: Mapping[str, Any]) -> Resolution:
     """
-    Return the resolution that a file tells.
+    Return the resolution in a file's header.
 
-    :param info: What Pillow read from the file's header.
-    :return: The resolution; what is missing or cannot be true is replaced by :data:`DEFAULT_DPI`.
+    :param info: The fields that Pillow has read from the header.
+    :return: The resolution; :data:`DEFAULT_DPI` if it is missing or not plausible.
     """
     if pair := _pair(info.get("dpi"), _LEAST_DPI):
         return Resolution(*pair)
-    # Without a unit, two numbers still tell the shape of a pixel: a PNG's, a TIFF's, a JPEG's.
+    # Without a unit, the two numbers of a PNG, TIFF or JPEG still contain the ratio of a pixel's sides.
     for key in ("aspect", "resolution", "jfif_density"):
         if key == "jfif_density" and info.get("jfif_unit") != 0:
             continue
@@ -69,7 +69,7 @@ def resolution_of(info: Mapping[str, Any]) -> Resolution:
 
 
 def _pair(value: Any, least: float) -> tuple[float, float] | None:
-    """Return two numbers between ``least`` and the most that make a sensible pixel, or ``None``."""
+    """Return two numbers of at least ``least``, or ``None`` if they are not plausible."""
     try:
         x, y = float(value[0]), float(value[1])
     except (TypeError, ValueError, LookupError, ZeroDivisionError):
@@ -81,10 +81,10 @@ def _pair(value: Any, least: float) -> tuple[float, float] | None:
 
 def png_with_resolution(png: bytes, resolution: Resolution) -> bytes:
     """
-    Return a PNG that tells its resolution.
+    Return a PNG with its resolution in the header.
 
     :param png: A PNG without the chunk ``pHYs``.
-    :param resolution: What it tells; the format has whole pixels per metre.
+    :param resolution: The resolution; the format stores integer pixels per metre.
     """
     per_metre = (round(dpi / _METRES_PER_INCH) for dpi in resolution)
     content = b"pHYs" + struct.pack(">IIB", *per_metre, 1)

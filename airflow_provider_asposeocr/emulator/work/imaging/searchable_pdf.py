@@ -1,8 +1,8 @@
 """
-Result ``Pdf``: the prepared page image with the recognized text, invisible, on top.
+Write the result ``Pdf``: images of the prepared pages with the recognized text as invisible text.
 
-Invariant: pages go to disk as they come, and the text can be extracted again in reading order, with the spaces and
-line breaks of the result ``Text``.
+Invariant: each page is written to disk before the next one is read. The extracted text is in reading order, with the spaces
+and line breaks of the result ``Text``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _JPEG_QUALITY = 85
 #: Longest side of a page that PDF readers accept, in points.
 _LONGEST_SIDE = 14400.0
-# Objects that every file has; those of pages follow.
+# Numbers of the objects that every file has; the objects of pages follow.
 _CATALOG, _PAGES, _FONT, _CID_FONT, _DESCRIPTOR, _TO_UNICODE, _GLYPH_MAP, _FONT_FILE = range(1, 9)
 
 
@@ -45,7 +45,7 @@ class SearchablePdf:
         self._page_ids: list[int] = []
         self._font = GlyphlessFont()
         self._next_id = _FONT_FILE + 1
-        # The comment of high bytes tells transfer programs that the file is binary.
+        # The comment of bytes above 127 marks the file as binary for transfer programs.
         self._file.write(b"%PDF-1.5\n%\xe2\xe3\xcf\xd3\n")
 
     def add(self, recognized: RecognizedPage) -> None:
@@ -66,7 +66,7 @@ class SearchablePdf:
         )
 
     def finish(self) -> None:
-        """Write what the pages share and close the file."""
+        """Write the objects that the pages share, and close the file."""
         kids = b" ".join(b"%d 0 R" % page_id for page_id in self._page_ids)
         self._object(_CATALOG, b"<< /Type /Catalog /Pages %d 0 R >>" % _PAGES)
         self._object(_PAGES, b"<< /Type /Pages /Count %d /Kids [%s] >>" % (len(self._page_ids), kids))
@@ -133,7 +133,7 @@ class SearchablePdf:
 
 
 def _image_stream(image: Image) -> tuple[bytes, bytes]:
-    """Return the dictionary entries and the data of a page's image: 1 bit where that is enough, or else JPEG."""
+    """Return the dictionary entries and the data of a page's image: 1 bit per pixel if it is black and white, else JPEG."""
     height, width = image.shape[:2]
     size = b"/Type /XObject /Subtype /Image /Width %d /Height %d" % (width, height)
     if image.ndim == 2 and np.all((image == 0) | (image == 255)):

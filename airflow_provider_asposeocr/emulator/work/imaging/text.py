@@ -1,7 +1,7 @@
 """
-Result ``Text``: UTF-8, lines end in a line feed only.
+Write the result ``Text``: UTF-8, with line feeds between lines.
 
-Invariant: no carriage return, no blank lines, no trailing newline, as in the vendor's genuine sample.
+The text has no carriage returns, no blank lines and no newline at the end, as in the vendor's genuine sample.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class TextFile:
         self._pages: list[str] = []
 
     def add(self, recognized: RecognizedPage) -> None:
-        """Append one page; an empty one leaves no trace."""
+        """Append one page; an empty page adds nothing."""
         if recognized.text:
             self._pages.append(recognized.text)
 
@@ -37,4 +37,4 @@ class TextFile:
         self.path.write_bytes("\n".join(self._pages).encode())
 
     def close(self) -> None:
-        """Give up; nothing was opened."""
+        """Do nothing: the file is opened only in :meth:`finish`."""

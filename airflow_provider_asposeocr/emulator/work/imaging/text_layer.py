@@ -1,8 +1,8 @@
 """
-The invisible text of a PDF page: where each word is drawn, so that it can be marked, searched and copied.
+The invisible text of a PDF page: it draws each word at its place, so that it can be selected, searched and copied.
 
-Readers take the letters of a row to stand from left to right, as in the files of word processors, and put those of
-right-to-left scripts into the order in which they are read. So that is the order in which letters are drawn here.
+PDF readers expect the letters of a row from left to right, as word processors write them, and reorder the letters of
+right-to-left scripts. Therefore this module draws letters in that order.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ class TextLayer:
         self._page_height = page_height
 
     def row(self, row: Row) -> Iterator[bytes]:
-        """Draw a row word by word, all at one height, with the spaces between them."""
+        """Draw the words of a row, and the spaces between them, with the same height and position."""
         frame, spaced = row.box, _from_left_to_right(row)
         starts = [word.box.x0 for word, _ in spaced]
         for (word, space), following in zip(spaced, [*starts[1:], spaced[-1][0].box.x1], strict=True):
             start, end = word.box.x0, word.box.x1
             if space and following - end > 2 * word.box.width / len(word.text):
-                # A wide gap, as before a price: stretching the word over it would put the letters far from the ink.
+                # A wide gap, as before a price. If the word were stretched over it, its letters would be far from the ink.
                 yield self._run(word.text, Box(start, frame.y0, end, frame.y1))
                 yield self._run(space, Box(end, frame.y0, following, frame.y1))
             else:
-                # Readers overlook a space that is much narrower than a letter, and see one in every gap: so the word,
-                # with its space if it has one, reaches up to the next.
+                # PDF readers ignore a space that is much narrower than a letter, and find a space in every gap. Therefore
+                # the word, with its space if it has one, ends where the next word begins.
                 end = max(following, start + 1)
                 yield self._run(word.text + space, Box(start, frame.y0, end, frame.y1))
 
@@ -67,7 +67,7 @@ class TextLayer:
 
 
 def _from_left_to_right(row: Row) -> list[tuple[Word, str]]:
-    """Return the words of a row and their letters as they stand from left to right, each word with what follows it."""
+    """Return the words of a row and their letters in the order on the page, each word with the text after it."""
     spaced = list(row.spaced_words())
     if not row.right_to_left and not is_right_to_left(word.text for word, _ in spaced):
         return spaced
@@ -77,5 +77,5 @@ def _from_left_to_right(row: Row) -> list[tuple[Word, str]]:
 
 
 def number(value: float) -> bytes:
-    """Return a number as a PDF has it."""
+    """Return a number in the notation of PDF."""
     return f"{value:.3f}".rstrip("0").rstrip(".").encode()

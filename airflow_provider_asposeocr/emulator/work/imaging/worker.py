@@ -1,7 +1,7 @@
 """
-Does the jobs that the emulator's real engines can do.
+The worker that does jobs with an OCR engine.
 
-Invariant: one page is in memory at a time, results are files, and what cannot be done ends in a
+Invariant: one page at a time is in memory, and results are files. If a job cannot be done, it ends with a
 :class:`~airflow_provider_asposeocr.emulator.work.jobs.JobError` that says what to do instead.
 """
 
@@ -16,7 +16,7 @@ import cv2
 from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.emulator.work.imaging import filters
 from airflow_provider_asposeocr.emulator.work.imaging.blocks_json import BlocksFile
-from airflow_provider_asposeocr.emulator.work.imaging.decode import Limits, check_kind, read_image, read_pages
+from airflow_provider_asposeocr.emulator.work.imaging.decode import check_kind, read_image, read_pages
 from airflow_provider_asposeocr.emulator.work.imaging.hocr import HocrFile
 from airflow_provider_asposeocr.emulator.work.imaging.layout import reading_order
 from airflow_provider_asposeocr.emulator.work.imaging.pages import PreparedPage, RecognizedPage
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_asposeocr.emulator.work.engines.base import Engine, Image, Line
+    from airflow_provider_asposeocr.emulator.work.imaging.limits import Limits
 
-#: What the values of ``resultType`` ask for, in the order of the results (the cloud's order is undocumented).
+#: The results for each value of ``resultType``, in their order (the cloud's order is undocumented).
 _FORMATS = {
     "Text": ("Text",),
     "Pdf": ("Pdf",),
@@ -51,12 +52,12 @@ _RECOGNITIONS = frozenset(
 )
 _FILTERS = frozenset({"BinarizeImage", "UpscaleImage", "DeskewImage"})
 
-#: White around a region, in pixels: engines miss letters that touch the edge.
+#: White margin around a region, in pixels, because engines do not find letters that touch the edge.
 _MARGIN = 16
 
 
 class Output(Protocol):
-    """One result in the making."""
+    """One result file that is being written."""
 
     type: str
     path: Path
@@ -70,7 +71,7 @@ class Output(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the file, complete or not."""
+        """Close the file, complete or not."""
         ...
 
 
@@ -78,8 +79,8 @@ class ImagingWorker:
     """
     A :class:`~airflow_provider_asposeocr.emulator.work.jobs.Worker` around one engine.
 
-    :param engine: Reads the pages.
-    :param limits: What a single job may ask for.
+    :param engine: Engine that reads the pages.
+    :param limits: Limits of a single job.
     """
 
     def __init__(self, engine: Engine, limits: Limits) -> None:
@@ -102,8 +103,8 @@ class ImagingWorker:
         if job.operation in _FILTERS:
             return self._filter(job)
         raise JobError(
-            f"The emulator's real engines do not do {job.operation}. "
-            "Start it with --engine canned for an answer that does not depend on the input."
+            f"The emulator's OCR engines do not support {job.operation}. "
+            "Start it with --engine canned for a result that does not depend on the input."
         )
 
     def _recognize(self, job: Job) -> JobOutcome:
@@ -130,7 +131,7 @@ class ImagingWorker:
                     part = page.cropped(region)
                     if part is None:
                         raise JobError(
-                            f"Region {number + 1} of {len(regions)}, {tuple(map(int, region))}, lies outside of the "
+                            f"Region {number + 1} of {len(regions)}, {tuple(map(int, region))}, is outside of the "
                             f"image, which has {page.source_size[0]} x {page.source_size[1]} pixels."
                         )
                     recognized = RecognizedPage(part, self._read(part, wanted, margin=_MARGIN))
@@ -141,7 +142,7 @@ class ImagingWorker:
             return _outcome(finished, warnings)
 
     def _detect_regions(self, job: Job) -> JobOutcome:
-        # No language is refused here: finding text depends on none.
+        # No language is refused here, because finding text does not depend on the language.
         wanted, kind = preparation(job.operation, job.settings), self._kind(job)
         warnings = list(wanted.warnings)
         boxes: list[list[int]] = []
@@ -168,13 +169,13 @@ class ImagingWorker:
         elif job.operation == "UpscaleImage":
             _write_png(path, filters.upscale(image, self._limits), resolution.scaled(filters.UPSCALE_FACTOR))
         else:
-            # Turned by an angle, pixels that are longer than wide would shear the letters.
+            # If pixels are not square, turning the page by an angle would distort the letters.
             square, _, dpi = filters.square_pixels(image, resolution, self._limits)
             _write_png(path, filters.deskew(square, self._limits)[0], Resolution(dpi, dpi))
         return JobOutcome((JobResult("ImagePNG", path),), warnings=page.warnings)
 
     def _accept(self, job: Job) -> Preparation:
-        """Return what the settings ask for, once it is sure that the engine can read the language."""
+        """Read the settings, and check that the engine can read the language."""
         wanted = preparation(job.operation, job.settings)
         if not self._engine.supports(wanted.language):
             raise JobError(self._engine.refusal(wanted.language))
@@ -190,7 +191,7 @@ class ImagingWorker:
     def _prepared(
         self, job: Job, kind: str, wanted: Preparation
     ) -> Iterator[tuple[PreparedPage, tuple[str, ...]]]:
-        """Yield the pages of the job one by one, with what there is to warn of."""
+        """Yield the prepared pages of the job one by one, with their warnings."""
         for page in read_pages(job.payload, kind, self._limits):
             yield prepare(page, wanted, self._limits), page.warnings
 
@@ -235,7 +236,7 @@ def _outcome(outputs: list[Output], warnings: list[str]) -> JobOutcome:
 
 
 def _write_png(path: Path, image: Image, resolution: Resolution, *, bilevel: bool = False) -> None:
-    """Write ``image`` losslessly; ``bilevel`` with 1 bit per pixel. Its resolution keeps the size of the paper."""
+    """Write ``image`` as PNG, with 1 bit per pixel if ``bilevel``. The resolution preserves the size of the paper."""
     options = [cv2.IMWRITE_PNG_BILEVEL, 1] if bilevel else []
     done, png = cv2.imencode(".png", image, options)
     if not done:

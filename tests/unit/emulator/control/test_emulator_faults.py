@@ -235,7 +235,7 @@ def test_rules_count_their_hits_and_can_be_lifted(cloud: CloudClient) -> None:
     ],
 )
 def test_what_is_no_rule_is_refused_whole(cloud: CloudClient, rule: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="does not take"):
+    with pytest.raises(ValueError, match="The emulator refuses this request"):
         cloud.emulator.control.add_faults({"kind": "drop"}, rule)
 
     assert cloud.emulator.control.faults() == []

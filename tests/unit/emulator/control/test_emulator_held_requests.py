@@ -263,7 +263,7 @@ def test_a_single_answer_can_deny_the_task(cloud: CloudClient) -> None:
     [{"method": "GET", "hidden_polls": 1}, {"method": "get", "hidden_seconds": 0}, {"hidden_polls": -1}],
 )
 def test_hiding_that_makes_no_sense_is_refused(cloud: CloudClient, rule: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="does not take"):
+    with pytest.raises(ValueError, match="The emulator refuses this request"):
         cloud.emulator.control.add_faults({"kind": "not_exist", **rule})
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_asposeocr.emulator.work.imaging.decode import Limits
+from airflow_provider_asposeocr.emulator.work.imaging.limits import Limits
 from airflow_provider_asposeocr.emulator.work.imaging.worker import ImagingWorker
 from airflow_provider_asposeocr.emulator.work.jobs import Job, JobOutcome, Worker
 from airflow_provider_asposeocr.emulator.work.workers import available_engines, make_worker

@@ -17,7 +17,7 @@ from PIL import Image
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
 from airflow_provider_asposeocr.emulator.work.imaging import pdf_pages
-from airflow_provider_asposeocr.emulator.work.imaging.decode import Limits
+from airflow_provider_asposeocr.emulator.work.imaging.limits import Limits
 from airflow_provider_asposeocr.emulator.work.jobs import JobError
 from tests.support.drawn_pages import blank, encoded
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from airflow_provider_asposeocr.emulator.work.imaging import filters
-from airflow_provider_asposeocr.emulator.work.imaging.decode import Limits
+from airflow_provider_asposeocr.emulator.work.imaging.limits import Limits
 from tests.support.drawn_pages import PROSE, blank, encoded, prose, write
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from airflow_provider_asposeocr.emulator.work.imaging.decode import Limits
+from airflow_provider_asposeocr.emulator.work.imaging.limits import Limits
 from airflow_provider_asposeocr.emulator.work.imaging.pdf_pages import pdf_pages
 from tests.support.pdf_builder import pdf_of, stream
 
 if TYPE_CHECKING:
-    from airflow_provider_asposeocr.emulator.work.imaging.decode import Page
+    from airflow_provider_asposeocr.emulator.work.imaging.pages import Page
     from airflow_provider_asposeocr.emulator.work.jobs import Worker
     from tests.support.emulator_workers import MakeWorker, Run
 

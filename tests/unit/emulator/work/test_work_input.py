@@ -167,7 +167,7 @@ def test_huge_pdf_page_is_refused(run: Run, blind: MakeWorker) -> None:
 def test_image_inside_a_pdf_counts_too(run: Run, blind: MakeWorker) -> None:
     document = encoded(blank(3000, 3000), "PDF", resolution=2000)  # a small page with a large image
     message = fail(run, blind(max_pixels=1_000_000), "RecognizePdf", document)
-    assert "holds an image of 3000 x 3000" in message
+    assert "contains an image of 3000 x 3000" in message
 
 
 def test_bigtiff_is_refused(run: Run, blind: MakeWorker) -> None:
@@ -199,7 +199,7 @@ def test_animated_gif_is_read_with_a_warning(run: Run, blind: MakeWorker) -> Non
 
 def test_svg_is_told_apart_from_no_image(run: Run, blind: MakeWorker) -> None:
     picture = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
-    assert "SVG is not rendered by the emulator" in fail(run, blind(), "RecognizeImage", picture)
+    assert "The emulator does not render SVG files" in fail(run, blind(), "RecognizeImage", picture)
 
 
 def test_operation_that_does_not_read_the_kind(run: Run, blind: MakeWorker) -> None:
@@ -290,8 +290,8 @@ def ink_on_nothing(ink: tuple[int, ...], kind: str = "PNG") -> bytes:
 @pytest.mark.parametrize("operation", ["RecognizeImage", "DetectRegions", "BinarizeImage"])
 def test_light_ink_on_a_transparent_ground_is_warned_of(run: Run, blind: MakeWorker, operation: str) -> None:
     (warning,) = run(blind(), operation, ink_on_nothing((255, 255, 255))).warnings
-    assert "light ink on a transparent ground" in warning
-    assert "dark ground" in warning
+    assert "light ink on a transparent background" in warning
+    assert "dark background" in warning
 
 
 def test_dark_ink_on_a_transparent_ground_is_not_warned_of(run: Run, blind: MakeWorker) -> None:

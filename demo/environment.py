@@ -46,7 +46,7 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Stage:
+class DemoEnvironment:
     """A running Airflow and the emulators behind its connections, by engine."""
 
     airflow: LocalAirflow
@@ -66,16 +66,16 @@ class Stage:
 
 
 @contextmanager
-def stage(
+def demo_environment(
     folder: Path, dags: Sequence[Path], clock: Clock, variables: Mapping[str, str] | None = None
-) -> Iterator[Stage]:
+) -> Iterator[DemoEnvironment]:
     """Start emulators and Airflow, and end them.
 
     :param folder: for everything they write; what an earlier run left in it is removed.
     :param dags: folders with DAGs.
     :param clock: tells the user what happens.
     :param variables: more environment variables of Airflow's components.
-    :return: yields the running stage.
+    :return: yields the running environment.
     :raises ServiceError: if something did not start; it says what and why.
     """
     _empty(folder)
@@ -95,7 +95,7 @@ def stage(
         clock.say("starting Airflow (database, API server, scheduler, dag-processor, triggerer)")
         airflow = stack.enter_context(LocalAirflow(folder / "airflow", dags, env, parallelism=PARALLELISM))
         clock.say(f"Airflow is up on {airflow.base_url}")
-        running = Stage(airflow, AirflowRest(airflow.base_url, lambda: running.check()), emulators)
+        running = DemoEnvironment(airflow, AirflowRest(airflow.base_url, lambda: running.check()), emulators)
         yield running
 
 
