@@ -26,7 +26,6 @@ from airflow_provider_asposeocr.api.files.filetypes import LONGEST_STEM_BYTES, s
 from airflow_provider_asposeocr.api.files.work_folder import hold, sweep
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.compat import lineage_is_read
-from airflow_provider_asposeocr.documents import uploads
 from airflow_provider_asposeocr.documents.atomic_create import CONDITIONAL
 from airflow_provider_asposeocr.documents.file_systems import (
     LOCAL,
@@ -269,8 +268,6 @@ def _upload(fs: Any, local: Path, path: str) -> None:
 def _write(local: Path, target: ObjectStoragePath) -> None:
     if target.protocol in _COMMITS_UPLOADS:
         _upload(target.fs, local, target.path)
-        if target.protocol in uploads.PROTOCOLS:
-            uploads.abort_superfluous(target.fs, target.path, local)
     elif target.protocol in LOCAL:
         _write_locally(local, target.path)
     else:

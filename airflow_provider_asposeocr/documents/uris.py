@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from airflow_provider_asposeocr.documents.file_systems import LOCAL
-from airflow_provider_asposeocr.documents.uploads import PROTOCOLS as _S3
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 #: Where a question mark begins a query and what stands before an @ is a user. Elsewhere both belong to keys and to
 #: Airflow's connections.
 _WEB = frozenset({"http", "https", "ftp"})
+_S3 = frozenset({"s3", "s3a", "s3n"})
 _GS = frozenset({"gs", "gcs"})
 _ALIASES = dict.fromkeys(_S3, "s3") | dict.fromkeys(_GS, "gs") | dict.fromkeys(("abfss", "az", "adl"), "abfs")
 #: Parameters of presigned URLs and of Azure's shared access signatures. They differ each time, and are secrets.

@@ -133,13 +133,14 @@ class Desk:
 
     def retry(self) -> None:
         """Write once more, in peace; compare what is stored with the manifest and see that nothing else is."""
+        left = [] if self.place.next_write_sweeps else self.place.leftovers()
         entry = self.write()
         _, data = self.place.look(set())
         assert data is not None
         assert (entry["sha256"], entry["bytes"]) == (digest(data), len(data))
         assert digest(data) == self.sha256
         assert self.place.names() == [NAME]
-        assert self.place.leftovers() == []
+        assert self.place.leftovers() == left
 
 
 def make_place(kind: str, folder: Path, request: pytest.FixtureRequest) -> Place:

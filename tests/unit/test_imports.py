@@ -50,7 +50,7 @@ ORDER_WITHIN = {
         ("results",),
     ),
     "documents": (
-        ("file_systems", "manifest", "uploads"),
+        ("file_systems", "manifest"),
         ("atomic_create", "uris"),
         ("owners",),
         ("destinations",),
