@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Literal
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.api.http.retrying import ONCE
-from airflow_provider_asposeocr.api.polling.poller import has_ended
 from airflow_provider_asposeocr.api.polling.progress import task_text
+from airflow_provider_asposeocr.api.tasks import has_ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS, TRIAL_SUFFIX
-from airflow_provider_asposeocr.api.polling.poller import YOUNG_SECONDS
 from airflow_provider_asposeocr.api.printable import shown, shown_all, validation_problems
 from airflow_provider_asposeocr.api.responses import TaskRef
+from airflow_provider_asposeocr.api.tasks import is_young
 from airflow_provider_asposeocr.lifecycle.identity import Identity
 
 if TYPE_CHECKING:
@@ -247,14 +247,12 @@ def decide_found(
     :param now: Seconds since the epoch.
     :param on_expired: The user's policy.
     """
-    age = now - task.submitted_epoch
     if status is TaskStatus.ERROR:
         return "submit"
-    if status is TaskStatus.NOT_EXIST and age >= RETENTION_SECONDS:
-        return "submit" if on_expired == "resubmit" else "expired"
-    if status is TaskStatus.NOT_EXIST and age >= YOUNG_SECONDS:
-        return "submit"
-    return "reuse"
+    if status is not TaskStatus.NOT_EXIST or is_young(task, now):
+        return "reuse"
+    is_expired = now - task.submitted_epoch >= RETENTION_SECONDS
+    return "expired" if is_expired and on_expired == "fail" else "submit"
 
 
 def may_resubmit(policy: OnUnknownSubmit, resubmits: int) -> bool:

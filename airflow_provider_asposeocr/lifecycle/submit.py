@@ -17,8 +17,8 @@ from airflow_provider_asposeocr.api.errors import (
     UnknownStatusError,
     WaitError,
 )
-from airflow_provider_asposeocr.api.polling.poller import gone_error
 from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.api.tasks import gone_error
 from airflow_provider_asposeocr.failing import fail_task
 from airflow_provider_asposeocr.lifecycle.cancel import cancel_if_running
 from airflow_provider_asposeocr.lifecycle.record import (

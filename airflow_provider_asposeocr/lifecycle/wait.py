@@ -25,10 +25,11 @@ from airflow_provider_asposeocr.api.errors import (
 )
 from airflow_provider_asposeocr.api.http.retrying import ONCE
 from airflow_provider_asposeocr.api.polling.deadlines import BACKSTOP_SECONDS
-from airflow_provider_asposeocr.api.polling.poller import Finished, Poller, Wait, failed_error
+from airflow_provider_asposeocr.api.polling.poller import Finished, Poller, Wait
 from airflow_provider_asposeocr.api.polling.progress import Progress, moment_text, task_text
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
 from airflow_provider_asposeocr.api.results.reasons import failure_of
+from airflow_provider_asposeocr.api.tasks import failed_error
 from airflow_provider_asposeocr.config import event_delay_seconds
 from airflow_provider_asposeocr.lifecycle.cancel import CancelOutcome, cancel_if_running
 from airflow_provider_asposeocr.lifecycle.worker_kill import WaitRole, Watched, WorkerKill

@@ -14,10 +14,10 @@ from airflow.configuration import conf
 from airflow.sdk import BaseOperator, ObjectStoragePath
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskExpiredError
-from airflow_provider_asposeocr.api.polling.poller import gone_error
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.api.results.download import fetched
+from airflow_provider_asposeocr.api.tasks import gone_error
 from airflow_provider_asposeocr.documents import destinations
 from airflow_provider_asposeocr.documents.owners import IF_EXISTS, IfExists
 from airflow_provider_asposeocr.operators.start_from_trigger import arrange_start

@@ -42,7 +42,7 @@ ORDER_WITHIN = {
         ("errors",),
         ("base_url", "languages"),
         ("account", "responses", "settings"),
-        ("auth", "files", "operation_lookup"),
+        ("auth", "files", "operation_lookup", "tasks"),
         ("http",),
         ("polling",),
         ("client",),

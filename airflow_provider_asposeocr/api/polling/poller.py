@@ -17,14 +17,10 @@ from airflow_provider_asposeocr.api.errors import (
     AccessDeniedError,
     AsposeOcrError,
     RateLimitedError,
-    TaskExpiredError,
-    TaskFailedError,
     TaskTimeoutError,
-    TaskUnknownError,
-    UnknownStatusError,
 )
-from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 from airflow_provider_asposeocr.api.polling.schedules import Geometric, Limits
+from airflow_provider_asposeocr.api.tasks import failed_error, gone_error, is_young, known_status
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.http.retrying import Random
@@ -37,8 +33,6 @@ if TYPE_CHECKING:
 SHORTEST_JITTER, LONGEST_JITTER = 0.9, 1.1
 #: A poll that failed says nothing about the task, so that the next one need not wait for the task's sake.
 LONGEST_AFTER_FAILURE_SECONDS = 30.0
-#: A fresh task may not be known at once to every server behind the cloud's gateway; nothing documents that it is.
-YOUNG_SECONDS = 15.0
 #: A fresh token refused once in a wait that went well so far may have expired on the way; for longer it is a refusal.
 DENIED_SECONDS = 30.0
 
@@ -147,8 +141,7 @@ class Poller:
         return self._unless_late(now, LONGEST_AFTER_FAILURE_SECONDS, error.retry_after_seconds or 0.0)
 
     def _on_not_exist(self, now: float) -> Wait | Finished:
-        age = now - self._ref.submitted_epoch
-        if age < YOUNG_SECONDS:
+        if is_young(self._ref, now):
             return self._unless_late(now, LONGEST_AFTER_FAILURE_SECONDS)
         return Finished(gone_error(self._ref, now))
 
@@ -196,66 +189,3 @@ class Poller:
 
     def _jitter(self) -> float:
         return SHORTEST_JITTER + (LONGEST_JITTER - SHORTEST_JITTER) * self._random()
-
-
-def known_status(ref: TaskRef, state: TaskState) -> TaskStatus:
-    """
-    Return the meaning of the cloud's word.
-
-    :param ref: The task.
-    :param state: What the cloud says.
-    :raises UnknownStatusError: if the word is none of the documented ones; names the task, which the cloud may not.
-    """
-    try:
-        return state.status
-    except UnknownStatusError as error:
-        raise error.about(ref.operation, ref.id) from None
-
-
-def has_ended(ref: TaskRef, status: TaskStatus, now: float) -> bool:
-    """
-    Tell whether there is nothing left to cancel.
-
-    :param ref: The task.
-    :param status: What the cloud says.
-    :param now: Seconds since the epoch.
-    :return: For ``NotExist`` only once every server must know the task; before that it may run unseen.
-    """
-    if status is TaskStatus.NOT_EXIST:
-        return now - ref.submitted_epoch >= YOUNG_SECONDS
-    return status.is_terminal
-
-
-def failed_error(ref: TaskRef, state: TaskState) -> TaskFailedError:
-    """
-    Say why the cloud answers ``Error``.
-
-    :param ref: The task.
-    :param state: What the cloud says.
-    """
-    return TaskFailedError(f"{ref.operation} failed in the cloud: {state.reason}.").about(
-        ref.operation, ref.id
-    )
-
-
-def gone_error(ref: TaskRef, now: float) -> AsposeOcrError:
-    """
-    Say why the cloud answers ``NotExist``.
-
-    :param ref: The task.
-    :param now: Seconds since the epoch.
-    :return: Expired where the retention is over, otherwise unknown: the cloud has one word for both.
-    """
-    age = now - ref.submitted_epoch
-    if age >= RETENTION_SECONDS:
-        return TaskExpiredError(
-            f"The result of {ref.operation} was kept until {ref.expires_at.isoformat(timespec='seconds')}.",
-            operation=ref.operation,
-            task_id=ref.id,
-        )
-    return TaskUnknownError(
-        f"The cloud does not know the task submitted {age:.0f} s ago {ref.origin}: "
-        "the id is of another account, or the task was cancelled.",
-        operation=ref.operation,
-        task_id=ref.id,
-    )

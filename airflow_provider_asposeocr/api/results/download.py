@@ -23,7 +23,7 @@ from airflow_provider_asposeocr.api.errors import (
 )
 from airflow_provider_asposeocr.api.files.file_kinds import HEAD_BYTES
 from airflow_provider_asposeocr.api.files.work_folder import work_folder
-from airflow_provider_asposeocr.api.polling.poller import failed_error, gone_error, known_status
+from airflow_provider_asposeocr.api.tasks import failed_error, gone_error, known_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskFailedError
-from airflow_provider_asposeocr.api.polling.poller import failed_error
+from airflow_provider_asposeocr.api.tasks import failed_error
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.client import CloudClient

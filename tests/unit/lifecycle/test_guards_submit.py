@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_asposeocr.api import errors
-from airflow_provider_asposeocr.api.polling import poller
+from airflow_provider_asposeocr.api import errors, tasks
 from airflow_provider_asposeocr.compat import AirflowFailException, TaskDeferralError, TaskDeferralTimeout
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
@@ -141,7 +140,7 @@ class TestVanished:
     def test_in_the_worker(
         self, cloud: EmulatorControl, instance: Instance, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(poller, "YOUNG_SECONDS", 0.0)
+        monkeypatch.setattr(tasks, "YOUNG_SECONDS", 0.0)
         cloud.add_faults(STUCK, {"kind": "not_exist", "hidden_seconds": 60})
         with pytest.raises(errors.TaskUnknownError):
             instance.run(wait_for_completion=True, deferrable=False)

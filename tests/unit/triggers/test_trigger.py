@@ -142,7 +142,7 @@ class TestEvent:
     async def test_a_fresh_task_may_not_be_known_everywhere_yet(
         self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("airflow_provider_asposeocr.api.polling.poller.YOUNG_SECONDS", 300.0)
+        monkeypatch.setattr("airflow_provider_asposeocr.api.tasks.YOUNG_SECONDS", 300.0)
         fresh = submit({"kind": "not_exist", "hidden_polls": 2})
         (event,) = await events_of(trigger_of(fresh))
         assert event["status"] == "completed"

@@ -14,9 +14,10 @@ from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 from airflow_provider_asposeocr.api.polling.durations import DurationBook, Entry, Estimate
 from airflow_provider_asposeocr.api.polling.plan import WaitPlan
-from airflow_provider_asposeocr.api.polling.poller import YOUNG_SECONDS, Finished, Poller, Wait, gone_error
+from airflow_provider_asposeocr.api.polling.poller import Finished, Poller, Wait
 from airflow_provider_asposeocr.api.polling.schedules import Geometric, Limits
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
+from airflow_provider_asposeocr.api.tasks import YOUNG_SECONDS, gone_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
