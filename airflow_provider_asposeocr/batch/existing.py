@@ -133,7 +133,7 @@ def decide_document(
     for file in files:
         decision = decide(policy, mine, True, None if file.made is None else file.made.owner)
         if isinstance(decision, Refusal):
-            error = DestinationError(_refusal_text(document, file, decision), billed="no")
+            error = DestinationError(_refusal_text(document, file, decision, mine), billed="no")
             return {"outcome": "failed", "error": DocumentError.of(error).model_dump(by_alias=True)}
     if policy != "skip":
         return None
@@ -154,16 +154,21 @@ def _left(file: ExistingFile, step: Step) -> StoredResult:
     )
 
 
-def _refusal_text(document: BatchDocument, file: ExistingFile, refusal: Refusal) -> str:
+def _refusal_text(document: BatchDocument, file: ExistingFile, refusal: Refusal, mine: Owner) -> str:
     what = shown(file.uri, 300)
     if refusal.because == "exists":
         return f"{what} exists already, and if_exists is 'fail'."
     if file.made is None or file.made.owner.source is None:
         whose = "may be another document's: no owner record and no manifest says which document made it"
+    elif file.made.owner.source == mine.source:
+        # Its name was used again: in a temporary folder, or in a store of another account or endpoint.
+        qualifiers = [shown(owner.source_qualifier, 100) for owner in (file.made.owner, mine)]
+        whose = f"was made from another document of the same name ({qualifiers[0]}, not {qualifiers[1]})"
     else:
-        whose = f"was made from another document, {shown(file.made.owner.source, 300)}, says {shown(file.made.said_by, 300)}"
+        whose = f"was made from another document, {shown(file.made.owner.source, 300)}"
+    says = f", says {shown(file.made.said_by, 300)}" if file.made else ""
     return (
-        f"{what} {whose}. Nothing was overwritten. Choose another destination. If {shown(document.source, 300)} may "
+        f"{what} {whose}{says}. Nothing was overwritten. Choose another destination. If {shown(document.source, 300)} may "
         "replace the file, set if_exists='overwrite_any', which does not ask who made it, or delete the file."
     )
 
