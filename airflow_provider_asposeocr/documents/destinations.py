@@ -23,7 +23,7 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, DestinationError, StorageError
 from airflow_provider_asposeocr.api.files.filetypes import LONGEST_STEM_BYTES, safe_stem, suffix_for
-from airflow_provider_asposeocr.api.files.work_folder import hold, sweep
+from airflow_provider_asposeocr.api.files.work_folder import lock_file, remove_abandoned
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.compat import lineage_is_read
 from airflow_provider_asposeocr.documents.atomic_create import CONDITIONAL
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_asposeocr.api.responses import TaskRef
-    from airflow_provider_asposeocr.api.results.download import Fetched, Result
+    from airflow_provider_asposeocr.api.results.download import Download, Result
 
 #: What a store hands over or takes at once. The libraries' own blocks are of up to 50 MiB, several at a time.
 BLOCK_BYTES = 8 * 1024 * 1024
@@ -184,7 +184,7 @@ def _names(stem: str, suffixes: list[str]) -> Iterator[str]:
 
 def store(
     ref: TaskRef,
-    fetched: Fetched,
+    download: Download,
     destination: str,
     *,
     file_stem: str | None = None,
@@ -195,7 +195,7 @@ def store(
     Write all results of a task.
 
     :param ref: The task.
-    :param fetched: What it made.
+    :param download: What it made.
     :param destination: A folder with a slash at its end, or the one file.
     :param file_stem: Name without suffix for files in a folder.
     :param if_exists: What to do about files that are there already: ``overwrite`` those that the same source made
@@ -212,7 +212,7 @@ def store(
             raise DestinationError(
                 f"if_exists is {shown(if_exists, 60)!r}, not one of {', '.join(IF_EXISTS)}."
             )
-        targets = plan(ref, fetched.results, destination, file_stem)
+        targets = plan(ref, download.results, destination, file_stem)
         claims = Claims(ref, if_exists)
         left = claims.take([target.path for target in targets])
         results = [
@@ -233,7 +233,7 @@ def store(
         final = isinstance(error, ValueError | ImportError | IsADirectoryError)
         cls = DestinationError if final else StorageError
         raise cls(text, operation=ref.operation, task_id=ref.id) from error
-    return make_manifest(ref, fetched, results)
+    return make_manifest(ref, download, results)
 
 
 def _write_result(target: Target, inline_text_bytes: int) -> StoredResult:
@@ -279,11 +279,11 @@ def _write_locally(local: Path, target: str) -> None:
     os.makedirs(folder, exist_ok=True)
     # Hidden, of a length that every file system takes, and recognizable as what a killed writer of this file has left.
     prefix = f"{_HIDDEN}{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}-"
-    sweep(folder, prefix)
+    remove_abandoned(folder, prefix)
     temporary = os.path.join(folder, f"{prefix}{uuid4().hex}.part")
     try:
         with local.open("rb") as reader, open(temporary, "xb") as writer:
-            hold(writer.fileno())
+            lock_file(writer.fileno())
             shutil.copyfileobj(reader, writer, 1024 * 1024)
             writer.flush()
             os.fsync(writer.fileno())

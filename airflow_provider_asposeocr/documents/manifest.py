@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_asposeocr.api.errors import AsposeOcrError
-    from airflow_provider_asposeocr.api.results.download import Fetched
+    from airflow_provider_asposeocr.api.results.download import Download
 
 #: Raise it when a key gets another meaning. A new key needs no new version: readers ignore what they do not know.
 SCHEMA_VERSION: Literal[1] = 1
@@ -255,12 +255,12 @@ _OF_A_FETCH = frozenset(
 )
 
 
-def make_manifest(ref: TaskRef, fetched: Fetched, results: Sequence[StoredResult]) -> Manifest:
+def make_manifest(ref: TaskRef, download: Download, results: Sequence[StoredResult]) -> Manifest:
     """
     Describe what was stored. It must not fail: the files are written already.
 
     :param ref: The cloud task, which also names the original document.
-    :param fetched: What the cloud said and made.
+    :param download: What the cloud said and made.
     :param results: The files, in the order of the cloud's results.
     """
     is_original = ref.source_sha256 is not None and ref.source_sha256 == ref.input_sha256
@@ -271,10 +271,10 @@ def make_manifest(ref: TaskRef, fetched: Fetched, results: Sequence[StoredResult
         sha256=ref.source_sha256,
         outcome="skipped" if results and all(result.skipped for result in results) else "succeeded",
         task=ref,
-        response_status_code=fetched.state.responseStatusCode,
-        messages=fetched.state.messages,
-        warnings=fetched.state.warnings,
-        shortfall=fetched.shortfall,
+        response_status_code=download.state.responseStatusCode,
+        messages=download.state.messages,
+        warnings=download.state.warnings,
+        shortfall=download.shortfall,
         results=list(results),
     )
 

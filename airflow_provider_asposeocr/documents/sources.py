@@ -20,7 +20,7 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError, SourceError, S
 from airflow_provider_asposeocr.api.files.file_kinds import has_several_pages, sniff, sniff_file
 from airflow_provider_asposeocr.api.printable import shown, signatures_in
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
-from airflow_provider_asposeocr.api.results.download import Result, fetched
+from airflow_provider_asposeocr.api.results.download import Result, download_results
 from airflow_provider_asposeocr.documents.destinations import pieces
 from airflow_provider_asposeocr.documents.file_systems import has_version, object_path
 from airflow_provider_asposeocr.documents.uris import is_web, qualifier_of, source_name, source_uri
@@ -152,7 +152,7 @@ def spool(
     target = folder / "source"
     if isinstance(source, TaskRef):
         name = source.source_name
-        with fetched(client_of(source.conn_id), source, now) as upstream:
+        with download_results(client_of(source.conn_id), source, now) as upstream:
             chosen = _choose(source, operation, upstream.results)
             chosen.path.replace(target)
         size, sha256 = chosen.size_bytes, chosen.sha256

@@ -29,7 +29,7 @@ from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.polling.progress import document_text, duration_text, task_text
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState, parse_task_ref
-from airflow_provider_asposeocr.api.results.download import fetched
+from airflow_provider_asposeocr.api.results.download import download_results
 from airflow_provider_asposeocr.api.results.reasons import state_with_reasons
 from airflow_provider_asposeocr.api.settings import validate_settings
 from airflow_provider_asposeocr.clients import client_for
@@ -233,7 +233,7 @@ class AsposeOcrHook(BaseHook):
         :raises ResultError: if its results are missing or broken.
         """
         ref = parse_task_ref(task)
-        with fetched(self.client_of(ref.conn_id), ref, time.time()) as done:
+        with download_results(self.client_of(ref.conn_id), ref, time.time()) as done:
             return [result.in_memory() for result in done.results]
 
     def fetch_to(self, task: Any, destination: str, **options: Any) -> dict[str, Any]:
@@ -248,7 +248,7 @@ class AsposeOcrHook(BaseHook):
         """
         ref = parse_task_ref(task)
         checked = destinations.parse_destination(destination)
-        with fetched(self.client_of(ref.conn_id), ref, time.time()) as done:
+        with download_results(self.client_of(ref.conn_id), ref, time.time()) as done:
             return destinations.store(ref, done, checked, **options).to_dict()
 
     def cancel(self, task: Any) -> None:

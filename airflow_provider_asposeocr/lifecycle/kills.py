@@ -19,7 +19,7 @@ ENDED = frozenset({"failed", "success", "skipped", "upstream_failed", "removed"}
 CLEARED = frozenset({None, "restarting", "scheduled", "queued"})
 # All others (running, deferred, up for retry) mean that this process was lost or replaced, not the task.
 
-Verdict = Literal["cancel", "leave", "ask about origin"]
+KillDecision = Literal["cancel", "leave", "ask about origin"]
 
 
 def own_state(task_states: dict[str, Any], run_id: str, task_id: str, map_index: int | None) -> str | None:
@@ -52,7 +52,7 @@ def _index(map_index: int | None) -> int:
     return -1 if map_index is None else map_index
 
 
-def verdict(state: str | None, ref: TaskRef, *, owns: bool, comes_back: bool) -> Verdict:
+def decide_after_kill(state: str | None, ref: TaskRef, *, owns: bool, comes_back: bool) -> KillDecision:
     """
     Decide about the cloud task of a process that is being ended.
 
@@ -71,7 +71,7 @@ def verdict(state: str | None, ref: TaskRef, *, owns: bool, comes_back: bool) ->
     return "ask about origin" if ref.task_id else "leave"
 
 
-def verdict_of_origin(state: str | None) -> Verdict:
+def decide_by_origin(state: str | None) -> KillDecision:
     """
     Decide about the cloud task of a consumer that was cleared.
 
@@ -81,7 +81,7 @@ def verdict_of_origin(state: str | None) -> Verdict:
     return "leave" if state == "success" else "cancel"
 
 
-def verdict_of_batch(state: str | None, *, in_triggerer: bool) -> Verdict:
+def decide_for_batch(state: str | None, *, in_triggerer: bool) -> KillDecision:
     """
     Decide about the cloud tasks of a batch whose process or trigger is being ended, and which has a try left.
 

@@ -19,7 +19,7 @@ from airflow_provider_asposeocr.api.errors import WaitError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.compat import runs_in_shared_process
 from airflow_provider_asposeocr.lifecycle.cancel import KILL_IN_WORKER, cancel_if_running
-from airflow_provider_asposeocr.lifecycle.kills import own_state, verdict, verdict_of_origin
+from airflow_provider_asposeocr.lifecycle.kills import decide_after_kill, decide_by_origin, own_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,9 +175,11 @@ def _is_to_be_cancelled(watched: Watched) -> bool:
     """Ask Airflow whether a user has ended the task."""
     ref, role, ti = watched.ref, watched.role, watched.ti
     try:
-        decided = verdict(_state(ti, ti), ref, owns=role.submitted_it, comes_back=role.has_retry_left)
+        decided = decide_after_kill(
+            _state(ti, ti), ref, owns=role.submitted_it, comes_back=role.has_retry_left
+        )
         if decided == "ask about origin":
-            decided = verdict_of_origin(_state(ti, ref))
+            decided = decide_by_origin(_state(ti, ref))
     except Exception as error:  # it may be anything: the supervisor is ending this process
         log.warning("Airflow does not tell the task's state: %s", shown(error))
         return not role.has_retry_left

@@ -16,11 +16,11 @@ from airflow.sdk import BaseOperator, ObjectStoragePath
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskExpiredError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.responses import parse_task_ref
-from airflow_provider_asposeocr.api.results.download import fetched
+from airflow_provider_asposeocr.api.results.download import download_results
 from airflow_provider_asposeocr.api.tasks import gone_error
 from airflow_provider_asposeocr.documents import destinations
 from airflow_provider_asposeocr.documents.owners import IF_EXISTS, IfExists
-from airflow_provider_asposeocr.operators.start_from_trigger import arrange_start
+from airflow_provider_asposeocr.operators.start_from_trigger import set_start_trigger_args
 from airflow_provider_asposeocr.operators.waiting import WaitsForTask, check_waiting
 from airflow_provider_asposeocr.parameters import (
     check_choice,
@@ -124,7 +124,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         ):
             raise ValueError(f"inline_text_bytes must be a number of bytes, not {inline_text_bytes!r}")
         self._check_what_is_no_template()
-        arrange_start(self, start_from_trigger, "task", task)
+        set_start_trigger_args(self, start_from_trigger, "task", task)
 
     def _check_what_is_no_template(self) -> None:
         """Refuse at parse time what would be refused after the submit has been billed."""
@@ -172,7 +172,9 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
     def _fetch(self, wait: TaskWait) -> dict[str, Any]:
         # With the client of the wait: reading the connection again asks Airflow, and there perhaps a vault.
         ref = wait.ref
-        with fetched(wait.client, ref, time.time(), keep_incomplete=self.on_incomplete == "keep") as done:
+        with download_results(
+            wait.client, ref, time.time(), keep_incomplete=self.on_incomplete == "keep"
+        ) as done:
             manifest = destinations.store(
                 ref,
                 done,

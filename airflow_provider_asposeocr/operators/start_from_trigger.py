@@ -31,7 +31,7 @@ MAPPED = "Airflow starts what is mapped with expand() in workers"
 _PULL = "xcom_pull"
 
 
-def arrange_start(
+def set_start_trigger_args(
     operator: WaitsForTask, asked: bool, field: str, value: Any, next_method: str = "execute_complete"
 ) -> None:
     """

@@ -32,7 +32,7 @@ from airflow_provider_asposeocr.lifecycle.policies import ON_EXPIRED, ON_UNKNOWN
 from airflow_provider_asposeocr.lifecycle.store import StoredRecord, forget_on_success
 from airflow_provider_asposeocr.lifecycle.submit import TaskSubmit
 from airflow_provider_asposeocr.operators.map_index import name_map_index
-from airflow_provider_asposeocr.operators.start_from_trigger import arrange_start
+from airflow_provider_asposeocr.operators.start_from_trigger import set_start_trigger_args
 from airflow_provider_asposeocr.operators.waiting import WaitsForTask, check_waiting
 from airflow_provider_asposeocr.parameters import (
     check_choice,
@@ -156,7 +156,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
             row = find_operation(operation)
             if settings is None or isinstance(settings, KNOWN_AT_PARSE_TIME):
                 validate_settings(row, settings, strict=strict_settings, rendered=False)
-        arrange_start(self, start_from_trigger, *self._field_to_wait_for(), "execute_after_upstream")
+        set_start_trigger_args(self, start_from_trigger, *self._field_to_wait_for(), "execute_after_upstream")
 
     def _field_to_wait_for(self) -> tuple[str, Any]:
         """Return the parameter whose cloud task the triggerer waits for, and what was given for it."""

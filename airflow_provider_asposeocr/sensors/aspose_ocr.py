@@ -22,7 +22,7 @@ from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.compat import AirflowSensorTimeout
 from airflow_provider_asposeocr.failing import fail_task
 from airflow_provider_asposeocr.operators.map_index import name_map_index
-from airflow_provider_asposeocr.operators.start_from_trigger import arrange_start
+from airflow_provider_asposeocr.operators.start_from_trigger import set_start_trigger_args
 from airflow_provider_asposeocr.operators.waiting import WaitsForTask, check_waiting, plan_of
 from airflow_provider_asposeocr.parameters import check_one_document, check_seconds, one_document, rendered
 
@@ -86,7 +86,7 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
         check_one_document(self, task=task)
         check_seconds(timeout=self.timeout)
         check_waiting(self)
-        arrange_start(self, start_from_trigger, "task", task)
+        set_start_trigger_args(self, start_from_trigger, "task", task)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """

@@ -28,7 +28,7 @@ from airflow_provider_asposeocr.batch.woken import Woken
 from airflow_provider_asposeocr.clients import loop_clients
 from airflow_provider_asposeocr.connection import mask_token
 from airflow_provider_asposeocr.lifecycle.cancel import IN_TRIGGER, KILL_IN_TRIGGER, cancel_if_running_async
-from airflow_provider_asposeocr.lifecycle.kills import verdict_of_batch
+from airflow_provider_asposeocr.lifecycle.kills import decide_for_batch
 from airflow_provider_asposeocr.triggers.base import CloudTrigger, book_of
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ class AsposeOcrBatchTrigger(CloudTrigger):
         except Exception as error:
             log.warning("Airflow does not tell the task's state, so nothing is cancelled: %s", shown(error))
             return False
-        return verdict_of_batch(state, in_triggerer=True) == "cancel"
+        return decide_for_batch(state, in_triggerer=True) == "cancel"
 
 
 async def _first_of(under_way: set[asyncio.Task[None]], seconds: float) -> set[asyncio.Task[None]]:

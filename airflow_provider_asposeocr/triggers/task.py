@@ -34,7 +34,7 @@ from airflow_provider_asposeocr.clients import loop_clients
 from airflow_provider_asposeocr.connection import mask_token
 from airflow_provider_asposeocr.lifecycle.cancel import IN_TRIGGER, KILL_IN_TRIGGER, cancel_if_running_async
 from airflow_provider_asposeocr.lifecycle.event import event_of
-from airflow_provider_asposeocr.lifecycle.kills import is_origin, verdict, verdict_of_origin
+from airflow_provider_asposeocr.lifecycle.kills import decide_after_kill, decide_by_origin, is_origin
 from airflow_provider_asposeocr.triggers.base import CloudTrigger, book_of
 
 if TYPE_CHECKING:
@@ -198,10 +198,10 @@ class AsposeOcrTaskTrigger(CloudTrigger):
         ref = parse_task_ref(self.reference)
         try:
             state = await self._state(ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
-            decided = verdict(state, ref, owns=is_origin(ti, ref), comes_back=True)
+            decided = decide_after_kill(state, ref, owns=is_origin(ti, ref), comes_back=True)
             if decided == "ask about origin":
                 origin = await self._state(ref.dag_id, ref.run_id, ref.task_id, ref.map_index)
-                decided = verdict_of_origin(origin)
+                decided = decide_by_origin(origin)
         except Exception as error:
             log.warning("Airflow does not tell the task's state, so nothing is cancelled: %s", shown(error))
             return False

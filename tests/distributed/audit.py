@@ -16,7 +16,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.api.files.work_folder import WORK_FOLDER, sweep
+from airflow_provider_asposeocr.api.files.work_folder import WORK_FOLDER, remove_abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -247,5 +247,5 @@ def check_temporary_files(folders: Sequence[Path], worker_kills: Sequence[float]
     left = [path for folder in folders for path in sorted(folder.glob("aspose-ocr-*/**/*")) if path.is_file()]
     excused = {path for path in left if path.stat().st_mtime <= last_kill}
     for folder in folders:
-        sweep(str(folder), WORK_FOLDER)
+        remove_abandoned(str(folder), WORK_FOLDER)
     return [f"{path}: an orphan file" for path in left if path not in excused or path.exists()]

@@ -20,7 +20,7 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, DestinationError
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
-from airflow_provider_asposeocr.api.results.download import Fetched, Result
+from airflow_provider_asposeocr.api.results.download import Download, Result
 from airflow_provider_asposeocr.documents.atomic_create import create_or_read, is_atomic
 from airflow_provider_asposeocr.documents.destinations import store
 from airflow_provider_asposeocr.documents.owners import Claims
@@ -68,7 +68,7 @@ def write(job: dict[str, Any], pipe: Connection) -> None:
     result = Result("Pdf", Path(job["source"]), job["bytes"], job["sha256"])
     outcome: tuple[str, Any] = ("interrupted", None)
     try:
-        manifest = store(REF, Fetched(TaskState(taskStatus="Completed"), (result,)), job["uri"])
+        manifest = store(REF, Download(TaskState(taskStatus="Completed"), (result,)), job["uri"])
         outcome = ("manifest", manifest.to_dict())
     except AsposeOcrError as error:
         outcome = ("error", {**error.to_dict(), "retryable": error.retryable})

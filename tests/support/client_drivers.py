@@ -19,7 +19,7 @@ from airflow_provider_asposeocr.api.client import CloudClient, Surroundings
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.http.transports import tls_context
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
-from airflow_provider_asposeocr.api.results.download import Fetched, fetch_into, fetched
+from airflow_provider_asposeocr.api.results.download import Download, download_results, fetch_into
 
 if TYPE_CHECKING:
     import ssl
@@ -66,7 +66,7 @@ class Driver:
     def submit(self, operation: str, document: Path, settings: dict[str, Any] | None = None) -> Submitted:
         raise NotImplementedError
 
-    def fetched(self, ref: TaskRef, now: float, **options: Any) -> AbstractContextManager[Fetched]:
+    def download_results(self, ref: TaskRef, now: float, **options: Any) -> AbstractContextManager[Download]:
         """The results of a task; their files exist while the context lasts."""
         raise NotImplementedError
 
@@ -99,8 +99,8 @@ class SyncDriver(Driver):
     def submit(self, operation: str, document: Path, settings: dict[str, Any] | None = None) -> Submitted:
         return self.client.submit(operation, document, settings or {})
 
-    def fetched(self, ref: TaskRef, now: float, **options: Any) -> AbstractContextManager[Fetched]:
-        return fetched(self.client, ref, now, **options)
+    def download_results(self, ref: TaskRef, now: float, **options: Any) -> AbstractContextManager[Download]:
+        return download_results(self.client, ref, now, **options)
 
     def status(self, operation: str, id: str, retry: RequestRetry | None = None) -> TaskState:
         return self.client.status(operation, id, retry)
@@ -143,7 +143,7 @@ class AsyncDriver(Driver):
         return self.runner.run(self.client.submit(operation, document, settings or {}))
 
     @contextmanager
-    def fetched(self, ref: TaskRef, now: float, **options: Any) -> Iterator[Fetched]:
+    def download_results(self, ref: TaskRef, now: float, **options: Any) -> Iterator[Download]:
         with tempfile.TemporaryDirectory() as folder:
             yield self.runner.run(fetch_into(self.client, ref, Path(folder), now, **options))
 

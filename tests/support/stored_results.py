@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
-from airflow_provider_asposeocr.api.results.download import Fetched, Result
+from airflow_provider_asposeocr.api.results.download import Download, Result
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,12 +29,12 @@ def result(folder: Path, type: str | None, data: bytes) -> Result:
     return Result(type, path, len(data), hashlib.sha256(data).hexdigest())
 
 
-def done(*results: Result) -> Fetched:
+def done(*results: Result) -> Download:
     """Return what a fetch of a completed cloud task brings."""
     state = TaskState(
         taskStatus="Completed", responseStatusCode="Ok", error={"messages": ["m"], "warnings": ["w"]}
     )
-    return Fetched(state, results)
+    return Download(state, results)
 
 
 def listing(folder: Path) -> dict[str, bytes]:

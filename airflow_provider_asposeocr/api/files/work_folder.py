@@ -27,17 +27,18 @@ WORK_FOLDER = "aspose-ocr-work-"
 _OLD_SECONDS = 3600.0
 
 
-def hold(descriptor: int) -> None:
+def lock_file(descriptor: int) -> None:
     """
     Lock a file or folder for as long as it is open, before anything is put into it.
 
     :param descriptor: Of the open file or folder.
     """
-    with suppress(OSError):  # A file system without locks; sweep() leaves alone what it cannot lock.
+    # A file system may have no locks; remove_abandoned() leaves alone what it cannot lock.
+    with suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
-def sweep(folder: str, prefix: str) -> None:
+def remove_abandoned(folder: str, prefix: str) -> None:
     """
     Remove the files and folders that dead processes of this user have left.
 
@@ -73,7 +74,7 @@ def _remove_if_dead(path: str, is_folder: bool) -> None:
 @cache
 def _sweep_once(folder: str, pid: int) -> None:
     """Sweep at most once per process: a process that handles many documents would list the folder for each of them."""
-    sweep(folder, WORK_FOLDER)
+    remove_abandoned(folder, WORK_FOLDER)
 
 
 @contextmanager
@@ -87,7 +88,7 @@ def work_folder() -> Iterator[Path]:
     folder = tempfile.mkdtemp(prefix=WORK_FOLDER)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        hold(descriptor)
+        lock_file(descriptor)
         yield Path(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -40,8 +40,8 @@ class Result:
     One decoded result, in a local file or in memory.
 
     :param type: The cloud's word for what it is, for example ``Text``; any string.
-    :param content: The decoded bytes, or the local file that holds them. :func:`fetched` yields results in files, which
-        are removed when its context ends; :meth:`in_memory` keeps one beyond that.
+    :param content: The decoded bytes, or the local file that holds them. :func:`download_results` yields results in
+        files, which are removed when its context ends; :meth:`in_memory` keeps one beyond that.
     :param size_bytes: Its size.
     :param sha256: Checksum of its content, in hex.
     """
@@ -85,12 +85,12 @@ class Result:
             return stream.read(HEAD_BYTES)
 
     def in_memory(self) -> Result:
-        """Return the same result with its bytes in memory, so that it outlives the context of :func:`fetched`."""
+        """Return the same result with its bytes in memory, so that it outlives the context of :func:`download_results`."""
         return replace(self, content=self.data)
 
 
 @dataclass(frozen=True)
-class Fetched:
+class Download:
     """
     What a completed task has to show.
 
@@ -162,9 +162,9 @@ def _check_state(ref: TaskRef, state: TaskState, now: float) -> None:
 
 
 @contextmanager
-def fetched(
+def download_results(
     client: CloudClient, ref: TaskRef, now: float, *, keep_incomplete: bool = False
-) -> Iterator[Fetched]:
+) -> Iterator[Download]:
     """
     Fetch and decode the results of a task.
 
@@ -190,9 +190,9 @@ def fetched(
 
 async def fetch_into(
     client: AsyncCloudClient, ref: TaskRef, folder: Path, now: float, *, keep_incomplete: bool = False
-) -> Fetched:
+) -> Download:
     """
-    Fetch and decode the results of a task as :func:`fetched` does, into a folder of the caller.
+    Fetch and decode the results of a task as :func:`download_results` does, into a folder of the caller.
 
     :param client: The account that owns the task.
     :param ref: The task.
@@ -200,7 +200,7 @@ async def fetch_into(
     :param now: Seconds since the epoch.
     :param keep_incomplete: Whether a completed task that lost some of its results returns the rest.
     :return: The results, in files that the caller removes.
-    :raises TaskError: as :func:`fetched` raises, like the two below.
+    :raises TaskError: as :func:`download_results` raises, like the two below.
     :raises ResultError: if results are missing or broken.
     :raises StorageError: if there is no room for them in the folder.
     """
@@ -250,13 +250,13 @@ class _Download:
         if self._spool is not None:
             self._spool.close()
 
-    def finish(self, state: TaskState, now: float, keep_incomplete: bool) -> Fetched:
+    def finish(self, state: TaskState, now: float, keep_incomplete: bool) -> Download:
         """Decide what the answer means, and return what it brought."""
         _check_state(self._ref, state, now)
         return _assemble(self._ref, state, self._spool.parts if self._spool else [], keep_incomplete)
 
 
-def _assemble(ref: TaskRef, state: TaskState, parts: list[_Part], keep_incomplete: bool) -> Fetched:
+def _assemble(ref: TaskRef, state: TaskState, parts: list[_Part], keep_incomplete: bool) -> Download:
     filled = [entry for entry in state.results or [] if entry.data is not None]
     # The reader has put its own numbers in place of the strings. Anything else there came from the answer itself.
     if [entry.data for entry in filled] != list(range(len(parts))):
@@ -278,4 +278,4 @@ def _assemble(ref: TaskRef, state: TaskState, parts: list[_Part], keep_incomplet
             operation=ref.operation,
             task_id=ref.id,
         )
-    return Fetched(state, tuple(results), shortfall)
+    return Download(state, tuple(results), shortfall)

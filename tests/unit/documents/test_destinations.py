@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_asposeocr.api.errors import DestinationError, StorageError
-from airflow_provider_asposeocr.api.results.download import Fetched, Result
+from airflow_provider_asposeocr.api.results.download import Download, Result
 from airflow_provider_asposeocr.documents.destinations import check_file_stem, parse_destination, plan, store
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from tests.support.object_stores import Store, Versioned, attached
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def two(spool: Path) -> Fetched:
+def two(spool: Path) -> Download:
     return done(result(spool, "Text", b"Hello."), result(spool, "Pdf", b"%PDF-"))
 
 
@@ -109,7 +109,7 @@ class TestDestination:
     @pytest.mark.parametrize(
         "value", ["", " ", ".", "..", ".a", "a/b", "/a", "a\\b", "../a", "a\0", "a\n", "\ud800", "a" * 201]
     )
-    def test_a_stem_is_no_path(self, value: str, two: Fetched, out: Path) -> None:
+    def test_a_stem_is_no_path(self, value: str, two: Download, out: Path) -> None:
         with pytest.raises(DestinationError, match="^file_stem "):
             check_file_stem(value)
         with pytest.raises(DestinationError, match="^file_stem "):
@@ -118,18 +118,18 @@ class TestDestination:
 
 
 class TestNames:
-    def test_follow_source_and_type(self, two: Fetched, out: Path) -> None:
+    def test_follow_source_and_type(self, two: Download, out: Path) -> None:
         manifest = store(REF, two, f"{out}/")
         assert listing(out) == {"page.txt": b"Hello.", "page.pdf": b"%PDF-"}
         assert [entry.uri for entry in manifest.results] == [f"{out}/page.txt", f"{out}/page.pdf"]
 
-    def test_follow_a_stem(self, two: Fetched, out: Path) -> None:
+    def test_follow_a_stem(self, two: Download, out: Path) -> None:
         store(REF, two, f"{out}/", file_stem="scan 7")
         assert set(listing(out)) == {"scan 7.txt", "scan 7.pdf"}
 
     @pytest.mark.parametrize("name", [None, "", "..", "/"])
     def test_follow_the_task_where_there_is_no_source_name(
-        self, two: Fetched, out: Path, name: str | None
+        self, two: Download, out: Path, name: str | None
     ) -> None:
         store(REF.model_copy(update={"source_name": name}), two, f"{out}/")
         assert set(listing(out)) == {"RecognizeImage-id-1.txt", "RecognizeImage-id-1.pdf"}
@@ -175,7 +175,7 @@ class TestNames:
         store(REF, done(result(spool, "Text", b"Hello.")), f"{out}/sub/any.name")
         assert listing(out) == {"sub/any.name": b"Hello."}
 
-    def test_one_file_takes_one_result(self, two: Fetched, out: Path) -> None:
+    def test_one_file_takes_one_result(self, two: Download, out: Path) -> None:
         with pytest.raises(
             DestinationError, match=r"one file, but there are 2 results \(Text, Pdf\)"
         ) as caught:
@@ -185,7 +185,7 @@ class TestNames:
 
 
 class TestManifest:
-    def test_says_everything(self, two: Fetched, out: Path) -> None:
+    def test_says_everything(self, two: Download, out: Path) -> None:
         import json
 
         manifest = store(REF, two, f"{out}/").to_dict()
@@ -220,7 +220,7 @@ class TestManifest:
 
     @pytest.mark.parametrize(("limit", "text"), [(0, None), (5, None), (6, "Hello."), (100, "Hello.")])
     def test_has_short_texts_where_wanted(
-        self, two: Fetched, out: Path, limit: int, text: str | None
+        self, two: Download, out: Path, limit: int, text: str | None
     ) -> None:
         first, second = store(REF, two, f"{out}/", inline_text_bytes=limit).to_dict()["results"]
         assert first.get("text") == text
@@ -228,13 +228,13 @@ class TestManifest:
 
 
 class TestIfExists:
-    def test_overwrite_replaces(self, two: Fetched, out: Path) -> None:
+    def test_overwrite_replaces(self, two: Download, out: Path) -> None:
         out.mkdir()
         (out / "page.txt").write_text("old")
         store(REF, two, f"{out}/")
         assert listing(out)["page.txt"] == b"Hello."
 
-    def test_fail_writes_nothing(self, two: Fetched, out: Path) -> None:
+    def test_fail_writes_nothing(self, two: Download, out: Path) -> None:
         out.mkdir()
         (out / "page.pdf").write_text("old")  # the second of the two
         with pytest.raises(DestinationError, match="exists already") as caught:
@@ -243,11 +243,11 @@ class TestIfExists:
         assert not caught.value.retryable
         assert caught.value.task_id == "id-1"
 
-    def test_fail_writes_where_nothing_is(self, two: Fetched, out: Path) -> None:
+    def test_fail_writes_where_nothing_is(self, two: Download, out: Path) -> None:
         store(REF, two, f"{out}/", if_exists="fail")
         assert len(listing(out)) == 2
 
-    def test_skip_leaves_and_describes_what_is_there(self, two: Fetched, out: Path) -> None:
+    def test_skip_leaves_and_describes_what_is_there(self, two: Download, out: Path) -> None:
         out.mkdir()
         (out / "page.txt").write_text("old")
         first, second = store(REF, two, f"{out}/", if_exists="skip").results
@@ -256,7 +256,7 @@ class TestIfExists:
         assert first.sha256 == hashlib.sha256(b"old").hexdigest()
         assert second.skipped is False
 
-    def test_another_word_is_refused_before_anything_is_written(self, two: Fetched, out: Path) -> None:
+    def test_another_word_is_refused_before_anything_is_written(self, two: Download, out: Path) -> None:
         with pytest.raises(DestinationError, match="overwrite, overwrite_any, fail, skip"):
             store(REF, two, f"{out}/", if_exists="replace")  # type: ignore[arg-type]  # a word that is none
         assert not out.exists()
@@ -350,14 +350,14 @@ def results_in(bucket: Store) -> dict[str, bytes]:
 
 
 class TestObjectStores:
-    def test_a_stem_that_the_library_would_cut_is_refused(self, two: Fetched) -> None:
+    def test_a_stem_that_the_library_would_cut_is_refused(self, two: Download) -> None:
         bucket = attached("s3", "versions", kind=Versioned)
         with pytest.raises(DestinationError, match="'bucket/out/page' would be opened instead"):
             store(REF, two, "s3://versions@bucket/out/", file_stem="page?versionId=1")
         assert bucket.files() == {}
 
     @pytest.mark.parametrize("protocol", ["s3", "gs", "abfs"])
-    def test_one_that_commits_uploads_gets_each_result_in_one(self, two: Fetched, protocol: str) -> None:
+    def test_one_that_commits_uploads_gets_each_result_in_one(self, two: Download, protocol: str) -> None:
         bucket = attached(protocol, "outbox")
         manifest = store(REF, two, f"{protocol}://outbox@bucket/2024/")
         assert results_in(bucket) == {"/bucket/2024/page.txt": b"Hello.", "/bucket/2024/page.pdf": b"%PDF-"}
@@ -367,7 +367,7 @@ class TestObjectStores:
         ]
         assert manifest.results[0].uri == f"{protocol}://outbox@bucket/2024/page.txt"
 
-    def test_another_one_gets_a_hidden_name_and_a_rename(self, two: Fetched) -> None:
+    def test_another_one_gets_a_hidden_name_and_a_rename(self, two: Download) -> None:
         bucket = attached("memory", "outbox")
         store(REF, two, "memory://outbox@bucket/2024/")
         assert results_in(bucket) == {"/bucket/2024/page.txt": b"Hello.", "/bucket/2024/page.pdf": b"%PDF-"}
@@ -377,7 +377,7 @@ class TestObjectStores:
     @pytest.mark.parametrize(
         ("protocol", "fails"), [("s3", "put_file"), ("memory", "put_file"), ("memory", "mv")]
     )
-    def test_one_that_fails_keeps_nothing(self, two: Fetched, protocol: str, fails: str) -> None:
+    def test_one_that_fails_keeps_nothing(self, two: Download, protocol: str, fails: str) -> None:
         bucket = attached(protocol, "broken", fails)
         with pytest.raises(StorageError, match="StoreError: the store is on fire") as caught:
             store(REF, two, f"{protocol}://broken@bucket/2024/")
@@ -386,7 +386,7 @@ class TestObjectStores:
         assert caught.value.task_id == "id-1"
 
     @pytest.mark.parametrize("protocol", ["s3", "memory"])
-    def test_skip_works_there_too(self, two: Fetched, protocol: str) -> None:
+    def test_skip_works_there_too(self, two: Download, protocol: str) -> None:
         bucket = attached(protocol, "outbox")
         bucket.pipe_file("bucket/2024/page.txt", b"old")
         first, _ = store(REF, two, f"{protocol}://outbox@bucket/2024/", if_exists="skip").results

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_asposeocr.api.files import work_folder
-from airflow_provider_asposeocr.api.files.work_folder import hold, sweep
+from airflow_provider_asposeocr.api.files.work_folder import lock_file, remove_abandoned
 from airflow_provider_asposeocr.api.results.download import Result
 from airflow_provider_asposeocr.documents.destinations import store
 from tests.support.stored_results import REF, done, listing, result
@@ -39,8 +39,8 @@ class TestSweep:
             path.write_text("half a result")
             if n % 2:
                 streams.append(path.open())
-                hold(streams[-1].fileno())
-        sweep(str(tmp_path), "ours-")
+                lock_file(streams[-1].fileno())
+        remove_abandoned(str(tmp_path), "ours-")
         assert {path.name for path in tmp_path.iterdir()} == {f"ours-{n}" for n in range(1, 16, 2)}
         for stream in streams:
             stream.close()
@@ -53,7 +53,7 @@ class TestSweep:
             path.mkdir()
         (path / "source" if kind == "folder" else path).write_text("a document")
         os.chown(path, 12345, 12345)
-        sweep(str(tmp_path), "ours-")
+        remove_abandoned(str(tmp_path), "ours-")
         assert path.exists()
 
     def test_where_a_file_system_has_no_locks_nothing_fails_and_nothing_goes(
@@ -66,8 +66,8 @@ class TestSweep:
         path.write_text("half a result")
         monkeypatch.setattr(fcntl, "flock", no_locks)
         with path.open() as stream:
-            hold(stream.fileno())
-        sweep(str(tmp_path), "ours-")
+            lock_file(stream.fileno())
+        remove_abandoned(str(tmp_path), "ours-")
         assert path.exists()
 
 
@@ -111,7 +111,7 @@ class TestWriter:
         replace = os.replace
 
         def after_a_sweep(source: str, target: str) -> None:
-            work_folder.sweep(str(out), ".aspose-ocr-")
+            work_folder.remove_abandoned(str(out), ".aspose-ocr-")
             replace(source, target)
 
         monkeypatch.setattr(os, "replace", after_a_sweep)

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_asposeocr.api.errors import InputError, SourceError
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
-from airflow_provider_asposeocr.api.results.download import Fetched
+from airflow_provider_asposeocr.api.results.download import Download
 from airflow_provider_asposeocr.documents.manifest import (
     OUTCOMES,
     DocumentError,
@@ -34,7 +34,7 @@ REF = TaskRef(
     source_sha256="a" * 64,
     input_sha256="a" * 64,
 )
-FETCHED = Fetched(TaskState(taskStatus="Completed", responseStatusCode="Ok"), ())
+FETCHED = Download(TaskState(taskStatus="Completed", responseStatusCode="Ok"), ())
 
 
 def stored(skipped: bool = False, **fields: Any) -> StoredResult:

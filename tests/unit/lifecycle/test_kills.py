@@ -13,10 +13,10 @@ from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.lifecycle.kills import (
     CLEARED,
     ENDED,
+    decide_after_kill,
+    decide_by_origin,
     is_origin,
     own_state,
-    verdict,
-    verdict_of_origin,
 )
 from tests.support.airflow_tasks import TaskInstance, context_for, execute
 from tests.support.emulated_cloud import STATUS, deletes
@@ -33,7 +33,7 @@ STATES = [None, *(str(state) for state in TaskInstanceState)]
 def test_each_state_of_airflow(state: str | None) -> None:
     for owns in (True, False):
         for comes_back in (True, False):
-            decided = verdict(state, TASK, owns=owns, comes_back=comes_back)
+            decided = decide_after_kill(state, TASK, owns=owns, comes_back=comes_back)
             if state in ENDED:
                 assert decided == "cancel"
             elif state in CLEARED:
@@ -51,12 +51,12 @@ def test_the_states_are_airflow_s() -> None:
 
 def test_what_no_task_submitted_is_not_cleared_with_one() -> None:
     outside = TASK.model_copy(update={"task_id": None})
-    assert verdict(None, outside, owns=False, comes_back=True) == "leave"
+    assert decide_after_kill(None, outside, owns=False, comes_back=True) == "leave"
 
 
 @pytest.mark.parametrize("state", STATES)
 def test_only_a_finished_origin_keeps_its_cloud_task(state: str | None) -> None:
-    assert verdict_of_origin(state) == ("leave" if state == "success" else "cancel")
+    assert decide_by_origin(state) == ("leave" if state == "success" else "cancel")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from airflow_provider_asposeocr.api.errors import WaitError
 from airflow_provider_asposeocr.api.responses import TaskRef
 from airflow_provider_asposeocr.api.results import download
 from airflow_provider_asposeocr.lifecycle import worker_kill
-from airflow_provider_asposeocr.lifecycle.kills import verdict
+from airflow_provider_asposeocr.lifecycle.kills import decide_after_kill
 from tests.support.airflow_tasks import context_for, deferral, execute, resume
 from tests.support.emulated_cloud import STATUS, STUCK, deletes
 from tests.support.ocr_tasks import REF, fetch, recognize
@@ -48,8 +48,8 @@ TASK = TaskRef.model_validate(REF)
 )
 def test_what_each_state_says_while_a_try_is_left(state: str | None, owner: str, consumer: str) -> None:
     """By name: a table made of the module's own sets would move with them."""
-    assert verdict(state, TASK, owns=True, comes_back=True) == owner
-    assert verdict(state, TASK, owns=False, comes_back=True) == consumer
+    assert decide_after_kill(state, TASK, owns=True, comes_back=True) == owner
+    assert decide_after_kill(state, TASK, owns=False, comes_back=True) == consumer
 
 
 def waiting(cloud: EmulatorControl, operator: Any, context: Any) -> tuple[threading.Thread, list[str]]:

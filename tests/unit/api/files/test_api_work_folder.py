@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_asposeocr.api.files.work_folder import WORK_FOLDER, hold, sweep, work_folder
+from airflow_provider_asposeocr.api.files.work_folder import (
+    WORK_FOLDER,
+    lock_file,
+    remove_abandoned,
+    work_folder,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,14 +59,14 @@ def test_what_nobody_holds_goes(
         if locked:
             descriptor = os.open(path, os.O_RDONLY)
             stack.callback(os.close, descriptor)
-            hold(descriptor)
-        sweep(str(tmp_path), "ours-")
+            lock_file(descriptor)
+        remove_abandoned(str(tmp_path), "ours-")
         assert path.exists() is stays
 
 
 def test_what_is_called_otherwise_stays(tmp_path: Path) -> None:
     path = make(tmp_path, "file", content=True, old=True)
-    sweep(str(tmp_path), "theirs-")
+    remove_abandoned(str(tmp_path), "theirs-")
     assert path.exists()
 
 
@@ -70,13 +75,13 @@ def test_a_link_and_a_pipe_of_that_name_are_not_followed(tmp_path: Path) -> None
     target.write_text("somebody's")
     (tmp_path / "ours-link").symlink_to(target)
     os.mkfifo(tmp_path / "ours-pipe")
-    sweep(str(tmp_path), "ours-")
+    remove_abandoned(str(tmp_path), "ours-")
     assert target.read_text() == "somebody's"
     assert (tmp_path / "ours-link").is_symlink()
 
 
 def test_a_folder_that_is_not_there_is_swept(tmp_path: Path) -> None:
-    sweep(str(tmp_path / "missing"), "ours-")
+    remove_abandoned(str(tmp_path / "missing"), "ours-")
 
 
 def test_a_work_folder_goes_with_its_user_and_takes_those_of_the_dead_with_it(

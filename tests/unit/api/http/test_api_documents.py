@@ -31,7 +31,7 @@ def _submit(driver: Driver, _: str) -> str:
 
 def _fetch(driver: Driver, id: str) -> str:
     ref = TaskRef(operation="RecognizeImage", id=id, submitted_at=time.time(), conn_id="ocr")
-    with driver.fetched(ref, time.time()) as done:
+    with driver.download_results(ref, time.time()) as done:
         return " ".join(f"{result.type} {result.sha256[:8]} {result.size_bytes}" for result in done.results)
 
 

@@ -14,21 +14,21 @@ from airflow_provider_asposeocr.emulator.work.engines.canned import canned_text
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow_provider_asposeocr.api.results.download import Fetched
+    from airflow_provider_asposeocr.api.results.download import Download
     from tests.support.client_drivers import Desk, Driver
 
 GET = {"method": "GET", "path": "RecognizeImage"}
 
 
 def fetch(driver: Driver, ref: Any, **options: Any) -> list[tuple[str | None, bytes]]:
-    with driver.fetched(ref, time.time(), **options) as done:
+    with driver.download_results(ref, time.time(), **options) as done:
         return [(result.type, result.data) for result in done.results]
 
 
 def failure(driver: Driver, ref: Any, now: float | None = None, **options: Any) -> errors.AsposeOcrError:
     with (
         pytest.raises(errors.AsposeOcrError) as caught,
-        driver.fetched(ref, time.time() if now is None else now, **options),
+        driver.download_results(ref, time.time() if now is None else now, **options),
     ):
         raise AssertionError("There must be no results.")
     return caught.value
@@ -47,7 +47,7 @@ def test_results_are_whole_while_the_context_lasts(
     import hashlib
 
     ref = desk.submit(resultType="TextAndPdf")
-    with driver.fetched(ref, time.time()) as done:
+    with driver.download_results(ref, time.time()) as done:
         text, pdf = done.results
         assert (text.type, pdf.type) == ("Text", "Pdf")
         digest = hashlib.sha256(desk.document.read_bytes()).hexdigest()
@@ -63,7 +63,7 @@ def test_results_are_whole_while_the_context_lasts(
 
 def test_a_result_in_memory_outlives_the_context(driver: Driver, desk: Desk) -> None:
     ref = desk.submit(resultType="TextAndPdf")
-    with driver.fetched(ref, time.time()) as done:
+    with driver.download_results(ref, time.time()) as done:
         in_files = [(result.data, result.head, result.sha256) for result in done.results]
         kept = [result.in_memory() for result in done.results]
     assert [(result.data, result.head, result.sha256) for result in kept] == in_files
@@ -101,7 +101,7 @@ class TestNotPlainSuccess:
         assert isinstance(error, errors.ResultIncompleteError)
         assert "PartiallyNotFound" in error.message
         assert error.task_id == ref.id
-        with driver.fetched(ref, time.time(), keep_incomplete=True) as done:
+        with driver.download_results(ref, time.time(), keep_incomplete=True) as done:
             assert [result.type for result in done.results] == ["Text"]
             assert done.shortfall == "the cloud says PartiallyNotFound"
         assert len(fetch(driver, ref)) == 2
@@ -237,8 +237,8 @@ def test_a_result_without_data_is_lost(driver: Driver, desk: Desk, keep: bool) -
     )
     desk.emulator.control.add_faults({**GET, "kind": "status", "status": 200, "body": body})
     if keep:
-        done: Fetched
-        with driver.fetched(ref, time.time(), keep_incomplete=True) as done:
+        done: Download
+        with driver.download_results(ref, time.time(), keep_incomplete=True) as done:
             assert [(result.type, result.data) for result in done.results] == [("Pdf", b"%PDF")]
             assert done.shortfall == "the cloud says ResultDataLost"
     else:
