@@ -54,6 +54,7 @@ settings.load_profile("project")
 LASTING_THREADS = (
     "aspose-ocr-emulator",
     "emulator-work_",
+    "store-gate",
     "asyncio_",
     "fsspecIO",
     "uvloop_",

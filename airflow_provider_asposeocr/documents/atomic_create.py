@@ -9,6 +9,7 @@ the library looks first and writes then.
 from __future__ import annotations
 
 import errno
+import inspect
 import logging
 import os
 import time
@@ -80,8 +81,12 @@ def read(path: ObjectStoragePath) -> bytes | None:
     :param path: The file.
     :return: Its content; ``None`` if there is no such file.
     """
+    # Where s3fs may read in several requests, it looks for the size first, in listings that it has kept: a file that another
+    # process has created since does not exist for it.
+    known = inspect.signature(getattr(path.fs, "_cat_file", path.fs.cat_file)).parameters
+    options = {"max_concurrency": 1} if "max_concurrency" in known else {}
     try:
-        content: bytes = path.fs.cat_file(path.path)
+        content: bytes = path.fs.cat_file(path.path, **options)
     except FileNotFoundError:
         return None
     return content

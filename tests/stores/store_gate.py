@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
@@ -21,6 +22,8 @@ _CHUNK_BYTES = 256 * 1024
 #: lies on this side of the gate, and comes whole although its writer is dead.
 _KERNEL_BYTES = 64 * 1024
 _DEADLINE_SECONDS = 60.0
+#: Name of all threads of a gate, which tests/conftest.py knows.
+_THREADS = "store-gate"
 
 
 @dataclass
@@ -42,6 +45,7 @@ class Gate:
 
     def __init__(self, upstream_port: int) -> None:
         self._changed = threading.Condition()
+        self.creates = threading.Lock()
         self._rule: _Rule | None = None
         self._under_way = 0
         gate = self
@@ -51,11 +55,12 @@ class Gate:
                 self.gate, self.upstream_port = gate, upstream_port
                 super().setup()
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KERNEL_BYTES)
-        self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name=_THREADS
+        )
         self._thread.start()
 
     def stop_at(self, nth: int) -> None:
@@ -110,6 +115,16 @@ class Gate:
         rule.reached.set()
 
 
+class _Server(ThreadingHTTPServer):
+    """A server whose threads have names: they live as long as the connections of clients, which outlive tests."""
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        arguments = (request, client_address)
+        threading.Thread(
+            target=self.process_request_thread, args=arguments, daemon=True, name=_THREADS
+        ).start()
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     gate: Gate
@@ -124,11 +139,15 @@ class _Handler(BaseHTTPRequestHandler):
         rule = self.gate.begins(size)
         nth = rule.seen if rule else 0
         upstream = http.client.HTTPConnection("127.0.0.1", self.upstream_port, timeout=_DEADLINE_SECONDS)
+        # Moto looks whether there is an object and stores then, so that of two requests at once both may create it.
+        one_by_one = self.gate.creates if "If-None-Match" in self.headers else nullcontext()
         try:
             if rule and rule.does == "refuse" and nth >= rule.nth:
                 self._refuse(rule, size)
-            elif self._forward(upstream, size, rule if rule and nth == rule.nth else None):
-                self._answer(upstream.getresponse())
+            else:
+                with one_by_one:
+                    if self._forward(upstream, size, rule if rule and nth == rule.nth else None):
+                        self._answer(upstream.getresponse())
         except OSError:
             self.close_connection = True  # That of the writer, which was killed, or of the store.
         finally:

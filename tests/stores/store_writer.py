@@ -21,8 +21,10 @@ from airflow.sdk import ObjectStoragePath
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, DestinationError
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
 from airflow_provider_asposeocr.api.results.download import Download, Result
+from airflow_provider_asposeocr.batch.journal import Journal
 from airflow_provider_asposeocr.documents.atomic_create import create_or_read, is_atomic
 from airflow_provider_asposeocr.documents.destinations import store
+from airflow_provider_asposeocr.documents.file_systems import object_path
 from airflow_provider_asposeocr.documents.owners import Claims
 
 if TYPE_CHECKING:
@@ -104,6 +106,24 @@ def claim(job: dict[str, Any], start: Barrier, pipe: Connection) -> None:
             continue
         got.append(number)
     pipe.send((created, got, atomic))
+
+
+def own_journal(job: dict[str, Any], pipe: Connection) -> None:
+    """
+    Own the journal of a batch and do what the test says, one thing after the other.
+
+    :param job: ``environment``, ``folder`` (URI), ``number`` of the process, for the header that it begins a journal with.
+    :param pipe: Takes ``(epoch, header, records)``. Then it brings names of methods with their arguments and takes what
+        each returns, or the error's class and whether a retry is worthwhile.
+    """
+    _prepare(job["environment"])
+    opened = Journal.create(object_path(job["folder"]), {"key": "k", "documents": [job["number"]]})
+    pipe.send((opened.journal.epoch, opened.header, opened.records))
+    while command := pipe.recv():
+        try:
+            pipe.send(getattr(opened.journal, command[0])(*command[1:]))
+        except AsposeOcrError as error:
+            pipe.send((type(error).__name__, error.retryable))
 
 
 def look_twice(job: dict[str, Any], pipe: Connection) -> None:

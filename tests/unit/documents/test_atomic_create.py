@@ -147,7 +147,34 @@ def odd(errors: list[Exception | None], **kind: bool) -> tuple[ObjectStoragePath
     return ObjectStoragePath("s3://odd@bucket/folder/record.json"), store
 
 
+class Remembering(Odd):
+    """A store that looks for a file's size in an old listing, as s3fs does, unless it reads in one request."""
+
+    def cat_file(
+        self,
+        path: str,
+        start: int | None = None,
+        end: int | None = None,
+        max_concurrency: int = 10,
+        **kwargs: Any,
+    ) -> bytes:
+        if max_concurrency > 1:
+            raise FileNotFoundError(path)
+        content: bytes = super().cat_file(path, start, end, **kwargs)
+        return content
+
+
 class TestObjectStores:
+    def test_a_file_is_read_that_an_old_listing_does_not_have(self) -> None:
+        from airflow.sdk.io import attach
+        from airflow.sdk.io.store import _STORE_CACHE
+
+        _STORE_CACHE.pop("s3-odd", None)
+        attach("s3", conn_id="odd", fs=Remembering([]))
+        path = ObjectStoragePath("s3://odd@bucket/folder/record.json")
+        assert create_or_read(path, b"another's") == b"another's"
+        assert create_or_read(path, b"mine") == b"another's"
+
     def test_the_answer_that_was_lost_is_read_back(self) -> None:
         """The library sends the request again, and the store refuses it because of the first one."""
         path, _ = odd([FileExistsError()], stores=True)
