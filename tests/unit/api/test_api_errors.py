@@ -9,8 +9,9 @@ import pytest
 from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, Place, from_dict, shown_at
 from airflow_provider_asposeocr.api.printable import shown, shown_all
+from tests.support.error_classes import all_errors
 
-CLASSES = sorted(errors._subclasses(AsposeOcrError).values(), key=lambda cls: cls.__name__)
+CLASSES = sorted(all_errors(), key=lambda cls: cls.__name__)
 
 PLACES: tuple[Place, ...] = get_args(Place)
 #: Words that make no sense to a reader there: only a task can be cleared, and only after a submit is anything billed.

@@ -18,6 +18,7 @@ from airflow_provider_asposeocr.api.polling.poller import Finished, Poller, Wait
 from airflow_provider_asposeocr.api.polling.schedules import Geometric, Limits
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
 from airflow_provider_asposeocr.api.tasks import YOUNG_SECONDS, gone_error
+from tests.support.error_classes import all_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,7 +206,7 @@ class TestStates:
         assert "by task 'scan' of 'd', run 'r'" in gone_error(ref, START + 60).message
 
 
-CLASSES = sorted(errors._subclasses(errors.AsposeOcrError).values(), key=lambda cls: cls.__name__)
+CLASSES = sorted(all_errors(), key=lambda cls: cls.__name__)
 
 
 class TestErrors:

@@ -1,0 +1,140 @@
+"""
+Everything that can go wrong with the cloud, as a tree.
+
+Invariant: each class answers the four questions of the person who reads it: what happened (the message), was
+anything billed (``billed``), is a retry worthwhile (``retryable``), what to do now (``remedy``). What to do depends
+on where the error is shown (``place``): only in a task can a task be cleared, and in the connection form or in an
+import error nothing can have been billed. ``str()`` says what fits the place.
+
+::
+
+    AsposeOcrError
+    ├── InputError                     yours to fix; nothing was sent
+    │   ├── InvalidConnectionError
+    │   ├── SettingsError
+    │   ├── SourceError
+    │   │   └── SourceUnreadableError  a retry helps
+    │   └── TrialNotAvailableError
+    ├── AuthenticationError            the cloud does not accept the credentials
+    │   ├── CredentialsRejectedError
+    │   ├── CredentialsLockedError     a retry helps after the lock-out
+    │   └── AccessDeniedError
+    ├── RequestError                   a single request did not succeed
+    │   ├── CloudUnreachableError      a retry helps
+    │   │   ├── ProxyUnreachableError  a retry helps
+    │   │   └── SchemeMismatchError    a retry helps
+    │   ├── CertificateError
+    │   ├── CloudUnavailableError      a retry helps
+    │   ├── RateLimitedError           a retry helps
+    │   ├── QuotaExceededError
+    │   ├── RequestRejectedError
+    │   └── UnexpectedResponseError    a retry helps
+    ├── SubmitUnknownError             sent, no answer: perhaps billed
+    ├── TaskError                      the cloud had accepted the task
+    │   ├── TaskFailedError            a retry helps if the cloud was at fault
+    │   ├── TaskPendingError           a retry helps
+    │   ├── TaskUnknownError           a retry submits again
+    │   ├── TaskExpiredError
+    │   ├── TaskTimeoutError           a retry submits again
+    │   └── UnknownStatusError
+    ├── WaitError                      Airflow lost the wait; a retry helps
+    ├── ResultError                    the task is done, its result is not usable as it came
+    │   ├── ResultIncompleteError
+    │   └── ResultCorruptError         a retry helps
+    └── StorageError                   the destination; the cloud still has the result
+        └── DestinationError           a retry does not help
+"""
+
+from __future__ import annotations
+
+from airflow_provider_asposeocr.api.errors.base import (
+    AsposeOcrError,
+    Billed,
+    Place,
+    Remedies,
+    from_dict,
+    shown_at,
+)
+from airflow_provider_asposeocr.api.errors.cloud import (
+    AccessDeniedError,
+    AuthenticationError,
+    CertificateError,
+    CloudUnavailableError,
+    CloudUnreachableError,
+    CredentialsLockedError,
+    CredentialsRejectedError,
+    ProxyUnreachableError,
+    QuotaExceededError,
+    RateLimitedError,
+    RequestError,
+    RequestRejectedError,
+    SchemeMismatchError,
+    SubmitUnknownError,
+    UnexpectedResponseError,
+)
+from airflow_provider_asposeocr.api.errors.inputs import (
+    InputError,
+    InvalidConnectionError,
+    SettingsError,
+    SourceError,
+    SourceUnreadableError,
+    TrialNotAvailableError,
+)
+from airflow_provider_asposeocr.api.errors.tasks import (
+    DestinationError,
+    ResultCorruptError,
+    ResultError,
+    ResultIncompleteError,
+    StorageError,
+    TaskError,
+    TaskExpiredError,
+    TaskFailedError,
+    TaskPendingError,
+    TaskTimeoutError,
+    TaskUnknownError,
+    UnknownStatusError,
+    WaitError,
+)
+
+__all__ = [
+    "AccessDeniedError",
+    "AsposeOcrError",
+    "AuthenticationError",
+    "Billed",
+    "CertificateError",
+    "CloudUnavailableError",
+    "CloudUnreachableError",
+    "CredentialsLockedError",
+    "CredentialsRejectedError",
+    "DestinationError",
+    "InputError",
+    "InvalidConnectionError",
+    "Place",
+    "ProxyUnreachableError",
+    "QuotaExceededError",
+    "RateLimitedError",
+    "Remedies",
+    "RequestError",
+    "RequestRejectedError",
+    "ResultCorruptError",
+    "ResultError",
+    "ResultIncompleteError",
+    "SchemeMismatchError",
+    "SettingsError",
+    "SourceError",
+    "SourceUnreadableError",
+    "StorageError",
+    "SubmitUnknownError",
+    "TaskError",
+    "TaskExpiredError",
+    "TaskFailedError",
+    "TaskPendingError",
+    "TaskTimeoutError",
+    "TaskUnknownError",
+    "TrialNotAvailableError",
+    "UnexpectedResponseError",
+    "UnknownStatusError",
+    "WaitError",
+    "from_dict",
+    "shown_at",
+]
