@@ -22,7 +22,7 @@ from weakref import WeakKeyDictionary
 
 from airflow_provider_asposeocr import __version__
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
-from airflow_provider_asposeocr.api.client import DEFAULT_USER_AGENT, CloudClient, Surroundings
+from airflow_provider_asposeocr.api.client import DEFAULT_USER_AGENT, ClientEnvironment, CloudClient
 from airflow_provider_asposeocr.api.http.pacing import Pause
 from airflow_provider_asposeocr.api.http.transports import tls_context
 
@@ -42,10 +42,10 @@ _clients: dict[Account, CloudClient] = {}
 _pauses: dict[tuple[str, str, bool], Pause] = {}
 
 
-def _surroundings(account: Account, on_secret: Callable[[str], object]) -> Surroundings:
+def _environment_of(account: Account, on_secret: Callable[[str], object]) -> ClientEnvironment:
     with _lock:
         pause = _pauses.setdefault(account.owner, Pause())
-    return Surroundings(on_secret=on_secret, user_agent=USER_AGENT, pause=pause)
+    return ClientEnvironment(on_secret=on_secret, user_agent=USER_AGENT, pause=pause)
 
 
 def client_for(account: Account, on_secret: Callable[[str], object]) -> CloudClient:
@@ -55,11 +55,11 @@ def client_for(account: Account, on_secret: Callable[[str], object]) -> CloudCli
     :param account: Whose.
     :param on_secret: Called with each token the moment it exists.
     """
-    around = _surroundings(account, on_secret)
+    env = _environment_of(account, on_secret)
     with _lock:
         client = _clients.get(account)
         if client is None:
-            client = _clients[account] = CloudClient(account, around)
+            client = _clients[account] = CloudClient(account, env)
         return client
 
 
@@ -77,8 +77,8 @@ async def batch_client(
     :raises CertificateError: if the trusted certificates cannot be read.
     """
     certificates = await asyncio.to_thread(_prepared, account)
-    around = _surroundings(account, on_secret)
-    client = AsyncCloudClient(account, certificates, around, polls_per_second=polls_per_second)
+    env = _environment_of(account, on_secret)
+    client = AsyncCloudClient(account, certificates, env, polls_per_second=polls_per_second)
     try:
         yield client
     finally:
@@ -160,8 +160,8 @@ class LoopClients:
             certificates = await asyncio.to_thread(_prepared, account)
             # Another connection of the same account may have been faster.
             if account not in self._clients:
-                around = _surroundings(account, self._on_secret)
-                self._clients[account] = AsyncCloudClient(account, certificates, around)
+                env = _environment_of(account, self._on_secret)
+                self._clients[account] = AsyncCloudClient(account, certificates, env)
         return self._clients[account]
 
     async def _keep_while_used(self, client: AsyncCloudClient) -> None:

@@ -12,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.auth.tokens import TokenSlot, parse_token
-from airflow_provider_asposeocr.api.client import Surroundings
+from airflow_provider_asposeocr.api.client import ClientEnvironment
 from airflow_provider_asposeocr.api.errors import (
     AccessDeniedError,
     AsposeOcrError,
@@ -57,7 +57,7 @@ class AsyncCloudClient:
 
     :param account: Whose account.
     :param certificates: TLS context of the account, see :func:`.http.transports.tls_context`.
-    :param surroundings: Clock, jitter, memory and the like.
+    :param env: Clock, jitter, memory and the like.
     :param sleep: Waits between attempts, in seconds.
     :param polls_per_second: Most status requests per second; by default what the account says, which is meant for a
         triggerer.
@@ -67,14 +67,14 @@ class AsyncCloudClient:
         self,
         account: Account,
         certificates: ssl.SSLContext,
-        surroundings: Surroundings | None = None,
+        env: ClientEnvironment | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         polls_per_second: float | None = None,
     ) -> None:
         self.account = account
-        self._around = surroundings or Surroundings()
+        self._env = env or ClientEnvironment()
         self._sleep = sleep
-        self._transport = AiohttpTransport(account, self._around.user_agent, certificates)
+        self._transport = AiohttpTransport(account, self._env.user_agent, certificates)
         self._tokens = TokenSlot()
         self._renewal = asyncio.Lock()
         self._pacer = Pacer(polls_per_second or account.max_requests_per_second)
@@ -85,7 +85,7 @@ class AsyncCloudClient:
     @property
     def held_seconds(self) -> float:
         """For how long the account gets no request, because the cloud has asked it to wait; 0 = requests are sent."""
-        return self._around.pause.held_seconds(self._around.clock())
+        return self._env.pause.held_seconds(self._env.clock())
 
     async def submit(self, operation: str, document: Path, settings: Mapping[str, Any]) -> Submitted:
         """
@@ -102,7 +102,7 @@ class AsyncCloudClient:
         """
         row = find_operation(operation, self.account.trial)
         request = document_request(self.account, row, document, settings)
-        sent_at = self._around.clock()
+        sent_at = self._env.clock()
         return parse_submitted(row, await self._call(request), sent_at)
 
     async def status(
@@ -123,10 +123,10 @@ class AsyncCloudClient:
             return await self._status(row, id, retry, ahead)
         # What is held back takes no moment of the pace, and a poll under way should hold few objects.
         if seconds := self._held_seconds(
-            protocol.status_request(self.account, row, id), retry or self._around.retry
+            protocol.status_request(self.account, row, id), retry or self._env.retry
         ):
             await self._sleep(seconds)
-        if seconds := self._pacer.reserve(self._around.clock()):
+        if seconds := self._pacer.reserve(self._env.clock()):
             await self._sleep(seconds)
         async with self._turns:
             return await self._status(row, id, retry)
@@ -163,7 +163,7 @@ class AsyncCloudClient:
                 return await self._read(request, Reading(make_sink))
             except (ResultCorruptError, UnexpectedResponseError) as error:
                 log.warning("Reading the result once more: %s", error.message)
-                await self._sleep(self._around.retry.wait_seconds(1, self._around.random))
+                await self._sleep(self._env.retry.wait_seconds(1, self._env.random))
             return await self._read(request, Reading(make_sink))
 
     async def cancel(self, operation: str, id: str, retry: RequestRetry | None = None) -> None:
@@ -208,7 +208,7 @@ class AsyncCloudClient:
         retry: RequestRetry | None = None,
         ahead: bool = False,
     ) -> Answer:
-        around, retry = self._around, retry or self._around.retry
+        env, retry = self._env, retry or self._env.retry
         attempt, renewed = 1, False
         if seconds := self._held_seconds(request, retry, ahead):
             await self._sleep(seconds)
@@ -220,8 +220,8 @@ class AsyncCloudClient:
                 outcome,
                 attempt=attempt,
                 renewed=renewed,
-                now=around.clock(),
-                random=around.random,
+                now=env.clock(),
+                random=env.random,
                 retry=retry,
             )
             match step:
@@ -245,31 +245,31 @@ class AsyncCloudClient:
 
     def _pause_all(self, request: Request, error: AsposeOcrError) -> None:
         if protocol.asks_all_to_wait(request, error):
-            self._around.pause.begin(self._around.clock(), error.retry_after_seconds)
+            self._env.pause.begin(self._env.clock(), error.retry_after_seconds)
 
     async def _token(self, refused: str | None = None) -> str:
-        if token := self._tokens.usable(self._around.clock(), refused):
+        if token := self._tokens.usable(self._env.clock(), refused):
             return token.value
         async with self._renewal:
-            token = self._tokens.usable(self._around.clock(), refused)
+            token = self._tokens.usable(self._env.clock(), refused)
             if token is None:
                 await self._obtain()
-                token = self._tokens.usable(self._around.clock())
+                token = self._tokens.usable(self._env.clock())
             if token is None:
                 raise UnexpectedResponseError("The token endpoint's token is used up on arrival.")
             return token.value
 
     async def _obtain(self) -> None:
-        around = self._around
+        env = self._env
         # The hash is slow on purpose, and files may be on a slow disk: not on the loop.
         pair = await asyncio.to_thread(lambda: self.account.fingerprint)
-        if refusal := await asyncio.to_thread(around.memory.recall, pair, around.clock()):
+        if refusal := await asyncio.to_thread(env.memory.recall, pair, env.clock()):
             raise refusal
         try:
             answer = await self._call(protocol.token_request(self.account))
-            token = parse_token(answer.body, around.clock())
-            around.on_secret(token.value)
+            token = parse_token(answer.body, env.clock())
+            env.on_secret(token.value)
             self._tokens.store(token)
         except AsposeOcrError as error:
-            await asyncio.to_thread(around.memory.remember, pair, error, around.clock())
+            await asyncio.to_thread(env.memory.remember, pair, error, env.clock())
             raise

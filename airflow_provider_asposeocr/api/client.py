@@ -59,7 +59,7 @@ def _nothing(_: str) -> None:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class ClientEnvironment:
     """
     What a client needs from outside, so that tests can bring their own.
 
@@ -86,20 +86,20 @@ class CloudClient:
     Talk to the cloud from a worker. Threads may share it.
 
     :param account: Whose account.
-    :param surroundings: Clock, jitter, memory and the like.
+    :param env: Clock, jitter, memory and the like.
     :param sleep: Waits between attempts, in seconds.
     """
 
     def __init__(
         self,
         account: Account,
-        surroundings: Surroundings | None = None,
+        env: ClientEnvironment | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.account = account
-        self._around = surroundings or Surroundings()
+        self._env = env or ClientEnvironment()
         self._sleep = sleep
-        self._transport = RequestsTransport(account, self._around.user_agent)
+        self._transport = RequestsTransport(account, self._env.user_agent)
         self._tokens = TokenSlot()
         self._renewal = threading.Lock()
         self._status_refused = False
@@ -118,7 +118,7 @@ class CloudClient:
         """
         row = find_operation(operation, self.account.trial)
         request = document_request(self.account, row, document, settings)
-        sent_at = self._around.clock()
+        sent_at = self._env.clock()
         return parse_submitted(row, self._call(request), sent_at)
 
     def status(
@@ -165,7 +165,7 @@ class CloudClient:
             return self._read(request, make_sink)
         except (ResultCorruptError, UnexpectedResponseError) as error:
             log.warning("Reading the result once more: %s", error.message)
-            self._sleep(self._around.retry.wait_seconds(1, self._around.random))
+            self._sleep(self._env.retry.wait_seconds(1, self._env.random))
         return self._read(request, make_sink)
 
     def cancel(self, operation: str, id: str, retry: RequestRetry | None = None) -> None:
@@ -213,7 +213,7 @@ class CloudClient:
         retry: RequestRetry | None = None,
         ahead: bool = False,
     ) -> Answer:
-        around, retry = self._around, retry or self._around.retry
+        env, retry = self._env, retry or self._env.retry
         attempt, renewed = 1, False
         if seconds := self._held_seconds(request, retry, ahead):
             self._sleep(seconds)
@@ -225,8 +225,8 @@ class CloudClient:
                 outcome,
                 attempt=attempt,
                 renewed=renewed,
-                now=around.clock(),
-                random=around.random,
+                now=env.clock(),
+                random=env.random,
                 retry=retry,
             )
             match step:
@@ -245,32 +245,32 @@ class CloudClient:
                     attempt += 1
 
     def _held_seconds(self, request: Request, retry: RequestRetry, ahead: bool) -> float:
-        held = 0.0 if ahead else self._around.pause.held_seconds(self._around.clock())
+        held = 0.0 if ahead else self._env.pause.held_seconds(self._env.clock())
         return wait_before_sending(request, held, retry)
 
     def _pause_all(self, request: Request, error: AsposeOcrError) -> None:
         if protocol.asks_all_to_wait(request, error):
-            self._around.pause.begin(self._around.clock(), error.retry_after_seconds)
+            self._env.pause.begin(self._env.clock(), error.retry_after_seconds)
 
     def _token(self, refused: str | None = None, retry: RequestRetry | None = None) -> str:
         with self._renewal:
-            token = self._tokens.usable(self._around.clock(), refused)
+            token = self._tokens.usable(self._env.clock(), refused)
             if token is None:
                 self._obtain(retry)
-                token = self._tokens.usable(self._around.clock())
+                token = self._tokens.usable(self._env.clock())
             if token is None:
                 raise UnexpectedResponseError("The token endpoint's token is used up on arrival.")
             return token.value
 
     def _obtain(self, retry: RequestRetry | None) -> None:
-        around, pair = self._around, self.account.fingerprint
-        if refusal := around.memory.recall(pair, around.clock()):
+        env, pair = self._env, self.account.fingerprint
+        if refusal := env.memory.recall(pair, env.clock()):
             raise refusal
         try:
             answer = self._call(protocol.token_request(self.account), retry=retry)
-            token = parse_token(answer.body, around.clock())
-            around.on_secret(token.value)
+            token = parse_token(answer.body, env.clock())
+            env.on_secret(token.value)
             self._tokens.store(token)
         except AsposeOcrError as error:
-            around.memory.remember(pair, error, around.clock())
+            env.memory.remember(pair, error, env.clock())
             raise

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
 from airflow_provider_asposeocr.api.auth.credentials import CredentialMemory
-from airflow_provider_asposeocr.api.client import CloudClient, Surroundings
+from airflow_provider_asposeocr.api.client import ClientEnvironment, CloudClient
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.http.transports import tls_context
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
@@ -48,7 +48,7 @@ class Driver:
         self.waits: list[float] = []
         self.secrets: list[str] = []
         self._now = time.time()
-        self.around = Surroundings(
+        self.env = ClientEnvironment(
             on_secret=self.secrets.append,
             memory=CredentialMemory(memory),
             clock=lambda: self._now,
@@ -94,7 +94,7 @@ class SyncDriver(Driver):
 
     def __init__(self, account: Account, memory: Path | None = None) -> None:
         super().__init__(account, memory)
-        self.client = CloudClient(account, self.around, sleep=self.wait)
+        self.client = CloudClient(account, self.env, sleep=self.wait)
 
     def submit(self, operation: str, document: Path, settings: dict[str, Any] | None = None) -> Submitted:
         return self.client.submit(operation, document, settings or {})
@@ -132,7 +132,7 @@ class AsyncDriver(Driver):
         self.client = self.runner.run(self._new(context))
 
     async def _new(self, context: ssl.SSLContext) -> AsyncCloudClient:
-        return AsyncCloudClient(self.account, context, self.around, sleep=self._sleep)
+        return AsyncCloudClient(self.account, context, self.env, sleep=self._sleep)
 
     async def _sleep(self, seconds: float) -> None:
         if seconds > 0.001:  # Not the pace, which has no counterpart in the other client.
@@ -180,7 +180,9 @@ class Desk:
     waits: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.client = CloudClient(self.account, Surroundings(random=lambda: 0.5), sleep=self.waits.append)
+        self.client = CloudClient(
+            self.account, ClientEnvironment(random=lambda: 0.5), sleep=self.waits.append
+        )
 
     def submit(self, operation: str = "RecognizeImage", **settings: Any) -> TaskRef:
         """Submit and wait until the task has ended, without a trace in the journal."""

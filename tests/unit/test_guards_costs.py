@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from airflow_provider_asposeocr.api.account import Account
-    from airflow_provider_asposeocr.api.client import Surroundings
+    from airflow_provider_asposeocr.api.client import ClientEnvironment
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
     from tests.support.counting_cloud import CountingCloud
 
@@ -63,8 +63,8 @@ class TestPace:
         """Those of the triggers' clients, by client id; the clients' clocks stand still."""
         by_account: defaultdict[str | None, Sleeps] = defaultdict(Sleeps)
 
-        def make(account: Account, certificates: ssl.SSLContext, around: Surroundings) -> AsyncCloudClient:
-            still = replace(around, clock=Clock())
+        def make(account: Account, certificates: ssl.SSLContext, env: ClientEnvironment) -> AsyncCloudClient:
+            still = replace(env, clock=Clock())
             return AsyncCloudClient(account, certificates, still, by_account[account.client_id])
 
         monkeypatch.setattr(clients, "AsyncCloudClient", make)

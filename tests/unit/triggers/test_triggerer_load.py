@@ -21,7 +21,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_asposeocr.api import async_client
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
 from airflow_provider_asposeocr.api.auth.tokens import MARGIN_SECONDS
-from airflow_provider_asposeocr.api.client import Surroundings
+from airflow_provider_asposeocr.api.client import ClientEnvironment
 from airflow_provider_asposeocr.api.errors import CloudUnavailableError, RateLimitedError
 from airflow_provider_asposeocr.api.http.pacing import Pacer, Pause
 from airflow_provider_asposeocr.api.http.retrying import ONCE
@@ -52,7 +52,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def client(cloud: CountingCloud, clock: Clock) -> AsyncIterator[AsyncCloudClient]:
     account = cloud.account(max_connections=4)
-    client = AsyncCloudClient(account, tls_context(account), Surroundings(clock=clock))
+    client = AsyncCloudClient(account, tls_context(account), ClientEnvironment(clock=clock))
     yield client
     await client.close()
 
@@ -171,7 +171,7 @@ async def test_a_poll_under_way_holds_a_request_and_its_reading_and_nothing_else
 class TestTokens:
     async def test_no_more_than_their_life_asks_for(self, cloud: CountingCloud, clock: Clock) -> None:
         account = cloud.account()
-        client = AsyncCloudClient(account, tls_context(account), Surroundings(clock=clock))
+        client = AsyncCloudClient(account, tls_context(account), ClientEnvironment(clock=clock))
         three_lives, step = 3 * 3600, 60
         for _ in range(0, three_lives, step):
             await asyncio.gather(*(poll(client) for _ in range(5)))
@@ -215,7 +215,7 @@ class TestPause:
             slept.append(seconds)
 
         account = cloud.account(max_requests_per_second=1.0)
-        client = AsyncCloudClient(account, tls_context(account), Surroundings(clock=clock), sleep)
+        client = AsyncCloudClient(account, tls_context(account), ClientEnvironment(clock=clock), sleep)
         cloud.refusals.append(refusal(429, 30))
         for _ in range(100):
             with pytest.raises(RateLimitedError):

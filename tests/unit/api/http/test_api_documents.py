@@ -261,7 +261,7 @@ class TestPause:
         id = desk.submit().id
         driver.token()
         desk.emulator.control.add_faults(_on("GET", "status", status=503))
-        driver.around.pause.begin(driver.around.clock() - 1, 21)
-        driver.around.pause.begin(driver.around.clock(), 0)
+        driver.env.pause.begin(driver.env.clock() - 1, 21)
+        driver.env.pause.begin(driver.env.clock(), 0)
         _fetch(driver, id)
         assert driver.waits == [20, 0.75]
