@@ -530,6 +530,25 @@ class TestDeletion:
             with pytest.raises(JournalMissingError):
                 opening(folder)
 
+    def test_also_if_the_higher_epoch_was_deleted_first(
+        self, folder: ObjectStoragePath, journal: Journal
+    ) -> None:
+        """A store deletes many files in any order; then a process is killed."""
+        second = Journal.take_over(folder).journal
+        delete = JournalFiles.delete
+
+        def half(files: JournalFiles, names: Any) -> None:
+            delete(files, ["epochs/000002.jsonl"])
+            raise KilledError
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(JournalFiles, "delete", half)
+            with pytest.raises(KilledError):
+                second.delete()
+        commit(journal, 1)
+        with pytest.raises(JournalFencedError, match="finished"):
+            journal.check()
+
 
 def test_a_part_is_json_lines(folder: ObjectStoragePath, journal: Journal) -> None:
     """People read it with jq, and so it stays."""
