@@ -38,7 +38,19 @@ def read_objects(uri: str, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
     :raises InputError: if a line is no JSON object; the message names the line.
     """
     name = f"the {what} {shown(uri, 300)!r}"
-    for number, line in _lines(_stored(uri, name), name):
+    return parse_objects(_stored(uri, name), name)
+
+
+def parse_objects(stored: Iterable[bytes], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """
+    Parse the objects of a file. Pure.
+
+    :param stored: The content of the file, in pieces of any size.
+    :param name: What the file is, for messages.
+    :return: As :func:`read_objects`.
+    :raises InputError: if a line is no JSON object; the message names the line.
+    """
+    for number, line in _lines(stored, name):
         try:
             found = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -47,7 +59,9 @@ def read_objects(uri: str, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
                 "JSON object a line."
             ) from None
         if not isinstance(found, dict):
-            raise InputError(f"Line {number} of {name} is no JSON object. It begins with {_start(line)}.")
+            raise InputError(
+                f"Line {number} of {name} is no JSON object. It begins with {_start(line)}. Write one JSON object a line."
+            )
         yield number, found
 
 
