@@ -18,7 +18,7 @@ PARALLEL ?= -n logical --dist loadfile
 # Tesseract's language data comes from the distribution; without root it is unpacked into the checkout.
 export ASPOSE_OCR_EMULATOR_TESSDATA ?= $(abspath $(TESSDATA))
 
-.PHONY: demo airflow check test unit contract test-airflow test-oldest test-busy test-properties test-stores test-failures test-distributed test-storm \
+.PHONY: demo airflow check test unit coverage contract test-airflow test-oldest test-busy test-properties test-stores test-failures test-distributed test-storm \
 	test-live bench \
 	lint types wheel format setup clean help
 
@@ -38,6 +38,11 @@ test: unit contract test-oldest test-airflow ## all tests that need no servers; 
 
 unit: $(VENV)/test.stamp $(TESSDATA)/stamp ## unit and property tests
 	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/properties
+
+# Beside `unit`, because the tracer makes tests slower by half, and some of them count CPU and memory.
+coverage: $(VENV)/test.stamp ## lines and branches of api/ and lifecycle/ that tests reach; fails below the floor in pyproject.toml
+	$(BIN)/python -m pytest $(PARALLEL) -q -m "not process" --cov --cov-report=term --ignore=tests/unit/emulator --ignore=tests/unit/demo \
+		--ignore=tests/unit/benchmarks tests/unit tests/properties
 
 test-busy: $(VENV)/test.stamp $(TESSDATA)/stamp ## unit tests three times beside busy loops: none may depend on the machine's speed
 	for round in 1 2 3; do \

@@ -1,8 +1,8 @@
 """
 Apache Airflow provider for Aspose.OCR Cloud v5.
 
-Invariant: importing the package imports nothing else. Airflow loads its entry point in every component and with every
-command; names are looked up when they are used.
+Invariant: importing the package imports no other module, because Airflow loads the package in every component and with every
+command. A name is imported when it is first used.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """
-Shared clients: one session, one token and one pace per account.
+The clients that tasks and triggers of a process share: one session, one token and one pace per account.
 
-Invariant: there is one client per account and process, and one per account and event loop, so that a thousand triggers
-make one token request and keep a handful of connections. Clients are looked up by the values of the account: a changed
+Invariant: there is one client per account and process, and one per account and event loop. Therefore a thousand triggers
+make one token request and need few connections. The key of a client is the values of its account, so that a changed
 connection gets another client. In an event loop the connections are closed when the last wait has ended; the token and
-the pace are kept. All clients of one account in a process share its pause: what the cloud asks one of them to wait, no
-other one may ask again before.
+the pace are kept. All clients of an account in a process share its pause: if the cloud names a ``Retry-After``, all of
+them wait for it.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.account import Account
 
 USER_AGENT = f"{DEFAULT_USER_AGENT}/{__version__}"
-#: How long the triggers of a process share one look-up of a connection. A changed secret is noticed after that time.
+#: How long the triggers of a process share one look-up of a connection. They notice a changed secret after this time.
 LOOKUP_SECONDS = 60.0
 
 _lock = threading.Lock()
 _clients: dict[Account, CloudClient] = {}
-#: By who pays, and where: connections of one account differ in timeouts, secrets and proxies.
+#: By the owner of the account, because several connections of one account may differ in timeouts, secrets and proxies.
 _pauses: dict[tuple[str, str, bool], Pause] = {}
 
 
@@ -52,8 +52,8 @@ def client_for(account: Account, on_secret: Callable[[str], object]) -> CloudCli
     """
     Return this process's client of an account.
 
-    :param account: Whose.
-    :param on_secret: Called with each token the moment it exists.
+    :param account: The account.
+    :param on_secret: Called with each token as soon as it exists.
     """
     env = _environment_of(account, on_secret)
     with _lock:
@@ -68,11 +68,11 @@ async def batch_client(
     account: Account, on_secret: Callable[[str], object], polls_per_second: float
 ) -> AsyncIterator[AsyncCloudClient]:
     """
-    Make the client of a batch, which runs in an event loop of a worker and has it for itself.
+    Make the client of a batch, which runs in its own event loop in a worker.
 
-    :param account: Whose.
-    :param on_secret: Called with each token the moment it exists.
-    :param polls_per_second: Most status requests per second; the limit of the connection is meant for a triggerer.
+    :param account: The account.
+    :param on_secret: Called with each token as soon as it exists.
+    :param polls_per_second: Most status requests per second; the limit in the connection applies to triggerers only.
     :return: A context in which the client can be used. At its end the connections are closed.
     :raises CertificateError: if the trusted certificates cannot be read.
     """
@@ -86,7 +86,7 @@ async def batch_client(
 
 
 def _prepared(account: Account) -> ssl.SSLContext:
-    """Do in a thread what would stall the loop: importing and loading certificates take tens of milliseconds each."""
+    """Import the HTTP libraries and load the certificates; in a thread, because each takes tens of milliseconds."""
     for library in ("aiohttp", "requests.utils"):
         import_module(library)
     return tls_context(account)
@@ -94,7 +94,7 @@ def _prepared(account: Account) -> ssl.SSLContext:
 
 @dataclass
 class _Known:
-    """What a loop knows of a connection."""
+    """The client of a connection, and the time of its look-up."""
 
     looked_up_at: float
     client: AsyncCloudClient
@@ -104,7 +104,7 @@ class LoopClients:
     """
     The clients of one event loop.
 
-    :param on_secret: Called with each token the moment it exists.
+    :param on_secret: Called with each token as soon as it exists.
     """
 
     def __init__(self, on_secret: Callable[[str], object]) -> None:
@@ -117,7 +117,7 @@ class LoopClients:
     @asynccontextmanager
     async def using(self, conn_id: str) -> AsyncIterator[None]:
         """
-        Keep the sockets of a connection open from one request to the next, as long as somebody waits.
+        Keep the sockets of a connection open between requests while the context is in use.
 
         :param conn_id: Airflow connection.
         """
@@ -136,7 +136,7 @@ class LoopClients:
         Return the loop's client for a connection.
 
         :param conn_id: Airflow connection.
-        :param look_up: Reads the connection; one caller at a time does.
+        :param look_up: Reads the connection; only one caller at a time calls it.
         """
         if known := self._fresh(conn_id):
             return known.client
@@ -158,14 +158,14 @@ class LoopClients:
     async def _client_of(self, account: Account) -> AsyncCloudClient:
         if account not in self._clients:
             certificates = await asyncio.to_thread(_prepared, account)
-            # Another connection of the same account may have been faster.
+            # Meanwhile another connection of the same account may have made the client.
             if account not in self._clients:
                 env = _environment_of(account, self._on_secret)
                 self._clients[account] = AsyncCloudClient(account, certificates, env)
         return self._clients[account]
 
     async def _keep_while_used(self, client: AsyncCloudClient) -> None:
-        """Let a client go whose account no connection has any more; requests under way end as if nothing had been."""
+        """Forget a client that no connection uses any more. Its running requests end normally."""
         names = [conn_id for conn_id, known in self._known.items() if known.client is client]
         if not names:
             self._clients.pop(client.account, None)
@@ -187,7 +187,7 @@ def loop_clients(on_secret: Callable[[str], object]) -> LoopClients:
     """
     Return the clients of the running event loop.
 
-    :param on_secret: Called with each token the moment it exists; the first caller's is kept.
+    :param on_secret: Called with each token as soon as it exists; only the first caller's function is used.
     """
     loop = asyncio.get_running_loop()
     clients = _by_loop.get(loop)

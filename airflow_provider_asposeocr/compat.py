@@ -1,7 +1,7 @@
 """
-Names of Airflow that moved between the versions this provider runs on.
+Names of Airflow that are in different modules in the supported versions, and functions that differ between them.
 
-Invariant: these are the classes that the running Airflow itself raises and catches, and importing them warns in no
+Invariant: the classes here are those that the running Airflow raises and catches. Importing them causes no warning in any
 version.
 """
 
@@ -17,7 +17,7 @@ try:
         TaskDeferralError,
         TaskDeferralTimeout,
     )
-except ImportError:  # Airflow 3.1; later versions warn about the names there.
+except ImportError:  # Airflow 3.1. Later versions warn about these imports.
     from airflow.exceptions import (  # type: ignore[no-redef, attr-defined]  # the same classes, elsewhere
         AirflowFailException,
         AirflowNotFoundException,
@@ -39,9 +39,9 @@ __all__ = [
 
 def runs_in_shared_process() -> bool:
     """
-    Tell whether other tasks run in this process too, one after the other, as in ``dag.test()``.
+    Return whether this process also runs other tasks, one after another, as in ``dag.test()``.
 
-    Imports nothing and asks nothing, because a signal handler calls it.
+    A signal handler calls this function. Therefore it imports nothing and sends no requests.
     """
     runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
     return type(getattr(runner, "SUPERVISOR_COMMS", None)).__name__ == "InProcessSupervisorComms"
@@ -49,10 +49,10 @@ def runs_in_shared_process() -> bool:
 
 def lineage_is_read() -> bool:
     """
-    Tell whether a plugin, for example OpenLineage's, reads which files a task has read.
+    Return whether a plugin, for example OpenLineage's, reads which files a task has read.
 
-    Airflow makes its collector of lineage also where no plugin reads it, and imports the asset handlers of all installed
-    providers for that, which takes seconds. Its plugins are loaded in every task anyway.
+    Without this check, Airflow would create its lineage collector even if no plugin reads it, and import the asset
+    handlers of all installed providers, which takes seconds. Airflow loads its plugins in every task anyway.
     """
     try:
         from airflow.sdk.plugins_manager import get_hook_lineage_readers_plugins

@@ -1,8 +1,8 @@
 """
-Defaults for all tasks, from Airflow's configuration.
+Read the options of the section ``[aspose_ocr]`` of Airflow's configuration.
 
-Invariant: the values are read when a task runs, not when this module is imported. So parsing a DAG stays cheap, and a
-changed value takes effect without a new deployment of DAGs.
+Invariant: the values are read when a task runs, not when this module is imported. Therefore parsing a DAG does not read
+them, and a changed value takes effect without a new deployment of DAGs.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def default_text(name: str) -> str:
 
 
 def event_delay_seconds() -> float:
-    """Return how long to hold an event back after a deferral, see ``[aspose_ocr] event_delay_seconds``."""
+    """Return the shortest time in seconds between a deferral and its event, see ``[aspose_ocr] event_delay_seconds``."""
     configured = default_seconds("event_delay_seconds")
     if configured >= 0:
         return configured

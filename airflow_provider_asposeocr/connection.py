@@ -1,8 +1,8 @@
 """
 Read an Airflow connection of the type ``aspose_ocr``.
 
-Invariant: all that is wrong with a connection is named at once, and its secrets are known to Airflow's masker before
-anything can log them.
+Invariant: one error names everything that is wrong with a connection. The secrets are registered with Airflow's masker
+before anything can log them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _logged: set[tuple[str, str]] = set()
 
 def mask_token(token: str) -> None:
     """
-    Make Airflow's masker know a token.
+    Register a token with Airflow's masker.
 
     :param token: The token.
     """
@@ -49,11 +49,11 @@ def mask_token(token: str) -> None:
 
 async def read_account(conn_id: str) -> Account:
     """
-    Read a connection within an event loop, for triggers: they need neither the hook nor what it submits and stores.
+    Read a connection within an event loop, for triggers. They do not import the hook, because it also submits and stores.
 
     :param conn_id: Airflow connection.
     :return: The account; its secrets have been masked.
-    :raises InvalidConnectionError: if a field or an extra makes no sense.
+    :raises InvalidConnectionError: if a field or an extra is invalid.
     """
     return account_of(await BaseHook.aget_connection(conn_id))
 
@@ -62,9 +62,9 @@ def account_of(conn: Connection) -> Account:
     """
     Read a connection.
 
-    :param conn: The connection. Its extras that this version does not know are logged once per process.
+    :param conn: The connection. Extras that this version does not know are logged once per process.
     :return: The account; its secrets have been masked.
-    :raises InvalidConnectionError: if a field or an extra makes no sense; the message names all of them.
+    :raises InvalidConnectionError: if a field or an extra is invalid; the message names all of them.
     """
     if conn.password:
         mask_secret(conn.password)
@@ -96,10 +96,10 @@ def account_of(conn: Connection) -> Account:
 
 def unknown_extras(conn: Connection) -> str:
     """
-    Describe the extras that this version does not know, because a misspelt one has no effect.
+    Describe the extras that this version does not know, because a misspelt extra has no effect.
 
     :param conn: The connection.
-    :return: Sentences that name them and what may have been meant; empty where all are known.
+    :return: Sentences that name them and suggest what was probably meant; empty if all extras are known.
     """
     try:
         return _unknown_extras(_extras(conn))
@@ -111,7 +111,7 @@ def _unknown_extras(extra: Mapping[str, Any]) -> str:
     sentences = []
     for name in extra:
         if name not in CONN_FIELDS:
-            # Older versions of Airflow put this in front of the names of a form's extras.
+            # Older versions of Airflow stored the extras of a form with this prefix.
             written = name.removeprefix("extra__aspose_ocr__")
             hint = (
                 f" Did you mean {written!r}?" if written in CONN_FIELDS else near_miss(written, CONN_FIELDS)
@@ -130,7 +130,7 @@ def _log_unknown_extras(conn_id: str, extra: Mapping[str, Any]) -> None:
 
 
 def _extras(conn: Connection) -> dict[str, Any]:
-    # Not conn.extra_dejson: it takes broken extras for none, and calls the supervisor synchronously.
+    # Not conn.extra_dejson: it returns no extras if they are not valid JSON, and calls the supervisor synchronously.
     with suppress(ValueError, RecursionError):
         if isinstance(extra := json.loads(conn.extra or "{}"), dict):
             return extra
@@ -187,7 +187,7 @@ def _connections(extra: Mapping[str, Any], problems: list[str]) -> int:
     if number is None:
         return DEFAULT_CONNECTIONS
     if number < 2 or not number.is_integer():
-        # One is kept free for cancels and tokens, so that with a single one no poll would ever be made.
+        # One connection is reserved for cancels and tokens. With a limit of 1, no poll could be sent.
         given = shown(extra["max_connections"], 60)
         problems.append(
             f"max_connections in the connection's extras is {given!r}, not a whole number of 2 or more."

@@ -1,8 +1,8 @@
 """
-Fail an Airflow task so that the reason stands in one line of its log.
+Fail an Airflow task so that one line of its log contains the reason.
 
-Airflow logs an exception as a traceback, in which the sentence stands below many frames and once per exception of the
-chain. So the sentence is logged first, and the chain is kept only where it says more.
+Airflow logs an exception as a traceback. There the message comes after many frames, once for each exception of the chain.
+Therefore the message is logged first, and the chain is kept only if its text contains more.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.compat import AirflowFailException
 
-#: Attribute of an error that has been logged: it may pass through more than one handler.
+#: Attribute that marks an error as logged, because it may pass through several handlers.
 _LOGGED = "_aspose_ocr_logged"
 
 
@@ -22,8 +22,9 @@ def fail_task(log: Any, message: str, error: Exception | None = None) -> NoRetur
 
     :param log: The operator's log.
     :param message: What happened and what to do, in one line.
-    :param error: What to raise, so that Airflow retries; ``None`` = ``AirflowFailException``, which is not retried.
-    :raises AirflowFailException: where no error is given.
+    :param error: The error to raise, after which Airflow retries; ``None`` raises ``AirflowFailException``, which is not
+        retried.
+    :raises AirflowFailException: if no error is given.
     """
     if not getattr(error, _LOGGED, False):
         log.error("%s", message)
@@ -33,5 +34,5 @@ def fail_task(log: Any, message: str, error: Exception | None = None) -> NoRetur
     cause = error.__cause__
     if cause is not None and shown(cause) in message:
         cause = None
-    # Its frames lead to where the cloud's answer was read, which the message says in words.
+    # Without its frames: they show where the cloud's answer was read, which does not help the user.
     raise error.with_traceback(None) from cause

@@ -1,8 +1,8 @@
 """
-What Airflow is told about the provider.
+The metadata of the provider for Airflow: connection form, configuration options, modules.
 
-Invariant: imports nothing, since every component and every command of Airflow calls it; and ``package-name`` is the
-name of the distribution, without which Airflow does not start at all.
+Invariant: this module imports nothing, because every component and every command of Airflow calls it. ``package-name`` is
+the name of the distribution; with another name Airflow does not start.
 """
 
 from __future__ import annotations
@@ -144,9 +144,9 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": f"{root}.hooks.aspose_ocr.AsposeOcrHook",
                 "hook-name": integration,
                 "ui-field-behaviour": {
-                    # The port could stand in the base URL, but with the field empty the Test button of Airflow 3.3.1
-                    # and 3.3.2 fails: the UI posts port 0 then, and the API takes that for another host
-                    # (apache/airflow#73298).
+                    # The field Port is shown although the base URL can contain the port. If the field is empty, the Test
+                    # button of Airflow 3.3.1 and 3.3.2 fails: the UI sends port 0, and the API takes that for another
+                    # host (apache/airflow#73298).
                     "hidden-fields": ["schema"],
                     "relabeling": {
                         "login": "Client id",

@@ -1,7 +1,7 @@
 """
-The fields of an operator: checked when a DAG is parsed, read when a task runs.
+Check the parameters of operators when a DAG is parsed, and read their rendered values when a task runs.
 
-Invariant: what can be known to be wrong at parse time fails there, with the name of the parameter.
+Invariant: an error that can be detected at parse time fails there, and names the parameter.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def is_mapped(operator: Any) -> bool:
     """
-    Tell whether Airflow has made an operator out of a mapped one, which it does when the task runs.
+    Return whether Airflow has made an operator from a mapped one, which it does when the task runs.
 
     :param operator: The operator, after the constructor of its base.
     """
@@ -32,7 +32,7 @@ def is_mapped(operator: Any) -> bool:
 
 def constructing(operator: Any) -> AbstractContextManager[None]:
     """
-    Tell the errors of an operator's constructor where they will be shown: in an import error, or in the task's log.
+    Set where the errors of an operator's constructor will be shown: in an import error, or in the task's log.
 
     :param operator: The operator, after the constructor of its base.
     :return: A context for the checks.
@@ -45,7 +45,7 @@ def check_seconds(**numbers: float | None) -> None:
     Check durations at parse time.
 
     :param numbers: Durations by the name of their parameter; ``None`` = from Airflow's configuration.
-    :raises ValueError: if one is negative, or zero where that would never wait or never end; it names all of them.
+    :raises ValueError: if one is negative, or zero although zero is not allowed; the message names all of them.
     """
     problems = [_seconds_problem(name, value) for name, value in numbers.items() if value is not None]
     if any(problems):
@@ -86,9 +86,9 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     Check a policy at parse time.
 
     :param name: Name of the parameter.
-    :param value: What was given.
-    :param choices: What is known.
-    :raises ValueError: if it is none of them.
+    :param value: The given value.
+    :param choices: The allowed values.
+    :raises ValueError: if the value is not allowed.
     """
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
@@ -96,7 +96,7 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
 
 def has_template(text: str) -> bool:
     """
-    Tell whether a text is rendered before it is used.
+    Return whether a text is a Jinja template.
 
     :param text: A field as the DAG's author wrote it.
     """
@@ -105,11 +105,11 @@ def has_template(text: str) -> bool:
 
 def check_one_document(operator: Any, **values: Any) -> None:
     """
-    Refuse a list where one document is meant, at parse time; called when the operator has its task group.
+    Refuse a list instead of one document, at parse time. Call this when the operator has its task group.
 
     :param operator: The operator.
-    :param values: What was given, by the name of the parameter.
-    :raises ValueError: if it is a list, or the output of a mapped task, which is a list.
+    :param values: The given values, by the name of the parameter.
+    :raises ValueError: if a value is a list, or the output of a mapped task, which is a list.
     """
     for name, value in values.items():
         if isinstance(value, list | tuple):
@@ -123,7 +123,7 @@ def check_one_document(operator: Any, **values: Any) -> None:
 
 def one_document(operator: Any, name: str, value: Any) -> Any:
     """
-    Refuse a list where one document is meant, when a task runs.
+    Refuse a list instead of one document, when a task runs.
 
     :param operator: The operator.
     :param name: Name of the parameter.
@@ -132,7 +132,7 @@ def one_document(operator: Any, name: str, value: Any) -> Any:
     :raises InputError: if it is a list.
     """
     many = isinstance(value, Sequence) and not isinstance(value, str | bytes | Mapping)
-    # What a template makes of the output of a mapped task where native rendering is off.
+    # The text to which a template renders the output of a mapped task if native rendering is off.
     if many or (isinstance(value, str) and value.lstrip().startswith("LazyXComSequence(")):
         raise InputError(_expand_instead(operator, name, "a list"))
     return value
@@ -140,14 +140,14 @@ def one_document(operator: Any, name: str, value: Any) -> Any:
 
 def _gives_a_list(operator: Any, output: PlainXComArg) -> bool:
     """
-    Tell whether an operator gets a list from an upstream output, because that one is mapped and it is not.
+    Return whether an operator gets a list from an upstream task, because that task is mapped and the operator is not.
 
     :param operator: The operator.
     :param output: The output.
     """
     upstream = output.operator
     lane, own_lane = upstream.get_closest_mapped_task_group(), operator.get_closest_mapped_task_group()
-    # By id: Airflow hands out proxies of groups.
+    # Compared by id, because Airflow returns proxies of groups.
     alien = lane is not None and (own_lane is None or own_lane.group_id != lane.group_id)
     return bool(upstream.is_mapped or alien)
 
@@ -164,9 +164,9 @@ def rendered(value: Any) -> Any:
     """
     Read a value that a template may have turned into text.
 
-    :param value: A rendered field. Where native rendering is off, a task reference or settings arrive as text: JSON
-        where the template ends in ``| tojson``, otherwise the way Python writes them.
-    :return: The object that the text describes, or the value as it is.
+    :param value: A rendered field. If native rendering is off, a task reference or settings are rendered to text: to JSON if
+        the template ends in ``| tojson``, otherwise to a Python literal.
+    :return: The object that the text describes, or the unchanged value.
     """
     if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
         return value
@@ -180,11 +180,11 @@ def rendered(value: Any) -> Any:
 
 def native_hint(value: Any) -> str:
     """
-    Explain how a field that is text by its nature may have become something else.
+    Explain why a field that must be text may have become another object.
 
     :param value: The rendered field.
-    :return: A sentence that begins with a blank, to be added to an error; empty for text, and for what Airflow's
-        native rendering makes of no text.
+    :return: A sentence that begins with a blank, to be added to an error; empty for text, and for objects that Airflow's
+        native rendering does not produce.
     """
     if not isinstance(value, bool | int | float | complex | list | tuple | dict | set | bytes):
         return ""

@@ -1,8 +1,8 @@
 """
 A retry policy for Airflow 3.3.
 
-Invariant: no retry comes before the cloud's Retry-After, and none where retrying cannot succeed. Operators raise such
-errors so that Airflow does not retry them; the policy does the same for code that uses the hook.
+Invariant: no retry begins before the cloud's ``Retry-After``, and none after an error for which retrying cannot succeed.
+Operators raise such errors so that Airflow does not retry; the policy does the same for code that uses the hook.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ except ImportError as error:
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-#: Up to this part of the wait is added at random, so that a thousand tasks do not retry at the same moment.
+#: Largest random addition, as a share of the wait, so that a thousand tasks do not retry at the same moment.
 JITTER = 0.1
 
 
@@ -32,12 +32,12 @@ class AsposeOcrRetryPolicy(RetryPolicy):
     """
     Retry at the time that the cloud names: ``retry_policy=AsposeOcrRetryPolicy()``.
 
-    The task's ``retries`` still limit the number of retries. For errors of other packages Airflow decides as without a
+    The task's ``retries`` still limit the number of retries. After errors of other packages, Airflow decides as without a
     policy.
 
     :param longest_wait_seconds: Longest wait before a retry, also if the cloud names a later time. The default of an
         hour is longer than the vendor's lock-out of ten minutes.
-    :raises ValueError: at parse time, if the number makes no sense.
+    :raises ValueError: at parse time, if the number is not positive.
     """
 
     def __init__(self, longest_wait_seconds: float = 3600.0) -> None:
@@ -54,11 +54,11 @@ class AsposeOcrRetryPolicy(RetryPolicy):
         """
         Decide about a failure; Airflow calls this in the worker.
 
-        :param exception: What the task raised.
+        :param exception: The exception that the task raised.
         :param try_number: Number of the try, from 1.
-        :param max_tries: Most tries that the task has.
+        :param max_tries: Number of tries of the task.
         :param context: Airflow's context.
-        :return: Fail at once, retry after the time that the cloud asks for, or what the task is configured for.
+        :return: Fail at once, retry after the time that the cloud names, or retry as the task is configured.
         """
         if not isinstance(exception, AsposeOcrError):
             return RetryDecision.default()

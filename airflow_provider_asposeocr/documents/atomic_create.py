@@ -1,9 +1,9 @@
 """
-Create a file only if there is none, on every kind of storage.
+Create a file only if it does not exist, on every kind of storage.
 
-Invariant: of any number of processes that create the same name at once, on any machines, exactly one is told that it
-has created it, and a reader finds the file whole or not at all. This holds where :func:`is_atomic` says so; elsewhere
-the library looks first and writes then.
+Invariant: if any number of processes on any machines create the same name at once, exactly one of them has created it, and
+knows that. A reader finds the complete file or none. This is true for the storages for which :func:`is_atomic` returns true;
+for others the storage library first checks and then writes.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ log = logging.getLogger(__name__)
 #: ``ifGenerationMatch=0`` (gcsfs), no overwriting (adlfs). ``open("xb")`` does not, where nothing is written.
 CONDITIONAL = frozenset({"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "az", "adl"})
 
-#: S3 answers 409 while another create of the same name is under way.
+#: S3 answers 409 while it processes another create of the same name.
 _TRIES = 6
 _PAUSE_SECONDS = 0.1
-#: s3fs reports a refused create as EINVAL where the server does not name the condition, and 409 as EBUSY.
+#: s3fs reports a refused create as EINVAL if the server does not name the condition, and 409 as EBUSY.
 _PERHAPS_REFUSED = frozenset({errno.EBUSY, errno.EINVAL, errno.EEXIST})
 #: File systems without hard links: FAT, and some that are mounted over a network.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
@@ -45,15 +45,15 @@ _honoured: dict[tuple[str, str | None, str], bool] = {}
 
 def create_or_read(path: ObjectStoragePath, data: bytes) -> bytes:
     """
-    Create a small file unless it exists, and return what it holds.
+    Create a small file unless it exists, and return its content.
 
-    A request whose answer was lost is sent again by the storage libraries, and then refused because of the first one.
-    So a refusal is not believed: the file is read back.
+    If the answer to a create is lost, the storage library sends the request again, and the storage refuses the second one
+    because of the first. Therefore this function reads the file after a refusal.
 
-    :param path: The file; its folder is made where the storage has folders.
-    :param data: Its content. It must contain a random part, by which the caller knows its own file.
-    :return: ``data`` if this call has created the file, otherwise what another call has created.
-    :raises OSError: if the storage does not answer or does not allow it. Libraries raise errors of their own, too.
+    :param path: The file; its folder is created if the storage has folders.
+    :param data: Its content. It must contain a random part, so that the caller can recognize its own file.
+    :return: ``data`` if this call has created the file, otherwise the content that another call has written.
+    :raises OSError: if the storage does not answer or does not allow it. Storage libraries also raise their own errors.
     """
     refused: OSError | None = None
     for attempt in range(_TRIES):
@@ -70,16 +70,16 @@ def create_or_read(path: ObjectStoragePath, data: bytes) -> bytes:
         found = read(path)
         if found is not None:
             return found
-        # Another create is under way, or the file has just been deleted.
+        # Another create has not ended, or the file has just been deleted.
     raise refused or OSError(errno.EBUSY, os.strerror(errno.EBUSY), path.path)
 
 
 def read(path: ObjectStoragePath) -> bytes | None:
     """
-    Read a small file as it is in the storage now.
+    Read the present content of a small file.
 
     :param path: The file.
-    :return: Its content; ``None`` if there is no such file.
+    :return: Its content; ``None`` if the file does not exist.
     """
     # Where s3fs may read in several requests, it looks for the size first, in listings that it has kept: a file that another
     # process has created since does not exist for it.
@@ -94,9 +94,9 @@ def read(path: ObjectStoragePath) -> bytes | None:
 
 def replace(path: ObjectStoragePath, data: bytes) -> None:
     """
-    Write a small file, whole, whether or not there is one.
+    Write a small file atomically, also if it already exists.
 
-    :param path: The file; its folder is made where the storage has folders.
+    :param path: The file; its folder is created if the storage has folders.
     :param data: Its content.
     """
     if path.protocol in LOCAL:
@@ -142,7 +142,7 @@ def _is_refused(probe: ObjectStoragePath) -> bool:
 
 def _create(path: ObjectStoragePath, data: bytes) -> None:
     if path.protocol in LOCAL:
-        # fsspec's own create looks first and writes then: two processes may both believe that they have created it.
+        # fsspec's own create first checks and then writes, so that two processes could both seem to have created the file.
         with _temporary(path.path, data) as temporary:
             _link(temporary, path.path, data)
         return
@@ -151,7 +151,7 @@ def _create(path: ObjectStoragePath, data: bytes) -> None:
 
 
 def _make_folder(path: ObjectStoragePath) -> None:
-    if path.protocol not in CONDITIONAL:  # Those have no folders, and s3fs would look for the bucket.
+    if path.protocol not in CONDITIONAL:  # These have no folders, and s3fs would request the bucket.
         path.parent.mkdir(parents=True, exist_ok=True)
 
 
@@ -185,12 +185,12 @@ def _write_durably(path: str, data: bytes) -> None:
             writer.flush()
             os.fsync(writer.fileno())
         except BaseException:
-            os.unlink(path)  # It is this call's own, because "x" has created it.
+            os.unlink(path)  # The mode "x" has created the file in this call.
             raise
 
 
 def _make_names_durable(folder: str) -> None:
-    with suppress(OSError):  # Not every file system can do this to a folder.
+    with suppress(OSError):  # Some file systems cannot fsync a folder.
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -1,9 +1,9 @@
 """
 Destinations: where results are written, and under which names.
 
-Invariant: a result appears under its final name whole or not at all, and never outside of the destination. Results
-come here as whole local files, so that an object store gets each in one upload that it commits itself, and
-everything else gets a hidden temporary name and a rename.
+Invariant: a result appears under its final name completely or not at all, and never outside of the destination. The
+results are complete local files. An object store gets each of them in one upload, which it commits at the end. In other
+storages the file gets a hidden temporary name first, and is then renamed.
 """
 
 from __future__ import annotations
@@ -45,26 +45,28 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.responses import TaskRef
     from airflow_provider_asposeocr.api.results.download import Download, Result
 
-#: What a store hands over or takes at once. The libraries' own blocks are of up to 50 MiB, several at a time.
+#: Size of a block that is read from a store or written to it. The libraries would use several blocks of up to 50 MiB at
+#: once.
 BLOCK_BYTES = 8 * 1024 * 1024
 _PIECE_BYTES = BLOCK_BYTES // 2
-#: How uploads are told to hold one block only, each where the library has a word for it.
+#: Arguments that limit an upload to one block in memory; each is used if the library has it.
 _ONE_BLOCK = {"chunksize": BLOCK_BYTES, "max_concurrency": 1}
-#: Their upload of a local file is one PUT, or a multipart or block upload that the server commits at its end.
+#: For these schemes, the upload of a local file is one PUT, or a multipart or block upload that the server commits at its
+#: end.
 _COMMITS_UPLOADS = CONDITIONAL
 #: A path without a slash at its end that names a file: below a folder or bucket, with a suffix that has a letter.
 _FILE = re.compile(r"(?:[^/]*://[^/]*)?/(?:.*/)?[^/]+\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,10}", re.DOTALL)
-#: What temporary names beside a result begin with.
+#: Prefix of temporary names beside a result.
 _HIDDEN = ".aspose-ocr-"
 
 
 @dataclass(frozen=True)
 class Target:
     """
-    A result and the place it goes to.
+    A result and its destination.
 
     :param result: The decoded result.
-    :param path: Its final place.
+    :param path: Final path of its file.
     """
 
     result: Result
@@ -75,12 +77,12 @@ def pieces(path: ObjectStoragePath) -> Iterator[bytes]:
     """
     Read a stored file from its beginning to its end.
 
-    :param path: Which.
-    :return: Pieces of half a block, because libraries hold what they read twice: as it came in, and joined.
+    :param path: The file.
+    :return: Pieces of half a block, because libraries hold each piece in memory twice, as received and joined.
     """
-    # Without a cache: reading ahead would keep another block.
+    # Without a cache, because reading ahead would hold another block in memory.
     options = {"block_size": _PIECE_BYTES, "cache_type": "none"}
-    # Opened by the path itself, Airflow notes it for lineage.
+    # If the path itself opens the file, Airflow records it for lineage.
     opened = path.open("rb", **options) if lineage_is_read() else path.fs.open(path.path, "rb", **options)
     with opened as stream:
         while piece := stream.read(_PIECE_BYTES):
@@ -92,9 +94,9 @@ def parse_destination(value: Any) -> str:
     Check the form of a destination.
 
     :param value: The rendered ``destination``.
-    :return: The URI as text; with a slash at its end it is a folder.
-    :raises DestinationError: if it is no URI and no absolute path, could be meant as a folder or as a file, or would be
-        opened elsewhere than it says.
+    :return: The URI as text; if it ends in a slash, it is a folder.
+    :raises DestinationError: if it is neither a URI nor an absolute path, if it could mean a folder or a file, or if Airflow
+        would open another path.
     """
     if isinstance(value, ObjectStoragePath | PurePath):
         value = str(value)
@@ -131,7 +133,7 @@ def check_file_stem(value: Any) -> None:
         return
     if not isinstance(value, str):
         raise DestinationError(f"file_stem is a text, not {shown(repr(value), 80)}.{native_hint(value)}")
-    # A NUL or a lone surrogate is no part of any name; a name that starts with a dot is hidden from most listings.
+    # No name contains a NUL or a lone surrogate. Most listings do not show names that begin with a dot.
     named = value.strip() and value.isprintable() and not value.startswith(".")
     if not named or "/" in value or "\\" in value:
         raise DestinationError(
@@ -145,10 +147,10 @@ def check_file_stem(value: Any) -> None:
 
 def plan(ref: TaskRef, results: Sequence[Result], destination: str, file_stem: str | None) -> list[Target]:
     """
-    Decide where each result goes, before anything is written.
+    Decide the path of each result, before anything is written.
 
     :param ref: The task, for the name of its source.
-    :param results: What it made.
+    :param results: The results of the task.
     :param destination: A folder with a slash at its end, or the one file.
     :param file_stem: Name without suffix for files in a folder; by default that of the source, else operation and task id.
     :return: A target per result, all different.
@@ -195,15 +197,15 @@ def store(
     Write all results of a task.
 
     :param ref: The task.
-    :param download: What it made.
+    :param download: The downloaded results of the task.
     :param destination: A folder with a slash at its end, or the one file.
     :param file_stem: Name without suffix for files in a folder.
-    :param if_exists: What to do about files that are there already: ``overwrite`` those that the same source made
-        and fail if another made one; ``overwrite_any``, whatever made them; ``fail`` before anything is written; or
-        ``skip``, leave them and describe them in the manifest, and fail if another document is known to have made one.
-    :param inline_text_bytes: Largest text result in bytes that goes into the manifest too; 0 = none.
-    :return: What was written.
-    :raises DestinationError: if the destination cannot take the results as asked.
+    :param if_exists: What to do about files that already exist. ``overwrite``: overwrite files that the same source made,
+        and fail if another source made one. ``overwrite_any``: overwrite any file. ``fail``: fail before anything is
+        written. ``skip``: keep the files and describe them in the manifest, and fail if a record names another document.
+    :param inline_text_bytes: Largest text result in bytes that is also put into the manifest; 0 = none.
+    :return: The manifest of the written files.
+    :raises DestinationError: if the destination does not fit the results.
     :raises StorageError: if writing fails; the cloud still has the result.
     """
     try:
@@ -277,7 +279,7 @@ def _write(local: Path, target: ObjectStoragePath) -> None:
 def _write_locally(local: Path, target: str) -> None:
     folder, name = os.path.split(target)
     os.makedirs(folder, exist_ok=True)
-    # Hidden, of a length that every file system takes, and recognizable as what a killed writer of this file has left.
+    # The name is hidden, short enough for every file system, and shows which file a killed writer was writing.
     prefix = f"{_HIDDEN}{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}-"
     remove_abandoned(folder, prefix)
     temporary = os.path.join(folder, f"{prefix}{uuid4().hex}.part")
@@ -287,7 +289,9 @@ def _write_locally(local: Path, target: str) -> None:
             shutil.copyfileobj(reader, writer, 1024 * 1024)
             writer.flush()
             os.fsync(writer.fileno())
-            os.replace(temporary, target)  # Before the lock is gone, or a sweep may take it away.
+            os.replace(
+                temporary, target
+            )  # While the lock is held, because otherwise a sweep may remove the file.
     except BaseException:
         with suppress(OSError):
             os.unlink(temporary)
@@ -295,7 +299,7 @@ def _write_locally(local: Path, target: str) -> None:
 
 
 def _write_and_move(local: Path, target: ObjectStoragePath) -> None:
-    # At random: under a name of the target's, two writers would mix what they write.
+    # A random name: if it depended on the target, two writers would write into the same file.
     temporary = target.parent / f"{_HIDDEN}{uuid4().hex}.part"
     target.parent.mkdir(parents=True, exist_ok=True)
     try:

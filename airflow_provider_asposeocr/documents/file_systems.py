@@ -1,11 +1,11 @@
 """
 Open the file system of a path or URI, as Airflow's ``ObjectStoragePath``.
 
-Invariant: the file that a path names is the file that is opened. What Airflow or a storage library would silently drop
-from a URI (a version, a line break) is refused, and so is a connection that does not exist, before anything is billed.
+Invariant: the opened file is the one that the path names. The module refuses a URI if Airflow or a storage library would
+silently ignore a part of it (a version, a line break), and a connection that does not exist, before anything is billed.
 
-Airflow imports the file systems of all installed providers when it opens the first one, which takes seconds. So this
-module attaches the file system of the path's own scheme to Airflow's store, and Airflow looks for no other.
+Airflow imports the file systems of all installed providers when it opens the first one, which takes seconds. Therefore this
+module attaches the file system of the path's own scheme to Airflow's store, so that Airflow imports no other.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ PROVIDERS = {
     **dict.fromkeys(("msgraph", "sharepoint", "onedrive", "msgd"), _GRAPH),
     **dict.fromkeys(("sftp", "ssh"), _SFTP),
 }
-#: Schemes that other tools write for a storage which Airflow knows under another one.
+#: Schemes of other tools, and Airflow's scheme for the same storage.
 _SYNONYMS = {"az": "abfs", "wasb": "abfs", "wasbs": "abfs"}
-#: How URIs name a version of an object.
+#: The notations for a version of an object in a URI.
 _VERSION_MARKS = ("?versionId=", "?versionid=", "?generation=", "#")
 _WEB = frozenset({"http", "https"})
 
 
 class UnusablePathError(ValueError):
-    """A path or URI cannot be opened as it is written; trying again cannot succeed."""
+    """A path or URI cannot be opened as it is written. Retrying cannot succeed."""
 
 
 def object_path(uri: str) -> ObjectStoragePath:
@@ -61,9 +61,9 @@ def object_path(uri: str) -> ObjectStoragePath:
     Return the path that a URI names, with its file system attached.
 
     :param uri: Absolute path or URI; the part before ``@`` is the id of an Airflow connection.
-    :return: The path. Nothing was read or written yet.
-    :raises UnusablePathError: if the URI names something that cannot be opened as written: the file system is not
-        installed, the connection does not exist, or the storage library would drop a part of the name.
+    :return: The path. Nothing has been read or written yet.
+    :raises UnusablePathError: if the URI cannot be opened as written: the file system is not installed, the connection does
+        not exist, or the storage library would ignore a part of the name.
     """
     scheme, conn_id = check_form(uri)
     store = attach(scheme or "file", conn_id)
@@ -80,7 +80,7 @@ def check_form(uri: str) -> tuple[str, str | None]:
 
     :param uri: Absolute path or URI.
     :return: The scheme and the connection id; both may be missing.
-    :raises UnusablePathError: if Airflow would not understand it, or take it for another place.
+    :raises UnusablePathError: if Airflow does not support the form, or would open another path.
     """
     if not {"\n", "\r", "\t"}.isdisjoint(uri):
         raise UnusablePathError(
@@ -112,7 +112,7 @@ def check_form(uri: str) -> tuple[str, str | None]:
 
 
 def _refuse_portal_form(scheme: str, container: str, host: str, path: str) -> None:
-    """Refuse ``container@account.dfs.core.windows.net``: Airflow would take the container for a connection id."""
+    """Refuse ``container@account.dfs.core.windows.net``, because Airflow would use the container as a connection id."""
     if not container:
         container, _, path = path.lstrip("/").partition("/")
     example = shown(f"{scheme}://my_connection@{container}/{path.lstrip('/')}", 200)
@@ -123,7 +123,7 @@ def _refuse_portal_form(scheme: str, container: str, host: str, path: str) -> No
 
 
 def _file_system(scheme: str, conn_id: str | None) -> Any:
-    """Make the file system of a scheme and import no other."""
+    """Make the file system of a scheme without importing other file systems."""
     if scheme in LOCAL:
         from fsspec.implementations.local import LocalFileSystem
 
@@ -132,7 +132,7 @@ def _file_system(scheme: str, conn_id: str | None) -> Any:
     if conn_id is not None:
         _check_connection(scheme, conn_id)
     try:
-        # Older providers take no storage options.
+        # Older providers do not accept storage options.
         return make(conn_id) if len(inspect.signature(make).parameters) == 1 else make(conn_id, {})
     except ImportError as error:
         raise _not_installed(scheme, error) from error
@@ -143,7 +143,7 @@ def _maker(scheme: str) -> Callable[..., Any]:
     module_name, _ = PROVIDERS.get(scheme, ("", ""))
     official = {module for module, _ in PROVIDERS.values()}
     declared = _declared_modules()
-    # A provider that this module does not know may define any scheme, and then comes before Airflow's own.
+    # A provider that this module does not know may define any scheme, and has priority over Airflow's own providers.
     for name in [name for name in declared if name not in official or name == module_name][::-1]:
         try:
             module = importlib.import_module(name)
@@ -164,7 +164,7 @@ def _declared_modules() -> tuple[str, ...]:
     for entry in entry_points(group="apache_airflow_provider"):
         try:
             found += entry.load()().get("filesystems", ())
-        except Exception as error:  # whatever a broken provider raises
+        except Exception as error:  # A broken provider may raise any exception.
             log.warning("The provider %s cannot be read: %s", entry.name, shown(error))
     official = {module for module, _ in PROVIDERS.values()}
     return tuple(sorted(found, key=lambda name: name not in official))
@@ -187,11 +187,11 @@ def _not_installed(scheme: str, error: ImportError | None) -> UnusablePathError:
 
 
 def _check_connection(scheme: str, conn_id: str) -> None:
-    """Refuse a connection that does not exist: for S3, Airflow would go on without credentials."""
+    """Refuse a connection that does not exist, because for S3 Airflow would continue without credentials."""
     try:
         BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
-        # What other tools take there is an access key and its secret. Airflow's own error would show both.
+        # Other tools expect an access key and its secret there. Airflow's own error would show both.
         user, colon, _ = conn_id.partition(":")
         named = f"{shown(user, 200)}{colon and ':***'}"
         raise UnusablePathError(
@@ -202,10 +202,10 @@ def _check_connection(scheme: str, conn_id: str) -> None:
 
 def check_nothing_dropped(uri: str, path: ObjectStoragePath) -> None:
     """
-    Check that a storage library opens what a URI names, and gives no meaning to a ``?`` or ``#`` in it.
+    Check that a storage library opens the object that a URI names, also if the URI contains ``?`` or ``#``.
 
-    :param uri: What a user wrote.
-    :param path: The path that was made of it.
+    :param uri: The URI that the user wrote.
+    :param path: The path of that URI.
     :raises UnusablePathError: if another file would be opened.
     """
     if {"?", "#"}.isdisjoint(uri):
@@ -224,7 +224,7 @@ def check_nothing_dropped(uri: str, path: ObjectStoragePath) -> None:
 
 def has_version(path: ObjectStoragePath) -> bool:
     """
-    Tell whether a file system reads the end of a path as a version of the object.
+    Return whether a file system interprets the end of a path as a version of the object.
 
     :param path: The path, see :func:`object_path`.
     """
@@ -233,7 +233,7 @@ def has_version(path: ObjectStoragePath) -> bool:
 
 
 def _opened(uri: str, path: ObjectStoragePath) -> tuple[str, bool]:
-    """Return which object a storage library opens, and whether that is the one that the URI names."""
+    """Return the object that a storage library opens, and whether the URI names the same object."""
     authority, slash, rest = uri.partition("://")[2].partition("/")
     written = f"{authority.rpartition('@')[2]}{slash}{rest}".strip("/")
     split_path = getattr(path.fs, "split_path", None)
@@ -242,6 +242,6 @@ def _opened(uri: str, path: ObjectStoragePath) -> tuple[str, bool]:
         return opened, written.endswith(opened)
     bucket, key, *version = split_path(path.path)
     opened = f"{bucket}/{key}".strip("/")
-    # A file system that honours versions hands them over apart from the key.
+    # A file system that supports versions returns them separately from the key.
     versions = [f"{mark}{version[0]}" for mark in _VERSION_MARKS] if any(version) else [""]
     return opened, any(written == f"{opened}{ending}" for ending in versions)

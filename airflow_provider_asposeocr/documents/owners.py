@@ -1,11 +1,11 @@
 """
 Owner records: which source document made a file, so that no other document's result overwrites it.
 
-Invariant: in the modes ``overwrite``, ``fail`` and ``skip`` a file is written only after a record of the same source
-stands beside it, and of several sources that want one name at the same moment exactly one gets it.
+Invariant: in the modes ``overwrite``, ``fail`` and ``skip`` a file is written only if a record of the same source exists
+beside it. If several sources create the same name at the same moment, exactly one of them gets it.
 
-A record lies in ``<folder of the file>/.aspose-ocr/owners/``. Its name is a checksum of the file's name alone, so that
-one folder has the same records through whichever connection, mount or spelling it is reached.
+A record is in ``<folder of the file>/.aspose-ocr/owners/``. Its name is the checksum of only the file's name, so that the
+records of a folder are the same for every connection, mount and spelling that leads to the folder.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 IfExists = Literal["overwrite", "overwrite_any", "fail", "skip"]
 IF_EXISTS: tuple[IfExists, ...] = ("overwrite", "overwrite_any", "fail", "skip")
 
-#: Where records lie, below the folder of the files that they are about.
+#: Folder of the records, below the folder of their files.
 FOLDER = ".aspose-ocr/owners"
 
 
@@ -42,10 +42,10 @@ class Owner(BaseModel):
     """
     The source document that made a file.
 
-    :param schema_version: Version of this form; a record of a later one is taken for another document's.
-    :param writer: Random; tells this writer's record from another's with the same content.
+    :param schema_version: Version of this form; a record of a later version counts as that of another document.
+    :param writer: Random text; distinguishes the records of two writers that are otherwise equal.
     :param target: Name of the file, for people who read the record.
-    :param source: URI of the document, without connection, query and user; ``None`` = a reference that names none.
+    :param source: URI of the document, without connection, query and user; ``None`` if the task reference contains none.
     :param source_qualifier: See :func:`.uris.qualifier_of`.
     """
 
@@ -59,10 +59,10 @@ class Owner(BaseModel):
 
     def is_same_source(self, other: Owner) -> bool:
         """
-        Compare two makers of one file.
+        Return whether two records name the same document.
 
-        :param other: The other.
-        :return: Whether both are one document; what no document is known of is another's.
+        :param other: The other record.
+        :return: ``False`` also if a record names no document.
         """
         mine, others = (self.source, self.source_qualifier), (other.source, other.source_qualifier)
         return self.source is not None and mine == others
@@ -75,10 +75,10 @@ class Owner(BaseModel):
 @dataclass(frozen=True)
 class Refusal:
     """
-    Do not write.
+    The decision not to write a file.
 
-    :param because: ``exists``: the file is there, and ``if_exists`` is ``fail``; ``other``: another document made it;
-        ``unknown``: it is there, and no record says who made it.
+    :param because: ``exists``: the file exists, and ``if_exists`` is ``fail``. ``other``: another document made it.
+        ``unknown``: the file exists, and no record names its document.
     """
 
     because: Literal["exists", "other", "unknown"]
@@ -89,12 +89,12 @@ Decision = Literal["write", "leave", "create record", "replace record"] | Refusa
 
 def decide(if_exists: IfExists, mine: Owner, is_there: bool, maker: Owner | None) -> Decision:
     """
-    Decide about one file. Pure; creating the record may still be refused.
+    Decide about one file. Pure; the storage may still refuse to create the record.
 
     :param if_exists: The user's policy.
-    :param mine: The maker that wants to write.
-    :param is_there: Whether the file is there.
-    :param maker: Who made it according to its record; ``None`` = there is no record, or none that can be read.
+    :param mine: The record of the document whose result is to be written.
+    :param is_there: Whether the file exists.
+    :param maker: The existing record of the file; ``None`` if there is no record, or it cannot be read.
     """
     if is_there and if_exists == "skip":
         # The manifest would describe the other document's file as the result of this one, and that would be lost.

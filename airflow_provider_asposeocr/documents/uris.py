@@ -1,8 +1,8 @@
 """
-What tells one source document from another: its URI, and what tells equal URIs apart.
+The identity of a source document: its URI, and a qualifier that distinguishes documents with equal URIs.
 
-Invariant: what is made here goes into XCom and into files beside the results, so that it carries no password and no
-signature.
+Invariant: the URI and the qualifier contain no password and no signature, because they are stored in XCom and in files
+beside the results.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from airflow_provider_asposeocr.documents.file_systems import LOCAL
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
-#: Where a question mark begins a query and what stands before an @ is a user. Elsewhere both belong to keys and to
-#: Airflow's connections.
+#: Schemes in which a question mark begins a query, and the text before an @ is a user. In other schemes a question mark is
+#: part of the key, and the text before an @ is the id of an Airflow connection.
 _WEB = frozenset({"http", "https", "ftp"})
 _S3 = frozenset({"s3", "s3a", "s3n"})
 _GS = frozenset({"gs", "gcs"})
 _ALIASES = dict.fromkeys(_S3, "s3") | dict.fromkeys(_GS, "gs") | dict.fromkeys(("abfss", "az", "adl"), "abfs")
-#: Parameters of presigned URLs and of Azure's shared access signatures. They differ each time, and are secrets.
+#: Parameters of presigned URLs and of Azure's shared access signatures. They are secrets, and differ in each URL.
 _SIGNATURE = re.compile(
     r"(x-(amz|goog)-.*|awsaccesskeyid|googleaccessid|key-pair-id|policy|signature|expires|token"
     r"|sig|sv|se|sp|sr|st|spr|srt|ss|sip|skoid|sktid|skt|ske|sks|skv)",
@@ -35,19 +35,19 @@ _SIGNATURE = re.compile(
 )
 _SIGNED_QUERY = re.compile(r"\?(?=.*(x-(amz|goog)-signature|signature|sig)=).*", re.IGNORECASE | re.DOTALL)
 _VERSION = re.compile(r"(\?(versionId|versionid|generation)=[^?&]*|#[0-9]+)$")
-#: Folders whose files are known by their content, beside the one that TMPDIR names: upstream code may have its own TMPDIR.
+#: Folders whose files are identified by their content, in addition to TMPDIR, because upstream code may have another TMPDIR.
 _SCRATCH_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  # compared, never written to
 
 
 def source_uri(uri: str, *, has_version: bool = False) -> str:
     """
-    Return the URI of a document without what is secret or changes from one request to the next.
+    Return the URI of a document without secrets and without parts that differ between requests.
 
-    :param uri: A path or URI that a source was given as.
-    :param has_version: Whether the file system reads the end of the URI as a version. Elsewhere ``invoice#1`` and
+    :param uri: Path or URI of a source.
+    :param has_version: Whether the file system interprets the end of the URI as a version. If not, ``invoice#1`` and
         ``invoice#2`` are two documents.
-    :return: The same file: the Airflow connection is kept (``s3://my_conn@bucket/key``); a password, a query, a
-        version and a signature are cut off. Where a query may name the document, its checksum stands in its place.
+    :return: URI of the same file. It contains the Airflow connection (``s3://my_conn@bucket/key``), but no password, query,
+        version or signature. If a query may identify the document, it is replaced by its checksum.
     """
     scheme, mark, rest = uri.partition("://")
     if not mark or scheme.lower() in LOCAL:
@@ -57,11 +57,11 @@ def source_uri(uri: str, *, has_version: bool = False) -> str:
     scheme = scheme.lower()
     host, slash, key = rest.partition("/")
     user, _, bare = host.rpartition("@")
-    if ":" in user:  # A name and a password; the id of a connection stays.
+    if ":" in user:  # A user and a password. The id of a connection contains no colon, and is kept.
         host = bare
     if has_version:
         key = _VERSION.sub("", key)
-    # An object store takes what looks like a query for a part of the name.
+    # For an object store, the text after a question mark is part of the name.
     key = _SIGNED_QUERY.sub(lambda signed: _checksum_of_query(signed[0]), key)
     return f"{scheme}://{host}{slash}{key}"
 
@@ -82,9 +82,8 @@ def source_name(uri: str) -> str:
     """
     Return the name of a document without its folders.
 
-    :param uri: A path or URI that a source was given as.
-    :return: The last part of it; of a web address without the query, which may carry a signature. Empty where there
-        is none.
+    :param uri: Path or URI of a source.
+    :return: Its last part; for a web address without the query, which may contain a signature. Empty if there is none.
     """
     if is_web(uri):
         uri = re.split(r"[?#]", uri.partition("://")[2].partition("/")[2], maxsplit=1)[0]
@@ -93,9 +92,9 @@ def source_name(uri: str) -> str:
 
 def is_web(uri: str) -> bool:
     """
-    Tell whether a URI is a web address, whose query may name a document and may carry a signature.
+    Return whether a URI is a web address, whose query may identify a document and may contain a signature.
 
-    :param uri: A path or URI that a source was given as.
+    :param uri: Path or URI of a source.
     """
     scheme, mark, _ = uri.partition("://")
     return bool(mark) and scheme.lower() in _WEB
@@ -103,10 +102,10 @@ def is_web(uri: str) -> bool:
 
 def canonical_uri(uri: str) -> str:
     """
-    Spell a document's URI in one way, however a DAG spells it.
+    Return the same URI for all spellings of a document's URI.
 
-    :param uri: What :func:`source_uri` returned.
-    :return: Without Airflow's connection, with one name per kind of storage; a local path as ``file://``.
+    :param uri: Result of :func:`source_uri`.
+    :return: The URI without Airflow's connection, with one scheme per kind of storage; a local path as ``file://``.
     """
     scheme, mark, rest = uri.partition("://")
     if not mark or scheme in LOCAL:
@@ -118,13 +117,13 @@ def canonical_uri(uri: str) -> str:
 
 def qualifier_of(path: ObjectStoragePath, sha256: str) -> str | None:
     """
-    Return what tells two documents apart whose URIs are equal without their connections.
+    Return the qualifier that distinguishes documents whose URIs are equal without their connections.
 
     :param path: The document.
     :param sha256: Checksum of its content, in hex.
-    :return: For S3 the endpoint, where that is not Amazon's; for Azure the account, because containers of two accounts
-        may have one name; for other storages the connection. For a file in a local temporary folder the checksum:
-        each pod has such folders of its own, and names there are used again. ``None`` where the URI says it all.
+    :return: For S3 the endpoint, if it is not Amazon's. For Azure the account, because containers of two accounts may
+        have the same name. For a file in a local temporary folder the checksum, because each pod has such folders, and
+        names there are used again. For other storages the connection. ``None`` if the URI alone identifies the document.
     """
     if path.protocol in LOCAL:
         folders = (tempfile.gettempdir(), *_SCRATCH_FOLDERS)

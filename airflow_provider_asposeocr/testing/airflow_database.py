@@ -1,7 +1,7 @@
 """
-An sqlite database of its own for the Airflow of this process.
+A temporary sqlite database for the Airflow of this process.
 
-Invariant: the database that Airflow was configured for is neither read nor changed, and is configured again afterwards.
+Invariant: the configured database of Airflow is neither read nor changed, and is configured again afterwards.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: What :mod:`airflow.settings` knows about the database. Airflow 3.1 and 3.3 have the same names.
+#: Names in :mod:`airflow.settings` that depend on the database. They are the same in Airflow 3.1 and 3.3.
 _OF_THE_DATABASE = (
     "SQL_ALCHEMY_CONN",
     "SQL_ALCHEMY_CONN_ASYNC",
@@ -26,15 +26,15 @@ _OF_THE_DATABASE = (
     "async_engine",
     "AsyncSession",
 )
-#: Environment variables that configure a database. They win over all other ways to do so.
+#: Prefix of the environment variables that configure a database. They have priority over all other settings.
 _VARIABLES = "AIRFLOW__DATABASE__"
 
 
 def create(path: Path) -> None:
     """
-    Make a database with Airflow's tables.
+    Create a database with Airflow's tables.
 
-    :param path: The file to make.
+    :param path: The file to create.
     """
     with warnings_of_airflow_allowed(), in_use(path):
         from airflow.utils.db import initdb
@@ -44,10 +44,10 @@ def create(path: Path) -> None:
 
 def copy(template: Path, path: Path) -> None:
     """
-    Copy a database, with what is still in its write-ahead log.
+    Copy a database, including the content of its write-ahead log.
 
-    :param template: A database that no process writes.
-    :param path: The file to make.
+    :param template: A database that no process is writing.
+    :param path: The file to create.
     """
     with closing(sqlite3.connect(template)) as source, closing(sqlite3.connect(path)) as target:
         source.backup(target)
@@ -56,9 +56,9 @@ def copy(template: Path, path: Path) -> None:
 @contextmanager
 def warnings_of_airflow_allowed() -> Iterator[None]:
     """
-    Show warnings and raise none, because Airflow and its libraries warn on imports of their own.
+    Show warnings instead of raising them, because Airflow and its libraries warn during their imports.
 
-    With ``filterwarnings = error``, which many projects have, the first such import would fail the run.
+    With ``filterwarnings = error``, which many projects use, the first such import would fail the run.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("default")
@@ -68,9 +68,9 @@ def warnings_of_airflow_allowed() -> Iterator[None]:
 @contextmanager
 def in_use(path: Path) -> Iterator[None]:
     """
-    Let the Airflow of this process use a database.
+    Make the Airflow of this process use a database.
 
-    :param path: An sqlite file; it need not exist.
+    :param path: An sqlite file; it does not have to exist.
     """
     from airflow import settings
 
@@ -82,7 +82,7 @@ def in_use(path: Path) -> Iterator[None]:
     try:
         module.configure_vars()
         module.configure_orm()
-        # Not settings.dispose_orm(): it closes every SQLAlchemy session of the process, those of other databases too.
+        # Not settings.dispose_orm(): it closes every SQLAlchemy session of the process, also those of other databases.
         try:
             yield
         finally:
@@ -96,6 +96,6 @@ def in_use(path: Path) -> Iterator[None]:
 
 
 def _take_variables() -> dict[str, str]:
-    """Remove the variables that configure a database; options for another kind of it would not suit sqlite."""
+    """Remove and return the variables that configure a database, because they may contain options that sqlite lacks."""
     names = [name for name in os.environ if name.startswith(_VARIABLES)]
     return {name: os.environ.pop(name) for name in names}

@@ -1,7 +1,8 @@
 """
-Run a DAG in this process with ``dag.test()`` and say how it ended.
+Run a DAG in this process with ``dag.test()``, and return its states and XComs.
 
-Invariant: what a run leaves is plain data, which is the same for every version of Airflow and outlives the database.
+Invariant: the result of a run is plain data. It has the same form for every version of Airflow, and does not need the
+database.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _BUNDLE = "aspose-ocr-tested-dags"
 
 
 class DagFileError(ValueError):
-    """A DAG file cannot be imported, or does not have the DAG that was asked for."""
+    """A DAG file cannot be imported, or does not contain the requested DAG."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,11 @@ class DagTestRun:
     """
     A DAG run that has ended.
 
-    :param dag_id: Its DAG.
-    :param run_id: Its id.
+    :param dag_id: Id of the DAG.
+    :param run_id: Id of the run.
     :param state: ``"success"`` or ``"failed"``.
-    :param task_states: The state of each task instance by its task id; a mapped one is called ``task_id[0]``.
-    :param xcoms: XCom values by task instance, called as above, and key.
+    :param task_states: The state of each task instance by its task id; for a mapped one the key is ``task_id[0]``.
+    :param xcoms: XCom values by task instance, with the same keys, and by XCom key.
     """
 
     dag_id: str
@@ -51,9 +52,9 @@ class DagTestRun:
         """
         Return an XCom value.
 
-        :param task: Task id; of a mapped task ``task_id[0]``.
-        :param key: Key of the value; by default what the task returned.
-        :raises KeyError: if the task instance pushed no such value; names those that were pushed.
+        :param task: Task id; for a mapped task ``task_id[0]``.
+        :param key: Key of the value; by default that of the task's return value.
+        :raises KeyError: if the task instance pushed no such value; the message names the pushed ones.
         """
         if (task, key) not in self.xcoms:
             raise KeyError(f"{task!r} pushed no {key!r}; there are {sorted(self.xcoms)}")
@@ -62,9 +63,9 @@ class DagTestRun:
 
 class DagRunner:
     """
-    Run DAGs; the fixture ``aspose_ocr_run_dag`` is one.
+    Runs DAGs; the fixture ``aspose_ocr_run_dag`` returns a runner.
 
-    :param monkeypatch: Undoes changes to the environment and to ``sys.path`` at the end of the test.
+    :param monkeypatch: Reverts changes to the environment and to ``sys.path`` at the end of the test.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,15 +82,16 @@ class DagRunner:
         """
         Run a DAG until it has ended.
 
-        Tasks run one after the other in this process, deferred ones too. A retry comes after the task's
-        ``retry_delay``, which is five minutes unless the DAG says otherwise.
+        Tasks run one after another in this process, also deferred ones. A retry begins after the task's
+        ``retry_delay``, which is five minutes unless the DAG sets another time.
 
         :param dag: A DAG file, or a DAG.
-        :param dag_id: Which of the file's DAGs; needed if it has several.
+        :param dag_id: Id of the DAG; required if the file contains several.
         :param conf: Values for the DAG's params, as in Airflow's trigger form.
         :param dags_folder: Added to ``sys.path`` like Airflow's folder of DAGs; by default the folder of the file.
-        :return: How the run ended. A failed run raises nothing; the log, which pytest shows, has the reason.
-        :raises DagFileError: if the file cannot be imported or has no such DAG.
+        :return: The states and XComs of the run. A failed run does not raise; the log, which pytest shows, contains the
+            reason.
+        :raises DagFileError: if the file cannot be imported, or does not contain the DAG.
         """
         self._configure()
         with warnings_of_airflow_allowed():
@@ -116,7 +118,7 @@ class DagRunner:
 
     def _configure(self) -> None:
         self._patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
-        # The delay is for the processes of a LocalExecutor, and there are none here.
+        # Only the processes of a LocalExecutor need the delay, and there are none here.
         self._patch.setenv("AIRFLOW__ASPOSE_OCR__EVENT_DELAY_SECONDS", "0")
 
 
@@ -139,7 +141,7 @@ def _load(path: Path) -> Any:
     """Import a DAG file as Airflow's DAG processor does."""
     if not path.is_file():
         raise DagFileError(f"There is no DAG file {path}.")
-    # Not in "safe mode", which passes over a file that does not contain the words "dag" and "airflow".
+    # Not in "safe mode", which skips a file that does not contain the words "dag" and "airflow".
     bag = _dag_bag_class()(dag_folder=str(path), safe_mode=False, bundle_path=path.parent)
     for error in bag.import_errors.values():
         raise DagFileError(f"{path} cannot be imported:\n{error}")
@@ -167,7 +169,7 @@ def _bundle_of(file: str) -> str:
 
 
 def _write_to_database(bag: Any) -> None:
-    """Do what the DAG processor does; a run refers to a version of its DAG in the database."""
+    """Write the DAG to the database, as the DAG processor does, because a run refers to a version of its DAG there."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
 
     try:

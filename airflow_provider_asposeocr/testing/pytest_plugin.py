@@ -1,8 +1,8 @@
 """
 The pytest fixtures that connect Airflow to the emulator and run DAGs.
 
-Invariant: importing this module imports nothing but pytest, because pytest imports it in every run of every project
-that has the package installed. Airflow is imported when the first test asks for the fixture.
+Invariant: importing this module imports only pytest, because pytest imports it in every run of every project in whose
+environment the package is installed. Airflow is imported when the first test uses a fixture.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def aspose_ocr_connect(
     aspose_ocr_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], None]:
     """
-    Return a function that lets an Airflow connection lead to the emulator until the test ends.
+    Return a function that gives an Airflow connection the address of the emulator until the test ends.
 
-    It takes the connection's id. The connection ``aspose_ocr_default``, the operators' default, leads there already.
-    Airflow's secrets backend is off, if there is one.
+    Its argument is the connection's id. The connection ``aspose_ocr_default``, the operators' default, already has that
+    address. If a secrets backend is configured, it is off during the test.
     """
     connection = {
         "conn_type": "aspose_ocr",
@@ -43,7 +43,7 @@ def aspose_ocr_connect(
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
 
     for name in ("AIRFLOW__SECRETS__BACKEND", "AIRFLOW__WORKERS__SECRETS_BACKEND"):
-        # A secrets backend is asked before the environment, and would lead the test to the real cloud, which bills.
+        # Airflow reads a secrets backend before the environment. The test would call the real cloud, which bills.
         monkeypatch.setenv(name, "")
     for name in ("no_proxy", "NO_PROXY"):
         # The emulator is on this machine; a proxy cannot reach it.
@@ -82,7 +82,7 @@ def aspose_ocr_run_dag(
     """
     Return a function that runs a DAG with ``dag.test()`` against the emulator.
 
-    Every test gets an emulator that has just started and a database without DAG runs.
+    Every test has an emulator without tasks and a database without DAG runs.
     """
     from airflow_provider_asposeocr.testing import airflow_database
     from airflow_provider_asposeocr.testing.dag_runs import DagRunner

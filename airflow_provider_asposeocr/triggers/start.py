@@ -1,8 +1,8 @@
 """
-The wait of a task that starts in the triggerer, without a worker before it.
+The trigger of a task that starts in the triggerer, without a worker process before it.
 
-Invariant: the template of the task reference comes from the DAG author and is rendered once. Its result is untrusted
-text: it must be a task reference, or the wait fails. No argument has the name of an operator's template field.
+Invariant: the template of the task reference comes from the DAG author and is rendered once. Its result is untrusted: it
+must be a task reference, or the wait fails. No argument has the name of an operator's template field.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class AsposeOcrStartTrigger(AsposeOcrTaskTrigger):
             "cancel_on_kill": cancel_on_kill,
         }
         self._context: Context | None = None
-        # The rest is known in run(): an exception here, a broken configuration for one, would end the whole triggerer.
+        # run() reads the rest, because an exception here, for example about the configuration, would end the triggerer.
         super().__init__(reference={}, plan=WaitPlan(0.0).to_dict(), cancel_on_kill=cancel_on_kill)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -85,7 +85,7 @@ class AsposeOcrStartTrigger(AsposeOcrTaskTrigger):
 
     def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
         """
-        Keep the context for :meth:`run`, where a question that is never answered and an error can be dealt with.
+        Keep the context for :meth:`run`, which can handle errors, and requests to Airflow that are not answered.
 
         :param context: Airflow's context.
         :param jinja_env: Not used.
@@ -93,12 +93,12 @@ class AsposeOcrStartTrigger(AsposeOcrTaskTrigger):
         self._context = context
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Find the task reference, wait, fire one event; whatever goes wrong becomes an event too."""
+        """Render the task reference, wait, and fire one event; an error becomes an event, too."""
         try:
             self._begin(await self._find())
         except AsposeOcrError as error:
             problem: AsposeOcrError | None = error
-        except Exception as error:  # an exception would reach the task as a bare "trigger failure"
+        except Exception as error:  # The task would see an exception only as "trigger failure".
             problem = WaitError(f"The wait could not begin: {type(error).__name__}: {shown(error)}.")
         else:
             problem = None
@@ -110,7 +110,7 @@ class AsposeOcrStartTrigger(AsposeOcrTaskTrigger):
             yield event
 
     def _begin(self, ref: TaskRef) -> None:
-        """Set what the wait needs, the same after each restart of the triggerer."""
+        """Set the reference and the plan of the wait. They are the same after each restart of the triggerer."""
         self.reference = ref.to_dict()
         allowed = self._arguments["backstop_seconds"]
         if (limit := getattr(self.task, "execution_timeout", None)) is not None:
@@ -128,7 +128,7 @@ class AsposeOcrStartTrigger(AsposeOcrTaskTrigger):
         try:
             return parse_task_ref(found)
         except InputError as error:
-            # Without the text itself: a template that is wrong may render to anything, a secret too.
+            # Without the text itself, because a wrong template may render to a secret.
             what = "nothing" if found in NOTHING else f"a {type(found).__name__}"
             text = f"{self._field} was rendered in the triggerer to {what}. {error.message}"
             raise InputError(text) from None
@@ -143,13 +143,13 @@ class AsposeOcrStartTrigger(AsposeOcrTaskTrigger):
                 while True:
                     try:
                         return self.render_template(self._arguments["template"], context)
-                    except AirflowRuntimeError as error:  # its API, which may restart
+                    except AirflowRuntimeError as error:  # For example, Airflow's API server restarts.
                         problem = shown(error)
                     await asyncio.sleep(AGAIN_SECONDS)
         except TimeoutError:
             text = f"The template of {self._field} was not rendered within {RENDER_SECONDS:.0f} s: {problem}."
             raise WaitError(text) from None
-        except Exception as error:  # whatever the author's template raises
+        except Exception as error:  # The author's template may raise any exception.
             text = f"The template of {self._field} cannot be rendered in the triggerer: {shown(error)}."
             raise InputError(text) from error
 
@@ -159,7 +159,7 @@ class AsposeOcrStartTrigger(AsposeOcrTaskTrigger):
 
 
 def _epoch(at: datetime | None) -> float:
-    """Return seconds since the epoch; infinity where nothing is known."""
+    """Return seconds since the epoch; infinity for ``None``."""
     if at is None:
         return math.inf
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

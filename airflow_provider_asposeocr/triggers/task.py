@@ -1,10 +1,10 @@
 """
-The wait for a cloud task, in the triggerer.
+The trigger that waits for a cloud task.
 
-Invariant: the trigger only asks for the status and, when a user has killed the task or its deadline has passed,
-cancels. It never submits, which could be billed twice since a trigger may run twice, and never downloads. A task that
-is completed is never cancelled. Its row in the metadata database is plain text: a task reference and numbers, nothing
-else.
+Invariant: the trigger only polls, and cancels the cloud task if a user has killed the Airflow task or the deadline has
+passed. It never submits, because a trigger may run twice and the document would be billed twice, and it never downloads.
+It never cancels a completed cloud task. Its row in the metadata database is plain text and contains only a task reference
+and numbers.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: A poll may take so long past the deadline. It may stand in a queue for minutes where the cloud does not answer.
+#: How long a poll may continue after the deadline. Without a limit, a poll could wait for minutes if the cloud does not
+#: answer.
 LATE_POLL_SECONDS = 5.0
 
 
@@ -52,12 +53,13 @@ class AsposeOcrTaskTrigger(CloudTrigger):
     """
     Wait until a cloud task has ended.
 
-    :param reference: The task reference. Not called ``task``: where a task starts in the triggerer, Airflow takes
-        whatever shares its name with a template field for a template, and this holds foreign text.
-    :param plan: When to poll and when to give up: :class:`.WaitPlan` in JSON. Its ``not_before_at`` is also the earliest
-        moment of the event: LocalExecutor fails a task whose trigger fires before the exit of its worker has been noticed.
-    :param cancel_on_kill: ``never`` = a user's kill leaves the cloud task running. ``always`` and ``last_try`` mean the
-        same here, because the trigger asks Airflow whether it was a user.
+    :param reference: The task reference. It is not called ``task``, because for a task that starts in the triggerer, Airflow
+        renders each argument that has the name of a template field, and the reference contains untrusted text.
+    :param plan: When to poll and when to stop: :class:`.WaitPlan` in JSON. Its ``not_before_at`` is also the earliest
+        time of the event, because the LocalExecutor fails a task whose trigger fires before Airflow has noticed the exit of
+        the worker process.
+    :param cancel_on_kill: ``never``: a user's kill does not cancel the cloud task. ``always`` and ``last_try`` have the
+        same effect here, because the trigger asks Airflow whether a user has acted.
     """
 
     def __init__(
@@ -88,7 +90,7 @@ class AsposeOcrTaskTrigger(CloudTrigger):
         """
         Poll until the task has ended, then fire one event.
 
-        Whatever goes wrong becomes an event too: an exception here would reach the task as a bare "trigger failure".
+        An error becomes an event, too, because the task would see an exception only as "trigger failure".
         """
         self._warm_up()
         try:
@@ -105,7 +107,7 @@ class AsposeOcrTaskTrigger(CloudTrigger):
         yield TriggerEvent(event_of(self.reference, self._finished))
 
     def _fires_at(self) -> float:
-        """Return the earliest moment of the event; at once where the row makes no sense, which the event then says."""
+        """Return the earliest time of the event; 0 if the row is invalid, which the event then says."""
         value = self.plan.get("not_before_at") if isinstance(self.plan, dict) else None
         return value if isinstance(value, int | float) else 0.0
 
@@ -129,7 +131,7 @@ class AsposeOcrTaskTrigger(CloudTrigger):
                     following = poller.late(time.time())
                 said = progress.polled(time.time())
                 if isinstance(following, Finished):
-                    # The worker that is told of a failure logs it as an error.
+                    # The worker that receives the event of a failure logs it as an error.
                     ended = following.error and following.error.message
                     log.info("%s", ended or progress.completed(time.time()))
                     return following
@@ -151,10 +153,10 @@ class AsposeOcrTaskTrigger(CloudTrigger):
 
     async def _kill(self) -> None:
         """
-        Cancel what still runs, if Airflow says that a user has ended the task.
+        Cancel the cloud task if it still runs, and Airflow reports that a user has ended the Airflow task.
 
-        Another triggerer may have taken the wait over meanwhile and seen the end, so that Airflow's word alone is not
-        enough: the cloud is asked until it answers.
+        Another triggerer may have taken the wait over and seen its end. Then Airflow's state alone would be misleading.
+        Therefore the trigger asks the cloud until it answers.
         """
         began = time.monotonic()
         async with loop_clients(mask_token).using(str(self.reference.get("conn_id"))):
@@ -168,16 +170,16 @@ class AsposeOcrTaskTrigger(CloudTrigger):
             if not killed:
                 log.info("An Airflow task still waits for %s; nothing is cancelled.", task_text(ref))
                 return
-            # What Airflow took for its answer is part of the time that it grants.
+            # The time of Airflow's answer is part of the time that Airflow allows.
             left = KILL_IN_TRIGGER.ask_seconds - (time.monotonic() - began)
             rule = replace(KILL_IN_TRIGGER, ask_seconds=left)
             await cancel_if_running_async(client, ref, "the task was killed", rule)
 
     async def _give_up(self, late: Finished) -> Finished:
         """
-        Cancel at the deadline: the worker that is told of it may have to wait for a slot, for hours.
+        Cancel at the deadline, because the worker that receives the event may have to wait for a slot for hours.
 
-        The poll that noticed the time may have failed, so the task may be completed.
+        The last poll may have failed, so that the cloud task may be completed.
         """
         ref = parse_task_ref(self.reference)
         poller = self._poller
@@ -186,7 +188,7 @@ class AsposeOcrTaskTrigger(CloudTrigger):
         try:
             client = await self._client(ref.conn_id)
             outcome = await cancel_if_running_async(client, ref, "its deadline has passed", IN_TRIGGER, seen)
-        except Exception as error:  # the connection cannot be read; the worker tries again
+        except Exception as error:  # The connection cannot be read. The worker tries again.
             log.warning("Could not cancel %s at its deadline: %s", task_text(ref), shown(error))
             return late
         return Finished() if outcome.status is TaskStatus.COMPLETED else late
@@ -203,6 +205,6 @@ class AsposeOcrTaskTrigger(CloudTrigger):
                 origin = await self._state(ref.dag_id, ref.run_id, ref.task_id, ref.map_index)
                 decided = decide_by_origin(origin)
         except Exception as error:
-            log.warning("Airflow does not tell the task's state, so nothing is cancelled: %s", shown(error))
+            log.warning("Airflow does not return the task's state, so nothing is cancelled: %s", shown(error))
             return False
         return decided == "cancel"
