@@ -1,8 +1,8 @@
 """
-Who talks to which cloud, and over which route.
+Credentials, base URL, proxy and certificates of one Aspose account.
 
-Invariant: the secret never shows in a ``repr``, and both transports get their proxy and their certificates from
-here, so that a setting works in the worker and in the triggerer or in neither.
+Invariant: no ``repr`` contains the secret. Both transports get their proxy and their certificates from this module, so
+that a setting has the same effect in the worker and in the triggerer.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ class Account:
     A cloud and the credentials for it.
 
     :param client_id: Client id of the application in the vendor's dashboard; ``None`` in evaluation mode.
-    :param client_secret: Its secret.
+    :param client_secret: Client secret of the application.
     :param base_url: Scheme, host and port of the API, without a path.
-    :param token_url: Where tokens are issued; by default ``/connect/token`` of the base URL.
+    :param token_url: URL at which tokens are issued; by default ``/connect/token`` of the base URL.
     :param trial: Evaluation mode: trial operations only, no token.
     :param ca_bundle: File with trusted certificates; by default ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE``,
         else the bundle of certifi.
-    :param proxy: URL of a proxy; by default what the proxy environment variables say.
+    :param proxy: URL of a proxy; by default that of the proxy environment variables.
     :param connect_timeout_seconds: Longest wait for a connection; 10.
     :param request_timeout_seconds: Longest wait for the next bytes of an answer; 60, since the vendor's SDKs wait 60 to 100.
     :param max_requests_per_second: Most status requests per second of one process; 20, the vendor publishes no limit.
     :param max_connections: Most connections of one triggerer, 2 or more; 16 are enough for hundreds of polls per second.
-        One of them is kept free for cancels and tokens.
-    :raises InvalidConnectionError: if a URL is no http(s) URL or contains a user where it may not, or if there are no
-        credentials and this is no evaluation mode. The message names all of them.
+        One of them is reserved for cancels and tokens.
+    :raises InvalidConnectionError: if a URL is not an http(s) URL or contains a user that is not allowed, or if there are no
+        credentials outside of evaluation mode. The message names all problems.
     """
 
     client_id: str | None = None
@@ -87,13 +87,13 @@ class Account:
 
     @property
     def fingerprint(self) -> str:
-        """Name of the pair of credentials at this issuer that does not give the pair away; 64 hex digits."""
+        """Salted hash of the issuer and the pair of credentials, as 64 hex digits; it does not reveal the pair."""
         pair = "\0".join((self.issuer_url, self.client_id or "", self.client_secret or ""))
         return hashlib.scrypt(pair.encode(), salt=b"aspose-ocr", n=2**12, r=8, p=1, dklen=32).hex()
 
     @property
     def owner(self) -> tuple[str, str, bool]:
-        """Who pays, and where: the same before and after the secret has been rotated."""
+        """The owner of the account. It does not change when the secret is rotated."""
         return self.base_url.rstrip("/"), self.client_id or "", self.trial
 
     @property
@@ -108,7 +108,7 @@ class Account:
         """
         Choose the proxy for a request.
 
-        :param url: Where the request goes.
+        :param url: URL of the request.
         :return: URL of the proxy, or ``None`` for a direct connection.
         """
         if self.proxy:
@@ -117,5 +117,5 @@ class Account:
 
         environment = requests_utils.get_environ_proxies(url)
         proxy = requests_utils.select_proxy(url, environment) if environment else None
-        # Written without a scheme, as curl and requests take it, and aiohttp does not.
+        # curl and requests accept a proxy without a scheme; aiohttp does not.
         return f"http://{proxy}" if proxy and "://" not in proxy else proxy

@@ -1,9 +1,9 @@
 """
 The cloud's closed vocabularies, in the server's own spelling.
 
-Invariant: a word stands here exactly as the server spells it, odd spellings (``Ukrainan``, ``Kazah``) included; what
-users may write instead is decided in :mod:`.settings`. Source: the vendor's OpenAPI document 24.11.0; the
-list of languages is the same in the vendor's docs.
+Invariant: each value is spelled exactly as the server spells it, also if that is wrong (``Ukrainan``, ``Kazah``). The module
+:mod:`.settings` decides which other spellings users may write. Source: the vendor's OpenAPI document 24.11.0; the list of
+languages is the same in the vendor's docs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class TaskStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the task will not change any more by itself."""
+        """Whether the task has ended, so that its status does not change any more by itself."""
         return self not in (TaskStatus.PENDING, TaskStatus.PROCESSING)
 
 

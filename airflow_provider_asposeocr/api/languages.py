@@ -1,8 +1,8 @@
 """
-Which of the cloud's languages a user meant who wrote a code or another name.
+Suggest the cloud's name of a language for a code or another name that a user wrote.
 
-Invariant: this only makes suggestions; what is sent is the cloud's own word, written by the user. The codes are those
-of ISO 639-1, 639-2 (both kinds) and 639-3.
+Invariant: this module only suggests. The client sends only the cloud's own name, written by the user. The codes are those of
+ISO 639-1, 639-2 (both variants) and 639-3.
 """
 
 from __future__ import annotations
@@ -174,10 +174,10 @@ Devanagari: deva
 
 def suggest_languages(written: str) -> list[str]:
     """
-    Say which languages of the cloud may have been meant.
+    Return the languages of the cloud that a user may have meant.
 
-    :param written: What a user wrote: a code, a locale such as ``de_AT``, a name in English, perhaps misspelt.
-    :return: The cloud's words for them, the best first; empty where nothing is near.
+    :param written: The user's text: a code, a locale such as ``de_AT``, or a name in English, which may be misspelt.
+    :return: The cloud's names of them, the best first; empty if no name is similar.
     """
     names = _by_name()
     word = _plain(written)
@@ -187,7 +187,7 @@ def suggest_languages(written: str) -> list[str]:
     code = re.split(r"[-_.@ ]", written.strip().lower())[0]
     if len(code) in (2, 3) and code != written.strip().lower():
         return names.get(code, [])
-    # A word as short as a code is near to many names and means none of them.
+    # A word as short as a code is similar to many names by chance.
     if len(word) <= 3:
         return []
     likely = [name for name in names if len(name) > 3 and names[name] != ["HWT_ENG"]]

@@ -1,7 +1,7 @@
 """
 Find the operation that a user names for a submit.
 
-A submit needs a row of the table, which says how the operation is asked. A cloud task that exists already needs none: see
+A submit needs a row of the table of operations. For a cloud task that already exists, no row is needed: see
 :func:`.operations.operation_named`.
 """
 
@@ -21,8 +21,8 @@ def find_operation(name: str, trial: bool = False) -> Operation:
     """
     Return the row of an operation that can be submitted.
 
-    :param name: Its name.
-    :param trial: Whether its trial variant is meant.
+    :param name: Name of the operation.
+    :param trial: Whether to return its trial variant.
     :raises InputError: if this version does not know the operation.
     :raises TrialNotAvailableError: if it has no trial variant.
     """

@@ -1,9 +1,8 @@
 """
 The operations of Aspose.OCR Cloud v5.0 as one table.
 
-Invariant: everything that differs between two operations stands in this table and nowhere else, so that adding an
-operation is adding a row. Paths are spelled as in the vendor's OpenAPI document (24.11.0); the cloud itself
-ignores their case.
+Invariant: only this table contains the differences between operations, so that a new operation is a new row. Paths are
+spelled as in the vendor's OpenAPI document (24.11.0); the cloud itself ignores their case.
 """
 
 from __future__ import annotations
@@ -58,14 +57,14 @@ class Operation:
 
     :param name: The operation's name, which is the last segment of its path too.
     :param settings: Names of the settings that the vendor documents for the operation, in the server's spelling.
-    :param result_types: Values of ``resultType`` that make sense for the operation; empty where there is no choice.
+    :param result_types: Values of ``resultType`` that apply to the operation; empty if there is no choice.
     :param input_types: Kinds of file that the operation reads (see :mod:`.files.filetypes`).
     :param body_field: Name of the JSON field that carries the input.
     :param has_settings: Whether the request body has a ``settings`` object at all.
     :param required_settings: Settings without which the cloud refuses the request.
     :param trial: Name of the operation that does the same without an account, if there is one.
     :param needs_token: ``False`` for the trial operations, which are called without ``Authorization``.
-    :param result_suffix: Suffix for results whose type does not say what they are (``Other``, ``Text`` with JSON in it).
+    :param result_suffix: Suffix for results whose type does not describe their content (``Other``, ``Text`` that is JSON).
     """
 
     name: str
@@ -90,13 +89,13 @@ def _image_to_image(name: str) -> Operation:
 
 
 _TABLE = (
-    # The Go SDK's own test submits a PDF to RecognizeImage, hence "pdf".
+    # "pdf", because the Go SDK's own test submits a PDF to RecognizeImage.
     Operation("RecognizeImage", _COMMON, _RECOGNITION_RESULTS, IMAGES | {"pdf"}, trial="RecognizeImageTrial"),
     Operation("RecognizeImageTrial", _COMMON, _RECOGNITION_RESULTS, IMAGES | {"pdf"}, needs_token=False),
     # The field is called "image" here too; the "pdf" of the docs' snippets exists in no SDK.
     Operation("RecognizePdf", _COMMON, _RECOGNITION_RESULTS, frozenset({"pdf"})),
     Operation("RecognizeReceipt", _COMMON, _RECOGNITION_RESULTS),
-    # The docs ask for tables as JSON by resultType and for all else by resultTypeTable.
+    # According to the docs, resultType selects tables as JSON, and resultTypeTable all other formats.
     Operation("RecognizeTable", _COMMON | {"resultTypeTable"}, ("JSON",)),
     Operation("RecognizeRegions", _COMMON | {"regions"}, _RECOGNITION_RESULTS),
     Operation(
@@ -155,21 +154,21 @@ _TABLE = (
 #: The table, by the operation's name.
 OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _TABLE}
 
-#: What the name of an operation may be. It becomes a segment of a path, so letters and digits of ASCII only; the longest
-#: that is known has 24 of them.
+#: A valid name of an operation. It becomes a segment of a path, and therefore contains only letters and digits of ASCII. The
+#: longest known name has 24 of them.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
-#: What the names of trial operations end with.
+#: Suffix of the names of trial operations.
 TRIAL_SUFFIX = "Trial"
 
 
 def operation_named(name: str) -> Operation:
     """
-    Return the operation of a cloud task that exists already.
+    Return the operation of a cloud task that already exists.
 
-    :param name: Its name, for example from a task reference.
-    :return: Its row of the table. Of an operation that the table does not have, what all operations have in common: the
-        path, and whether a token is sent. That is enough to wait for its task, to fetch it and to cancel it.
-    :raises ValueError: if it cannot be the name of an operation.
+    :param name: Name of the operation, for example from a task reference.
+    :return: Its row of the table. For an operation that is not in the table, a row with what all operations have in common:
+        the path, and whether a token is sent. This is sufficient to wait for its task, to fetch it and to cancel it.
+    :raises ValueError: if the text cannot be the name of an operation.
     """
     if name in OPERATIONS:
         return OPERATIONS[name]

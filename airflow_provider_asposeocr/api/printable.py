@@ -1,8 +1,8 @@
 """
-Text that comes from outside, made fit to be shown.
+Escape and shorten untrusted text before it is shown.
 
-Invariant: nothing that the cloud, a gateway or a file name says reaches a log, an exception or a screen with
-control characters in it or at a length that drowns everything else.
+Invariant: text from the cloud, from a gateway or from a file name reaches a log, an exception or a screen only without
+control characters and with a limited length.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 SHOWN_CHARACTERS = 500
 
 
-#: Parameters of presigned URLs and SAS tokens (S3, Google Cloud Storage, CloudFront, Azure) whose values open a file.
+#: Parameters of presigned URLs and SAS tokens (S3, Google Cloud Storage, CloudFront, Azure) whose values give access to a
+#: file.
 _SIGNATURE = re.compile(
     r"(?i)([?&;](?:x-(?:amz|goog)-(?:signature|credential|security-token)|sig|signature|token|access_token|sas|"
     r"awsaccesskeyid|googleaccessid|policy|key-pair-id)=)([^&;#\s'\"<>]+)"
@@ -28,7 +29,7 @@ _PASSWORD = re.compile(r"(//)[^/\s:@'\"]*:[^/\s@'\"]*@")
 
 def without_signatures(text: str) -> str:
     """
-    Replace what opens a file or an account in the URLs of a text: signatures in queries, and passwords.
+    Replace the secrets in the URLs of a text: signatures in queries, and passwords.
 
     :param text: Any text.
     :return: The text with ``***`` in their place.
@@ -38,7 +39,7 @@ def without_signatures(text: str) -> str:
 
 def signatures_in(text: str) -> list[str]:
     """
-    List what :func:`without_signatures` replaces in queries, for a masker of secrets.
+    Return the values that :func:`without_signatures` replaces in queries, for Airflow's masker.
 
     :param text: Any text.
     """
@@ -47,17 +48,17 @@ def signatures_in(text: str) -> list[str]:
 
 def shown(text: object, limit: int = SHOWN_CHARACTERS) -> str:
     """
-    Make a foreign text safe to log or to show.
+    Make an untrusted text safe to log or to show.
 
-    Blanks at either end stay, because they may be what is wrong with a value; only messages of exceptions lose them.
+    Blanks at both ends are kept, because they may be the cause of an error; only those of exception messages are removed.
 
-    :param text: What to show; anything but a string is converted first.
+    :param text: The text; other objects are converted to text first.
     :param limit: Longest result in characters, because an error page can be megabytes long.
     :return: The text with control and other unprintable characters escaped, without signatures and passwords of URLs,
         cut to the limit.
     """
     whole = str(text).strip() if isinstance(text, BaseException) else str(text)
-    # Signatures go before the cut, which may go through one.
+    # Signatures are replaced before the text is cut, because the cut may go through one.
     cut = without_signatures(whole[: 2 * limit + 1000])[: limit + 1]
     escaped = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)
     return escaped if len(escaped) <= limit else f"{escaped[: limit - 1]}…"
@@ -65,9 +66,9 @@ def shown(text: object, limit: int = SHOWN_CHARACTERS) -> str:
 
 def shown_all(texts: Iterable[object], limit: int = SHOWN_CHARACTERS) -> str:
     """
-    Join several foreign texts into one that is safe to log or to show.
+    Join several untrusted texts into one that is safe to log or to show.
 
-    :param texts: What to show, in this order.
+    :param texts: The texts, in this order.
     :param limit: Longest result in characters.
     :return: The texts, each escaped, separated by ``"; "``.
     """
@@ -76,10 +77,10 @@ def shown_all(texts: Iterable[object], limit: int = SHOWN_CHARACTERS) -> str:
 
 def validation_problems(error: ValidationError, whole: str = "value") -> list[str]:
     """
-    Say what pydantic found wrong, without the input and without its links.
+    Describe the problems that pydantic found, without the input and without its links.
 
     :param error: The failed validation.
-    :param whole: What to call the value itself where no field of it is to blame.
+    :param whole: Name of the value itself, for problems that are not about one field.
     :return: One text per problem, ``field: what is wrong``. They may quote names from the input: show them with
         :func:`shown` or :func:`shown_all`.
     """

@@ -1,8 +1,9 @@
 """
-What can be asked of an operation.
+The settings of operations, and their validation.
 
-Invariant: what reaches the cloud is exactly what the user set, in the server's spelling, and nothing else: the docs
-and the vendor's specification disagree on several defaults, so a default of ours would change results silently.
+Invariant: the client sends exactly the settings that the user set, in the server's spelling. It adds no defaults, because
+the vendor's docs and specification disagree on several of them, so that a default of the provider would silently change
+results.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from airflow_provider_asposeocr.api.printable import shown
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.operations import Operation
 
-#: Words of the vendor's docs that the server spells differently.
+#: Values in the vendor's docs that the server spells differently.
 _DOCUMENTED_AS = {"CraftPoly": "PolygonalTextDetector"}
 
 
 def near_miss(word: str, words: Iterable[str]) -> str:
     """
-    Suggest what was meant.
+    Suggest the word that was probably meant.
 
-    :param word: What was written.
-    :param words: What could have been meant.
-    :return: A sentence that begins with a space, or an empty string where nothing is near.
+    :param word: The written word.
+    :param words: The known words.
+    :return: A sentence that begins with a space, or an empty string if no word is similar.
     """
     by_lower = {known.lower(): known for known in words}
     near = difflib.get_close_matches(word.strip().lower(), by_lower, n=1, cutoff=0.6)
@@ -78,8 +79,8 @@ class Region(BaseModel):
     """
     A region to recognize.
 
-    :param order: Place of the region's text in the output; larger is later.
-    :param rect: Where it is.
+    :param order: Position of the region's text in the output; a larger number comes later.
+    :param rect: The rectangle of the region.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -90,9 +91,9 @@ class Region(BaseModel):
 
 class Settings(BaseModel):
     """
-    All settings of the cloud's operations; which of them apply stands in the table of operations.
+    All settings of the cloud's operations; the table of operations contains which of them apply to an operation.
 
-    Names are the server's. ``rotate`` of the vendor's docs is accepted for ``Rotate``.
+    The names are the server's. ``rotate``, as in the vendor's docs, is accepted for ``Rotate``.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -113,7 +114,7 @@ class Settings(BaseModel):
 
 def regions_from_corners(corners: Iterable[Iterable[int]]) -> list[dict[str, Any]]:
     """
-    Turn what DetectRegions answers into what RecognizeRegions asks for.
+    Convert the result of DetectRegions to the setting ``regions`` of RecognizeRegions.
 
     :param corners: Rectangles ``[x1, y1, x2, y2]``, in reading order.
     :return: Regions as ``{"order": n, "rect": {…}}``.
@@ -130,7 +131,7 @@ def regions_from_corners(corners: Iterable[Iterable[int]]) -> list[dict[str, Any
 
 
 def _is_template(value: object) -> bool:
-    """Whether a value is not known before rendering: a Jinja string, or an object that resolves to something."""
+    """Return whether a value is known only after rendering: a Jinja template, or an object that Airflow resolves."""
     if isinstance(value, str):
         return "{{" in value or "{%" in value
     if isinstance(value, Mapping):
@@ -141,7 +142,7 @@ def _is_template(value: object) -> bool:
 
 
 def _server_spelling(name: str) -> str:
-    """``make_skew_correct`` and ``rotate`` are what Python users and the docs write."""
+    """Return the server's spelling of a name such as ``make_skew_correct`` (Python) or ``rotate`` (vendor's docs)."""
     by_lower = {known.lower(): known for known in Settings.model_fields}
     return by_lower.get(name.replace("_", "").lower(), name)
 
@@ -194,17 +195,16 @@ def validate_settings(
     rendered: bool = True,
 ) -> dict[str, Any]:
     """
-    Check settings and spell them as the server does.
+    Validate settings, and convert their names to the server's spelling.
 
-    :param operation: The operation they are for.
-    :param settings: What the user wrote; names in the server's spelling, in snake case, or as in the vendor's docs.
-    :param strict: Whether a setting that the table does not list for the operation is an error. ``False`` lets
-        settings that this version does not know at all pass as they are; those it knows must still apply.
-    :param rendered: ``False`` at parse time: values that are templates, and missing required settings, are
-        left for later.
-    :return: The settings that the user set, as they go into the request.
-    :raises SettingsError: if a name does not apply or a value is not known; the message names all that is wrong, and
-        what would do.
+    :param operation: The operation.
+    :param settings: The user's settings; names in the server's spelling, in snake case, or as in the vendor's docs.
+    :param strict: Whether a setting that the table does not list for the operation is an error. ``False`` accepts
+        settings that this version does not know; known settings must still apply to the operation.
+    :param rendered: ``False`` at parse time: templates, and missing required settings, are not checked.
+    :return: The settings that the user set, in the form of the request.
+    :raises SettingsError: if a name does not apply or a value is not known; the message names all problems and the valid
+        names or values.
     """
     if isinstance(settings, Settings):
         settings = settings.model_dump(exclude_unset=True)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.errors import AsposeOcrError
     from airflow_provider_asposeocr.api.results.download import Download
 
-#: Raise it when a key gets another meaning. A new key needs no new version: readers ignore what they do not know.
+#: Increase it when a key gets another meaning. A new key needs no new version, because readers ignore unknown keys.
 SCHEMA_VERSION: Literal[1] = 1
 
 #: What has become of a document. The list is closed: a new word needs a new version of the schema.
@@ -57,8 +57,8 @@ class StoredResult(BaseModel):
     """
     One result and the file that holds it.
 
-    :param type: The cloud's word for what it is, for example ``Text``; any string.
-    :param uri: Where the file is.
+    :param type: Result type that the cloud names, for example ``Text``; any string.
+    :param uri: URI or path of the file.
     :param bytes: Size of the file in bytes.
     :param sha256: Checksum of the file in hex; ``None`` of a file that a batch has left without reading it.
     :param skipped: Whether the file was there already and was left (``if_exists="skip"``); size and checksum are then
@@ -97,7 +97,7 @@ class DocumentError(BaseModel):
     :param step: Index of the step that failed, from 0; ``None`` = before the first one.
     :param operation: The cloud's operation of that step.
     :param billed: Whether the step was billed: ``no``, ``maybe``, ``yes``, or ``already`` (the error bills nothing more).
-    :param retryable: Whether trying again may help.
+    :param retryable: Whether a retry may succeed.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
@@ -173,10 +173,11 @@ class Manifest(BaseModel):
     :param error: Why it failed; ``None`` where it did not.
     :param task: Reference of the cloud task, the last one of a chain; ``None`` where there is none.
     :param steps: The cloud tasks of a batch's steps, in their order, as far as the document came.
-    :param response_status_code: The cloud's word, kept as it came.
-    :param messages: What the cloud says; may be filled although all went well.
-    :param warnings: The cloud's warnings, likewise.
-    :param shortfall: With ``on_incomplete="keep"``, why these are not all results, in words; ``None`` where they are.
+    :param response_status_code: The ``responseStatusCode`` of the cloud's answer, unchanged.
+    :param messages: Messages of the cloud; a successful task may have some, too.
+    :param warnings: Warnings of the cloud, likewise.
+    :param shortfall: With ``on_incomplete="keep"``, a sentence that says why results are missing; ``None`` if none is
+        missing.
     :param results: The files, in the order of the cloud's results.
     :param pages: Kept for pictures of the pages; empty.
     :param maybe_billed_twice: Whether a step of the document was sent again although an earlier submit of it may have been

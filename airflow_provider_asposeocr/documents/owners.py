@@ -114,7 +114,7 @@ def decide(if_exists: IfExists, mine: Owner, is_there: bool, maker: Owner | None
 
 def record_path(target: ObjectStoragePath) -> ObjectStoragePath:
     """
-    Return where the record of a file lies.
+    Return the path of a file's record.
 
     :param target: The file.
     """
@@ -126,8 +126,9 @@ def parse_owner(content: bytes | None) -> Owner | None:
     """
     Read a record.
 
-    :param content: Content of its file, perhaps edited, cut or of a later version.
-    :return: The owner; ``None`` where there is none or it is not understood, which counts as another document.
+    :param content: Content of its file, which may be edited, cut off or of a later version.
+    :return: The owner; ``None`` if there is none, or the content is invalid. An invalid record counts as that of another
+        document.
     """
     try:
         return None if content is None else Owner.model_validate_json(content)
@@ -151,17 +152,17 @@ class Claims:
 
     def take(self, targets: Iterable[ObjectStoragePath]) -> list[ObjectStoragePath]:
         """
-        Make sure that all files may be written, before any of them is.
+        Check that all files may be written, before any of them is written.
 
         :param targets: The files.
-        :return: Those that are left as they are (``skip``).
-        :raises DestinationError: if one of them is another document's, or there already (``fail``).
+        :return: The files that are not written (``skip``).
+        :raises DestinationError: if one of them belongs to another document, or already exists (``fail``).
         """
         decisions = [(target, *self._decide(target)) for target in targets]
         for target, decision, maker in decisions:
             if isinstance(decision, Refusal):
                 raise self._refused(target, decision, maker)
-        # In one order for all: of two tasks that want several names in common, the one with the first gets all.
+        # All tasks use the same order. If two tasks have several names in common, the one that gets the first gets all.
         for target, decision, _ in sorted(decisions, key=lambda item: item[0].name):
             if decision == "create record":
                 self._create(target)
@@ -171,11 +172,11 @@ class Claims:
 
     def confirm(self) -> None:
         """
-        Make sure, after the files have been written, that no other document has taken them meanwhile.
+        Check, after the files have been written, that no other document has got their names meanwhile.
 
-        Costs nothing where creates are atomic. Elsewhere it turns a silent loss into an error.
+        If creates are atomic, this sends no requests. In other storages, it turns a silent loss into an error.
 
-        :raises DestinationError: if one has.
+        :raises DestinationError: if another document has got a name.
         """
         for target in self._created:
             if not is_atomic(record_path(target)):
@@ -206,7 +207,7 @@ class Claims:
 
     def _create(self, target: ObjectStoragePath) -> None:
         path, mine = record_path(target), self._owner(target)
-        is_atomic(path)  # Warns where two tasks at the same moment may not notice each other.
+        is_atomic(path)  # Logs a warning if two tasks may not notice each other at the same moment.
         content = mine.to_bytes()
         found = create_or_read(path, content)
         if found == content:
@@ -235,8 +236,9 @@ class Claims:
 
 def storable(text: str) -> str:
     """
-    Make a name fit for JSON. Names of local files may hold bytes that are no text; JSON parsers refuse what Python
-    makes of them.
+    Make a name storable in JSON.
+
+    Names of local files may contain bytes that are not UTF-8. JSON parsers refuse the surrogates that Python makes of them.
 
     :param text: The name.
     """
@@ -250,7 +252,7 @@ def _named(owner: Owner) -> str:
 
 def _is_there(target: ObjectStoragePath) -> bool:
     fs: Any = target.fs
-    # s3fs, gcsfs and adlfs answer from a listing of this process, without limit of time, if there was one.
+    # s3fs, gcsfs and adlfs would answer from a listing that this process keeps without a time limit.
     fs.invalidate_cache()
     try:
         facts = fs.info(target.path)

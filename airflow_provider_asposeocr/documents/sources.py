@@ -1,8 +1,8 @@
 """
-What a ``source`` is, and its bytes.
+Resolve an operator's ``source`` (path, URI or task reference), and copy it to a local file.
 
-Invariant: whatever a source is, it becomes one whole local file before anything is sent. So its length and checksum
-are known, a request can be repeated, and a source that cannot be read costs nothing.
+Invariant: every source is copied completely to a local file before anything is sent. Therefore its length and checksum are
+known, a request can be repeated, and a source that cannot be read costs nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What storages call that which changes with a file's content, in the order of its worth.
+#: The fields of storages that change with a file's content, the most reliable ones first.
 _VERSION_FIELDS = (
     ("etag", ("ETag", "etag")),
     ("generation", ("generation",)),
@@ -45,14 +45,14 @@ _VERSION_FIELDS = (
 @dataclass(frozen=True)
 class Document:
     """
-    A source, ready to be sent.
+    The local copy of a source.
 
     :param path: Local file.
     :param size_bytes: Its size.
     :param sha256: Checksum of its content, in hex.
-    :param name: Name of the file it came from, without folders; names of results are made from it.
+    :param name: Name of the source file, without folders; names of results are made from it.
     :param source_uri: URI of the original document, see :class:`.TaskRef`, like the two below.
-    :param source_qualifier: What tells it from others of an equal URI.
+    :param source_qualifier: Distinguishes the document from others with the same URI.
     :param source_sha256: Checksum of the original document.
     """
 
@@ -67,7 +67,7 @@ class Document:
 
 def parse_source(value: Any) -> str | TaskRef:
     """
-    Tell what a source is.
+    Check the form of a source.
 
     :param value: The rendered ``source``: a path, a URI, an object storage path, or a task reference.
     :return: The URI as text, or the reference.
@@ -87,7 +87,7 @@ def parse_source(value: Any) -> str | TaskRef:
             f"The source {shown(value, 200)!r} is a relative path, and workers have no common folder. "
             "Write an absolute path or a URI."
         )
-    # Libraries put the URI into their own messages, and Airflow logs those as they are.
+    # Libraries include the URI in their own messages, which Airflow logs unchanged.
     for signature in signatures_in(value):
         mask_secret(signature)
     return value
@@ -95,12 +95,12 @@ def parse_source(value: Any) -> str | TaskRef:
 
 def identity_of(source: str | TaskRef) -> tuple[str, str | None]:
     """
-    Tell a source from others without reading it.
+    Return the identity of a source without reading its content.
 
-    :param source: What :func:`parse_source` returned.
-    :return: What it is called, and its version: what the storage says about the file now. The version is ``None`` for
-        an upstream task, whose result never changes, and where the storage says nothing. Of a web address the
-        signature is left out: it is secret, and another one at each try.
+    :param source: Result of :func:`parse_source`.
+    :return: Its name, and its version according to the storage. The version is ``None`` for an upstream task, whose result
+        never changes, and if the storage reports none. The name of a web address contains no signature, because signatures
+        are secrets and differ in each try.
     """
     if isinstance(source, TaskRef):
         return f"{source.operation} {source.id}", None
@@ -110,7 +110,7 @@ def identity_of(source: str | TaskRef) -> tuple[str, str | None]:
         facts = path.fs.info(path.path)
     except (
         Exception
-    ) as error:  # each storage library has its own root class; reading it will say what is wrong
+    ) as error:  # Each storage library has its own root class. Reading the source will raise the error again.
         log.debug("No version of %s: %s", shown(source, 300), shown(error))
         return called, None
     return called, version_of(facts)
@@ -120,8 +120,8 @@ def version_of(facts: Mapping[str, Any]) -> str | None:
     """
     Return the version of a file: what changes with its content.
 
-    :param facts: What its storage says about it, as fsspec's ``info`` and ``find(detail=True)`` return it.
-    :return: ETag, generation, size and time, as far as they are there; ``None`` where none is.
+    :param facts: The information of its storage, as fsspec's ``info`` and ``find(detail=True)`` return it.
+    :return: ETag, generation, size and time, if the storage reports them; ``None`` if it reports none.
     """
     found = (
         (name, next((facts[key] for key in keys if facts.get(key)), None)) for name, keys in _VERSION_FIELDS
@@ -137,17 +137,18 @@ def spool(
     now: float,
 ) -> Document:
     """
-    Bring a source to local disk.
+    Copy a source to local disk.
 
-    :param source: What :func:`parse_source` returned.
-    :param operation: What will read it; other types of file are refused here, because the cloud would bill them.
+    :param source: Result of :func:`parse_source`.
+    :param operation: The operation that will read it. Other types of file are refused here, because the cloud would bill
+        them.
     :param folder: Existing local folder.
     :param client_of: Returns the client of an Airflow connection; an upstream task may be of another account.
     :param now: Seconds since the epoch.
     :return: The document.
     :raises SourceError: if it is missing, empty, or of a type that the operation does not read.
     :raises SourceUnreadableError: if its storage does not answer.
-    :raises TaskError: if the upstream task has no result to offer.
+    :raises TaskError: if the upstream task has no result.
     """
     target = folder / "source"
     if isinstance(source, TaskRef):
@@ -221,7 +222,7 @@ def _download(uri: str, target: Path) -> tuple[int, str]:
 
 
 def _oddity(uri: str) -> str:
-    """Say what is unusual about the name of a file that does not exist."""
+    """Describe what is unusual about the name of a file that does not exist."""
     if uri != uri.strip():
         return " The name begins or ends with a blank."
     if "://" in uri and not {"?", "#"}.isdisjoint(uri):
@@ -230,7 +231,7 @@ def _oddity(uri: str) -> str:
 
 
 def _check_type(path: Path, operation: Operation, label: str) -> None:
-    # A text may begin like JSON or HTML and still be meant to be read aloud.
+    # A text for ConvertTextToSpeech may begin like JSON or HTML.
     if operation.body_field == "text":
         return
     kind = sniff_file(path)

@@ -1,10 +1,10 @@
 """
-Refused pairs of client id and secret, remembered for all processes of this host.
+Remember refused pairs of client id and secret for all processes of this host.
 
 The cloud locks a pair for ten minutes after five failed token requests (vendor's platform docs, rate limits), and each
-Airflow task is a new process. So the processes of a host share one small file per pair: a rejected pair is not sent
-again for a minute, a locked one not before ``Retry-After``. The files hold no secret. They are named after a salted hash
-of the pair, so that changed credentials are tried at once. Hosts share nothing.
+Airflow task is a new process. Therefore the processes of a host share one small file per pair: they do not send a rejected
+pair again for one minute, and a locked one not before ``Retry-After``. The files contain no secret. Their names are a salted
+hash of the pair, so that changed credentials are tried at once. Hosts do not share the files.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from airflow_provider_asposeocr.api.errors import (
 
 log = logging.getLogger(__name__)
 
-#: Long enough for the tasks that start together to make one failed request; short enough that a pair which the vendor has
-#: just enabled works soon.
+#: Long enough that tasks which start together make few failed requests; short enough that a pair works soon after the vendor
+#: has enabled it.
 REJECTED_SECONDS = 60.0
 #: The vendor's documented lock-out, for a 429 without ``Retry-After``.
 LOCKED_SECONDS = 600.0
-#: A gateway's nonsense in Retry-After must not keep a host from asking for years.
+#: Limit, because a gateway may send a Retry-After of years.
 LONGEST_LOCK_SECONDS = 3600.0
 
 
 def default_folder() -> Path:
-    """Return the folder that all processes of this user on this host share."""
+    """Return the folder that all processes of this user on this host use."""
     return Path(tempfile.gettempdir()) / f"airflow-provider-asposeocr-{os.geteuid()}"
 
 
@@ -45,11 +45,11 @@ def _clock(epoch: float) -> str:
 
 def describe_refusal(error: AsposeOcrError, now: float) -> dict[str, object] | None:
     """
-    Say what to remember of a failed token request.
+    Return the record of a failed token request.
 
     :param error: The failure.
     :param now: Seconds since the epoch.
-    :return: A record in JSON, or ``None`` where the failure says nothing about the credentials.
+    :return: A record in JSON, or ``None`` if the failure was not caused by the credentials.
     """
     if isinstance(error, CredentialsRejectedError):
         return {"verdict": "rejected", "at": now, "until": now + REJECTED_SECONDS}
@@ -61,18 +61,18 @@ def describe_refusal(error: AsposeOcrError, now: float) -> dict[str, object] | N
 
 def recall_refusal(record: object, now: float) -> AsposeOcrError | None:
     """
-    Turn a record back into the failure.
+    Return the error of a record.
 
-    :param record: What :func:`describe_refusal` returned, or whatever was in the file.
+    :param record: Result of :func:`describe_refusal`, or any other content of the file.
     :param now: Seconds since the epoch.
-    :return: The error to raise instead of asking; ``None`` where asking is in order.
+    :return: The error to raise instead of a token request; ``None`` if a token may be requested.
     """
     if not isinstance(record, dict):
         return None
     at, until = record.get("at"), record.get("until")
     if not isinstance(at, int | float) or not isinstance(until, int | float):
         return None
-    # Whatever wrote the file, nobody is kept out for longer than the cloud locks a pair.
+    # A limit for any content of the file.
     until = min(until, at + LONGEST_LOCK_SECONDS)
     if not at <= now < until:
         return None
@@ -92,9 +92,9 @@ class CredentialMemory:
     """
     The records of this host.
 
-    Where the folder cannot be used, nothing is remembered and everything else works.
+    If the folder cannot be used, no refused pair is remembered; everything else works.
 
-    :param folder: Where the records are; by default a folder of this user among the temporary files.
+    :param folder: Folder of the records; by default a folder of this user among the temporary files.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -106,16 +106,16 @@ class CredentialMemory:
 
         :param fingerprint: :attr:`~airflow_provider_asposeocr.api.account.Account.fingerprint` of the pair.
         :param now: Seconds since the epoch.
-        :return: The error to raise instead of asking, if there is one.
+        :return: The error to raise instead of a token request, or ``None``.
         """
-        # A file that makes no sense is as good as none.
+        # An invalid file counts as no file.
         with suppress(OSError, ValueError, OverflowError, RecursionError):
             return recall_refusal(json.loads(self._file(fingerprint, "json").read_bytes()), now)
         return None
 
     def remember(self, fingerprint: str, error: AsposeOcrError, now: float) -> None:
         """
-        Record a failed token request, if it says something about the credentials.
+        Write the record of a failed token request, if the credentials have caused the failure.
 
         :param fingerprint: The pair.
         :param error: The failure.
@@ -133,7 +133,7 @@ class CredentialMemory:
 
     def _file(self, fingerprint: str, suffix: str) -> Path:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # In a shared folder for temporary files anybody may have made it first, also as a link to a folder of ours.
+        # In a shared folder for temporary files another user may have created it, also as a link to one of our folders.
         if self._folder.lstat().st_uid != os.geteuid():
-            raise PermissionError(f"{self._folder} belongs to somebody else")
+            raise PermissionError(f"{self._folder} belongs to another user")
         return self._folder / f"{fingerprint}.{suffix}"

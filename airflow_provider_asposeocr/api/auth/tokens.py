@@ -2,7 +2,7 @@
 The access token of one account in one process.
 
 Invariant: if several callers need a token, one of them requests it and the others share it. A refused token is replaced
-once, not once per caller. The decision is here; the clients bring the lock.
+once, not once per caller. This module decides; the clients have the lock.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 
 from airflow_provider_asposeocr.api.errors import UnexpectedResponseError
 
-#: Renewed this long before it expires, so that it does not expire on the way.
+#: A token is renewed this long before it expires, so that it does not expire during a request.
 MARGIN_SECONDS = 120.0
-#: The vendor's documented sample; used where ``expires_in`` is missing or makes no sense.
+#: The value in the vendor's documented sample; used if ``expires_in`` is missing or invalid.
 USUAL_SECONDS = 3600.0
 
 
@@ -37,7 +37,7 @@ def _lifetime_seconds(expires_in: Any) -> float:
         lifetime = float(expires_in)
     except (ValueError, TypeError, OverflowError):
         return USUAL_SECONDS
-    # A life too short to be told from none is one second: the token is there, and a refusal would replace it.
+    # A shorter lifetime counts as one second. If the cloud refuses the token, it is replaced.
     return max(lifetime, 1.0) if 0 < lifetime < float("inf") else USUAL_SECONDS
 
 
@@ -47,8 +47,9 @@ def parse_token(body: bytes, now: float) -> Token:
 
     :param body: Body of a successful answer.
     :param now: Seconds since the epoch.
-    :return: The token. Of a short-lived one at least half of the life is used.
-    :raises UnexpectedResponseError: if there is no token in it. The body is not quoted, since it may hold one.
+    :return: The token. A short-lived token is used for at least half of its lifetime.
+    :raises UnexpectedResponseError: if the answer contains no token. The message does not quote the body, because it may
+        contain one.
     """
     try:
         parsed = json.loads(body)
@@ -72,8 +73,8 @@ class TokenSlot:
         Return the token if it can be used.
 
         :param now: Seconds since the epoch.
-        :param refused: Value of a token that the cloud has just refused. Where the slot holds another one already,
-            somebody else has renewed it.
+        :param refused: Value of a token that the cloud has just refused. If the slot already contains another one, another
+            caller has renewed it.
         :return: The token, or ``None`` if one must be obtained.
         """
         token = self._token

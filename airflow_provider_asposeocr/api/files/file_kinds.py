@@ -1,8 +1,8 @@
 """
-Recognize what kind of file some bytes are.
+Recognize the kind of a file by its content.
 
-Invariant: a kind is read off the content, never off a name. A text that only begins like an image or mentions a PDF
-stays a text, because a wrong guess is billed. The emulator uses the same table: both sides mean the same by a kind.
+Invariant: the name of a file does not matter. A text that only begins like an image or mentions a PDF is a text, because a
+wrong guess would be billed. The emulator uses the same functions, so that both sides mean the same by a kind.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Bytes that :func:`sniff` looks at. Drawing programs write long comments and entities before the root of an SVG.
+#: Bytes at the beginning of a file that :func:`sniff` reads. Drawing programs write long comments before the root of an SVG.
 HEAD_BYTES = 64 * 1024
-#: Bytes at the end of a file that :func:`sniff` looks at; ``startxref`` stands there in a PDF.
+#: Bytes at the end of a file that :func:`sniff` reads; a PDF has ``startxref`` there.
 TAIL_BYTES = 4096
 
 #: Readers accept the header of a PDF anywhere in the first kilobyte (ISO 32000, implementation notes).
@@ -62,7 +62,7 @@ _MOST_DIRECTORIES = 100
 
 def sniff(head: bytes, tail: bytes | None = None) -> str | None:
     """
-    Tell what kind of file begins like this.
+    Return the kind of a file by its first and last bytes.
 
     :param head: The first bytes, :data:`HEAD_BYTES` of them if the file has as many.
     :param tail: The last bytes, :data:`TAIL_BYTES` of them if the file has as many; by default those of ``head``, for a
@@ -78,7 +78,7 @@ def sniff(head: bytes, tail: bytes | None = None) -> str | None:
 
 def sniff_file(path: Path) -> str | None:
     """
-    Tell what kind of file this is.
+    Return the kind of a file.
 
     :param path: Local file.
     :return: As :func:`sniff`.
@@ -155,10 +155,10 @@ def _is_text(head: bytes) -> bool:
 
 def has_several_pages(path: Path) -> bool:
     """
-    Tell whether a TIFF has more than one page.
+    Return whether a TIFF has more than one page.
 
-    Smaller copies of a page (thumbnails) and masks do not count. A damaged file has one page: its reader says what is
-    wrong with it.
+    Smaller copies of a page (thumbnails) and masks do not count. A damaged file counts as one page; the code that reads it
+    reports the damage.
 
     :param path: Local file of the kind ``tiff``.
     """
@@ -170,7 +170,7 @@ def has_several_pages(path: Path) -> bool:
 
 
 def _count_pages(stream: IO[bytes]) -> int:
-    """Count the pages of a TIFF, no further than two."""
+    """Count the pages of a TIFF, up to two."""
     order = "<" if stream.read(4).startswith(b"II") else ">"
     (offset,) = struct.unpack(f"{order}I", stream.read(4))
     pages, seen = 0, set[int]()
@@ -185,7 +185,7 @@ def _count_pages(stream: IO[bytes]) -> int:
 
 
 def _is_secondary(entries: bytes, order: str) -> bool:
-    """Tell whether a TIFF directory describes a smaller copy or a mask of another page."""
+    """Return whether a TIFF directory describes a smaller copy or a mask of another page."""
     for start in range(0, len(entries) - 11, 12):
         tag, form = struct.unpack_from(f"{order}HH", entries, start)
         if tag in (_NEW_SUBFILE_TYPE, _SUBFILE_TYPE):

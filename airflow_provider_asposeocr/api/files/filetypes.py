@@ -1,7 +1,7 @@
 """
-Choose what a result's file is called.
+Choose the name of a result's file.
 
-Invariant: no text from outside becomes a part of a path unless it has been through :func:`safe_stem`.
+Invariant: untrusted text becomes part of a path only after :func:`safe_stem` or :func:`safe_name` has made it safe.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ LONGEST_STEM_BYTES = 200
 #: Room for the longest suffix of a result and the number of one of several results (``-12.hocr``).
 LONGEST_SUFFIX_BYTES = 10
 _CHECKSUM_CHARACTERS = 10
-#: What is kept of names beside letters, marks and digits.
+#: Characters of names that are kept in addition to letters, marks and digits.
 _MARKS = " .+()-_,"
-#: Only these are taken off a name; what follows the last dot of "FAX.001" or "report v1.1" is a part of it.
+#: Only these suffixes are removed from a name; the text after the last dot of "FAX.001" or "report v1.1" is part of it.
 _DOCUMENT_SUFFIXES = frozenset(
     ".bmp .dib .djv .djvu .gif .jfif .jpe .jpeg .jpg .pdf .png .svg .text .tif .tiff .txt .webp".split()
 )
 
-#: Suffixes by the result's type. ``Excel`` and ``JSON`` are not documented as types of results, so their
-#: neighbours are listed too.
+#: Suffixes by the result's type. The vendor does not document ``Excel`` and ``JSON`` as types of results, so that similar
+#: names are listed, too.
 _SUFFIXES = {
     "text": ".txt",
     "pdf": ".pdf",
@@ -52,7 +52,7 @@ def suffix_for(operation: Operation, result_type: str | None, head: bytes) -> st
     :param operation: The operation that made it; some answer JSON under the type ``Text`` or ``Other``.
     :param result_type: The result's type, any string.
     :param head: The first bytes of the result.
-    :return: One of a fixed set of suffixes, with the dot; ``.bin`` where nothing is known.
+    :return: One of a fixed set of suffixes, with the dot; ``.bin`` if the type is unknown.
     """
     if operation.result_suffix:
         return operation.result_suffix
@@ -67,15 +67,14 @@ def suffix_for(operation: Operation, result_type: str | None, head: bytes) -> st
 
 def safe_stem(name: str | None) -> str | None:
     """
-    Make the stem of a file name from a name that came from outside.
+    Make the stem of a file name from an untrusted name.
 
-    Letters, marks and digits of all scripts are kept. Where anything else than the suffix of a document had to go, a
-    checksum of the name is added, so that names that differ make stems that differ; ``page.png`` and ``page.tif`` are
-    the exception, both are ``page``.
+    Letters, marks and digits of all scripts are kept. If anything other than the suffix of a document was removed, a
+    checksum of the name is added, so that different names give different stems; the exception is ``page.png`` and
+    ``page.tif``, which both give ``page``.
 
-    :param name: A name, perhaps with folders, hostile parts or a suffix.
-    :return: A stem that names a file in the folder it is put in and nothing else, at most 200 bytes; ``None``
-        where nothing usable is left.
+    :param name: A name, which may contain folders, hostile parts or a suffix.
+    :return: A stem of at most 200 bytes, which cannot leave the folder of the file; ``None`` if no usable character is left.
     """
     name = name or ""
     last = PurePosixPath(name.replace("\\", "/")).name

@@ -1,5 +1,5 @@
 """
-When a wait is over. Pure.
+Compute the deadline of a wait. Pure.
 
 Invariant: the provider's deadline is before Airflow's own, because Airflow would leave the cloud task running. A restart
 of the worker or the triggerer does not change it.
@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import math
 
-#: Airflow's deferral timeout comes this long after our deadline; it is for the case that the triggerer is gone.
+#: Airflow's deferral timeout comes this long after the provider's deadline, for the case that no triggerer is left.
 BACKSTOP_SECONDS = 300.0
-#: Our deadline comes this long before Airflow's execution_timeout, to have time for the cancel.
+#: The provider's deadline comes this long before Airflow's execution_timeout, which leaves time for the cancel.
 EXECUTION_TIMEOUT_MARGIN_SECONDS = 5.0
 
 
 def deadline_of(began_at: float, timeout_seconds: float, airflow_ends_at: float = math.inf) -> float:
     """
-    Return when to give up.
+    Return the deadline of a wait.
 
     :param began_at: When the wait began, in seconds since the epoch.
     :param timeout_seconds: How long it may take.
@@ -30,14 +30,14 @@ def deadline_of(began_at: float, timeout_seconds: float, airflow_ends_at: float 
 
 def start_of(airflow_ends_at: float, airflow_allows_seconds: float, submitted_at: float, now: float) -> float:
     """
-    Return when a wait began that no worker began and that a restarted triggerer may have taken over.
+    Return the beginning of a wait that started in the triggerer, also if another triggerer has taken it over.
 
-    Airflow tells a trigger nothing of its beginning, but always the same end.
+    Airflow does not tell a trigger when its wait began, but always when the wait ends.
 
     :param airflow_ends_at: When Airflow ends the wait, in seconds since the epoch; infinity = not known.
-    :param airflow_allows_seconds: How long Airflow lets it wait.
-    :param submitted_at: When the cloud task was submitted: nobody has waited for it before. A change of the DAG
-        during the wait can make the difference of the first two wrong, and this keeps it from being absurd.
+    :param airflow_allows_seconds: How long Airflow allows the wait to take.
+    :param submitted_at: When the cloud task was submitted. A wait cannot begin earlier. This limits the result if the DAG
+        was changed during the wait, so that the difference of the first two is wrong.
     :param now: Seconds since the epoch.
     """
     if math.isinf(airflow_ends_at):

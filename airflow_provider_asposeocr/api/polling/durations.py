@@ -1,9 +1,11 @@
 """
-How long cloud tasks take, learned from the waits of this process.
+Learn the durations of cloud tasks from the waits of this process.
 
-Invariant: no I/O, and bounded memory. The duration of a task is known only as the two polls between which the task ended,
-and that interval is kept. Some doubt always remains, so that a task that takes longer than all others is polled at
-growing ages, as if durations were unknown.
+The duration of a task is known only as the interval between the two polls between which the task ended. The estimate
+always includes some longer and shorter tasks than were observed, so that a task that takes longer than all others is
+polled at growing ages, as if durations were unknown.
+
+Invariant: no I/O, and limited memory.
 """
 
 from __future__ import annotations
@@ -29,25 +31,26 @@ from airflow_provider_asposeocr.api.polling.schedules import (
 WINDOW = 50
 #: From this number of tasks on, the learned schedule is better than the geometric one.
 ENOUGH = 5
-#: Doubt, as tasks that were not seen: one that takes longer than the others of its kind, and one that takes less.
+#: Number of unobserved tasks that the estimate adds: one that takes longer than the others of its kind, and one that is
+#: shorter.
 UNSEEN_TASKS = 1.0
-#: Tasks shorter than all that was seen: the chance to end before an age k times as short is k to the power of minus
-#: this. Smaller numbers make many polls for the sake of tasks that are never seen, greater ones follow a change too
-#: slowly; chosen by simulation.
+#: For tasks shorter than all observed ones: the probability to end before an age that is k times as short is k to the
+#: power of minus this. Smaller numbers cause many polls for tasks that never occur, greater ones follow changes too
+#: slowly. The number was chosen by simulation.
 HEAD_INDEX = 2.0
 #: Passes of the smoothing; each widens a bin's share by 0.7 bins, so that few observations make one hill.
 PASSES = 3
 #: After this number of new observations the schedule is computed again, which costs about as much as a poll.
 FRESH = 8
-#: Most schedules kept per kind; one per pair of limits, and hardly anybody sets more than one.
+#: Most schedules kept per kind, one per pair of limits. Most installations use only one pair.
 MOST_SCHEDULES = 4
-#: Most kinds of tasks kept; the one not used for longest goes first.
+#: Most kinds of tasks kept; the least recently used one is removed first.
 MOST_KINDS = 256
 
-#: Largest documents of the size classes, in bytes; beyond the last is one class more.
+#: Largest documents of the size classes, in bytes; larger documents are one more class.
 SIZE_CLASSES = tuple(64 * 1024 * 4**power for power in range(6))
 
-#: What is believed before anything was seen; only says how a first wide interval is shared out.
+#: Density before the first observation; it only determines how the first wide interval is distributed.
 _NOTHING_SEEN = tuple(math.exp(-TAIL_INDEX * BIN_WIDTH * number) for number in range(len(EDGES)))
 _LONGER, _SHORTER = math.exp(-TAIL_INDEX * BIN_WIDTH), math.exp(-HEAD_INDEX * BIN_WIDTH)
 
@@ -56,13 +59,13 @@ class Estimate:
     """
     A running estimate of how long cloud tasks of one kind take.
 
-    An observation is shared out among the bins between its two polls in proportion to what is believed already, so
-    that wide intervals teach little and never blur what narrow ones have taught.
+    An observation is distributed over the bins between its two polls in proportion to the present estimate. Therefore wide
+    intervals change the estimate little, and do not blur what narrow intervals have shown.
     """
 
     def __init__(self) -> None:
         self._masses = array("d", bytes(8 * len(EDGES)))
-        #: What the next observation weighs; grows instead of all older ones shrinking.
+        #: Weight of the next observation. It grows, instead of reducing the weights of all older observations.
         self._weight = 1.0
         self._seen = 0
         self._density: list[float] = list(_NOTHING_SEEN)
@@ -71,15 +74,15 @@ class Estimate:
 
     @property
     def count(self) -> int:
-        """How many observations were taken."""
+        """Number of observations."""
         return self._seen
 
     def observe(self, after_seconds: float, until_seconds: float) -> None:
         """
-        Take note that a task ended between two ages.
+        Add the observation that a task ended between two ages.
 
-        :param after_seconds: Age at which it was seen running; 0 if it was not.
-        :param until_seconds: Age at which it was seen completed. What makes no sense is left out.
+        :param after_seconds: Age at which a poll found it running; 0 if none did.
+        :param until_seconds: Age at which a poll found it completed. Invalid ages are ignored.
         """
         if not (0 <= after_seconds < until_seconds < math.inf):
             return
@@ -106,7 +109,7 @@ class Estimate:
         """
         Return the schedule of least expected cost.
 
-        :param limits: What the user allows.
+        :param limits: The user's limits.
         """
         if limits not in self._schedules:
             if len(self._schedules) >= MOST_SCHEDULES:
@@ -133,7 +136,7 @@ class Estimate:
 
 
 def _part(number: int, after: float, until: float) -> float:
-    """Which part of a bin lies between two ages, on the logarithmic scale."""
+    """Return the share of a bin that is between two ages, on the logarithmic scale."""
     upper = EDGES[number]
     if number == 0:
         return (min(until, upper) - after) / upper
@@ -145,9 +148,9 @@ def _part(number: int, after: float, until: float) -> float:
 
 class Entry:
     """
-    What a :class:`DurationBook` knows about tasks like one task.
+    The estimates of a :class:`DurationBook` for one kind of task.
 
-    :param estimates: That of the size class and that of the operation, or that of the operation alone.
+    :param estimates: The estimate of the size class and that of the operation, or only that of the operation.
     """
 
     def __init__(self, *estimates: Estimate) -> None:
@@ -155,9 +158,9 @@ class Entry:
 
     def schedule(self, limits: Limits) -> Schedule:
         """
-        Return when to ask: by the size class where enough is known of it, else by the operation, else geometrically.
+        Return the schedule: by the size class if it has enough observations, else by the operation, else geometric.
 
-        :param limits: What the user allows.
+        :param limits: The user's limits.
         """
         for estimate in self._estimates:
             if estimate.count >= ENOUGH:
@@ -166,13 +169,13 @@ class Entry:
 
     def observe(self, after_seconds: float, until_seconds: float, *, late: bool = False) -> None:
         """
-        Take note of a task that was seen completed. Failed and cancelled ones do not belong here.
+        Add the observation of a completed task. Do not add failed and cancelled tasks.
 
-        :param after_seconds: Age at which it was seen running; 0 if it was not.
-        :param until_seconds: Age at which it was seen completed.
-        :param late: Whether the wait began only after the first poll was due and found the task completed at once.
-            That tells little, and nothing at all to whom knows nothing yet; but leaving all of them out would make
-            tasks that end before anybody waits look as if they did not exist.
+        :param after_seconds: Age at which a poll found it running; 0 if none did.
+        :param until_seconds: Age at which a poll found it completed.
+        :param late: Whether the wait began only after the first poll was due, and found the task completed at once. Such an
+            observation is used only after enough others. If all of them were ignored, the estimate would contain no tasks
+            that end before a wait begins.
         """
         for estimate in self._estimates:
             if not late or estimate.count >= ENOUGH:
@@ -183,7 +186,7 @@ class DurationBook:
     """
     The estimates of one process, by operation and size of the document.
 
-    It is meant for one thread or event loop.
+    Use it from one thread or event loop only.
     """
 
     def __init__(self) -> None:
@@ -194,7 +197,7 @@ class DurationBook:
 
     def entry(self, operation: str, source_bytes: int | None = None) -> Entry:
         """
-        Return what is known about tasks like this one, and where to note what becomes of it.
+        Return the estimates for a task, to which its observation is added later.
 
         :param operation: Name of the operation.
         :param source_bytes: Size of the submitted document; ``None`` = unknown.

@@ -13,20 +13,21 @@ from dataclasses import asdict, dataclass
 @dataclass(frozen=True)
 class WaitPlan:
     """
-    When to ask for the status of one task, and when to stop: the whole cadence of a wait, in one value.
+    When to poll one task, and when to stop.
 
-    A plan goes through a trigger's row, from process to process, so it holds instants and no durations that begin "now".
+    A plan is stored in a trigger's row and continues in other processes. Therefore it contains points in time, and no
+    durations that begin "now".
 
-    :param deadline_at: When to give up, in seconds since the epoch.
-    :param poll_interval_seconds: Shortest time between two polls, and from the submit to the first one. The default
-        lets a task of two seconds be noticed after two and a half.
+    :param deadline_at: When the wait ends at the latest, in seconds since the epoch.
+    :param poll_interval_seconds: Shortest time between two polls, and from the submit to the first one. With the default,
+        the end of a task of two seconds is noticed after two and a half.
     :param max_poll_interval_seconds: Longest time between two polls; the interval grows with the age of the task.
     :param error_budget_seconds: How long polls may fail in a row. The default outlasts the ten minutes of the vendor's
         lock-out, the longest pause that the vendor documents.
-    :param not_before_at: Earliest moment at which it is of use to know, in seconds since the epoch; no poll comes
-        before it. The default is no such moment.
-    :param seen_running_at: When an earlier wait last saw the task running, in seconds since the epoch. The default
-        means that none has.
+    :param not_before_at: Time before which there is no poll, because the result could not be used, in seconds since the
+        epoch. The default sets no such time.
+    :param seen_running_at: When a poll of an earlier wait last found the task running, in seconds since the epoch. The
+        default means that none has.
     """
 
     deadline_at: float
@@ -45,7 +46,6 @@ class WaitPlan:
         """
         Read a plan from a trigger's row.
 
-        :param value: What :meth:`to_dict` returned, perhaps that of a later version: fields that this one does not know are
-            left out.
+        :param value: Result of :meth:`to_dict`, possibly of a later version. Unknown fields are ignored.
         """
         return cls(**{name: value[name] for name in cls.__dataclass_fields__ if name in value})

@@ -1,9 +1,9 @@
 """
-When to poll a cloud task again, and when to stop.
+Decide when to poll a cloud task again, and when to stop.
 
 Invariant: the worker that waits inline, the trigger and the sensor in poke mode all use this module, so that they behave
-alike. The ages at which they poll come from :mod:`.schedules`. Time is a parameter, always the wall clock in seconds
-since the epoch, because a plan is stored in the metadata database and continues in another process.
+in the same way. The ages at which they poll come from :mod:`.schedules`. Time is a parameter, always the wall clock in
+seconds since the epoch, because a plan is stored in the metadata database and continues in another process.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
 
 #: Each wait is multiplied by a random number between these.
 SHORTEST_JITTER, LONGEST_JITTER = 0.9, 1.1
-#: A poll that failed says nothing about the task, so that the next one need not wait for the task's sake.
+#: Longest pause after a failed poll. Such a poll says nothing about the task, so that its age does not matter.
 LONGEST_AFTER_FAILURE_SECONDS = 30.0
-#: A fresh token refused once in a wait that went well so far may have expired on the way; for longer it is a refusal.
+#: How long the cloud may refuse new tokens in a wait with successful polls before; after that the wait fails.
 DENIED_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
     """
-    Ask again after this time.
+    The decision to poll again after a time.
 
     :param seconds: The time.
-    :param asked_seconds: How much of it the cloud has asked for; 0 where it left it to us.
+    :param asked_seconds: The ``Retry-After`` of the cloud; 0 if it named none.
     """
 
     seconds: float
@@ -184,7 +184,7 @@ class Poller:
         self._entry.observe(self._age(seen) if seen else 0.0, self._age(now), late=self._late and not seen)
 
     def _age(self, at: float) -> float:
-        # Clocks of two machines: a task may seem to come from the future.
+        # The clocks of two machines differ, so that the age could be negative.
         return max(0.0, at - self._ref.submitted_epoch)
 
     def _jitter(self) -> float:

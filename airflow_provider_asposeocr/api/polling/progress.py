@@ -1,7 +1,7 @@
 """
-What the logs say of a wait: which document, how old its task is, how often it was asked for, until when.
+The log lines of a wait: its document, the age of its task, the number of polls, and the deadline.
 
-Pure: time is a parameter, in seconds since the epoch, and nothing is logged here.
+Pure: time is a parameter, in seconds since the epoch, and the caller logs the lines.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ def duration_text(seconds: float) -> str:
 
 def moment_text(at: float, now: float) -> str:
     """
-    Write a moment of the future for people.
+    Write a time in the future for people.
 
-    :param at: The moment.
-    :param now: The present one.
+    :param at: The time.
+    :param now: The present time.
     :return: For example ``19:13 UTC, in 60 min``.
     """
     return f"{datetime.fromtimestamp(at, UTC):%H:%M} UTC, in {duration_text(at - now)}"
@@ -64,7 +64,7 @@ def document_text(name: str | None, size_bytes: int | None) -> str:
     """
     Name a document.
 
-    :param name: Name of its file, foreign text; ``None`` = not known.
+    :param name: Name of its file, which is untrusted; ``None`` = not known.
     :param size_bytes: Its size; ``None`` = not known.
     :return: For example ``page.png (18 kB)``.
     """
@@ -85,7 +85,7 @@ def task_text(ref: TaskRef) -> str:
 
 class Progress:
     """
-    What one wait has to say.
+    Makes the log lines of one wait.
 
     :param ref: The cloud task.
     :param deadline_at: When the wait ends at the latest.
@@ -106,10 +106,10 @@ class Progress:
 
     def polled(self, now: float) -> str | None:
         """
-        Take note of a poll.
+        Count a poll.
 
         :param now: When it was answered.
-        :return: A line to be logged, at growing intervals; ``None`` where there is nothing to say yet.
+        :return: A line to be logged, at growing intervals; ``None`` if no line is due.
         """
         self._polls += 1
         if now < self._mention_at:

@@ -1,9 +1,10 @@
 """
-The ages of a cloud task at which it is polled.
+The schedules of polls: the ages of a cloud task at which it is polled.
 
-Invariant: a schedule depends on numbers only: the limits that the user sets and, once learned, how long tasks of the kind
-take. The ages always grow. The cost of a wait is weighed here and nowhere else: one poll costs as much as a result that
-is noticed late by :data:`POLL_COST` of the task's duration.
+A schedule depends only on the user's limits and, if they are known, on the durations of such tasks. Only this module weighs
+the cost of a wait: one poll costs as much as a result that is noticed late by :data:`POLL_COST` of the task's duration.
+
+Invariant: the ages always grow.
 """
 
 from __future__ import annotations
@@ -20,20 +21,20 @@ from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Until durations are known, this part of a task's age is the pause before the next poll. In the median a result is
+#: Until durations are known, the pause before the next poll is this share of the task's age. In the median a result is
 #: noticed late by a fifth of its duration, and the number of polls grows with the logarithm of the duration.
 GROWTH = 0.5
-#: What one poll costs, as a part of the task's duration by which the result could be late instead. The vendor
-#: does not say whether polls are billed. With this weight the geometric schedule is the best one for the heavy tail of
-#: :data:`TAIL_INDEX`, so that what was learned and what was not fit together.
+#: Cost of one poll, as the share of the task's duration by which the result could be late instead. The vendor does not
+#: document whether polls are billed. With this weight the geometric schedule is the best one for the heavy tail of
+#: :data:`TAIL_INDEX`, so that learned and geometric schedules fit together.
 POLL_COST = 0.05
-#: Tasks older than all that was seen: the chance to be still running at k times the age is k to the power of minus this.
+#: For tasks older than all observed ones: the probability to run at k times the age is k to the power of minus this.
 TAIL_INDEX = 2 * POLL_COST / GROWTH**2
 
-#: The part of the tasks for whose sake no poll comes earlier.
+#: Share of the shortest tasks that the schedule ignores: no poll comes earlier because of them.
 NEGLIGIBLE = 1e-3
 
-#: Width of a bin of ages, as a logarithm: ages are told apart by 8 %.
+#: Width of a bin of ages, as a logarithm: neighbouring bins differ by 8 %.
 BIN_WIDTH = 0.08
 _FIRST_EDGE_SECONDS = 0.2
 #: Upper ends of the bins, in seconds; the first bin begins at 0, the last one ends where the cloud forgets the task.
@@ -41,17 +42,17 @@ EDGES: tuple[float, ...] = tuple(
     _FIRST_EDGE_SECONDS * math.exp(BIN_WIDTH * number)
     for number in range(math.ceil(math.log(RETENTION_SECONDS / _FIRST_EDGE_SECONDS) / BIN_WIDTH) + 1)
 )
-#: What a task of the bin takes, for the cost of being late.
+#: Duration of a task in each bin, for the cost of a late result.
 _MIDDLES = tuple(edge * math.exp(-BIN_WIDTH / 2) for edge in EDGES)
 
 
 @dataclass(frozen=True)
 class Limits:
     """
-    What a user allows.
+    The user's limits.
 
     :param shortest_seconds: Shortest time between two polls, and from the submit to the first one.
-    :param longest_seconds: Longest time; the shortest one wins where it is longer.
+    :param longest_seconds: Longest time between two polls; ignored if it is less than the shortest time.
     """
 
     shortest_seconds: float
@@ -69,7 +70,7 @@ class Limits:
 
 
 class Schedule(Protocol):
-    """The ages at which to ask."""
+    """The ages at which a task is polled."""
 
     def next_age(self, age: float) -> float:
         """
@@ -83,9 +84,9 @@ class Schedule(Protocol):
 @dataclass(frozen=True)
 class Geometric:
     """
-    The schedule where nothing is known: each poll at one and a half times the age of the one before.
+    The schedule if durations are unknown: each poll at one and a half times the age of the previous one.
 
-    :param limits: What the user allows.
+    :param limits: The user's limits.
     """
 
     limits: Limits
@@ -105,8 +106,8 @@ class Planned:
     """
     The schedule of least expected cost for tasks whose durations are known by their histogram.
 
-    :param masses: One number per bin of :data:`EDGES`, not negative: how many tasks took so long.
-    :param limits: What the user allows.
+    :param masses: One number per bin of :data:`EDGES`, not negative: how many tasks had a duration in the bin.
+    :param limits: The user's limits.
     """
 
     def __init__(self, masses: Sequence[float], limits: Limits) -> None:
@@ -135,7 +136,7 @@ class Planned:
 
 def bin_of(age: float) -> int:
     """
-    Return the number of the bin that an age is in.
+    Return the number of the bin that contains an age.
 
     :param age: In seconds.
     """
@@ -143,13 +144,13 @@ def bin_of(age: float) -> int:
 
 
 def _position(age: float) -> float:
-    """Return where an age lies between the edges, in bins from the first edge; negative below it."""
+    """Return the position of an age between the edges, in bins from the first edge; negative below it."""
     return math.log(age / _FIRST_EDGE_SECONDS) / BIN_WIDTH if age >= _FIRST_EDGE_SECONDS else -1.0
 
 
 @lru_cache(maxsize=32)
 def _reach(limits: Limits) -> tuple[tuple[int, int], ...]:
-    """Return from which edge to which one the next poll may be, for polls at age 0 and then at each edge."""
+    """Return the first and the last edge at which the next poll may be, for polls at age 0 and then at each edge."""
     end = len(EDGES) - 1
     reach = []
     for age in (0.0, *EDGES):
@@ -175,7 +176,7 @@ def _least_cost(masses: Sequence[float], limits: Limits) -> tuple[float, list[fl
     end = len(edges) - 1
     to_come = [0.0] * len(edges)
     following = [edges[end] * (1 + GROWTH)] * len(edges)
-    # Where hardly any task ends, all polls have the same successor; to look for it each time would be most of the work.
+    # Polls before the first ends of tasks all have the same successor. To compute it for each would be most of the work.
     begin = bisect_left(done, total * NEGLIGIBLE)
 
     def best(done_here: float, inverse_here: float, nearest: int, farthest: int) -> tuple[float, int]:
@@ -184,7 +185,7 @@ def _least_cost(masses: Sequence[float], limits: Limits) -> tuple[float, list[fl
         for edge in range(nearest, farthest + 1):
             cost = polled + edges[edge] * (inverse[edge] - inverse_here) - done[edge]
             if cost >= least:
-                break  # being late only costs more from here on
+                break  # From here on, the cost of a late result only grows.
             cost += to_come[edge]
             if cost < least:
                 least, chosen = cost, edge

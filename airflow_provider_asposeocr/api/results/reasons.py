@@ -1,8 +1,8 @@
 """
-Why a cloud task failed.
+Read the cloud's reasons for the failure of a cloud task.
 
-The cloud documents its messages for the operation's own path, not for the status. So they are read there, without the
-results.
+The vendor documents messages for the operation's own path, not for the status. Therefore they are read from that path,
+and the results are discarded.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class _NoResults:
 
 def state_with_reasons(client: CloudClient, ref: TaskRef) -> TaskState | None:
     """
-    Read why a task failed: the cloud documents its messages for the operation's own path, not for the status.
+    Read the state of a failed task, with the cloud's messages.
 
-    :param client: Client of its account.
-    :param ref: The task, which has failed.
-    :return: Its state; ``None`` where the cloud does not answer, or gives no reason there either.
+    :param client: Client of the task's account.
+    :param ref: The failed task.
+    :return: Its state; ``None`` if the cloud does not answer, or returns no messages.
     """
     try:
         state = client.fetch(ref.operation, ref.id, _NoResults)
@@ -41,11 +41,11 @@ def state_with_reasons(client: CloudClient, ref: TaskRef) -> TaskState | None:
 
 def failure_of(client: CloudClient, ref: TaskRef, error: TaskFailedError) -> TaskFailedError:
     """
-    Say why a task failed. Every way of waiting ends with it.
+    Return the error of a failed task with the cloud's reasons.
 
-    :param client: Client of its account.
-    :param ref: The task, which has failed.
-    :param error: What the status says; it stays where the cloud gives no reason.
+    :param client: Client of the task's account.
+    :param ref: The failed task.
+    :param error: The error according to the status; it is returned if the cloud gives no reasons.
     """
     state = state_with_reasons(client, ref)
     return error if state is None else failed_error(ref, state)

@@ -139,7 +139,7 @@ class TestMemory:
         assert memory.recall("pair", NOW) is None
         memory.remember("other", REJECTED, NOW)
         assert not (folder / "other.json").exists()
-        assert "belongs to somebody else" in caplog.text
+        assert "belongs to another user" in caplog.text
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link away")
     def test_a_link_of_somebody_else_is_not_followed(self, folder: Path, tmp_path: Path) -> None:
