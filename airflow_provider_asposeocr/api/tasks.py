@@ -17,17 +17,17 @@ from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
 
-#: A fresh task may not be known at once to every server behind the cloud's gateway; nothing documents that it is.
+#: How long some servers behind the cloud's gateway may not know a new task; the vendor does not document this.
 YOUNG_SECONDS = 15.0
 
 
 def known_status(ref: TaskRef, state: TaskState) -> TaskStatus:
     """
-    Return the meaning of the cloud's word.
+    Return the status in an answer of the cloud.
 
     :param ref: The task.
-    :param state: What the cloud says.
-    :raises UnknownStatusError: if the word is none of the documented ones; names the task, which the cloud may not.
+    :param state: The answer.
+    :raises UnknownStatusError: if the status is not documented; the error names the task.
     """
     try:
         return state.status
@@ -37,7 +37,7 @@ def known_status(ref: TaskRef, state: TaskState) -> TaskStatus:
 
 def is_young(ref: TaskRef, now: float) -> bool:
     """
-    Tell whether a task is so young that the cloud may answer ``NotExist`` although the task runs.
+    Return whether a task is so young that the cloud may answer ``NotExist`` although the task runs.
 
     :param ref: The task.
     :param now: Seconds since the epoch.
@@ -47,12 +47,12 @@ def is_young(ref: TaskRef, now: float) -> bool:
 
 def has_ended(ref: TaskRef, status: TaskStatus, now: float) -> bool:
     """
-    Tell whether there is nothing left to cancel.
+    Return whether a cloud task has ended, so that there is nothing to cancel.
 
     :param ref: The task.
-    :param status: What the cloud says.
+    :param status: Status in the cloud's answer.
     :param now: Seconds since the epoch.
-    :return: For ``NotExist`` only once every server must know the task; before that it may run unseen.
+    :return: For ``NotExist`` true only if the task is older than :data:`YOUNG_SECONDS`; a younger one may be running.
     """
     if status is TaskStatus.NOT_EXIST:
         return not is_young(ref, now)
@@ -61,10 +61,10 @@ def has_ended(ref: TaskRef, status: TaskStatus, now: float) -> bool:
 
 def failed_error(ref: TaskRef, state: TaskState) -> TaskFailedError:
     """
-    Say why the cloud answers ``Error``.
+    Return the error of a task with the status ``Error``.
 
     :param ref: The task.
-    :param state: What the cloud says.
+    :param state: The cloud's answer.
     """
     return TaskFailedError(f"{ref.operation} failed in the cloud: {state.reason}.").about(
         ref.operation, ref.id
@@ -73,11 +73,11 @@ def failed_error(ref: TaskRef, state: TaskState) -> TaskFailedError:
 
 def gone_error(ref: TaskRef, now: float) -> AsposeOcrError:
     """
-    Say why the cloud answers ``NotExist``.
+    Return the error of a task with the status ``NotExist``.
 
     :param ref: The task.
     :param now: Seconds since the epoch.
-    :return: Expired where the retention is over, otherwise unknown: the cloud has one word for both.
+    :return: Expired after the retention, otherwise unknown, because the cloud has one status for both.
     """
     age = now - ref.submitted_epoch
     if age >= RETENTION_SECONDS:
