@@ -1,10 +1,10 @@
 """
-Everything that can go wrong with the cloud, as a tree.
+The errors of the client, as a tree of classes.
 
-Invariant: each class answers the four questions of the person who reads it: what happened (the message), was
-anything billed (``billed``), is a retry worthwhile (``retryable``), what to do now (``remedy``). What to do depends
-on where the error is shown (``place``): only in a task can a task be cleared, and in the connection form or in an
-import error nothing can have been billed. ``str()`` says what fits the place.
+Invariant: each error says four things: what happened (the message), whether anything was billed (``billed``), whether a
+retry can succeed (``retryable``), and what to do now (``remedy``). The advice depends on the place where the error is
+shown (``place``): a user can clear a task only in the log of a task, and in the connection form or in an import error
+nothing can have been billed. ``str()`` returns the text for the place.
 
 ::
 

@@ -29,9 +29,9 @@ _BILLED_SENTENCES: dict[Billed, str] = {
 @dataclass(frozen=True)
 class Remedies:
     """
-    What to do about an error, one or two sentences in the imperative for each place where it may be shown.
+    The advice of an error, as one or two sentences in the imperative for each place where it may be shown.
 
-    :param hook: For code that calls the hook or the client; the other places take it where they have none of their own.
+    :param hook: For code that calls the hook or the client; also for the other places if they have no other text.
     :param task: For the log of an operator's task.
     :param form: For the result of "Test connection".
     :param parse: For an import error.
@@ -54,21 +54,21 @@ class Remedies:
 
 class AsposeOcrError(Exception):
     """
-    Root of all errors of the client.
+    Base class of all errors of the client.
 
-    :param message: What happened, one or two sentences, without secrets. Foreign text in it has been through
+    :param message: What happened, in one or two sentences, without secrets. Untrusted text in it has been escaped by
         :func:`~airflow_provider_asposeocr.api.printable.shown`.
-    :param operation: Name of the cloud's operation, where one was involved.
-    :param task_id: Id of the cloud task, where one is known.
-    :param http_status: Status code of the answer, where there was one.
-    :param retry_after_seconds: How long the cloud asks to wait, where it does.
-    :param billed: Whether anything was billed, where the class alone does not say it: a poll that fails costs
-        nothing, but its task was billed before.
+    :param operation: Name of the cloud's operation, if the error is about one.
+    :param task_id: Id of the cloud task, if it is known.
+    :param http_status: Status code of the answer, if there was one.
+    :param retry_after_seconds: Time after which the cloud allows a retry, if it names one.
+    :param billed: Whether anything was billed, if that differs from the class: a poll that fails costs nothing, but its
+        task was billed before.
     """
 
-    #: Whether the same attempt may succeed later without anybody changing anything.
+    #: Whether the same attempt may succeed later without any change.
     retryable: ClassVar[bool] = False
-    #: ``already`` means that what was billed before stays billed and the failure costs nothing more.
+    #: ``already`` means that the cloud task was billed before, and the failure adds nothing to the bill.
     billed: Billed = "no"
     #: What to do now, by the place where the error is shown.
     remedies: ClassVar[Remedies] = Remedies(
@@ -101,11 +101,11 @@ class AsposeOcrError(Exception):
 
     @property
     def remedy(self) -> str:
-        """What to do now, for the reader at the error's place."""
+        """The advice for the place where the error is shown."""
         return self.remedies.at(self.place)
 
     def __str__(self) -> str:
-        # Here nothing can have been billed, and Airflow retries neither.
+        # In these places nothing can have been billed, and Airflow does not retry.
         if self.place in ("form", "parse"):
             return f"{self.message} {self.remedy}"
         task = ""
@@ -127,9 +127,9 @@ class AsposeOcrError(Exception):
 
     def to_dict(self) -> dict[str, Any]:
         """
-        Describe the error in JSON, so that a trigger can hand it to the worker.
+        Return the error as JSON, so that a trigger can send it to the worker.
 
-        :return: ``{"error": class name, "message": …}`` and those attributes that are set.
+        :return: ``{"error": class name, "message": …}`` and the attributes that are set.
         """
         attributes = {
             "operation": self.operation,
@@ -145,7 +145,7 @@ class AsposeOcrError(Exception):
 @contextmanager
 def shown_at(place: Place) -> Iterator[None]:
     """
-    Tell the errors that leave a block where they will be shown.
+    Set the place where the errors of a block will be shown.
 
     :param place: The place.
     """
@@ -165,10 +165,10 @@ def _subclasses(cls: type[AsposeOcrError]) -> dict[str, type[AsposeOcrError]]:
 
 def from_dict(described: dict[str, Any]) -> AsposeOcrError:
     """
-    Make an error from its description.
+    Make an error from its JSON.
 
-    :param described: What :meth:`AsposeOcrError.to_dict` returned, perhaps by another version.
-    :return: The error; :class:`AsposeOcrError` itself where the class is unknown here, so that it stays an error.
+    :param described: Result of :meth:`AsposeOcrError.to_dict`, possibly of another version.
+    :return: The error; an :class:`AsposeOcrError` if this version does not know the class.
     """
     cls = _subclasses(AsposeOcrError).get(str(described.get("error")), AsposeOcrError)
     message = str(described.get("message") or "The trigger reported an error without a message.")
@@ -187,6 +187,6 @@ def _text(value: object) -> str | None:
 
 
 def _number(value: object, *types: type) -> Any:
-    """Return a finite number that is not negative as it is, and nothing else."""
+    """Return the value if it is a finite number of 0 or more, otherwise ``None``."""
     usable = isinstance(value, types) and not isinstance(value, bool)
     return value if usable and 0 <= value < math.inf else None  # type: ignore[operator]  # it is a number

@@ -6,7 +6,7 @@ from airflow_provider_asposeocr.api.errors.base import AsposeOcrError, Billed, R
 
 
 class AuthenticationError(AsposeOcrError):
-    """The cloud does not accept who we say we are."""
+    """The cloud refuses the credentials."""
 
 
 class CredentialsRejectedError(AuthenticationError):
@@ -34,7 +34,7 @@ class CredentialsLockedError(AuthenticationError):
 
 
 class AccessDeniedError(AuthenticationError):
-    """The cloud refused a fresh token (401 or 403)."""
+    """The cloud refused a new token (401 or 403)."""
 
     remedies = Remedies(
         hook="Check in the vendor's dashboard that the application may use Aspose.OCR and its plan is paid.",
@@ -48,7 +48,7 @@ class RequestError(AsposeOcrError):
 
 
 class CloudUnreachableError(RequestError):
-    """No connection, or it broke before an answer came."""
+    """No connection, or the connection was lost before an answer came."""
 
     retryable = True
     remedies = Remedies("Check the scheme, host and port of the base URL, and the firewall if it persists.")
@@ -89,7 +89,7 @@ class RateLimitedError(RequestError):
     """The cloud answered 429."""
 
     retryable = True
-    #: Whether nothing was sent, because the cloud has asked another request of the connection to come back later.
+    #: Whether nothing was sent, because the cloud has answered another request of the connection with a ``Retry-After``.
     held_back = False
     remedies = Remedies(
         hook="Send fewer requests at once.",
@@ -102,7 +102,7 @@ class QuotaExceededError(RequestError):
     """
     The cloud answered 402, or refused with words about a plan or a payment.
 
-    The vendor does not document how a used-up plan answers.
+    The vendor does not document what the cloud answers when a plan is used up.
     """
 
     remedies = Remedies(
@@ -112,7 +112,7 @@ class QuotaExceededError(RequestError):
 
 
 class RequestRejectedError(RequestError):
-    """The cloud refused the request as it is (400, 404, 413, 415 and the like)."""
+    """The cloud refused the request (400, 404, 413, 415 and similar statuses)."""
 
     remedies = Remedies(
         hook="Check the source, the settings and the base URL against the message.",
@@ -122,7 +122,7 @@ class RequestRejectedError(RequestError):
 
 
 class UnexpectedResponseError(RequestError):
-    """The answer is not what the API promises, for example an HTML page of a gateway."""
+    """The answer is not what the API documents, for example an HTML page of a gateway."""
 
     retryable = True
     remedies = Remedies(
@@ -133,9 +133,9 @@ class UnexpectedResponseError(RequestError):
 
 class SubmitUnknownError(AsposeOcrError):
     """
-    A task was sent in whole and no usable answer came: nobody can tell whether it was accepted.
+    A submit was sent completely and no usable answer came, so that it is unknown whether the cloud accepted it.
 
-    The cloud has no idempotency key, so that a second submit may be a second bill.
+    The cloud has no idempotency key. Therefore a second submit may be billed a second time.
     """
 
     retryable = True

@@ -6,7 +6,7 @@ from airflow_provider_asposeocr.api.errors.base import AsposeOcrError, Remedies
 
 
 class InputError(AsposeOcrError):
-    """What was asked for cannot be done; found before anything was sent."""
+    """The request cannot be made; this was found before anything was sent."""
 
     remedies = Remedies(
         hook="Correct what was passed.",
@@ -17,7 +17,7 @@ class InputError(AsposeOcrError):
 
 
 class InvalidConnectionError(InputError):
-    """The Airflow connection does not exist, or some of its fields or extras make no sense."""
+    """The Airflow connection does not exist, or some of its fields or extras are invalid."""
 
     remedies = Remedies(
         hook="Correct the Airflow connection.",

@@ -22,7 +22,7 @@ class TaskFailedError(TaskError):
 
 
 class TaskPendingError(TaskError):
-    """The result was asked for before the cloud task was done."""
+    """The result was requested before the cloud task was completed."""
 
     retryable = True
     remedies = Remedies("Wait for the cloud task first.")
@@ -49,7 +49,7 @@ class TaskExpiredError(TaskError):
 
 
 class TaskTimeoutError(TaskError):
-    """The cloud task was not done in time and has been cancelled, as far as the cloud lets us."""
+    """The cloud task has not ended in time. The provider has tried to cancel it."""
 
     retryable = True
     remedies = Remedies("Raise timeout_seconds, or look at the vendor's status page.")
@@ -62,7 +62,7 @@ class UnknownStatusError(TaskError):
 
 
 class WaitError(AsposeOcrError):
-    """The wait broke for a reason that has nothing to do with the cloud, for example a lost trigger event."""
+    """The wait failed for a reason other than the cloud, for example a lost trigger event."""
 
     retryable = True
     billed: Billed = "yes"
@@ -70,13 +70,13 @@ class WaitError(AsposeOcrError):
 
 
 class ResultError(AsposeOcrError):
-    """The cloud task is completed, its result is not what was asked for."""
+    """The cloud task is completed, but its result is not usable."""
 
     billed: Billed = "yes"
 
 
 class ResultIncompleteError(ResultError):
-    """Completed, but without (all) results."""
+    """The cloud task is completed, but some or all of its results are missing."""
 
     remedies = Remedies(
         hook="Fetch again within 24 hours, or submit again, which is billed again.",
@@ -85,7 +85,7 @@ class ResultIncompleteError(ResultError):
 
 
 class ResultCorruptError(ResultError):
-    """The answer with the results is broken: not JSON, not base64, cut off."""
+    """The answer with the results is invalid: it is not JSON, not base64, or cut off."""
 
     retryable = True
     remedies = Remedies("Fetch again: the cloud keeps the result for 24 hours after the submit.")
@@ -104,7 +104,7 @@ class StorageError(AsposeOcrError):
 
 
 class DestinationError(StorageError):
-    """The destination cannot take the result as asked, for example because a file there is another document's."""
+    """The destination does not fit the result, for example because a file there belongs to another document."""
 
     retryable = False
     remedies = Remedies(
