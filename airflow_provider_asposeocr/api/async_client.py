@@ -34,7 +34,6 @@ from airflow_provider_asposeocr.api.http.retrying import (
 from airflow_provider_asposeocr.api.http.status_reading import StatusReading
 from airflow_provider_asposeocr.api.http.submits import Submitted, document_request, parse_submitted
 from airflow_provider_asposeocr.api.http.wire import Reading, ResultSink
-from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.operations import operation_named
 
 if TYPE_CHECKING:
@@ -87,23 +86,22 @@ class AsyncCloudClient:
         """For how long the account gets no request, because the cloud has asked it to wait; 0 = requests are sent."""
         return self._env.pause.held_seconds(self._env.clock())
 
-    async def submit(self, operation: str, document: Path, settings: Mapping[str, Any]) -> Submitted:
+    async def submit(self, operation: Operation, document: Path, settings: Mapping[str, Any]) -> Submitted:
         """
         Start a task as :meth:`.client.CloudClient.submit` does.
 
         Cancelling the call while it is under way leaves it unknown whether the cloud has accepted the document.
 
-        :param operation: Name of the operation; in evaluation mode its trial variant is used.
+        :param operation: The operation, in evaluation mode the trial variant, see :func:`.operation_lookup.find_operation`.
         :param document: Local file that goes in. It is read while it is sent.
         :param settings: Settings in the server's spelling, see :func:`.settings.validate_settings`.
         :return: The accepted task.
         :raises SubmitUnknownError: if it was sent and no usable answer came.
         :raises AsposeOcrError: if it certainly was not accepted.
         """
-        row = find_operation(operation, self.account.trial)
-        request = document_request(self.account, row, document, settings)
+        request = document_request(self.account, operation, document, settings)
         sent_at = self._env.clock()
-        return parse_submitted(row, await self._call(request), sent_at)
+        return parse_submitted(operation, await self._call(request), sent_at)
 
     async def status(
         self, operation: str, id: str, retry: RequestRetry | None = None, *, ahead: bool = False

@@ -37,7 +37,6 @@ from airflow_provider_asposeocr.api.http.retrying import (
 )
 from airflow_provider_asposeocr.api.http.submits import Submitted, document_request, parse_submitted
 from airflow_provider_asposeocr.api.http.wire import Reading, ResultSink
-from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.operations import operation_named
 
 if TYPE_CHECKING:
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.account import Account
     from airflow_provider_asposeocr.api.http.protocol import Answer, Failure, Request
     from airflow_provider_asposeocr.api.http.transports import Take
+    from airflow_provider_asposeocr.api.operations import Operation
     from airflow_provider_asposeocr.api.responses import TaskState
 
 log = logging.getLogger(__name__)
@@ -104,11 +104,11 @@ class CloudClient:
         self._renewal = threading.Lock()
         self._status_refused = False
 
-    def submit(self, operation: str, document: Path, settings: Mapping[str, Any]) -> Submitted:
+    def submit(self, operation: Operation, document: Path, settings: Mapping[str, Any]) -> Submitted:
         """
         Start a task, which is what the cloud bills.
 
-        :param operation: Name of the operation; in evaluation mode its trial variant is used.
+        :param operation: The operation, in evaluation mode the trial variant, see :func:`.operation_lookup.find_operation`.
         :param document: Local file that goes in.
         :param settings: Settings in the server's spelling, see :func:`.settings.validate_settings`.
         :return: The accepted task.
@@ -116,10 +116,9 @@ class CloudClient:
             accepted.
         :raises AsposeOcrError: if it certainly was not accepted.
         """
-        row = find_operation(operation, self.account.trial)
-        request = document_request(self.account, row, document, settings)
+        request = document_request(self.account, operation, document, settings)
         sent_at = self._env.clock()
-        return parse_submitted(row, self._call(request), sent_at)
+        return parse_submitted(operation, self._call(request), sent_at)
 
     def status(
         self, operation: str, id: str, retry: RequestRetry | None = None, *, ahead: bool = False

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.api.account import Account
     from airflow_provider_asposeocr.api.client import CloudClient
+    from airflow_provider_asposeocr.api.operations import Operation
     from airflow_provider_asposeocr.api.results.download import Result
 
 log = logging.getLogger(__name__)
@@ -157,11 +158,11 @@ class AsposeOcrHook(BaseHook):
                     "Make room there, or set TMPDIR to another folder."
                 ) from error
             document = sources.spool(sources.parse_source(source), row, folder, self.client_of, time.time())
-            yield partial(self._send, operation, document, checked)
+            yield partial(self._send, row, document, checked)
 
-    def _send(self, operation: str, document: sources.Document, settings: Mapping[str, Any]) -> TaskRef:
+    def _send(self, operation: Operation, document: sources.Document, settings: Mapping[str, Any]) -> TaskRef:
         called = document_text(document.name, document.size_bytes)
-        self.log.info("Submitting %s to %s as %s", called, operation, self.aspose_ocr_conn_id)
+        self.log.info("Submitting %s to %s as %s", called, operation.name, self.aspose_ocr_conn_id)
         began = time.monotonic()
         submitted = self.client.submit(operation, document.path, settings)
         ref = TaskRef(

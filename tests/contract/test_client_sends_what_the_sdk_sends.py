@@ -55,7 +55,7 @@ def test_a_submit(
 ) -> None:
     row, file = OPERATIONS[operation], document(operation)
     chosen = validate_settings(row, settings_of(operation))
-    client.submit(operation, file, chosen)
+    client.submit(row, file, chosen)
     sdk.call(
         "submit",
         host=recorder.url,
@@ -109,8 +109,8 @@ def test_our_words_are_those_of_the_latest_release(latest_sdk: Sdk, name: str, o
 def test_the_recorder_tells_bodies_apart(
     recorder: Recorder, client: CloudClient, document: Callable[[str], Path]
 ) -> None:
-    client.submit("RecognizeImage", document("RecognizeImage"), {"language": "English"})
-    client.submit("RecognizeImage", document("RecognizeImage"), {"language": "German"})
+    client.submit(OPERATIONS["RecognizeImage"], document("RecognizeImage"), {"language": "English"})
+    client.submit(OPERATIONS["RecognizeImage"], document("RecognizeImage"), {"language": "German"})
     first, second = recorder.take()
     assert first != second
     assert json.dumps(second.body["settings"]) == '{"language": "German"}'

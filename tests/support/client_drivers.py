@@ -18,6 +18,7 @@ from airflow_provider_asposeocr.api.auth.credentials import CredentialMemory
 from airflow_provider_asposeocr.api.client import ClientEnvironment, CloudClient
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.http.transports import tls_context
+from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
 from airflow_provider_asposeocr.api.results.download import Download, download_results, fetch_into
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.account import Account
     from airflow_provider_asposeocr.api.http.retrying import RequestRetry
     from airflow_provider_asposeocr.api.http.submits import Submitted
+    from airflow_provider_asposeocr.api.operations import Operation
     from airflow_provider_asposeocr.emulator.server import Emulator
 
 #: The smallest PNG; the canned engine never looks at it.
@@ -58,6 +60,9 @@ class Driver:
     def wait(self, seconds: float) -> None:
         self.waits.append(seconds)
         self._now += seconds
+
+    def operation(self, name: str) -> Operation:
+        return find_operation(name, self.account.trial)
 
     def token(self) -> None:
         """Make sure that there is a token, so that no request for one is in what follows."""
@@ -97,7 +102,7 @@ class SyncDriver(Driver):
         self.client = CloudClient(account, self.env, sleep=self.wait)
 
     def submit(self, operation: str, document: Path, settings: dict[str, Any] | None = None) -> Submitted:
-        return self.client.submit(operation, document, settings or {})
+        return self.client.submit(self.operation(operation), document, settings or {})
 
     def download_results(self, ref: TaskRef, now: float, **options: Any) -> AbstractContextManager[Download]:
         return download_results(self.client, ref, now, **options)
@@ -140,7 +145,7 @@ class AsyncDriver(Driver):
         await asyncio.sleep(0)
 
     def submit(self, operation: str, document: Path, settings: dict[str, Any] | None = None) -> Submitted:
-        return self.runner.run(self.client.submit(operation, document, settings or {}))
+        return self.runner.run(self.client.submit(self.operation(operation), document, settings or {}))
 
     @contextmanager
     def download_results(self, ref: TaskRef, now: float, **options: Any) -> Iterator[Download]:
@@ -186,7 +191,8 @@ class Desk:
 
     def submit(self, operation: str = "RecognizeImage", **settings: Any) -> TaskRef:
         """Submit and wait until the task has ended, without a trace in the journal."""
-        done = self.client.submit(operation, self.document, settings)
+        named = find_operation(operation, self.account.trial)
+        done = self.client.submit(named, self.document, settings)
         self.settle(done.id)
         return TaskRef(
             operation=done.operation,

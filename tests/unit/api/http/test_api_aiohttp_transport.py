@@ -13,6 +13,7 @@ from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
 from airflow_provider_asposeocr.api.http import aiohttp_transport
 from airflow_provider_asposeocr.api.http.aiohttp_transport import READ_IN_LOOP_BYTES, AiohttpTransport
 from airflow_provider_asposeocr.api.http.transports import Upload, tls_context
+from airflow_provider_asposeocr.api.operations import OPERATIONS
 from tests.support.client_drivers import PNG
 from tests.support.raw_servers import RawServer, read_request
 
@@ -41,7 +42,7 @@ class TestConnections:
             account = Account(base_url=server.url, trial=True)
             client = AsyncCloudClient(account, tls_context(account))
             for _ in range(3):
-                await client.submit("RecognizeImage", page, {})
+                await client.submit(OPERATIONS["RecognizeImageTrial"], page, {})
             await client.close()
             assert server.connections == connections
 
@@ -55,7 +56,7 @@ class TestConnections:
             account = Account(base_url=server.url, trial=True)
             client = AsyncCloudClient(account, tls_context(account))
             await client.status("RecognizeImageTrial", "x")
-            await client.submit("RecognizeImage", page, {})
+            await client.submit(OPERATIONS["RecognizeImageTrial"], page, {})
             await client.status("RecognizeImageTrial", "x")
             await client.close()
             assert server.connections == 2
