@@ -16,6 +16,7 @@ from airflow.sdk.execution_time.context import TaskStateStoreAccessor
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.operations import OPERATIONS, RETENTION_SECONDS
 from airflow_provider_asposeocr.api.responses import TaskRef
 from airflow_provider_asposeocr.lifecycle.identity import Identity
@@ -124,6 +125,34 @@ class TestStoredRecord:
         store = StateStore()
         store.set(KEY, written.model_dump(mode="json"))
         assert StoredRecord(store, 3).readable == written
+
+
+class TestVanished:
+    """A user's Clear cancels the cloud task while the new try takes it up: only that is a reason to submit again."""
+
+    @pytest.mark.parametrize(
+        ("inherited", "error", "forgotten"),
+        [
+            (True, errors.TaskUnknownError("Gone.", task_id="id-1"), True),
+            (False, errors.TaskUnknownError("Gone.", task_id="id-1"), False),
+            (True, errors.TaskUnknownError("Gone.", task_id="that of an upstream"), False),
+            (True, errors.TaskFailedError("Failed.", task_id="id-1"), False),
+        ],
+        ids=["it", "of this try", "another task", "another error"],
+    )
+    def test_what_is_forgotten(
+        self, inherited: bool, error: Exception, forgotten: bool, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        store = StateStore()
+        stored = StoredRecord(store, 3)
+        stored.write_intent(PAGE)
+        stored.write_task(TASK, inherited=inherited)
+        assert stored.forget_vanished(error) is forgotten
+        assert (KEY not in store.stored) is forgotten
+        assert ("was cancelled meanwhile" in caplog.text) is forgotten
+
+    def test_without_a_record_there_is_nothing_to_forget(self) -> None:
+        assert not StoredRecord(None, 3).forget_vanished(errors.TaskUnknownError("Gone.", task_id="id-1"))
 
 
 class TestUnreadable:
