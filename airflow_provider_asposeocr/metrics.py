@@ -44,7 +44,7 @@ def _send(method: str, name: str, value: float, operation: str | None) -> None:
     try:
         sink: Any = _sink()
         getattr(sink, method)(f"{PREFIX}.{name}", value, tags={"operation": operation} if operation else None)
-    except Exception as error:  # whatever a sink raises
+    except Exception as error:  # A sink may raise any exception.
         log.debug("The metric %s was not sent: %s", name, shown(error))
 
 

@@ -1,6 +1,6 @@
 """Airflow's configuration for an installation on this machine.
 
-Invariant: whatever Airflow reads or writes because of these settings is below `home` or on the loopback address.
+Invariant: with these settings, Airflow reads and writes only below `home` and on the loopback address.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def settings(home: Path, dags_folders: Sequence[Path], base_url: str, parallelism: int) -> dict[str, str]:
-    """Name the Airflow settings of a local, impatient installation.
+    """Return the Airflow settings of a local installation with short intervals.
 
     :param home: AIRFLOW_HOME.
     :param dags_folders: one DAG bundle each.

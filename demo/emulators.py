@@ -1,4 +1,4 @@
-"""Emulators of the cloud for a demo, one process per engine, and the connections that lead to them."""
+"""The emulators of a demo, one process per engine, and the Airflow connections with their addresses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LISTENING = re.compile(r"http://127\.0\.0\.1:([0-9]+)")
 
 
 def engines_here() -> dict[str, str | None]:
-    """Ask which of the demo's engines can run on this machine.
+    """Find out which of the demo's engines can run on this machine.
 
     :return: engine to `None`, or to the reason why it cannot.
     """
@@ -48,12 +48,12 @@ def start_emulator(engine: str, folder: Path, arguments: Sequence[str] = ()) -> 
 
 
 def port_of(emulator: Service, timeout_seconds: float = START_SECONDS) -> int:
-    """Wait until an emulator says where it listens.
+    """Wait until an emulator has printed its address.
 
     :param emulator: the process.
     :param timeout_seconds: 60; a first import of the engine takes seconds.
     :return: its port.
-    :raises ServiceError: if it ended or said nothing in time.
+    :raises ServiceError: if it ended, or printed no address in time.
     """
     deadline = time.monotonic() + timeout_seconds
     while True:

@@ -1,7 +1,7 @@
-"""What the demo and the playground run on: an emulator per engine, and an Airflow whose connections lead to them.
+"""The environment of `make demo` and `make airflow`: an emulator per engine, and an Airflow with connections to them.
 
-Invariant: everything that was started is ended when the context manager is left, also by Ctrl-C or SIGTERM, and
-all files are below one folder of the checkout that git ignores.
+Invariant: the context manager ends everything that it has started, also after Ctrl-C or SIGTERM. All files are below one
+folder of the checkout that git ignores.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PARALLELISM = 6
 
 
 class Clock:
-    """Says things with the seconds since it was made."""
+    """Prints lines with the seconds since it was made."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
@@ -71,9 +71,9 @@ def demo_environment(
 ) -> Iterator[DemoEnvironment]:
     """Start emulators and Airflow, and end them.
 
-    :param folder: for everything they write; what an earlier run left in it is removed.
+    :param folder: folder for all their files; the files of an earlier run are removed.
     :param dags: folders with DAGs.
-    :param clock: tells the user what happens.
+    :param clock: prints what happens.
     :param variables: more environment variables of Airflow's components.
     :return: yields the running environment.
     :raises ServiceError: if something did not start; it says what and why.
@@ -100,7 +100,7 @@ def demo_environment(
 
 
 def end_on_signals() -> None:
-    """Let SIGTERM and SIGHUP end the program as Ctrl-C does: through its context managers."""
+    """Make SIGTERM and SIGHUP end the program as Ctrl-C does, so that its context managers are closed."""
 
     def end(number: int, frame: FrameType | None) -> None:
         sys.exit(128 + number)

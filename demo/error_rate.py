@@ -1,6 +1,6 @@
-"""The character error rate: how much of a page was read wrongly.
+"""The character error rate: the share of a page's characters that were read wrongly.
 
-Invariant: it does not depend on how the engine breaks lines, and it is 0 exactly for a faultless reading.
+Invariant: the rate does not depend on line breaks, and is 0 exactly if the text was read without errors.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def normalised(text: str) -> str:
-    """Fold every run of white space into one space, and none at the ends: line breaks are layout, not text."""
+    """Replace every run of white space by one space, and remove white space at the ends, because line breaks are layout."""
     return " ".join(text.split())
 
 
@@ -33,12 +33,12 @@ def edit_distance(one: str, other: str) -> int:
 
 
 def character_error_rate(truth: str, reading: str) -> float:
-    """Measure a reading against the truth.
+    """Compare a recognized text with the correct one.
 
-    :param truth: what stands on the page.
-    :param reading: what an engine made of it.
-    :return: edit distance per character of the truth, after normalising white space: 0 = faultless, 1 = as many
-        errors as characters. More than 1 is possible where text was made up.
+    :param truth: the text on the page.
+    :param reading: the text that an engine has recognized.
+    :return: edit distance per character of the truth, after normalising white space: 0 = no errors, 1 = as many
+        errors as characters. More than 1 is possible if the engine has recognized text that does not exist.
     :raises ValueError: if the truth is empty, because no rate exists then.
     """
     expected = normalised(truth)

@@ -37,10 +37,10 @@ def fill_inbox(folder: Path) -> None:
 
 
 def environment(inbox: Path, outbox: Path) -> dict[str, str]:
-    """Name the variables from which the example DAGs take the defaults of their parameters.
+    """Return the environment variables that contain the defaults of the example DAGs' parameters.
 
-    :param inbox: what `fill_inbox` has filled.
-    :param outbox: where results go; the operators make it.
+    :param inbox: folder that `fill_inbox` has filled.
+    :param outbox: folder for the results; the operators create it.
     """
     return {
         "ASPOSE_OCR_EXAMPLES_INBOX": f"file://{inbox}/",

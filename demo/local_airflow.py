@@ -1,7 +1,7 @@
 """A real Airflow on this machine: API server, scheduler, dag-processor, triggerers and Celery workers.
 
-Invariant: all state lives below `home`, no AIRFLOW variable of the surrounding shell reaches it, it listens
-on loopback only, and when the context manager is left, however that happens, none of its processes is left.
+Invariant: all state is below `home`. No AIRFLOW variable of the surrounding shell has an effect. It listens on loopback
+only. When the context manager ends for any reason, none of its processes is left.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ RESTART_GRACE_SECONDS = 30.0
 
 
 class LocalAirflow:
-    """Airflow, by default with LocalExecutor and sqlite, started by `with` and gone after it."""
+    """An Airflow, by default with LocalExecutor and sqlite, as a context manager that starts and stops it."""
 
     def __init__(
         self,
@@ -62,12 +62,12 @@ class LocalAirflow:
         arguments: Mapping[str, Sequence[str]] | None = None,
         own_env: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        """Take note of what to start; nothing runs yet.
+        """Store the configuration; nothing is started yet.
 
-        :param home: AIRFLOW_HOME; made if missing. Holds the database, task logs, `logs-<component>.txt`.
-        :param dags_folder: where the DAGs are; several folders become one bundle each.
-        :param env: variables on top, for example `AIRFLOW_CONN_...`; they win over the settings made here,
-            those of the executor and the database too.
+        :param home: AIRFLOW_HOME; created if missing. It contains the database, task logs, `logs-<component>.txt`.
+        :param dags_folder: folder of the DAGs; several folders become one bundle each.
+        :param env: more variables, for example `AIRFLOW_CONN_...`; they have priority over the settings made here, also
+            over those of the executor and the database.
         :param components: what to start, keys of `COMMANDS`; the API server is always needed. A number makes one
             of several ("triggerer-2"), which then is a host of its own: it has its name and temporary files.
         :param parallelism: tasks at once in all; with the LocalExecutor its processes. Each costs about 70 MB;
@@ -197,7 +197,7 @@ class LocalAirflow:
                 command += ["--celery-hostname", component]
         env |= self._own_env.get(component, {})
         if component in self._services:
-            self._services[component].stop(0)  # Whatever a killed predecessor has left.
+            self._services[component].stop(0)  # End the processes that a killed predecessor has left.
         log_path = self.home / f"logs-{component}.txt"
         self._services[component] = Service(component, command, env, log_path)
 

@@ -107,13 +107,13 @@ class AsyncCloudClient:
         self, operation: str, id: str, retry: RequestRetry | None = None, *, ahead: bool = False
     ) -> TaskState:
         """
-        Read the status of a task as :meth:`.client.CloudClient.status` does, at most so many times per second.
+        Read the status of a task as :meth:`.client.CloudClient.status` does, with a limited number of requests per second.
 
         :param operation: Name of the operation that submitted it.
         :param id: The task's id.
         :param retry: How the request is repeated.
-        :param ahead: Whether to ask at once, ahead of pace, pause and queue, as :meth:`cancel` does. For the look before
-            a cancel: whoever cancels without an answer may throw a result away that is paid for.
+        :param ahead: Whether to send the request at once, without waiting for pace, pause and queue, as :meth:`cancel` does.
+            It is for the status request before a cancel, because a cancel without an answer could delete a billed result.
         :return: The state; ``NotExist`` is a state too.
         """
         row = operation_named(operation)
@@ -176,9 +176,9 @@ class AsyncCloudClient:
 
     async def keep_connections(self, kept: bool) -> None:
         """
-        Choose whether connections outlive the requests under way; token and pace always do.
+        Set whether connections stay open after the running requests; token and pace are always kept.
 
-        :param kept: Whether somebody will ask again soon.
+        :param kept: Whether further requests will follow soon.
         """
         await self._transport.keep_connections(kept)
 

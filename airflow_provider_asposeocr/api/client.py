@@ -112,7 +112,7 @@ class CloudClient:
         :param document: Local file that goes in.
         :param settings: Settings in the server's spelling, see :func:`.settings.validate_settings`.
         :return: The accepted task.
-        :raises SubmitUnknownError: if it was sent and no usable answer came, so that nobody knows whether it was
+        :raises SubmitUnknownError: if it was sent and no usable answer came, so that it is unknown whether it was
             accepted.
         :raises AsposeOcrError: if it certainly was not accepted.
         """
@@ -126,8 +126,8 @@ class CloudClient:
         """
         Read the status of a task, without its results.
 
-        Trial tasks belong to nobody; where the cloud refuses to tell their status without a token, it is read off
-        their own path, whose results are skipped.
+        Trial tasks have no account. If the cloud requires a token for their status, the status is read from the task's own
+        path, and the results there are skipped.
 
         :param operation: Name of the operation that submitted it.
         :param id: The task's id.

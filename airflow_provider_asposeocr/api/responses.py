@@ -1,8 +1,8 @@
 """
-What the cloud answers.
+The answers of the cloud, and task references.
 
-Invariant: ``taskStatus`` decides, and an answer that cannot be understood is an error, never "still running". What
-is merely new (result types, extra fields, response status codes) is accepted and kept.
+Invariant: ``taskStatus`` decides. An answer that is not understood is an error, never "still running". Unknown result types,
+additional fields and unknown response status codes are accepted and kept.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from airflow_provider_asposeocr.api.errors import InputError, UnexpectedResponse
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS, Operation, operation_named
 from airflow_provider_asposeocr.api.printable import shown, shown_all, validation_problems
 
-#: Longest task id that we believe; a GUID has 36 characters.
+#: Longest accepted task id; a GUID has 36 characters.
 LONGEST_TASK_ID = 200
 
 
 class _Notices(BaseModel):
-    """``OCRError``: may be filled although the task succeeded."""
+    """``OCRError``: a successful task may have one, too."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -45,8 +45,8 @@ class ResultEntry(BaseModel):
     """
     One entry of ``results``.
 
-    :param type: The entry's type; any string, because the specification does not close the set.
-    :param data: Base64 as it came; :mod:`.http.wire` replaces it by the number of the spooled string.
+    :param type: The entry's type; any string, because the vendor's list of types is not complete.
+    :param data: Base64 text; :mod:`.http.wire` replaces it by the number of the file that contains the decoded bytes.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -57,11 +57,11 @@ class ResultEntry(BaseModel):
 
 class TaskState(BaseModel):
     """
-    ``OCRResponse``, without what its results carry.
+    ``OCRResponse``, without the data of its results.
 
-    :param id: Id of the task as the cloud repeats it.
-    :param taskStatus: The word as it came; :attr:`status` is its meaning.
-    :param responseStatusCode: Kept as it came: its meanings are not documented.
+    :param id: Id of the task in the answer.
+    :param taskStatus: The status as text; :attr:`status` is its enum value.
+    :param responseStatusCode: Unchanged text; the vendor does not document the meanings.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -75,9 +75,9 @@ class TaskState(BaseModel):
     @property
     def status(self) -> TaskStatus:
         """
-        State of the task.
+        Status of the task.
 
-        :raises UnknownStatusError: if the word is none of the documented ones.
+        :raises UnknownStatusError: if the status is not documented.
         """
         try:
             return TaskStatus(self.taskStatus)
@@ -88,17 +88,17 @@ class TaskState(BaseModel):
 
     @property
     def messages(self) -> list[str]:
-        """The cloud's messages, fit to be shown; not a sign of failure by themselves."""
+        """The cloud's messages, escaped for display. A successful task may have messages, too."""
         return [shown(text.strip()) for text in (self.error and self.error.messages) or [] if text]
 
     @property
     def warnings(self) -> list[str]:
-        """The cloud's warnings, fit to be shown."""
+        """The cloud's warnings, escaped for display."""
         return [shown(text.strip()) for text in (self.error and self.error.warnings) or [] if text]
 
     @property
     def shortfall(self) -> str | None:
-        """Why a completed task is not plain success, in words; ``None`` where it is."""
+        """Why results of a completed task are missing, as a phrase; ``None`` if none is missing."""
         lossy = (
             ResponseStatusCode.PARTIALLY_NOT_FOUND,
             ResponseStatusCode.RESULT_DATA_LOST,
@@ -110,7 +110,7 @@ class TaskState(BaseModel):
 
     @property
     def reason(self) -> str:
-        """The cloud's own words on a failure, fit to be shown."""
+        """The cloud's messages and warnings about a failure, escaped for display."""
         return shown_all(self.messages + self.warnings) or "the cloud gave no reason"
 
 
@@ -119,7 +119,7 @@ def parse_state(text: bytes | str) -> TaskState:
     Read the answer of a GET.
 
     :param text: Body of the answer.
-    :return: The state, whatever its status.
+    :return: The state, with any status.
     :raises UnexpectedResponseError: if the body is not the documented object.
     """
     try:
@@ -136,11 +136,11 @@ def parse_task_id(text: bytes) -> str:
     """
     Read the answer of a submit.
 
-    :param text: Body of the answer: the bare id, perhaps in quotes.
+    :param text: Body of the answer: the id alone, possibly in quotes.
     :return: The id, an opaque text.
-    :raises ValueError: if that cannot be an id.
+    :raises ValueError: if the text cannot be an id.
     """
-    # Cut well beyond the longest id, so that what is cut off is never the end of one.
+    # Cut after much more than the longest id, so that no id is cut off.
     decoded = text[: 8 * LONGEST_TASK_ID].decode("utf-8", "replace").strip().strip("\"'").strip()
     if (
         not decoded
@@ -167,28 +167,29 @@ def _check_printable(id: str) -> str:
     return id
 
 
-#: The name of an operation, perhaps of one that this version does not know.
+#: The name of an operation, which this version may not know.
 OperationName = Annotated[str, AfterValidator(_check_operation_name)]
 
 
 class TaskRef(BaseModel):
     """
-    Task reference: all that is needed to find a cloud task again, as it is handed on through XCom.
+    Task reference: everything that is needed to find a cloud task again. Operators pass it through XCom.
 
-    :param operation: The operation that submitted it; its path is the only one that is sure to know the id. It may be one
-        that this version does not know: a newer version may have written the reference.
+    :param operation: Operation of the cloud task. Only the path of this operation is sure to know the id. This version may
+        not know the operation, if a newer version has written the reference.
     :param id: The cloud's id of the task.
     :param submitted_at: When it was submitted; results expire 24 hours later.
     :param conn_id: Airflow connection whose account owns the task.
-    :param source_name: Name of the file that went in, without folders; names of results are made from it.
-    :param source_bytes: Size in bytes of the document that was sent; how long a task takes is learned by it.
+    :param source_name: Name of the source file, without folders; names of results are made from it.
+    :param source_bytes: Size in bytes of the document that was sent; durations are learned separately by size.
     :param source_uri: URI of the original document, at the beginning of a chain; with its Airflow connection, without
         password, query and signature. ``None`` in a reference that was made by hand.
-    :param source_qualifier: What tells the document from others whose URI is the same but for the connection: the
-        storage's account or endpoint, or the checksum of a file in a local temporary folder.
+    :param source_qualifier: Distinguishes documents with the same URI but different connections: the storage's account or
+        endpoint, or the checksum of a file in a local temporary folder.
     :param source_sha256: Checksum of the original document in hex.
-    :param input_sha256: Checksum in hex of what was sent; equal to ``source_sha256`` at the beginning of a chain.
-    :param dag_id: Where it came from, as the other three.
+    :param input_sha256: Checksum in hex of the document that was sent; equal to ``source_sha256`` at the beginning of a
+        chain.
+    :param dag_id: The DAG of the Airflow task that submitted; the three fields after it name the run and the task instance.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -224,7 +225,7 @@ class TaskRef(BaseModel):
 
     @property
     def row(self) -> Operation:
-        """The operation; of one that this version does not know, what all operations have in common."""
+        """The row of the operation; if this version does not know it, a row with what all operations have in common."""
         return operation_named(self.operation)
 
     @property
@@ -234,7 +235,7 @@ class TaskRef(BaseModel):
 
     @property
     def expires_at(self) -> datetime:
-        """When the cloud forgets the result."""
+        """When the cloud deletes the result."""
         return self.submitted_at + timedelta(seconds=RETENTION_SECONDS)
 
     @property
@@ -246,16 +247,16 @@ class TaskRef(BaseModel):
         return f"by task {self.task_id!r}{mapped} of {self.dag_id!r}, run {self.run_id!r}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the reference as plain JSON, which is what XCom and trigger rows carry."""
+        """Return the reference as plain JSON, for XCom and trigger rows."""
         return self.model_dump(exclude_none=True)
 
 
 def is_task_ref(value: object) -> bool:
     """
-    Tell a task reference from other things.
+    Return whether a value is a task reference.
 
-    :param value: Anything that came through XCom.
-    :return: Whether it is meant as a task reference (it may still be a broken one).
+    :param value: Any value from XCom.
+    :return: Whether it has the form of a task reference; it may still be an invalid one.
     """
     return isinstance(value, TaskRef) or (
         isinstance(value, Mapping) and "operation" in value and "id" in value
@@ -264,7 +265,7 @@ def is_task_ref(value: object) -> bool:
 
 def parse_task_ref(value: object) -> TaskRef:
     """
-    Read a task reference that came through XCom.
+    Read a task reference from XCom.
 
     :param value: The mapping, or a :class:`TaskRef`.
     :raises InputError: if it is not a task reference; the message says what is wrong with it.

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Asked for in "Test connection": nobody's task, so that the answer is NotExist and nothing is billed.
+#: Task id for "Test connection". The task does not exist, so that the answer is NotExist and nothing is billed.
 _NOBODYS_TASK = "00000000-0000-0000-0000-000000000000"
 
 
@@ -124,7 +124,7 @@ class AsposeOcrHook(BaseHook):
         :return: The task reference: JSON with ``operation``, ``id``, ``submitted_at``, ``conn_id`` and where it came
             from.
         :raises InputError: if the source or the settings cannot be used; nothing was sent.
-        :raises SubmitUnknownError: if nobody knows whether the cloud accepted it.
+        :raises SubmitUnknownError: if it is unknown whether the cloud accepted it.
         """
         with self.prepared(operation, source, settings=settings, strict_settings=strict_settings) as send:
             return send().to_dict()

@@ -54,7 +54,7 @@ class CancelRule:
 
 #: A worker that stops waiting: the deadline, a broken wait, a cloud task that was replaced.
 IN_WORKER = CancelRule(15.0)
-#: The trigger at its deadline. If the cloud does not answer, the worker that is told of the deadline asks again.
+#: The trigger at its deadline. If the cloud does not answer, the worker that receives the event asks again.
 IN_TRIGGER = CancelRule(15.0, retry=ONCE)
 #: The trigger of a task that a user has killed. Airflow grants 30 s by default ([triggerer] on_kill_timeout).
 KILL_IN_TRIGGER = CancelRule(28.0)

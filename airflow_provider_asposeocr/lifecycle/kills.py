@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.responses import TaskRef
 
-#: Somebody has said that it is over.
+#: States of an Airflow task that has ended, for example because a user has ended it.
 ENDED = frozenset({"failed", "success", "skipped", "upstream_failed", "removed"})
-#: On the way to a new attempt, which a user's Clear begins.
+#: States after a user's Clear, before the new attempt begins.
 CLEARED = frozenset({None, "restarting", "scheduled", "queued"})
 # All others (running, deferred, up for retry) mean that this process was lost or replaced, not the task.
 

@@ -144,7 +144,7 @@ class Submit:
     """
     Send the document.
 
-    :param superseded: A cloud task that nobody wants any more.
+    :param superseded: An earlier cloud task that is not needed any more.
     :param because: Why an earlier submit does not count, for the log.
     """
 
@@ -242,8 +242,8 @@ def decide_found(
     Decide about the cloud task of an earlier try.
 
     :param task: The cloud task.
-    :param status: What the cloud says; ``None`` where it does not answer or says something new: whoever waits for the
-        task knows how to deal with that.
+    :param status: Status in the cloud's answer; ``None`` if it does not answer or the status is unknown, which the wait
+        handles.
     :param now: Seconds since the epoch.
     :param on_expired: The user's policy.
     """
@@ -257,7 +257,7 @@ def decide_found(
 
 def may_resubmit(policy: OnUnknownSubmit, resubmits: int) -> bool:
     """
-    Decide about a document of which nobody knows whether it was accepted.
+    Return whether a document may be submitted again if it is unknown whether the cloud accepted it.
 
     :param policy: The user's.
     :param resubmits: How often this task instance has done so before.

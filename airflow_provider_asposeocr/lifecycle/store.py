@@ -1,8 +1,8 @@
 """
 Records of submits in Airflow's ``task_state_store``.
 
-Invariant: from before a document is sent until the cloud's answer has been written down there is a record that says
-so. Whatever dies, the next try finds the cloud task, or knows that one may have been billed.
+Invariant: a record exists from before a document is sent until the cloud's answer is stored. If a process dies at any
+moment, the next try finds the cloud task, or knows that one may have been billed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """
-One submit that survives the death of whatever makes it.
+Submit a document once per task instance, also if the process of a try dies.
 
-Invariant: the record is written before a document is sent and again when the answer is there, and a next try acts on
-the record first. :mod:`.store` decides; this asks the cloud, tells the log and sends.
+Invariant: the record is written before the document is sent, and again after the answer. The next try reads the record
+first.
+:mod:`.record` decides; this module asks the cloud, writes the log and sends.
 """
 
 from __future__ import annotations
@@ -97,8 +98,8 @@ class TaskSubmit:
         :param send: Sends it once.
         :param killed: Whether the Airflow task has been killed meanwhile.
         :return: The accepted task.
-        :raises SubmitUnknownError: if the task was killed and nobody knows whether it was accepted.
-        :raises AirflowFailException: if nobody knows and it may not be sent again.
+        :raises SubmitUnknownError: if the task was killed and it is unknown whether the document was accepted.
+        :raises AirflowFailException: if that is unknown and the document may not be sent again.
         :raises AsposeOcrError: if it certainly was not accepted.
         """
         while True:

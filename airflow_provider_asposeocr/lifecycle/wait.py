@@ -1,9 +1,9 @@
 """
-A worker's wait for one cloud task, the same for the operators, the sensor and the hook.
+A worker's wait for one cloud task; operators, sensor and hook use it.
 
-The worker polls for some time; then the rest of the wait is handed to the triggerer, or goes on where deferring is not
-wanted. One absolute deadline ends the wait before Airflow's own, which would leave the cloud task running. A task that was
-seen to have ended is never cancelled.
+The worker polls for some time. Then the task defers, so that the triggerer continues the wait; without deferring the
+worker continues it. One absolute deadline ends the wait before Airflow's own timeout, which would leave the cloud task
+running. A task that has ended is never cancelled.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class TaskWait:
 
     :param ref: The cloud task.
     :param client: Client of its account.
-    :param role: What this Airflow task has to do with the cloud task; by default it only waits for it.
-    :param kill: The kill of this process; by default nothing is told of one.
+    :param role: The relation of this Airflow task to the cloud task; by default it only waits for it.
+    :param kill: Handles a kill of this process; by default a kill does nothing.
     :param ti: Airflow's task instance, which a kill asks for its state; by default none is known.
     """
 

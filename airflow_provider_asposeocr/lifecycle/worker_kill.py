@@ -45,10 +45,10 @@ def _nothing() -> None:
 @dataclass(frozen=True)
 class WaitRole:
     """
-    What an Airflow task has to do with the cloud task that it waits for. By default it only consumes its result.
+    The relation of an Airflow task to the cloud task that it waits for. By default it only consumes its result.
 
     :param submitted_it: Whether this Airflow task submitted the cloud task, so that its own retry submits it again.
-    :param has_retry_left: Whether a later try of this Airflow task goes on with the cloud task.
+    :param has_retry_left: Whether a later try of this Airflow task will continue with the cloud task.
     :param cancel_on_kill: The user's policy, see :class:`.AsposeOcrSubmitOperator`.
     :param forget: Called when no later try needs to find the cloud task any more.
     """
@@ -120,7 +120,7 @@ class WorkerKill:
         return True
 
     def arrive(self) -> None:
-        """Cancel the cloud task if no retry goes on with it; runs in a signal handler, with what is already in memory."""
+        """Cancel the cloud task if no retry will continue with it; runs in a signal handler, with objects in memory only."""
         work, watched, shared, sure = None, self._watched, runs_in_shared_process(), False
         if watched is not None and watched.role.cancel_on_kill != "never":
             role = watched.role

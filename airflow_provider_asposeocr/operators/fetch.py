@@ -57,10 +57,10 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         end it is a folder, and names are made from the source's name and the result's type; with a suffix it is the
         file. Anything else could be meant as either and is refused.
     :param file_stem: Name without suffix of files in a folder; by default that of the source, else operation and task id.
-    :param if_exists: What to do about files that are there already: ``overwrite``, the default, those that the same
-        source document made, which makes a retry harmless, and fail without a retry if another document made one;
-        ``overwrite_any``, whatever made them; ``fail`` before anything is written; or ``skip``, leave them and
-        describe them in the manifest, and fail if another document is known to have made one.
+    :param if_exists: What to do about files that already exist. ``overwrite``, the default: overwrite files that the same
+        source document made, so that a retry does no harm, and fail without a retry if another document made one.
+        ``overwrite_any``: overwrite any file. ``fail``: fail before anything is written. ``skip``: keep the files and
+        describe them in the manifest, and fail if a record names another document.
     :param on_incomplete: What to do when the cloud completed the task but lost some of its results: ``fail``, or ``keep``
         what is there.
     :param inline_text_bytes: Largest text result in bytes that is put into the manifest too; 0, the default, = none,

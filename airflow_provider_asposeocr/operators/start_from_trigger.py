@@ -35,13 +35,13 @@ def set_start_trigger_args(
     operator: WaitsForTask, asked: bool, field: str, value: Any, next_method: str = "execute_complete"
 ) -> None:
     """
-    Let an operator start in the triggerer if it was asked to; called at the end of its constructor.
+    Make an operator start in the triggerer if its parameter says so. Call this at the end of its constructor.
 
     :param operator: The operator.
     :param asked: Its parameter ``start_from_trigger``.
     :param field: Name of the parameter that holds the task reference.
     :param value: What was given for it.
-    :param next_method: Name of the method that goes on in a worker.
+    :param next_method: Name of the method that continues in a worker.
     :raises ValueError: if it cannot wait there, or would wait for ever.
     """
     if not isinstance(asked, bool):
@@ -55,7 +55,7 @@ def set_start_trigger_args(
     if not operator.deferrable:
         raise ValueError("start_from_trigger=True needs deferrable=True, because it waits in the triggerer")
     template = reference_template(field, value)
-    # Here and below, because few DAGs need them. Whoever imports the operators has the first one already.
+    # Imported here and below, because few DAGs need them.
     from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
     if not hasattr(BaseTrigger, "render_template_fields"):

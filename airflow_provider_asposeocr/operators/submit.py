@@ -149,7 +149,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         check_choice("reuse", reuse, REUSE)
         check_choice("on_unknown_submit", on_unknown_submit, ON_UNKNOWN_SUBMIT)
         check_choice("on_expired", on_expired, ON_EXPIRED)
-        # In the pipelined mode the cloud task goes on after the success; a cleared task must find it, to cancel it.
+        # In the pipelined mode the cloud task continues after the success; a cleared task must find it, to cancel it.
         if reuse != "always" and wait_for_completion:
             _add_success_callback(self, forget_on_success)
         with constructing(self):
@@ -299,7 +299,7 @@ def upstream_of(operator: AsposeOcrSubmitOperator, error: AsposeOcrError) -> Tas
     Return the upstream cloud task that an error is about, because then it is the one to clear.
 
     :param operator: The operator, rendered.
-    :param error: Why it cannot go on.
+    :param error: The error that ends the operator's task.
     """
     if not isinstance(error, TaskError):
         return None
@@ -318,7 +318,7 @@ def _identity(operator: AsposeOcrSubmitOperator, hook: AsposeOcrHook, source: An
 
 
 def _name_of(source: Any) -> str | None:
-    """Return the name of a document before it is read; an error in the source is told when it is read."""
+    """Return the name of a document before it is read. Errors in the source are raised when it is read."""
     if is_task_ref(source):
         name = source.source_name if isinstance(source, TaskRef) else source.get("source_name")
         return name if isinstance(name, str) else None

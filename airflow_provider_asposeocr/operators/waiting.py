@@ -121,7 +121,11 @@ class WaitsForTask(_Operator):
         return self._wait
 
     def _wait_for(self, ref: TaskRef, context: Context, resume_method: str = "execute_complete") -> TaskWait:
-        """Return when the cloud task is completed; otherwise defer or raise. ``resume_method`` goes on after a deferral."""
+        """
+        Return when the cloud task is completed; otherwise defer or raise.
+
+        After a deferral Airflow calls ``resume_method``.
+        """
         if self.starts_in_worker is not None:
             self.log.info("start_from_trigger has no effect: %s.", self.starts_in_worker)
         wait = self._watch(ref, context)
@@ -154,7 +158,7 @@ class WaitsForTask(_Operator):
         fail_task(self.log, message, None if hopeless else error)
 
     def on_kill(self) -> None:
-        """Cancel the cloud task if no retry goes on with it."""
+        """Cancel the cloud task if no retry will continue with it."""
         self._kill.arrive()
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -178,7 +182,7 @@ class WaitsForTask(_Operator):
                 lost = self._find_lost_task(context)
                 if lost is not None:
                     cancel_if_running(AsposeOcrHook(lost.conn_id).client, lost, "its deferral failed")
-        except Exception as error:  # whatever it is, Airflow's own error says more about the task
+        except Exception as error:  # Airflow's own error, which follows, says more about the task.
             self.log.warning("Could not cancel the cloud task of a lost deferral: %s", shown(error))
 
     def _find_lost_task(self, context: Context) -> TaskRef | None:

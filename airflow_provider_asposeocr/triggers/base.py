@@ -115,9 +115,9 @@ class CloudTrigger(BaseTrigger):
         return await loop_clients(mask_token).client(conn_id, read_account)
 
     async def _ask(self, ref: TaskRef) -> TaskState | AsposeOcrError | Finished:
-        """Return what the cloud says, or why it could not be asked; finished = asking again is in vain."""
+        """Return the cloud's answer, or the error of the poll; finished = another poll cannot succeed."""
         try:
-            # Asked for with each poll, so that changed credentials reach the waits that go on.
+            # Looked up for each poll, so that running waits use changed credentials.
             client = await self._client(ref.conn_id)
             return await client.status(ref.operation, ref.id, ONCE)
         except AsposeOcrError as error:

@@ -148,7 +148,7 @@ def test_a_cleared_task_is_billed_anew_unless_reuse_is_always(runs: Runs) -> Non
     dag_id, run_id = "test_reuse", runs.ids["test_reuse"]
     assert runs.end(dag_id) == "success"
     done = {task_id: runs.rest.xcom(dag_id, run_id, task_id)["id"] for task_id in ("always", "default")}
-    # What nobody will read is not left in the user's database.
+    # A record that is not needed any more is not left in the user's database.
     assert runs.kept(dag_id, "default") == {}
     assert runs.kept(dag_id, "always")[KEY]["task"]["id"] == done["always"]
 

@@ -1,4 +1,4 @@
-"""How many worker processes a task starts: each costs seconds of CPU, whatever it does."""
+"""How many worker processes a task starts: each costs seconds of CPU, even if it does nothing."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ class Bench:
         Return the paths of a cloud's requests, oldest first.
 
         :param cloud: Its name.
-        :param since: Leave out so many.
+        :param since: Number of entries to skip.
         """
         return [entry["path"] for entry in self._clouds[cloud].control.journal(since)]
 

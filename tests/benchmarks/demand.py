@@ -79,9 +79,9 @@ class Demand:
     """
     What is needed in the busiest hour.
 
-    :param documents_per_day: For so many documents.
+    :param documents_per_day: Number of documents.
     :param tasks_per_second: Airflow tasks begun.
-    :param polls_per_second: Status requests to the cloud, whoever makes them.
+    :param polls_per_second: Status requests to the cloud, from triggerers and workers.
     :param waits_at_once: Triggers that wait.
     :param triggerer_polls_per_second: Status requests of the triggers.
     :param poll_cores: CPU cores that these keep busy.

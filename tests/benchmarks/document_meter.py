@@ -61,7 +61,7 @@ def serve(commands: dict[str, Callable[..., Any]]) -> None:
     :param commands: Name to function; the other fields of a command are its arguments.
     """
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # Whatever logs to stdout.
+    os.dup2(2, 1)  # For code that logs to stdout.
     child = 0
     for line in iter(sys.stdin.readline, ""):
         command = json.loads(line)

@@ -1,5 +1,5 @@
 """
-The script that anybody writes first: requests, the whole document in memory.
+The simplest script: requests, with the whole document in memory.
 """
 
 from __future__ import annotations

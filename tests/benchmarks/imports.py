@@ -1,5 +1,5 @@
 """
-What importing the operators and the sensor costs whoever parses a DAG, beside Airflow's own floor.
+The cost of importing the operators and the sensor when a DAG is parsed, compared with that of Airflow alone.
 
 Invariant: each figure is of a fresh interpreter, both kinds in turn, and CPU time of the process and its children is
 what counts: wall time says as much about the neighbours as about us.

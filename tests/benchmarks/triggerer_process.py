@@ -212,7 +212,7 @@ def main() -> None:
     job = Job(**json.load(sys.stdin))
     from airflow.sdk.log import configure_logging
 
-    # As the triggerer does, but to a file that nobody reads.
+    # As the triggerer does, but to a file that is not read.
     with open(os.devnull, "wb") as sink:
         configure_logging(json_output=True, log_level="INFO", output=sink)
         logging.getLogger().setLevel(logging.INFO)

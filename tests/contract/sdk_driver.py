@@ -150,7 +150,7 @@ def answer(line: str) -> dict[str, Any]:
     command = json.loads(line)
     try:
         return {"value": COMMANDS[command.pop("command")](**command)}
-    except Exception as error:  # Whatever the SDK raises is what the test wants to see.
+    except Exception as error:  # The test checks which exception the SDK raises.
         http_status = getattr(error, "status", None)  # urllib's errors and the SDK's have it both.
         return {"error": {"type": type(error).__name__, "status": http_status, "message": str(error)[:2000]}}
 

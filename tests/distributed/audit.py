@@ -60,8 +60,8 @@ class Again:
 
     :param index: Document.
     :param step: Airflow task.
-    :param id: The cloud task that nobody used.
-    :param window: Why nobody knew of it.
+    :param id: The cloud task that was not used.
+    :param window: Why no process knew of it.
     :param line: The log line that says that the document is sent again.
     """
 

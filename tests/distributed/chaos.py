@@ -180,7 +180,7 @@ class Chaos:
         return True
 
     def _spring(self) -> None:
-        """Kill the worker whose submit the cloud holds back, and whoever else talks to the cloud just then."""
+        """Kill the worker whose submit the cloud holds back, and other workers that send requests at that moment."""
         cloud = self._installation.cloud
         try:
             entry = cloud.wait_for_request("POST", held=True, timeout_seconds=0)[0]

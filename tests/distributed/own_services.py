@@ -2,7 +2,7 @@
 A PostgreSQL database and a Redis database of one run.
 
 Invariant: nothing that was there before is changed, and what a run made is gone after it. Servers that are missing
-fail the tests; they are never skipped, because then nobody would notice.
+fail the tests; they are never skipped, because a skip is easily overlooked.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Waiting for another process. Invariant: it ends, and whoever waited looks for himself at what came of it."""
+"""Wait for another process. Invariant: the wait ends, and the caller checks the result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def wait_until(holds: Callable[[], object], timeout_seconds: float = 30.0) -> None:
     """
-    Give something time to become true; whoever checks it afterwards says that it has not.
+    Wait until a condition is true, or the time is over; the caller checks the condition afterwards.
 
     :param holds: Whether it is.
     :param timeout_seconds: Longest wait.

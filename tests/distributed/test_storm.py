@@ -39,12 +39,12 @@ pytestmark = pytest.mark.airflow
 DOCUMENTS = int(os.environ.get("STORM_DOCUMENTS", "12"))
 #: Several times what two free cores need.
 DEADLINE_SECONDS = float(os.environ.get("STORM_SECONDS", 600 + 30 * DOCUMENTS))
-#: So much of the work is done under blows; then what is broken is mended, and the rest may finish.
+#: This share of the work is done while processes are killed. Then killed components are restarted, and the rest may finish.
 STRUCK_SHARE = 2 / 3
 STEPS_PER_DOCUMENT = 4
 #: Tasks that succeed between two blows: many more blows than two dozen teach nothing.
 LEAST_WORK = max(2, STEPS_PER_DOCUMENT * DOCUMENTS // 35)
-#: From so many documents on a storm has to have had everything; a smaller one is over in a minute.
+#: From this number of documents on, each kind of kill and restart has to occur; a smaller storm ends within a minute.
 MANY, LEAST_KINDS = 50, 2
 #: A document is sent again once per task instance; the next time a user has to decide.
 ASKS = "it has been submitted again once already"

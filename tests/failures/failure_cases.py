@@ -107,7 +107,7 @@ class Case:
         os.kill(instance["pid"], number)
 
     def let_the_cloud_finish(self) -> None:
-        """End whatever the cloud works at."""
+        """End all running cloud tasks."""
         self.cloud.advance_clock(LONG_TASK_SECONDS)
 
     def finish(self) -> None:
@@ -216,7 +216,7 @@ def disturb_with_the_event_under_way(case: Case) -> None:
     case.cloud.release()
     case.cloud.wait_for_request("GET", POLL, timeout_seconds=STEP_SECONDS, since=held["n"] - 1)
     case.disturb()
-    # Nobody asks again about what Airflow knows to be completed.
+    # If Airflow knows that the task is completed, no process polls again.
     case.cloud.wait_for_request("GET", POLL, timeout_seconds=STEP_SECONDS, since=held["n"])
     case.wait_for_run()
 

@@ -1,9 +1,8 @@
 """
-What a row of the failure table is, and how the documentation shows it.
+The rows of the failure table, and their form in the documentation.
 
-Invariant: a row has one expected value for all modes; where a mode differs, the row says why, and the documentation
-prints it. The tests judge by the rows and ``docs/failures.md`` is made of them, so that neither knows more than the
-other.
+Invariant: a row has one expected value for all modes. If a mode differs, the row says why, and the documentation shows
+it. Both the tests and ``docs/failures.md`` use the rows, so that they cannot differ.
 """
 
 from __future__ import annotations
@@ -76,7 +75,7 @@ class Row:
     :param answer_seconds: How long the cloud takes for an answer. A cancel of a deferred task waits for one status.
     :param disturbs: What happens to all of Airflow meanwhile: no other case can run.
     :param one_by_one: Whether the modes, too, are disturbed one after the other.
-    :param left_running: Whether the cloud task is known to run on although nobody waits for it.
+    :param left_running: Whether the cloud task is expected to continue although no task waits for it.
     """
 
     name: str

@@ -1,5 +1,5 @@
 """
-The rows of the failure table in which somebody gives up: a deadline, or a user.
+The rows of the failure table about deadlines and about users who end tasks.
 
 Invariant: as of :mod:`.failure_rows`, which these follow.
 """

@@ -122,7 +122,7 @@ def _outcomes(checks: tuple[Check, ...], live: Live, hidden: Secrets) -> Iterato
 def _outcome(check: Check, live: Live) -> Row:
     try:
         return Row(check.what, "as documented", check.run(live))
-    # Whatever the service or the client did, the other checks go on and the table says it.
+    # After any failure of the service or the client, the other checks run, and the table contains the failure.
     except Exception as error:
         return Row(check.what, "failed", str(error) or type(error).__name__)
 

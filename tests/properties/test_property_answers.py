@@ -1,5 +1,5 @@
 """
-Whatever the cloud or a gateway answers, nothing but the errors of the provider comes out.
+For any answer of the cloud or a gateway, only errors of the provider are raised.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 Real object stores for all tests of this folder.
 
-Invariant: nobody leaves this machine, neither these tests nor a process that they start.
+Invariant: neither these tests nor the processes that they start connect to another machine.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="session")
 def strays(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file that attempts to leave this machine are noted in, by whichever process."""
+    """The file in which all processes note attempts to connect to another machine."""
     return tmp_path_factory.getbasetemp() / "stray-connections"
 
 
 @pytest.fixture(autouse=True)
 def loopback_only(strays: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Fail the test during which somebody wanted to leave this machine."""
+    """Fail a test during which a process tried to connect to another machine."""
     monkeypatch.setenv("STRAY_CONNECTIONS", str(strays))
     yield
     noted = strays.read_text() if strays.exists() else ""

@@ -14,7 +14,7 @@ from typing import Any
 
 
 class StrayConnectionError(OSError):
-    """Somebody wants to leave this machine."""
+    """A process tries to connect to another machine."""
 
 
 def _is_loopback(host: Any) -> bool:

@@ -38,7 +38,7 @@ REF = TaskRef(
     conn_id="ocr",
     source_name="page.png",
 )
-#: No writer lives longer, whatever becomes of the test.
+#: No writer lives longer, also if the test ends early.
 _LIFE_SECONDS = 150
 
 

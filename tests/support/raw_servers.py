@@ -155,7 +155,7 @@ def _pump(one: socket.socket, other: socket.socket) -> None:
 
 
 def free_port() -> int:
-    """A port on which nobody listens."""
+    """Return a port on which no process listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

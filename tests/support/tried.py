@@ -1,5 +1,5 @@
 """
-What every property is written with: so many inputs, and each of them counted.
+Helpers of the property tests: the number of inputs, and their count.
 """
 
 from __future__ import annotations

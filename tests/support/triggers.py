@@ -52,6 +52,6 @@ def trigger(**given: Any) -> AsposeOcrTaskTrigger:
 
 
 async def run(trigger: BaseTrigger) -> None:
-    """Let a trigger wait until it ends, whatever its events are."""
+    """Let a trigger wait until it ends, with any events."""
     async for _ in trigger.run():
         pass

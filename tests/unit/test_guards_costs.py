@@ -188,7 +188,7 @@ async def test_the_environment_s_proxy_is_not_looked_for_with_each_poll(
     monkeypatch.setattr(requests_utils, "get_environ_proxies", counted)
     account = counting_cloud.account()
     client = AsyncCloudClient(account, tls_context(account))
-    for kept in (True, False):  # Where nobody waits, each request opens a session of its own.
+    for kept in (True, False):  # If there is no wait, each request opens its own session.
         await client.keep_connections(kept)
         for _ in range(50):
             await client.status("RecognizeImage", "x", ONCE)

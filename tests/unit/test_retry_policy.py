@@ -11,7 +11,7 @@ from airflow_provider_asposeocr import AsposeOcrRetryPolicy
 from airflow_provider_asposeocr.api import errors
 from tests.support.error_classes import all_errors
 
-#: What no retry can mend; the rest is retried.
+#: Errors for which retrying cannot succeed; the others are retried.
 HOPELESS = {
     "AccessDeniedError",
     "AsposeOcrError",

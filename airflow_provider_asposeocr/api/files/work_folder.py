@@ -1,8 +1,8 @@
 """
-Remove what a killed process has left on a disk.
+Temporary folders, and the removal of those that killed processes have left.
 
-Invariant: only what no living process uses is removed. A process that works on a file or a folder of the provider holds
-its lock, which the kernel releases when the process ends. Where a file system has no locks, nothing is removed.
+Invariant: a file or folder is removed only if no running process uses it. A process that uses one holds its lock, which the
+kernel releases when the process ends. On a file system without locks, nothing is removed.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: What the names of temporary folders begin with.
+#: Prefix of the names of temporary folders.
 WORK_FOLDER = "aspose-ocr-work-"
-#: Nobody takes that long between making something and locking it, and no two clocks differ by so much.
+#: Longer than any process takes between creating and locking a file, and longer than clocks differ.
 _OLD_SECONDS = 3600.0
 
 
@@ -33,17 +33,17 @@ def lock_file(descriptor: int) -> None:
 
     :param descriptor: Of the open file or folder.
     """
-    # A file system may have no locks; remove_abandoned() leaves alone what it cannot lock.
+    # A file system may have no locks. remove_abandoned() removes nothing that it cannot lock.
     with suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def remove_abandoned(folder: str, prefix: str) -> None:
     """
-    Remove the files and folders that dead processes of this user have left.
+    Remove the files and folders that ended processes of this user have left.
 
-    :param folder: Where to look.
-    :param prefix: What their names begin with.
+    :param folder: Folder that contains them.
+    :param prefix: Prefix of their names.
     """
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -53,14 +53,14 @@ def remove_abandoned(folder: str, prefix: str) -> None:
 
 
 def _remove_if_dead(path: str, is_folder: bool) -> None:
-    # Some network file systems lock only what is open for writing. A pipe in that place must not stop us.
+    # Some network file systems lock only files that are open for writing. A pipe of this name must not block the process.
     mode = os.O_RDONLY if is_folder else os.O_RDWR
     descriptor = os.open(path, mode | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         if os.fstat(descriptor).st_uid != os.geteuid():
             return
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # What is empty may have been made a moment ago by somebody who is about to lock it.
+        # An empty one may have just been created by a process that has not locked it yet.
         facts = os.fstat(descriptor)
         old = time.time() - facts.st_mtime > _OLD_SECONDS
         if S_ISDIR(facts.st_mode) and (old or os.listdir(descriptor)):

@@ -160,13 +160,15 @@ class AiohttpTransport:
             stalled.reschedule(clock() + seconds)
             yield piece
             if len(piece) > READ_BYTES:
-                await asyncio.sleep(0)  # A fast socket makes nobody wait, and the loop has other work.
+                await asyncio.sleep(
+                    0
+                )  # A fast socket never blocks, so that other coroutines would get no time.
 
     async def keep_connections(self, kept: bool) -> None:
         """
-        Choose whether connections outlive the requests under way.
+        Set whether connections stay open after the running requests.
 
-        :param kept: Whether somebody will ask again soon. A later request opens what it needs.
+        :param kept: Whether further requests will follow soon. A later request opens a connection if there is none.
         """
         self._kept = kept
         await self._close_unless_needed()

@@ -288,10 +288,10 @@ def held_back_error(request: Request, seconds: float) -> errors.RateLimitedError
 
 def asks_all_to_wait(request: Request, error: errors.AsposeOcrError) -> bool:
     """
-    Tell whether a refusal is about everybody's pace and not about one request.
+    Return whether a refusal applies to the pace of all requests and not only to one request.
 
-    :param request: What was asked. What the token endpoint says is about the credentials: tokens go on being good.
-    :param error: What the answer means.
+    :param request: The request. A refusal of the token endpoint is about the credentials; existing tokens stay valid.
+    :param error: The error of the answer.
     """
     if request.kind == "token":
         return False

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Takes the body of a successful answer; returns whether it wants more of it.
 Take = Callable[[bytes], bool]
 
-#: Of a body that nobody takes, more than this is not kept: error pages and statuses are small.
+#: Most bytes that are kept of a body that is not streamed, because error pages and statuses are small.
 KEPT_BYTES = 64 * 1024
 #: How much of an answer is read at once.
 READ_BYTES = 64 * 1024
@@ -37,10 +37,10 @@ class Upload:
     """
     One attempt to send the body of a submit.
 
-    Until its last byte is handed to the socket, the cloud cannot have accepted a task. From then on nobody can know
-    without an answer. Each attempt has an upload of its own, so that none is judged by an earlier one.
+    Until its last byte is written to the socket, the cloud cannot have accepted a task. After that, only an answer can tell.
+    Each attempt has its own upload, so that none is judged by an earlier one.
 
-    :param body: What is sent.
+    :param body: The body.
     """
 
     def __init__(self, body: Body) -> None:
@@ -71,9 +71,9 @@ def upload_of(request: Request) -> Upload | None:
 
 def was_sent(upload: Upload | None) -> bool:
     """
-    Tell whether a request that got no answer may have been sent as a whole.
+    Return whether a request without an answer may have been sent completely.
 
-    :param upload: Its body; of a request without one nobody can tell.
+    :param upload: The upload of its body; ``None`` for a request without a body, of which this is unknown.
     """
     return upload is None or upload.finished
 

@@ -39,9 +39,9 @@ class Result:
     """
     One decoded result, in a local file or in memory.
 
-    :param type: The cloud's word for what it is, for example ``Text``; any string.
-    :param content: The decoded bytes, or the local file that holds them. :func:`download_results` yields results in
-        files, which are removed when its context ends; :meth:`in_memory` keeps one beyond that.
+    :param type: Result type that the cloud names, for example ``Text``; any string.
+    :param content: The decoded bytes, or the local file that contains them. :func:`download_results` yields results in
+        files, which are removed when its context ends; use :meth:`in_memory` to keep one longer.
     :param size_bytes: Its size.
     :param sha256: Checksum of its content, in hex.
     """
@@ -72,31 +72,34 @@ class Result:
         """
         The decoded bytes as UTF-8.
 
-        :raises UnicodeDecodeError: if they are not; images and PDFs are not.
+        :raises UnicodeDecodeError: if they are not UTF-8, for example those of images and PDFs.
         """
         return self.data.decode("utf-8")
 
     @property
     def head(self) -> bytes:
-        """The first bytes of the content, enough to tell its type."""
+        """The first bytes of the content, enough to recognize its type."""
         if isinstance(self.content, bytes):
             return self.content[:HEAD_BYTES]
         with self.content.open("rb") as stream:
             return stream.read(HEAD_BYTES)
 
     def in_memory(self) -> Result:
-        """Return the same result with its bytes in memory, so that it outlives the context of :func:`download_results`."""
+        """
+        Return the same result with its bytes in memory, so that it can be used after :func:`download_results` has
+        ended.
+        """
         return replace(self, content=self.data)
 
 
 @dataclass(frozen=True)
 class Download:
     """
-    What a completed task has to show.
+    The downloaded results of a completed task.
 
     :param state: The cloud's answer, with its messages and warnings.
-    :param results: In the order of the answer.
-    :param shortfall: Why that is not all that was asked for, in words; ``None`` where it is.
+    :param results: The results, in the order of the answer.
+    :param shortfall: Why results are missing, as a phrase; ``None`` if none is missing.
     """
 
     state: TaskState

@@ -36,7 +36,7 @@ with DAG(
 ):
     AsposeOcrRecognizeImageOperator(task_id="operator", source=NOWHERE)
 
-    # Operators know by themselves what no retry mends; for code of one's own only the policy does.
+    # Operators themselves prevent retries that cannot succeed; for a user's own code only the policy does.
     @task
     def own_code() -> None:
         """Submit what is not there."""

@@ -57,7 +57,7 @@ with DAG("test_pipelined_chain", params=PARAMS, default_args={"deferrable": True
     )
     AsposeOcrFetchResultOperator(task_id="fetch", task=late.output, destination="{{ params.outbox }}")
 
-# A consumer that never starts, since nobody has made its pool, and the teardown that knows what was submitted.
+# A consumer that never starts, because its pool does not exist, and the teardown that cancels what was submitted.
 with DAG("test_teardown", params=PARAMS):
     submitted = AsposeOcrRecognizeImageOperator(
         task_id="recognize", source="{{ params.scan }}", wait_for_completion=False

@@ -32,7 +32,7 @@ DEFAULTS: dict[str, Any] = {
 
 
 def fail_once(context: Context, result: Any = None) -> None:
-    """Stand for whatever of a user's own fails after the operator's work."""
+    """Fail after the operator's work, like a user's own code."""
     if context["ti"].try_number == 1:
         raise RuntimeError("This first try fails after its work.")
 

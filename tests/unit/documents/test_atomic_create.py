@@ -30,7 +30,7 @@ def _create_all(folder: str, rounds: int, number: int, start: Barrier) -> None:
         mine = json.dumps({"writer": uuid4().hex, "padding": "x" * 5000}).encode()
         start.wait(60)
         found = create_or_read(ObjectStoragePath(f"{folder}/names/{round}.json"), mine)
-        assert json.loads(found)["padding"] == "x" * 5000  # whole, whoever has written it
+        assert json.loads(found)["padding"] == "x" * 5000  # complete, from any of the writers
         if found == mine:
             won.append(round)
     with open(f"{folder}/{number}.won", "w") as stream:
@@ -106,7 +106,7 @@ class TestLocally:
 
 class Odd(Store):
     """
-    A store that answers creates in the way it is told to.
+    A store whose answers to creates the test chooses.
 
     :param errors: What each create raises in turn; ``None`` = it does as it should.
     :param stores: Whether a create that raises has stored its object all the same.

@@ -296,7 +296,7 @@ class TestWholeOrNotAtAll:
         assert listing(out) == {"page.txt": b"old"}
 
     def test_a_reader_never_sees_half_a_file(self, out: Path, spool: Path) -> None:
-        """The name appears by a rename: whoever has the old file open keeps the old one."""
+        """A rename makes the name appear: a process that has the old file open keeps the old one."""
         out.mkdir()
         (out / "page.txt").write_text("old")
         with (out / "page.txt").open() as reader:

@@ -32,7 +32,7 @@ def left_of(out: Path, name: str) -> Path:
 
 class TestSweep:
     def test_one_that_lives_keeps_no_dead_one(self, tmp_path: Path) -> None:
-        """In whatever order the folder lists them."""
+        """For any order in which the folder lists them."""
         streams = []
         for n in range(16):
             path = tmp_path / f"ours-{n}"

@@ -112,7 +112,7 @@ def upscaled(hook: AsposeOcrHook, tmp_path: Path) -> dict[str, Any]:
 
 @contextmanager
 def held_at_most(most: int) -> Iterator[None]:
-    """See that no more bytes of Python's are held at once than so many."""
+    """Check that Python objects never hold more than this number of bytes at once."""
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()

@@ -222,7 +222,7 @@ class TestClaims:
 
 
 class Listing(Store):
-    """A store that answers from its first listing until it is told to forget it."""
+    """A store that answers from its first listing until the cache is invalidated."""
 
     def __init__(self) -> None:
         super().__init__()

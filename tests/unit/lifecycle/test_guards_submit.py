@@ -135,7 +135,7 @@ class TestFind:
 
 
 class TestVanished:
-    """Only a task that this try has found may be replaced at once; its own one somebody cancelled."""
+    """Only a task that this try has found may be replaced at once; its own one was cancelled by a user."""
 
     def test_in_the_worker(
         self, cloud: EmulatorControl, instance: Instance, monkeypatch: pytest.MonkeyPatch

@@ -238,7 +238,7 @@ class TestUnknown:
     def test_an_accepted_task_is_watched_without_asking_airflow_again(
         self, cloud: EmulatorControl, page: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Or nobody would cancel it in the last try, when Airflow's API goes away in mid-submit."""
+        """Otherwise it would not be cancelled in the last try if Airflow's API fails during the submit."""
         get_connection = AsposeOcrHook.get_connection
 
         def before_the_submit(_: Any, conn_id: str) -> Any:

@@ -1,4 +1,7 @@
-"""Airflow's states by name, and what a signal handler may do: asks nobody, waits for no lock, and tells no lie."""
+"""
+Airflow's states by name, and what a signal handler may do: it asks nothing, waits for no lock, and logs only what is
+true.
+"""
 
 from __future__ import annotations
 

@@ -267,7 +267,7 @@ class Sleeping(BaseTrigger):
 
 
 async def bytes_held(make: Any, count: int) -> int:
-    """Bytes of Python objects that so many waiting triggers hold."""
+    """Return the bytes of Python objects that this number of waiting triggers hold."""
     gc.collect()
     tracemalloc.start()
     waits = [asyncio.create_task(run(make())) for _ in range(count)]

@@ -98,7 +98,7 @@ class TestTokenSlot:
             (0, None, True),
             (99.9, None, True),
             (100, None, False),
-            (0, "old", True),  # somebody else has renewed it already
+            (0, "old", True),  # another caller has renewed it already
             (0, "new", False),
             (100, "old", False),
         ],

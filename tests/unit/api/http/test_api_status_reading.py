@@ -1,4 +1,4 @@
-"""The quick reading of a status says what the thorough one says, whatever the bytes and however they come in."""
+"""The quick reading of a status returns the same as the thorough one, for any bytes and any pieces of them."""
 
 from __future__ import annotations
 

@@ -268,7 +268,7 @@ class TestErrors:
         assert isinstance(error_of(step), errors.TaskTimeoutError)
 
     def test_every_history_ends(self) -> None:
-        """Whatever three things the cloud says again and again, the wait ends by the deadline."""
+        """For any three answers that the cloud repeats, the wait ends by the deadline."""
         sayings: tuple[TaskState | errors.AsposeOcrError, ...] = (
             says("Pending"),
             says("Processing"),
@@ -306,7 +306,7 @@ class TestLearning:
         return Poller(REF, WaitPlan(START + 3600, **plan), middle, book.entry("UpscaleImage"))
 
     def learned(self, polls: list[tuple[str, float]], came_at: float = 0.0) -> list[tuple[float, float]]:
-        """What the book is told by a wait of these answers at these ages."""
+        """Return the observations that a wait with these answers at these ages adds to the book."""
         told: list[tuple[float, float]] = []
 
         class Listener(Estimate):

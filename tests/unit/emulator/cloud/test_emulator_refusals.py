@@ -43,7 +43,7 @@ def another_emulator() -> Iterator[Emulator]:
 
 
 def unsigned_token() -> str:
-    """What a forger would write: no signature, and the account of somebody else."""
+    """Make a forged token: it has no signature, and names the account of another user."""
     parts = ({"alg": "none", "typ": "at+jwt"}, {"client_id": "emulator", "exp": 2**40})
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode() for part in parts) + "."
 

@@ -37,7 +37,7 @@ def deflated(pattern: bytes, size: int, times: int = 1) -> bytes:
 
 
 def tiff(directories: int, **first: Any) -> bytes:
-    """A TIFF of 10 x 10 pixels with so many image directories; ``first`` changes entries (tag number: value)."""
+    """Return a TIFF of 10 x 10 pixels with this number of image directories; ``first`` changes entries (tag: value)."""
     entries = {256: 10, 257: 10, 258: 8, 259: 1, 262: 1, 273: 8, 278: 10, 279: 100}
     changed = entries | {int(tag[1:]): value for tag, value in first.items()}
     size = 2 + 12 * len(entries) + 4

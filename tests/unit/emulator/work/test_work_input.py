@@ -72,7 +72,7 @@ def test_truncated_image(run: Run, blind: MakeWorker, kind: str, operation: str)
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF", "GIF"])
 def test_damaged_header(run: Run, blind: MakeWorker, kind: str) -> None:
-    """Whatever is wrong in the header, it ends in a message and not in a crash."""
+    """Any damage of the header ends in a message and not in a crash."""
     whole = bytearray(encoded(write(blank(200, 100), ("x",), x=10, y=10), kind))
     for position in range(6, 60):
         broken = bytes(whole[:position]) + b"\xff\xff\xff\xff" + bytes(whole[position + 4 :])
