@@ -16,8 +16,8 @@ from airflow_provider_asposeocr.api.errors import (
     SourceUnreadableError,
 )
 from airflow_provider_asposeocr.api.printable import shown
-from airflow_provider_asposeocr.documents.destinations import pieces
 from airflow_provider_asposeocr.documents.file_systems import object_path
+from airflow_provider_asposeocr.documents.stored_files import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,26 +9,18 @@ storages the file gets a hidden temporary name first, and is then renamed.
 from __future__ import annotations
 
 import hashlib
-import inspect
-import os
 import re
-import shutil
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, DestinationError, StorageError
 from airflow_provider_asposeocr.api.files.filetypes import LONGEST_STEM_BYTES, safe_stem, suffix_for
-from airflow_provider_asposeocr.api.files.work_folder import lock_file, remove_abandoned
 from airflow_provider_asposeocr.api.printable import shown
-from airflow_provider_asposeocr.compat import lineage_is_read
-from airflow_provider_asposeocr.documents.atomic_create import CONDITIONAL
 from airflow_provider_asposeocr.documents.file_systems import (
-    LOCAL,
     UnusablePathError,
     check_form,
     check_nothing_dropped,
@@ -36,28 +28,17 @@ from airflow_provider_asposeocr.documents.file_systems import (
 )
 from airflow_provider_asposeocr.documents.manifest import Manifest, StoredResult, make_manifest
 from airflow_provider_asposeocr.documents.owners import IF_EXISTS, Claims, IfExists
+from airflow_provider_asposeocr.documents.stored_files import Writer, pieces
 from airflow_provider_asposeocr.parameters import native_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from airflow_provider_asposeocr.api.responses import TaskRef
     from airflow_provider_asposeocr.api.results.download import Download, Result
 
-#: Size of a block that is read from a store or written to it. The libraries would use several blocks of up to 50 MiB at
-#: once.
-BLOCK_BYTES = 8 * 1024 * 1024
-_PIECE_BYTES = BLOCK_BYTES // 2
-#: Arguments that limit an upload to one block in memory; each is used if the library has it.
-_ONE_BLOCK = {"chunksize": BLOCK_BYTES, "max_concurrency": 1}
-#: For these schemes, the upload of a local file is one PUT, or a multipart or block upload that the server commits at its
-#: end.
-_COMMITS_UPLOADS = CONDITIONAL
 #: A path without a slash at its end that names a file: below a folder or bucket, with a suffix that has a letter.
 _FILE = re.compile(r"(?:[^/]*://[^/]*)?/(?:.*/)?[^/]+\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,10}", re.DOTALL)
-#: Prefix of temporary names beside a result.
-_HIDDEN = ".aspose-ocr-"
 
 
 @dataclass(frozen=True)
@@ -71,22 +52,6 @@ class Target:
 
     result: Result
     path: ObjectStoragePath
-
-
-def pieces(path: ObjectStoragePath) -> Iterator[bytes]:
-    """
-    Read a stored file from its beginning to its end.
-
-    :param path: The file.
-    :return: Pieces of half a block, because libraries hold each piece in memory twice, as received and joined.
-    """
-    # Without a cache, because reading ahead would hold another block in memory.
-    options = {"block_size": _PIECE_BYTES, "cache_type": "none"}
-    # If the path itself opens the file, Airflow records it for lineage.
-    opened = path.open("rb", **options) if lineage_is_read() else path.fs.open(path.path, "rb", **options)
-    with opened as stream:
-        while piece := stream.read(_PIECE_BYTES):
-            yield piece
 
 
 def parse_destination(value: Any) -> str:
@@ -208,20 +173,50 @@ def store(
     :raises DestinationError: if the destination does not fit the results.
     :raises StorageError: if writing fails; the cloud still has the result.
     """
-    try:
+    with _storing(ref, destination):
         check_file_stem(file_stem)
         if if_exists not in IF_EXISTS:
             raise DestinationError(
                 f"if_exists is {shown(if_exists, 60)!r}, not one of {', '.join(IF_EXISTS)}."
             )
-        targets = plan(ref, download.results, destination, file_stem)
+        targets, writer = plan(ref, download.results, destination, file_stem), Writer()
         claims = Claims(ref, if_exists)
         left = claims.take([target.path for target in targets])
         results = [
-            _describe_left_file(target) if target.path in left else _write_result(target, inline_text_bytes)
+            _describe_left_file(target)
+            if target.path in left
+            else _write_result(target, writer, inline_text_bytes)
             for target in targets
         ]
         claims.confirm()
+    return make_manifest(ref, download, results)
+
+
+def store_unasked(
+    ref: TaskRef, results: Sequence[Result], destination: str, file_stem: str, writer: Writer
+) -> list[StoredResult]:
+    """
+    Write all results of a task over what is there. A batch has decided for all its documents before whether it may.
+
+    :param ref: The task.
+    :param results: What it made.
+    :param destination: A folder with a slash at its end.
+    :param file_stem: Name of the files below the destination without the suffix of a type, with folders; it is made so
+        that it stays inside of the destination.
+    :param writer: Writes them.
+    :return: What was written, in the order of the results.
+    :raises DestinationError: if the destination cannot take them.
+    :raises StorageError: if writing fails; the cloud still has the results.
+    """
+    with _storing(ref, destination):
+        return [_write_result(target, writer) for target in plan(ref, results, destination, file_stem)]
+
+
+@contextmanager
+def _storing(ref: TaskRef, destination: str) -> Iterator[None]:
+    """Name the task and the destination in failures of a storage."""
+    try:
+        yield
     except AsposeOcrError as error:
         error.operation, error.task_id = ref.operation, ref.id
         raise
@@ -235,12 +230,11 @@ def store(
         final = isinstance(error, ValueError | ImportError | IsADirectoryError)
         cls = DestinationError if final else StorageError
         raise cls(text, operation=ref.operation, task_id=ref.id) from error
-    return make_manifest(ref, download, results)
 
 
-def _write_result(target: Target, inline_text_bytes: int) -> StoredResult:
+def _write_result(target: Target, writer: Writer, inline_text_bytes: int = -1) -> StoredResult:
     result, text = target.result, None
-    _write(result.path, target.path)
+    writer.write(result.path, target.path)
     if (result.type or "").lower() == "text" and result.size_bytes <= inline_text_bytes:
         text = result.data.decode("utf-8", "replace")
     return StoredResult(
@@ -260,52 +254,3 @@ def _describe_left_file(target: Target) -> StoredResult:
         sha256=digest.hexdigest(),
         skipped=True,
     )
-
-
-def _upload(fs: Any, local: Path, path: str) -> None:
-    known = inspect.signature(getattr(fs, "_put_file", fs.put_file)).parameters
-    fs.put_file(str(local), path, **{name: value for name, value in _ONE_BLOCK.items() if name in known})
-
-
-def _write(local: Path, target: ObjectStoragePath) -> None:
-    if target.protocol in _COMMITS_UPLOADS:
-        _upload(target.fs, local, target.path)
-    elif target.protocol in LOCAL:
-        _write_locally(local, target.path)
-    else:
-        _write_and_move(local, target)
-
-
-def _write_locally(local: Path, target: str) -> None:
-    folder, name = os.path.split(target)
-    os.makedirs(folder, exist_ok=True)
-    # The name is hidden, short enough for every file system, and shows which file a killed writer was writing.
-    prefix = f"{_HIDDEN}{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}-"
-    remove_abandoned(folder, prefix)
-    temporary = os.path.join(folder, f"{prefix}{uuid4().hex}.part")
-    try:
-        with local.open("rb") as reader, open(temporary, "xb") as writer:
-            lock_file(writer.fileno())
-            shutil.copyfileobj(reader, writer, 1024 * 1024)
-            writer.flush()
-            os.fsync(writer.fileno())
-            os.replace(
-                temporary, target
-            )  # While the lock is held, because otherwise a sweep may remove the file.
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _write_and_move(local: Path, target: ObjectStoragePath) -> None:
-    # A random name: if it depended on the target, two writers would write into the same file.
-    temporary = target.parent / f"{_HIDDEN}{uuid4().hex}.part"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        _upload(target.fs, local, temporary.path)
-        target.fs.mv(temporary.path, target.path)
-    except BaseException:
-        with suppress(Exception):
-            target.fs.rm(temporary.path)
-        raise

@@ -7,7 +7,6 @@ known, a request can be repeated, and a source that cannot be read costs nothing
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +20,12 @@ from airflow_provider_asposeocr.api.files.file_kinds import has_several_pages, s
 from airflow_provider_asposeocr.api.printable import shown, signatures_in
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.results.download import Result, download_results
-from airflow_provider_asposeocr.documents.destinations import pieces
 from airflow_provider_asposeocr.documents.file_systems import has_version, object_path
+from airflow_provider_asposeocr.documents.stored_files import copy_to_local
 from airflow_provider_asposeocr.documents.uris import is_web, qualifier_of, source_name, source_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_asposeocr.api.client import CloudClient
     from airflow_provider_asposeocr.api.operations import Operation
@@ -40,6 +39,10 @@ _VERSION_FIELDS = (
     ("size", ("size",)),
     ("time", ("mtime", "LastModified", "last_modified", "updated", "modified")),
 )
+
+
+#: Name of a document's file in its local folder.
+_SPOOLED = "source"
 
 
 @dataclass(frozen=True)
@@ -150,25 +153,47 @@ def spool(
     :raises SourceUnreadableError: if its storage does not answer.
     :raises TaskError: if the upstream task has no result.
     """
-    target = folder / "source"
-    if isinstance(source, TaskRef):
-        name = source.source_name
-        with download_results(client_of(source.conn_id), source, now) as upstream:
-            chosen = _choose(source, operation, upstream.results)
-            chosen.path.replace(target)
-        size, sha256 = chosen.size_bytes, chosen.sha256
-        original = source.source_uri, source.source_qualifier, source.source_sha256
-    else:
-        name = source_name(source) or None
-        size, sha256 = _download(source, target)
-        path = object_path(source)
-        uri = source_uri(source, has_version=has_version(path))
-        original = uri, qualifier_of(path, sha256), sha256
-    label = _label(source)
-    if not size:
-        raise SourceError(f"The source {label} is empty.")
-    _check_type(target, operation, label)
-    return Document(target, size, sha256, name, *original)
+    if isinstance(source, str):
+        return spool_file(source, operation, folder)
+    with download_results(client_of(source.conn_id), source, now) as upstream:
+        return spool_result(source, operation, upstream.results, folder)
+
+
+def spool_file(uri: str, operation: Operation, folder: Path) -> Document:
+    """
+    Bring a stored file to local disk.
+
+    :param uri: Absolute path or URI.
+    :param operation: What will read it.
+    :param folder: Existing local folder.
+    :return: The document.
+    :raises SourceError: if it is missing, empty, or of a type that the operation does not read.
+    :raises SourceUnreadableError: if its storage does not answer.
+    """
+    target = folder / _SPOOLED
+    size, sha256 = _download(uri, target)
+    _check_content(target, size, operation, uri)
+    path = object_path(uri)
+    original = source_uri(uri, has_version=has_version(path)), qualifier_of(path, sha256), sha256
+    return Document(target, size, sha256, source_name(uri) or None, *original)
+
+
+def spool_result(ref: TaskRef, operation: Operation, results: Sequence[Result], folder: Path) -> Document:
+    """
+    Take the one result of a task that an operation reads.
+
+    :param ref: The task.
+    :param operation: What will read it.
+    :param results: All results of the task, in local files of the same disk as the folder.
+    :param folder: Existing local folder; the file of the result is moved into it.
+    :return: The document.
+    :raises SourceError: if none or several of the results can be read, or if the result is empty.
+    """
+    target, chosen = folder / _SPOOLED, _choose(ref, operation, results)
+    chosen.path.replace(target)
+    _check_content(target, chosen.size_bytes, operation, ref)
+    original = ref.source_uri, ref.source_qualifier, ref.source_sha256
+    return Document(target, chosen.size_bytes, chosen.sha256, ref.source_name, *original)
 
 
 def _label(source: str | TaskRef) -> str:
@@ -177,7 +202,7 @@ def _label(source: str | TaskRef) -> str:
     return repr(shown(source, 300))
 
 
-def _choose(ref: TaskRef, operation: Operation, results: tuple[Result, ...]) -> Result:
+def _choose(ref: TaskRef, operation: Operation, results: Sequence[Result]) -> Result:
     fitting = [result for result in results if sniff(result.head) in operation.input_types]
     if len(fitting) == 1:
         return fitting[0]
@@ -190,16 +215,11 @@ def _choose(ref: TaskRef, operation: Operation, results: tuple[Result, ...]) -> 
 
 
 def _download(uri: str, target: Path) -> tuple[int, str]:
-    digest, size = hashlib.sha256(), 0
     try:
         path = object_path(uri)
         if "://" in uri and "/" not in uri.partition("://")[2].rstrip("/"):
             raise IsADirectoryError(uri)  # A bucket, which libraries open with errors of their own.
-        with target.open("wb") as local:
-            for piece in pieces(path):
-                local.write(piece)
-                digest.update(piece)
-                size += len(piece)
+        size, sha256 = _copy(path, target)
         # Object stores open a folder like an empty file.
         if not size and (uri.endswith("/") or path.fs.isdir(path.path)):
             raise IsADirectoryError(uri)
@@ -218,7 +238,16 @@ def _download(uri: str, target: Path) -> tuple[int, str]:
     except Exception as error:  # each storage library has its own root class
         what = f"{type(error).__name__}: {shown(error)}"
         raise SourceUnreadableError(f"The source {shown(uri, 300)!r} cannot be read: {what}.") from error
-    return size, digest.hexdigest()
+    return size, sha256
+
+
+def _copy(path: ObjectStoragePath, target: Path) -> tuple[int, str]:
+    try:
+        return copy_to_local(path, target)
+    except FileNotFoundError:
+        if path.fs.isdir(path.path):
+            raise IsADirectoryError(path.path) from None
+        raise
 
 
 def _oddity(uri: str) -> str:
@@ -228,6 +257,13 @@ def _oddity(uri: str) -> str:
     if "://" in uri and not {"?", "#"}.isdisjoint(uri):
         return " What follows ? or # was taken for a part of the name."
     return ""
+
+
+def _check_content(path: Path, size: int, operation: Operation, source: str | TaskRef) -> None:
+    label = _label(source)
+    if not size:
+        raise SourceError(f"The source {label} is empty.")
+    _check_type(path, operation, label)
 
 
 def _check_type(path: Path, operation: Operation, label: str) -> None:

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 #: Schemes in which a question mark begins a query, and the text before an @ is a user. In other schemes a question mark is
 #: part of the key, and the text before an @ is the id of an Airflow connection.
 _WEB = frozenset({"http", "https", "ftp"})
-_S3 = frozenset({"s3", "s3a", "s3n"})
+#: Schemes of S3.
+S3 = frozenset({"s3", "s3a", "s3n"})
 _GS = frozenset({"gs", "gcs"})
-_ALIASES = dict.fromkeys(_S3, "s3") | dict.fromkeys(_GS, "gs") | dict.fromkeys(("abfss", "az", "adl"), "abfs")
+_ALIASES = dict.fromkeys(S3, "s3") | dict.fromkeys(_GS, "gs") | dict.fromkeys(("abfss", "az", "adl"), "abfs")
 #: Parameters of presigned URLs and of Azure's shared access signatures. They are secrets, and differ in each URL.
 _SIGNATURE = re.compile(
     r"(x-(amz|goog)-.*|awsaccesskeyid|googleaccessid|key-pair-id|policy|signature|expires|token"
@@ -132,7 +133,7 @@ def qualifier_of(path: ObjectStoragePath, sha256: str) -> str | None:
         return f"sha256:{sha256}" if is_scratch else None
     if path.protocol in _WEB or path.protocol in _GS:
         return None
-    if path.protocol in _S3:
+    if path.protocol in S3:
         endpoint = getattr(path.fs, "endpoint_url", None)
         host = urlsplit(endpoint).netloc.rpartition("@")[2] if isinstance(endpoint, str) else ""
         return None if not host or re.search(r"\.amazonaws\.com(\.cn)?(:\d+)?$", host) else host

@@ -20,7 +20,7 @@ from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.http.transports import tls_context
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
-from airflow_provider_asposeocr.api.results.download import Download, download_results, fetch_into
+from airflow_provider_asposeocr.api.results.download import Download, download_into, download_results
 
 if TYPE_CHECKING:
     import ssl
@@ -150,7 +150,7 @@ class AsyncDriver(Driver):
     @contextmanager
     def download_results(self, ref: TaskRef, now: float, **options: Any) -> Iterator[Download]:
         with tempfile.TemporaryDirectory() as folder:
-            yield self.runner.run(fetch_into(self.client, ref, Path(folder), now, **options))
+            yield self.runner.run(download_into(self.client, ref, Path(folder), now, **options))
 
     def status(self, operation: str, id: str, retry: RequestRetry | None = None) -> TaskState:
         return self.runner.run(self.client.status(operation, id, retry))

@@ -52,7 +52,7 @@ ORDER_WITHIN = {
     "documents": (
         ("file_systems", "manifest"),
         ("atomic_create", "uris"),
-        ("owners",),
+        ("owners", "stored_files"),
         ("destinations",),
         ("sources",),
     ),

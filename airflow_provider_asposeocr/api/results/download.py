@@ -108,13 +108,18 @@ class Download:
 
 
 @contextmanager
-def _local_disk() -> Iterator[None]:
-    """Name the local disk in its failures; between a transport and its connection an OSError is the network's."""
+def local_disk(what: str = "The results") -> Iterator[None]:
+    """
+    Name the local disk in its failures; between a transport and its connection an OSError is the network's.
+
+    :param what: What it cannot keep, for the message.
+    :raises StorageError: instead of an :class:`OSError`.
+    """
     try:
         yield
     except OSError as error:
         raise StorageError(
-            f"The results cannot be kept in the local temporary folder {gettempdir()!r}: {error}. "
+            f"{what} cannot be kept in the local temporary folder {gettempdir()!r}: {error}. "
             "Make room there, or set TMPDIR to another folder."
         ) from error
 
@@ -127,7 +132,7 @@ class _Part:
     size: int = 0
 
     def write(self, chunk: bytes) -> None:
-        with _local_disk():
+        with local_disk():
             self.stream.write(chunk)
         self.digest.update(chunk)
         self.size += len(chunk)
@@ -143,13 +148,13 @@ class _Spool:
     def begin(self) -> Callable[[bytes], object]:
         self.close()
         path = self._folder / f"{len(self.parts)}.result"
-        with _local_disk():
+        with local_disk():
             self.parts.append(_Part(path.open("wb"), path))
         return self.parts[-1].write
 
     def close(self) -> None:
         if self.parts:
-            with _local_disk():
+            with local_disk():
                 self.parts[-1].stream.close()
 
 
@@ -184,14 +189,14 @@ def download_results(
     """
     _refuse_expired(ref, now)
     with ExitStack() as stack:
-        with _about(ref), _local_disk():
+        with _about(ref), local_disk():
             folder = stack.enter_context(work_folder())
-        with _about(ref), _Download(ref, folder) as download:
-            state = client.fetch(ref.operation, ref.id, download.begin)
-        yield download.finish(state, now, keep_incomplete)
+        with _about(ref), _LocalFiles(ref, folder) as files:
+            state = client.fetch(ref.operation, ref.id, files.begin)
+        yield files.finish(state, now, keep_incomplete)
 
 
-async def fetch_into(
+async def download_into(
     client: AsyncCloudClient, ref: TaskRef, folder: Path, now: float, *, keep_incomplete: bool = False
 ) -> Download:
     """
@@ -208,9 +213,9 @@ async def fetch_into(
     :raises StorageError: if there is no room for them in the folder.
     """
     _refuse_expired(ref, now)
-    with _about(ref), _Download(ref, folder) as download:
-        state = await client.fetch(ref.operation, ref.id, download.begin)
-    return download.finish(state, now, keep_incomplete)
+    with _about(ref), _LocalFiles(ref, folder) as files:
+        state = await client.fetch(ref.operation, ref.id, files.begin)
+    return files.finish(state, now, keep_incomplete)
 
 
 def _refuse_expired(ref: TaskRef, now: float) -> None:
@@ -229,7 +234,7 @@ def _about(ref: TaskRef) -> Iterator[None]:
         raise
 
 
-class _Download:
+class _LocalFiles:
     """The local files of one task's results. Each attempt to read the answer writes them anew."""
 
     def __init__(self, ref: TaskRef, folder: Path) -> None:

@@ -272,14 +272,14 @@ class TestImports:
         (tmp_path / "page.png").write_bytes(b"\x89PNG\r\n\x1a\n")
         statement = f"""
 from pathlib import Path
-from airflow_provider_asposeocr.documents import destinations, sources
+from airflow_provider_asposeocr.documents import file_systems, sources, stored_files
 from airflow_provider_asposeocr.api.operations import OPERATIONS
 for number, prefix in enumerate(["", "file://", "local://"]):
     source = prefix + {str(tmp_path / "page.png")!r}
     sources.identity_of(source)
     sources.spool(source, OPERATIONS["RecognizeImage"], Path({str(tmp_path)!r}), None, 0.0)
-    folder = destinations.object_path(prefix + {str(tmp_path)!r} + "/out/")
-    destinations._write(Path({str(tmp_path)!r}, "source"), folder / f"{{number}}.png")
+    folder = file_systems.object_path(prefix + {str(tmp_path)!r} + "/out/")
+    stored_files.Writer().write(Path({str(tmp_path)!r}, "source"), folder / f"{{number}}.png")
 """
         _, ours, loaded = in_a_worker(providers, statement)
         assert len(list((tmp_path / "out").iterdir())) == 3

@@ -4,6 +4,7 @@ What a large document may cost: bytes held, reads of the source, blocks of a sto
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tracemalloc
@@ -17,8 +18,8 @@ from airflow.sdk.io import attach
 
 from airflow_provider_asposeocr.api.http.wire import FileBody
 from airflow_provider_asposeocr.api.results.download import Result
-from airflow_provider_asposeocr.documents import destinations
-from airflow_provider_asposeocr.documents.destinations import BLOCK_BYTES
+from airflow_provider_asposeocr.documents import destinations, stored_files
+from airflow_provider_asposeocr.documents.stored_files import BLOCK_BYTES
 from airflow_provider_asposeocr.emulator.server import EmulatorProcess
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from tests.support.object_stores import Store
@@ -39,6 +40,7 @@ class Busy(Store):
         self.reads: list[int] = []
         self.opened: list[dict[str, Any]] = []
         self.uploads: list[tuple[int, int]] = []
+        self.downloads: list[tuple[int, int]] = []
 
     def open(self, path: str, mode: str = "rb", **kwargs: Any) -> Any:
         stream = super().open(path, mode, **kwargs)
@@ -54,6 +56,12 @@ class Busy(Store):
 
         stream.read = read
         return stream
+
+    def get_file(
+        self, rpath: str, lpath: str, chunksize: int = 50 * MIB, max_concurrency: int = 10, **kwargs: Any
+    ) -> None:
+        self.downloads.append((chunksize, max_concurrency))
+        super().get_file(rpath, lpath)
 
     def put_file(
         self,
@@ -73,8 +81,10 @@ def busy() -> Store:
     from airflow.sdk.io.store import _STORE_CACHE
 
     _STORE_CACHE.pop("s3-busy", None)
+    _STORE_CACHE.pop("gs-busy", None)
     store = Busy()
     attach("s3", conn_id="busy", fs=store)
+    attach("gs", conn_id="busy", fs=store)
     return store
 
 
@@ -168,15 +178,28 @@ class TestSource:
         )
         since = len(far_emulator.control.journal())
 
-        hook.submit("RecognizeImage", "s3://busy@bucket/page.png")
+        hook.submit("RecognizeImage", "gs://busy@bucket/page.png")
 
         assert sum(busy.reads) == page.stat().st_size
         assert max(busy.reads) <= BLOCK_BYTES
         assert [(o["block_size"] <= BLOCK_BYTES, o["cache_type"]) for o in busy.opened] == [(True, "none")]
+        assert busy.downloads == []
         # The second attempt sent the same bytes, although the source was read once.
         posts = far_emulator.control.wait_for_request("POST", "RecognizeImage", count=2, since=since)
         assert [entry["status"] for entry in posts] == [429, 200]
         assert posts[1]["request_bytes"] == len(FileBody(page, {}))
+
+    def test_of_s3_is_downloaded_by_one_request_at_a_time(
+        self, hook: AsposeOcrHook, busy: Busy, page: Path
+    ) -> None:
+        """By default s3fs holds ten parts of 50 MiB at once. Not opened, it is not asked for its size first."""
+        busy.pipe_file("bucket/page.png", page.read_bytes())
+
+        task = hook.submit("RecognizeImage", "s3://busy@bucket/page.png")
+
+        assert busy.downloads == [(BLOCK_BYTES, 1)]
+        assert task["source_sha256"] == hashlib.sha256(page.read_bytes()).hexdigest()
+        assert task["source_bytes"] == page.stat().st_size
 
     def test_its_length_is_known_without_reading_it(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -214,7 +237,7 @@ class TestUpload:
                 self.calls.append(f"{args} {kwargs}")
 
         store = Plain()
-        destinations._upload(store, tmp_path / "any", "bucket/any")
+        stored_files._upload(store, tmp_path / "any", "bucket/any")
 
         assert store.calls == ["() {}"]
 

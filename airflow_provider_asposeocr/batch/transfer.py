@@ -1,0 +1,176 @@
+"""
+Move the documents of a batch between storage, local disk and the cloud.
+
+Invariant: nothing is decided here, and nothing blocks the event loop: storages are used in threads, and of local files only
+small pieces are read or written in the loop. Each document has a folder of its own, which holds at most one step of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from airflow_provider_asposeocr.api.files.work_folder import work_folder
+from airflow_provider_asposeocr.api.operation_lookup import find_operation
+from airflow_provider_asposeocr.api.results.download import download_into, local_disk
+from airflow_provider_asposeocr.documents.destinations import store_unasked
+from airflow_provider_asposeocr.documents.sources import spool_file, spool_result
+from airflow_provider_asposeocr.documents.stored_files import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
+    from airflow_provider_asposeocr.api.http.submits import Submitted
+    from airflow_provider_asposeocr.api.responses import TaskRef
+    from airflow_provider_asposeocr.api.results.download import Download
+    from airflow_provider_asposeocr.batch.steps import Step
+    from airflow_provider_asposeocr.documents.manifest import StoredResult
+    from airflow_provider_asposeocr.documents.sources import Document
+
+T = TypeVar("T")
+
+#: Most files that are read from or written to storages at once. A store answers within some ten milliseconds, so that this
+#: many threads move hundreds of files per second.
+STORAGE_THREADS = 16
+
+
+class Transfer:
+    """
+    The transfers of one batch in one event loop, see :func:`transfers`.
+
+    :param client: Client of the batch's account, of this loop.
+    :param folder: Existing local folder of this batch alone.
+    :param pool: Threads in which storages are used.
+    :param clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        client: AsyncCloudClient,
+        folder: Path,
+        pool: ThreadPoolExecutor,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client = client
+        self._folder = folder
+        self._pool = pool
+        self._clock = clock
+        self._writer = Writer(many=True)
+
+    async def read_source(self, index: int, uri: str, step: Step) -> Document:
+        """
+        Bring a source to local disk.
+
+        :param index: Index of the document.
+        :param uri: Absolute path or URI of the source.
+        :param step: The step that will read it, the first one.
+        :return: The document, with size and checksum.
+        :raises SourceError: if it is missing, empty, or of a type that the step does not read. Nothing was sent.
+        :raises SourceUnreadableError: if its storage does not answer.
+        """
+        folder = self._begin(index)
+        return await self._in_thread(lambda: spool_file(uri, step.row, folder))
+
+    async def read_result(self, index: int, ref: TaskRef, step: Step) -> Document:
+        """
+        Bring the result of one step to local disk, for the next step.
+
+        :param index: Index of the document.
+        :param ref: The completed cloud task of the step before.
+        :param step: The step that will read its result.
+        :return: The document. Its source is still the original one.
+        :raises TaskError: if the cloud task has no result to offer.
+        :raises ResultError: if its results are missing or broken.
+        :raises SourceError: if none of them, or more than one, is of a type that the step reads.
+        :raises RequestError: if the cloud does not answer.
+        """
+        folder = self._begin(index)
+        upstream = await download_into(self._client, ref, folder, self._clock())
+        with local_disk():
+            return spool_result(ref, step.row, upstream.results, folder)
+
+    async def send(self, document: Document, step: Step) -> Submitted:
+        """
+        Submit a document, which is what the cloud bills.
+
+        Cancelling the call while it is under way leaves it unknown whether the cloud has accepted the document.
+
+        :param document: What :meth:`read_source` or :meth:`read_result` returned.
+        :param step: The step that it is sent for.
+        :return: The accepted task.
+        :raises SubmitUnknownError: if it was sent and no usable answer came.
+        :raises AsposeOcrError: if it certainly was not accepted.
+        """
+        operation = find_operation(step.operation, self._client.account.trial)
+        return await self._client.submit(operation, document.path, step.settings)
+
+    async def fetch(self, index: int, ref: TaskRef, *, keep_incomplete: bool = False) -> Download:
+        """
+        Bring the results of the last step to local disk.
+
+        :param index: Index of the document.
+        :param ref: The completed cloud task of the last step.
+        :param keep_incomplete: Whether a cloud task that lost some of its results returns the rest.
+        :return: The results, in files that :meth:`discard` removes.
+        :raises TaskError: if the cloud task is not completed.
+        :raises ResultError: if its results are missing or broken.
+        :raises RequestError: if the cloud does not answer.
+        """
+        folder = self._begin(index)
+        return await download_into(self._client, ref, folder, self._clock(), keep_incomplete=keep_incomplete)
+
+    async def store(
+        self, ref: TaskRef, download: Download, destination: str, file_stem: str
+    ) -> list[StoredResult]:
+        """
+        Write the results of a document, each whole or not at all, over what is there.
+
+        :param ref: The cloud task of the last step.
+        :param download: What :meth:`fetch` returned.
+        :param destination: URI of the folder of the batch's results, with a slash at its end.
+        :param file_stem: Name of the document's results below it, without the suffix of a type.
+        :return: What was written, in the order of the results.
+        :raises DestinationError: if the destination cannot take them.
+        :raises StorageError: if writing fails; the cloud still has the results.
+        """
+        return await self._in_thread(
+            lambda: store_unasked(ref, download.results, destination, file_stem, self._writer)
+        )
+
+    def discard(self, index: int) -> None:
+        """
+        Remove the files of a document from local disk.
+
+        :param index: Index of the document; one that has no files is left alone.
+        """
+        shutil.rmtree(self._place(index), ignore_errors=True)
+
+    def _place(self, index: int) -> Path:
+        return self._folder / str(index)
+
+    def _begin(self, index: int) -> Path:
+        with local_disk("The files of a document"):
+            (folder := self._place(index)).mkdir(exist_ok=True)
+        return folder
+
+    async def _in_thread(self, do: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, do)
+
+
+@contextmanager
+def transfers(client: AsyncCloudClient, clock: Callable[[], float] = time.time) -> Iterator[Transfer]:
+    """
+    Make the transfers of a batch, with one work folder for all its documents.
+
+    :param client: Client of the batch's account, of the running event loop.
+    :param clock: Seconds since the epoch; by default the system's.
+    :return: A context in which documents can be moved. What is left on local disk is removed at its end.
+    """
+    with work_folder() as folder, ThreadPoolExecutor(STORAGE_THREADS, "aspose-ocr-storage") as pool:
+        yield Transfer(client, folder, pool, clock)

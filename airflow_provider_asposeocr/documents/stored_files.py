@@ -1,0 +1,167 @@
+"""
+Whole files of a storage: read to local disk, written from local disk.
+
+Invariant: a file appears under its final name whole or not at all. An object store gets each file in one upload that it
+commits itself; everything else gets a hidden temporary name and a rename.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import shutil
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from airflow_provider_asposeocr.api.files.work_folder import lock_file, remove_abandoned
+from airflow_provider_asposeocr.compat import lineage_is_read
+from airflow_provider_asposeocr.documents.atomic_create import CONDITIONAL
+from airflow_provider_asposeocr.documents.file_systems import LOCAL
+from airflow_provider_asposeocr.documents.uris import S3
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from airflow.sdk import ObjectStoragePath
+
+#: Size of a block that is read from a store or written to it. The libraries would use several blocks of up to 50 MiB at
+#: once.
+BLOCK_BYTES = 8 * 1024 * 1024
+_PIECE_BYTES = BLOCK_BYTES // 2
+#: Arguments that limit a transfer to one block in memory; each is used if the library has it.
+_ONE_BLOCK = {"chunksize": BLOCK_BYTES, "max_concurrency": 1}
+#: For these schemes, the upload of a local file is one PUT, or a multipart or block upload that the server commits at its
+#: end.
+_COMMITS_UPLOADS = CONDITIONAL
+#: Prefix of temporary names beside a file.
+_HIDDEN = ".aspose-ocr-"
+
+
+def pieces(path: ObjectStoragePath) -> Iterator[bytes]:
+    """
+    Read a stored file from its beginning to its end.
+
+    :param path: The file.
+    :return: Pieces of half a block, because libraries hold each piece in memory twice, as received and joined.
+    """
+    # Without a cache, because reading ahead would hold another block in memory.
+    options = {"block_size": _PIECE_BYTES, "cache_type": "none"}
+    # If the path itself opens the file, Airflow records it for lineage.
+    opened = path.open("rb", **options) if lineage_is_read() else path.fs.open(path.path, "rb", **options)
+    with opened as stream:
+        while piece := stream.read(_PIECE_BYTES):
+            yield piece
+
+
+def copy_to_local(path: ObjectStoragePath, local: Path) -> tuple[int, str]:
+    """
+    Copy a stored file to local disk.
+
+    :param path: The stored file.
+    :param local: Where to; overwritten.
+    :return: Its size in bytes and its checksum in hex.
+    :raises IsADirectoryError: if it is a folder, as far as the storage says so.
+    """
+    digest, size = hashlib.sha256(), 0
+    # s3fs then sends one request, without asking for the size before. Other libraries hold more than a block in memory when
+    # they do this. Airflow records only a file that its path opens for lineage.
+    if path.protocol in S3 and not lineage_is_read():
+        path.fs.get_file(path.path, str(local), **_one_block(path.fs, "get_file"))
+        if local.is_dir():  # What fsspec makes of a folder.
+            local.rmdir()
+            raise IsADirectoryError(path.path)
+        with local.open("rb") as stream:
+            while piece := stream.read(_PIECE_BYTES):
+                digest.update(piece)
+                size += len(piece)
+        return size, digest.hexdigest()
+    with local.open("wb") as target:
+        for piece in pieces(path):
+            target.write(piece)
+            digest.update(piece)
+            size += len(piece)
+    return size, digest.hexdigest()
+
+
+def _one_block(fs: Any, method: str) -> dict[str, int]:
+    """Return the words with which a method of a file system is told to hold one block only."""
+    known = inspect.signature(getattr(fs, f"_{method}", getattr(fs, method))).parameters
+    return {name: value for name, value in _ONE_BLOCK.items() if name in known}
+
+
+class Writer:
+    """
+    Write local files to their places in a storage. Threads may share it.
+
+    :param many: Whether one writer writes many files, as that of a batch does. It then looks once into each local folder
+        for what killed writers have left there of any file. By default it looks for what they have left of the file
+        that it writes, each time.
+    """
+
+    def __init__(self, *, many: bool = False) -> None:
+        self._many = many
+        self._swept: set[str] = set()
+
+    def write(self, local: Path, target: ObjectStoragePath) -> None:
+        """
+        Write a file, over what is there.
+
+        :param local: The whole file.
+        :param target: Its place.
+        """
+        if target.protocol in _COMMITS_UPLOADS:
+            _upload(target.fs, local, target.path)
+        elif target.protocol in LOCAL:
+            self._write_locally(local, target.path)
+        else:
+            _write_and_move(local, target)
+
+    def _write_locally(self, local: Path, target: str) -> None:
+        folder, name = os.path.split(target)
+        # The name is hidden, short enough for every file system, and shows which file a killed writer was writing.
+        prefix = f"{_HIDDEN}{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}-"
+        os.makedirs(folder, exist_ok=True)
+        if not self._many:
+            remove_abandoned(folder, prefix)
+        elif (
+            folder not in self._swept
+        ):  # A look for each of ten thousand files would list ten thousand each time.
+            remove_abandoned(folder, _HIDDEN)
+            self._swept.add(folder)
+        _write_and_rename(local, folder, prefix, target)
+
+
+def _write_and_rename(local: Path, folder: str, prefix: str, target: str) -> None:
+    temporary = os.path.join(folder, f"{prefix}{uuid4().hex}.part")
+    try:
+        with local.open("rb") as reader, open(temporary, "xb") as writer:
+            lock_file(writer.fileno())
+            shutil.copyfileobj(reader, writer, 1024 * 1024)
+            writer.flush()
+            os.fsync(writer.fileno())
+            # While the lock is held, because otherwise a sweep may remove the file.
+            os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _upload(fs: Any, local: Path, path: str) -> None:
+    fs.put_file(str(local), path, **_one_block(fs, "put_file"))
+
+
+def _write_and_move(local: Path, target: ObjectStoragePath) -> None:
+    # A random name: if it depended on the target, two writers would write into the same file.
+    temporary = target.parent / f"{_HIDDEN}{uuid4().hex}.part"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _upload(target.fs, local, temporary.path)
+        target.fs.mv(temporary.path, target.path)
+    except BaseException:
+        with suppress(Exception):
+            target.fs.rm(temporary.path)
+        raise
