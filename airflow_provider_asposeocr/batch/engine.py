@@ -1,25 +1,52 @@
 """
 Take the documents of a batch through their cloud steps.
 
-Invariant: nothing is decided here. A pure machine says what to do; this does it, and tells the machine what came of it.
+Invariant: nothing is decided here. :mod:`.machine` says what to do; this does it, and tells the machine what came of it.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import math
 import time
+from collections import deque
 from random import random as usual_random
 from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.api.polling.durations import DurationBook
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.batch import events
+from airflow_provider_asposeocr.batch.ending import Deferral, Ended, Progress, Stopped
+from airflow_provider_asposeocr.batch.errands import Errands
+from airflow_provider_asposeocr.batch.forecast import idle_seconds
+from airflow_provider_asposeocr.batch.group_commit import GroupCommit
+from airflow_provider_asposeocr.batch.machine import Machine
+from airflow_provider_asposeocr.batch.records import Intent, record_to_dict
+from airflow_provider_asposeocr.batch.references import running_refs
+from airflow_provider_asposeocr.batch.rows import count_outcomes, make_rows
+from airflow_provider_asposeocr.batch.running import RunningTask, digest_of
+from airflow_provider_asposeocr.batch.state import replay
+from airflow_provider_asposeocr.batch.transfer import transfers
+from airflow_provider_asposeocr.batch.work import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
     from airflow_provider_asposeocr.api.http.retrying import Random
-    from airflow_provider_asposeocr.batch.ending import Deferral, Ended, Progress, Stopped
+    from airflow_provider_asposeocr.batch.journal import Journal
     from airflow_provider_asposeocr.batch.plan import Batch
-    from airflow_provider_asposeocr.batch.running import RunningTask
+    from airflow_provider_asposeocr.batch.records import Record
     from airflow_provider_asposeocr.batch.settings import BatchSettings
     from airflow_provider_asposeocr.batch.woken import Woken
+
+log = logging.getLogger(__name__)
+
+#: A snapshot is made when the next process would have to read so many parts of the journal.
+MOST_PARTS = 200
+#: How often it is asked whether the batch could leave the worker, and how often it tells how far it is.
+_LOOK_SECONDS = 1.0
 
 
 class BatchEngine:
@@ -32,7 +59,7 @@ class BatchEngine:
     :param settings: Limits and policies.
     :param client: The client of the batch's account, of this loop.
     :param woken: What the trigger has told, where the batch was deferred; by default nothing.
-    :param on_progress: Called in the loop whenever a document has ended, at most once a second. It must not block.
+    :param on_progress: Called in the loop about once a second. It must not block.
     :param clock: Seconds since the epoch.
     :param random: Source of jitter.
     """
@@ -40,7 +67,7 @@ class BatchEngine:
     def __init__(
         self,
         batch: Batch,
-        journal: Any,
+        journal: Journal,
         records: Sequence[Mapping[str, Any]],
         settings: BatchSettings,
         client: AsyncCloudClient,
@@ -51,6 +78,24 @@ class BatchEngine:
         random: Random = usual_random,
     ) -> None:
         self._batch = batch
+        self._journal = journal
+        self._settings = settings
+        self._client = client
+        self._on_progress = on_progress
+        self._clock = clock
+        self._woken = woken
+        state = replay(records)
+        state.epoch = journal.epoch
+        book = DurationBook.from_dict(state.durations) if state.durations else DurationBook()
+        for duration in woken.durations if woken else ():
+            book.entry(duration.operation).observe(duration.after_seconds, duration.until_seconds)
+        self._machine = Machine(batch, state, settings, book, random)
+        self._committing: deque[tuple[Record, ...]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
+        self._waits = False
+        self._failure: BaseException | None = None
 
     async def run(self) -> Ended | Deferral:
         """
@@ -58,19 +103,219 @@ class BatchEngine:
 
         :return: How the try ends. With :class:`.ending.Deferral` nothing is lost if the process ends now.
         :raises JournalFencedError: if another process has taken the batch over; it goes on there.
-        :raises StorageError: if the journal cannot be written. What runs in the cloud is left for the next try.
+        :raises JournalUnreachableError: if the journal cannot be written. What runs in the cloud is left for the next try.
         """
-        raise NotImplementedError
+        self._over: asyncio.Future[Ended | Deferral] = asyncio.get_running_loop().create_future()
+        self._group = GroupCommit(
+            self._journal,
+            permits=self._settings.max_unanswered_submits,
+            on_durable=self._on_durable,
+            error_budget_seconds=self._settings.error_budget_seconds,
+        )
+        with transfers(self._client, self._clock) as transfer:
+            keep_incomplete = self._settings.keep_incomplete
+            self._errands = Errands(self._batch, self._client, transfer, keep_incomplete=keep_incomplete)
+            return await self._run()
+
+    async def _run(self) -> Ended | Deferral:
+        looking = asyncio.create_task(self._look())
+        try:
+            self._do(self._machine.start(self._clock(), self._ended_meanwhile()))
+            return await self._over
+        finally:
+            looking.cancel()
+            self._stop_timer()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(looking, *self._tasks, return_exceptions=True)
+            await self._group.close()
 
     def running(self) -> list[RunningTask]:
         """Return the cloud tasks that may run now, in the order of their documents. May be called from any thread."""
-        raise NotImplementedError
+        works = sorted(self._machine.works.values(), key=lambda work: work.document)
+        return [
+            RunningTask(work.ref, work.poller.seen_running_at if work.poller else 0.0)
+            for work in works
+            if work.ref is not None and work.phase in (Phase.RUNNING, Phase.POLLING, Phase.CANCELLING)
+        ]
+
+    def progress(self) -> Progress:
+        """Return how far the batch is."""
+        counts = count_outcomes(self._batch, self._machine.state)
+        works = self._machine.works.values()
+        return Progress(
+            documents=len(self._batch.documents),
+            done=sum(counts.get(outcome, 0) for outcome in ("succeeded", "skipped", "duplicate")),
+            failed=counts.get("failed", 0),
+            under_way=len(works),
+            running=sum(work.phase in (Phase.RUNNING, Phase.POLLING) for work in works),
+            submits=self._machine.state.submits,
+            stopped=self._machine.stopped,
+        )
 
     async def stop(self, *, cancel: bool, seconds: float) -> Stopped:
         """
-        Submit nothing more; :meth:`run` returns afterwards.
+        Submit nothing more; :meth:`run` returns when nothing is under way any more.
 
-        :param cancel: Whether the running cloud tasks are cancelled; if not, they are left for a later try.
-        :param seconds: How long that may take.
+        :param cancel: Whether the running cloud tasks are cancelled; if not, they are waited for.
+        :param seconds: How long to wait for that.
+        :return: What has become of the cloud tasks that ran.
         """
-        raise NotImplementedError
+        ran = len(self.running())
+        self._tell(events.Stop("stopped", cancel))
+        await asyncio.wait((self._over,), timeout=seconds)
+        left = len(self.running())
+        return Stopped(
+            cancelled=self._machine.state.outcomes["cancelled"] if cancel else 0, left=min(ran, left)
+        )
+
+    # What happens.
+
+    def _tell(self, event: events.Event) -> None:
+        if not self._over.done():
+            self._do(self._machine.on(event, self._clock()))
+
+    def _do(self, actions: list[events.Action]) -> None:
+        for action in actions:
+            match action:
+                case events.Commit(records):
+                    self._begin(self._commit(records))
+                case events.Discard(document):
+                    self._errands.discard(document)
+                case events.Announce():
+                    self._announce(action)
+                case events.Finish():
+                    self._end(self._ended())
+                case _:
+                    self._begin(self._run_errand(action))
+        self._set_timer()
+
+    def _begin(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_task_done)
+
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None and not self._over.done():
+            self._over.set_exception(error)
+
+    def _end(self, result: Ended | Deferral) -> None:
+        if not self._over.done():
+            self._over.set_result(result)
+
+    async def _run_errand(self, action: events.Action) -> None:
+        self._tell(await self._errands.do(action))
+
+    async def _commit(self, records: tuple[Record, ...]) -> None:
+        self._committing.append(records)
+        described = [record_to_dict(record, self._journal.epoch) for record in records]
+        before_send = any(isinstance(record, Intent) for record in records)
+        await self._group.commit(described, before_send=before_send)
+
+    def _on_durable(self, described: Sequence[Mapping[str, Any]]) -> None:
+        """Take records in the order of the journal, before the next part or a snapshot is written."""
+        if self._group.drain_requested and self._machine.stopped is None:
+            log.warning("A drain of the batch was requested: nothing more is submitted.")
+            self._tell(events.Stop("drain"))
+        taken = 0
+        while taken < len(described):
+            records = self._committing.popleft()
+            taken += len(records)
+            self._tell(events.Durable(records))
+
+    def _announce(self, action: events.Announce) -> None:
+        document = self._batch.documents[action.document]
+        operation = self._batch.steps[action.step].operation
+        log.warning(
+            "%s of %s is submitted again and may be billed twice: %s.",
+            operation,
+            shown(document.source, 300),
+            _WHY[action.why],
+        )
+
+    # Time.
+
+    def _set_timer(self) -> None:
+        at = self._machine.next_at
+        if at == self._timer_at and self._timer is not None:
+            return
+        self._stop_timer()
+        if at < math.inf and not self._over.done() and not self._waits:
+            self._timer_at = at
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, at - self._clock()), self._tick)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._timer_at = None, math.inf
+
+    def _tick(self) -> None:
+        self._stop_timer()
+        self._tell(events.Tick())
+
+    async def _look(self) -> None:
+        """Look once a second what is to be told, written together, or left to the triggerer."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            try:
+                await self._look_once()
+            except Exception as error:
+                if not self._over.done():
+                    self._over.set_exception(error)
+                return
+
+    async def _look_once(self) -> None:
+        if self._on_progress is not None:
+            self._on_progress(self.progress())
+        if self._is_to_be_deferred():
+            self._waits = True  # no poll begins while the snapshot is written
+            self._stop_timer()
+            await self._group.snapshot(self._snapshot)
+            self._end(Deferral(tuple(self.running()), self._settings.deadline_at))
+        elif self._journal.parts_to_replay > MOST_PARTS:
+            await self._group.snapshot(self._snapshot)
+
+    def _snapshot(self) -> list[dict[str, Any]]:
+        self._machine.state.durations = self._machine.book.to_dict()
+        return [record_to_dict(record, self._journal.epoch) for record in self._machine.state.snapshot()]
+
+    def _is_to_be_deferred(self) -> bool:
+        if not self._settings.deferrable or not self._machine.is_idle:
+            return False
+        now, book = self._clock(), self._machine.book
+        running = [
+            (max(0.0, now - work.task.submitted_epoch), book.entry(work.task.operation, work.input_bytes))
+            for work in self._machine.works.values()
+        ]
+        least = self._settings.defer_idle_seconds
+        return idle_seconds(running, least) >= least
+
+    # What a process begins and ends with.
+
+    def _ended_meanwhile(self) -> frozenset[int] | None:
+        """Return the documents whose cloud task has ended while the batch was deferred; ``None`` = nothing is known."""
+        if self._woken is None or self._woken.because is None:
+            return None
+        refs = running_refs(self._batch, self._machine.state)
+        if digest_of([ref for _, ref in refs]) != self._woken.digest:
+            return None
+        return frozenset(refs[place][0] for place in self._woken.ended if place < len(refs))
+
+    def _ended(self) -> Ended:
+        state, left, try_number = self._machine.state, self._machine.left, self._settings.try_number
+        return Ended(
+            counts=count_outcomes(self._batch, state),
+            submits=state.submits,
+            maybe_billed_twice=sum(known.doubts for known in state.documents.values()),
+            stopped=self._machine.stopped,
+            error=self._machine.error,
+            make_rows=lambda: make_rows(self._batch, state, left, try_number),
+        )
+
+
+_WHY = {
+    "unknown": "nobody knows whether the cloud has accepted the submit before",
+    "gone": "the cloud does not know the task of the submit before",
+    "expired": "the cloud has not kept the result of the submit before",
+}

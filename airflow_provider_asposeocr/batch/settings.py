@@ -29,6 +29,8 @@ class BatchSettings:
         it once more, which may bill it twice; ``fail`` does not.
     :param on_expired: What becomes of a document whose result the cloud no longer keeps: ``fail``, the default, or
         ``resubmit``, which bills it again.
+    :param keep_incomplete: Whether a cloud task that lost some of its results is stored with the rest; by default its
+        document fails.
     :param timeout_seconds: How long one cloud task may take. The default is an hour.
     :param deadline_at: When the whole batch is over, in seconds since the epoch; by default never. It is absolute, so that
         deferrals and later tries do not move it.
@@ -52,6 +54,7 @@ class BatchSettings:
     retry_failed: bool = True
     on_unknown_submit: OnUnknownSubmit = "resubmit"
     on_expired: OnExpired = "fail"
+    keep_incomplete: bool = False
     timeout_seconds: float = 3600.0
     deadline_at: float = math.inf
     poll_interval_seconds: float = 0.8

@@ -15,6 +15,7 @@ from array import array
 from bisect import bisect_left
 from collections import OrderedDict
 from itertools import accumulate
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.polling.schedules import (
     BIN_WIDTH,
@@ -26,6 +27,9 @@ from airflow_provider_asposeocr.api.polling.schedules import (
     Schedule,
     bin_of,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: Effective window: about the latest 50 tasks. Older ones are forgotten, because clouds and documents change.
 WINDOW = 50
@@ -46,6 +50,9 @@ FRESH = 8
 MOST_SCHEDULES = 4
 #: Most kinds of tasks kept; the least recently used one is removed first.
 MOST_KINDS = 256
+
+#: Raise it when the bins or the size classes change: numbers that stand for others would be believed.
+_FORM_VERSION = 1
 
 #: Largest documents of the size classes, in bytes; larger documents are one more class.
 SIZE_CLASSES = tuple(64 * 1024 * 4**power for power in range(6))
@@ -117,6 +124,45 @@ class Estimate:
             self._schedules[limits] = Planned(self._density, limits)
         return self._schedules[limits]
 
+    def share_ended(self, age: float, later_age: float) -> float:
+        """
+        Return the chance that a task which runs at one age has ended at a later one.
+
+        :param age: In seconds.
+        :param later_age: In seconds.
+        """
+        runs = self._share_older(age)
+        return 1.0 - self._share_older(later_age) / runs if runs > 0 else 1.0
+
+    def _share_older(self, age: float) -> float:
+        number = bin_of(age)
+        lower = EDGES[number - 1] if number else 0.0
+        part = min(1.0, max(0.0, (EDGES[number] - age) / (EDGES[number] - lower)))
+        return part * self._density[number] + math.fsum(self._density[number + 1 :])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was learned as plain JSON: how many tasks were seen, and how many ended in which bin."""
+        masses = {
+            str(number): round(mass / self._weight, 4) for number, mass in enumerate(self._masses) if mass
+        }
+        return {"seen": self._seen, "masses": masses}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Estimate:
+        """
+        Read what was learned.
+
+        :param value: What :meth:`to_dict` returned; bins that do not exist are left out.
+        """
+        estimate = cls()
+        for number, mass in value["masses"].items():
+            if int(number) < len(EDGES):
+                estimate._masses[int(number)] = float(mass)
+        estimate._seen = int(value["seen"])
+        if estimate._seen:
+            estimate._density = estimate._believed()
+        return estimate
+
     def _believed(self) -> list[float]:
         smooth = [mass / self._weight for mass in self._masses]
         for _ in range(PASSES):
@@ -167,6 +213,21 @@ class Entry:
                 return estimate.schedule(limits)
         return Geometric(limits)
 
+    @property
+    def is_known(self) -> bool:
+        """Whether enough tasks like this one were seen for their durations to be believed."""
+        return any(estimate.count >= ENOUGH for estimate in self._estimates)
+
+    def share_ended(self, age: float, later_age: float) -> float:
+        """
+        Return the chance that a task which runs at one age has ended at a later one, where :attr:`is_known`.
+
+        :param age: In seconds.
+        :param later_age: In seconds.
+        """
+        known = (estimate for estimate in self._estimates if estimate.count >= ENOUGH)
+        return next(known, self._estimates[-1]).share_ended(age, later_age)
+
     def observe(self, after_seconds: float, until_seconds: float, *, late: bool = False) -> None:
         """
         Add the observation of a completed task. Do not add failed and cancelled tasks.
@@ -206,6 +267,27 @@ class DurationBook:
         if source_bytes is None:
             return Entry(whole)
         return Entry(self._estimate((operation, bisect_left(SIZE_CLASSES, source_bytes))), whole)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was learned as plain JSON, for another process; :meth:`from_dict` reads it."""
+        kinds = [[*kind, estimate.to_dict()] for kind, estimate in self._estimates.items() if estimate.count]
+        return {"version": _FORM_VERSION, "kinds": kinds}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> DurationBook:
+        """
+        Read what another process has learned.
+
+        :param value: What :meth:`to_dict` returned.
+        :return: A book that goes on with it; an empty one where another version wrote it, since all of it can be learned
+            again.
+        """
+        book = cls()
+        if value.get("version") != _FORM_VERSION:
+            return book
+        for operation, size_class, estimate in value["kinds"]:
+            book._estimates[operation, size_class] = Estimate.from_dict(estimate)
+        return book
 
     def _estimate(self, kind: tuple[str, int | None]) -> Estimate:
         estimate = self._estimates.get(kind)

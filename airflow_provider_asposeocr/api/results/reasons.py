@@ -13,6 +13,7 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskFailedErro
 from airflow_provider_asposeocr.api.tasks import failed_error
 
 if TYPE_CHECKING:
+    from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
     from airflow_provider_asposeocr.api.client import CloudClient
     from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
 
@@ -34,6 +35,20 @@ def state_with_reasons(client: CloudClient, ref: TaskRef) -> TaskState | None:
     """
     try:
         state = client.fetch(ref.operation, ref.id, _NoResults)
+    except AsposeOcrError:
+        return None
+    return state if state.messages or state.warnings else None
+
+
+async def state_with_reasons_async(client: AsyncCloudClient, ref: TaskRef) -> TaskState | None:
+    """
+    Read in an event loop why a task failed, as :func:`state_with_reasons` does.
+
+    :param client: Client of its account.
+    :param ref: The task, which has failed.
+    """
+    try:
+        state = await client.fetch(ref.operation, ref.id, _NoResults)
     except AsposeOcrError:
         return None
     return state if state.messages or state.warnings else None

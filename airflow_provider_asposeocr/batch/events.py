@@ -1,0 +1,249 @@
+"""What happens to a batch, and what is to be done: the language between :mod:`.machine` and :mod:`.engine`. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_asposeocr.api.enums import TaskStatus
+    from airflow_provider_asposeocr.api.errors import AsposeOcrError
+    from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
+    from airflow_provider_asposeocr.batch.ending import StopReason
+    from airflow_provider_asposeocr.batch.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """
+    Records are in the journal, and no other process has taken the batch over.
+
+    :param records: Which.
+    """
+
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """
+    What a document sends for its next step is on local disk.
+
+    :param document: Index of the document.
+    :param input_bytes: Its size.
+    :param input_sha256: Its checksum in hex.
+    :param source: What is known about the original document, where this is it.
+    """
+
+    document: int
+    input_bytes: int
+    input_sha256: str
+    source: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """
+    The cloud has accepted a document.
+
+    :param document: Index of the document.
+    :param operation: Name of the operation that knows the task.
+    :param id: The cloud's id.
+    :param submitted_at: When it was sent, in seconds since the epoch.
+    """
+
+    document: int
+    operation: str
+    id: str
+    submitted_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """
+    The cloud has told the status of a document's task.
+
+    :param document: Index of the document.
+    :param state: What it says.
+    """
+
+    document: int
+    state: TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """
+    All results of a document are stored.
+
+    :param document: Index of the document.
+    :param row: What the manifest says about them.
+    """
+
+    document: int
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelEnded:
+    """
+    A cloud task that is not wanted any more was cancelled, or could not be.
+
+    :param document: Index of the document.
+    :param cancelled: Whether it was cancelled.
+    :param status: What the cloud has said before; ``None`` = it did not answer.
+    """
+
+    document: int
+    cancelled: bool
+    status: TaskStatus | None
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """
+    What was under way for a document did not succeed: its preparation, its submit, its poll or its delivery.
+
+    :param document: Index of the document.
+    :param error: Why.
+    """
+
+    document: int
+    error: AsposeOcrError
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """
+    Nothing more is to be submitted.
+
+    :param reason: Why.
+    :param cancel: Whether running cloud tasks are cancelled; if not, they are waited for.
+    """
+
+    reason: StopReason
+    cancel: bool = False
+
+
+Event = Durable | Prepared | Sent | Polled | Delivered | CancelEnded | Broken | Tick | Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """
+    Write records into the journal; :class:`Durable` follows.
+
+    :param records: Which.
+    """
+
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """
+    Bring what a document sends to local disk; :class:`Prepared` or :class:`Broken` follows.
+
+    :param document: Index of the document.
+    :param step: Index of the step that it is sent for.
+    :param upstream: The cloud task whose result is sent; ``None`` = the source.
+    """
+
+    document: int
+    step: int
+    upstream: TaskRef | None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """
+    Submit what was prepared; :class:`Sent` or :class:`Broken` follows.
+
+    :param document: Index of the document.
+    :param step: Index of the step.
+    """
+
+    document: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """
+    Remove from local disk what was prepared.
+
+    :param document: Index of the document.
+    """
+
+    document: int
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """
+    Ask for the status of a cloud task; :class:`Polled` or :class:`Broken` follows.
+
+    :param document: Index of the document.
+    :param ref: The task.
+    """
+
+    document: int
+    ref: TaskRef
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """
+    Fetch the results of a document's last cloud task and store them; :class:`Delivered` or :class:`Broken` follows.
+
+    :param document: Index of the document.
+    :param ref: The task.
+    """
+
+    document: int
+    ref: TaskRef
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """
+    Cancel a cloud task unless it has ended; :class:`CancelEnded` follows.
+
+    :param document: Index of the document.
+    :param ref: The task.
+    :param because: Why, as the rest of a sentence that begins with "because".
+    """
+
+    document: int
+    ref: TaskRef
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """
+    Tell the user that a document may be billed twice.
+
+    :param document: Index of the document.
+    :param step: Index of the step.
+    :param why: ``unknown``, ``gone`` or ``expired``, see :class:`.records.Intent`.
+    """
+
+    document: int
+    step: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Nothing is under way and nothing can be begun: the try is over."""
+
+
+Action = Commit | Prepare | Send | Discard | Poll | Deliver | Cancel | Announce | Finish

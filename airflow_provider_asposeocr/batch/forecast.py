@@ -1,0 +1,50 @@
+"""
+When it is worth leaving the worker: how long nothing will have to be moved. Pure.
+
+Invariant: only what was learned of the durations counts. While they are not known, the batch stays in its worker, and a slot
+is held; a deferral that comes back at once would cost as much as the cloud traffic of a hundred documents.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_asposeocr.api.polling.durations import Entry
+
+#: The worker is wanted again when this share of what runs has ended: a trigger fires at a quarter.
+WAKE_SHARE = 4
+#: How finely moments are compared. A deferral takes seconds to begin and to end.
+_PRECISION_SECONDS = 1.0
+
+
+def idle_seconds(running: Sequence[tuple[float, Entry]], at_most_seconds: float) -> float:
+    """
+    Forecast how long a worker would have nothing to do.
+
+    :param running: For each cloud task that runs, its age in seconds, and what is known about tasks like it.
+    :param at_most_seconds: How far to look ahead.
+    :return: Seconds until a quarter of the tasks is expected to have ended, at most ``at_most_seconds``; 0 if nothing runs,
+        or if the duration of one of them is not known.
+    """
+    if not running or any(not entry.is_known for _, entry in running):
+        return 0.0
+    wanted = max(1.0, len(running) / WAKE_SHARE)
+    # The expected number only grows with time, so that halving finds the moment.
+    least, most = 0.0, at_most_seconds
+    if _expected_ends(running, most) < wanted:
+        return most
+    while most - least > _PRECISION_SECONDS:
+        middle = (least + most) / 2
+        if _expected_ends(running, middle) < wanted:
+            least = middle
+        else:
+            most = middle
+    return least
+
+
+def _expected_ends(running: Sequence[tuple[float, Entry]], seconds: float) -> float:
+    return math.fsum(entry.share_ended(age, age + seconds) for age, entry in running)

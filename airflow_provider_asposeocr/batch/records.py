@@ -1,0 +1,200 @@
+"""
+The records of a batch's journal, typed, and as the JSON objects that the journal keeps.
+
+Invariant: a record that this version does not understand is an error, never skipped: what it says may be that a document
+was billed. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.batch.errors import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """
+    A document is about to be sent. Until its reference or its withdrawal follows, it may have been billed.
+
+    :param document: Index of the document.
+    :param step: Index of the step, from 0.
+    :param again: Why it is sent although an earlier submit of the same step may have been billed: ``unknown`` nobody knows
+        whether that one was accepted; ``gone`` the cloud does not know its task any more; ``expired`` its result was
+        not fetched within 24 hours. ``None``: no earlier submit of the step counts.
+    :param seconds: How long the cloud task of the step before took; ``None`` = it was not watched.
+    """
+
+    kind: ClassVar[str] = "intent"
+    document: int
+    step: int
+    again: str | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """
+    The document of an intent was certainly not accepted.
+
+    :param document: Index of the document.
+    :param step: Index of the step.
+    """
+
+    kind: ClassVar[str] = "withdrawn"
+    document: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """
+    The cloud has accepted a document.
+
+    :param document: Index of the document.
+    :param step: Index of the step.
+    :param operation: Name of the operation that knows the task; the trial variant in evaluation mode.
+    :param id: The cloud's id of the task.
+    :param submitted_at: When it was sent, in seconds since the epoch.
+    :param input_bytes: Size of what was sent.
+    :param input_sha256: Checksum of what was sent, in hex.
+    :param source: What is known about the original document since it was read: its ``uri``, ``qualifier``, ``bytes`` and
+        ``sha256``; only with the first step.
+    """
+
+    kind: ClassVar[str] = "reference"
+    document: int
+    step: int
+    operation: str
+    id: str
+    submitted_at: float
+    input_bytes: int
+    input_sha256: str
+    source: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """
+    All results of a document are stored.
+
+    :param document: Index of the document.
+    :param row: What the manifest says about it beside what the other records know: results, messages and the like.
+    """
+
+    kind: ClassVar[str] = "done"
+    document: int
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """
+    A document has failed, for this try.
+
+    :param document: Index of the document.
+    :param step: Index of the step that failed.
+    :param error: The error, as :meth:`.AsposeOcrError.to_dict` describes it, with ``retryable``.
+    :param over: Whether the step's cloud task is over, so that a later try submits again; ``False`` = a later try asks for
+        the task again.
+    :param try_number: Airflow's number of the try.
+    :param final: Whether no later try sends it again, whatever the error says: it was sent again once already, or may not
+        be; ``None`` = no.
+    :param again: Why the next submit of the step would be one more, as of :class:`Intent`.
+    """
+
+    kind: ClassVar[str] = "failed"
+    document: int
+    step: int
+    error: Mapping[str, Any]
+    over: bool
+    try_number: int
+    final: bool | None = None
+    again: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """
+    The cloud task of a document was cancelled, because the batch was stopped.
+
+    :param document: Index of the document.
+    :param step: Index of the step.
+    """
+
+    kind: ClassVar[str] = "cancelled"
+    document: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """
+    All that is known about a document; only in snapshots, where it takes the place of the records before.
+
+    :param document: Index of the document.
+    :param state: What :meth:`.DocumentState.to_dict` returns.
+    """
+
+    kind: ClassVar[str] = "document"
+    document: int
+    state: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """
+    How long cloud tasks take, as it was learned; only in snapshots.
+
+    :param book: What :meth:`.DurationBook.to_dict` returns.
+    """
+
+    kind: ClassVar[str] = "durations"
+    book: Mapping[str, Any]
+
+
+Record = Intent | Withdrawn | Reference | Done | Failed | Cancelled | Whole | Durations
+
+_KINDS: dict[str, type[Record]] = {
+    cls.kind: cls for cls in (Intent, Withdrawn, Reference, Done, Failed, Cancelled, Whole, Durations)
+}
+_NAMES = {cls: tuple(field.name for field in fields(cls)) for cls in _KINDS.values()}
+
+
+def record_to_dict(record: Record, epoch: int = 0) -> dict[str, Any]:
+    """
+    Return a record as a JSON object.
+
+    :param record: The record.
+    :param epoch: Number of the process that writes it, see :mod:`.journal`.
+    :return: Its fields, those that are ``None`` left out; its kind as ``record``, and the ``epoch``.
+    """
+    described: dict[str, Any] = {"record": record.kind, "epoch": epoch}
+    for name in _NAMES[type(record)]:
+        value = getattr(record, name)
+        if value is not None:
+            described[name] = value
+    return described
+
+
+def parse_record(value: Mapping[str, Any]) -> Record:
+    """
+    Read a record.
+
+    :param value: A JSON object of a journal.
+    :raises JournalError: if it is not a record that this version knows.
+    """
+    try:
+        cls = _KINDS[value["record"]]
+        record = cls(**{name: value[name] for name in _NAMES[cls] if name in value})
+    except (KeyError, TypeError) as error:
+        raise JournalError(
+            f"The journal has a record that this version does not understand: {shown(repr(dict(value)), 200)} "
+            f"({shown(error)})."
+        ) from None
+    return record

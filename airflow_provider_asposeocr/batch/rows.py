@@ -1,0 +1,124 @@
+"""
+The rows of a batch's manifest, made from what the journal says. Pure.
+
+Invariant: there is a row for each document, in the order of the documents, whatever has become of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.batch.references import reference_of
+from airflow_provider_asposeocr.documents.manifest import DocumentError, Manifest, StepTask
+from airflow_provider_asposeocr.documents.uris import source_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from airflow_provider_asposeocr.api.errors import AsposeOcrError
+    from airflow_provider_asposeocr.batch.plan import Batch, BatchDocument
+    from airflow_provider_asposeocr.batch.state import BatchState, DocumentState
+
+
+def make_rows(
+    batch: Batch,
+    state: BatchState,
+    left: Mapping[int, AsposeOcrError | None],
+    try_number: int,
+) -> Iterator[Manifest]:
+    """
+    Make the rows of the manifest.
+
+    :param batch: The batch.
+    :param state: What the journal says.
+    :param left: Documents that this try has left undecided, and why; nothing where no try runs.
+    :param try_number: Airflow's number of the try that writes them.
+    :return: The rows in the order of the documents, made while they are asked for.
+    """
+    for document in batch.documents:
+        row: dict[str, Any] = {
+            "index": document.index,
+            "documents": len(batch.documents),
+            "file_stem": document.file_stem,
+            "source": source_uri(document.source),
+            "source_version": document.version,
+            "bytes": document.size_bytes,
+            "outcome": "not_started",
+            "try": try_number,
+            "continues": batch.continues,
+        }
+        known = state.documents.get(document.index)
+        if document.decided is not None:
+            row |= document.decided
+        elif known is not None:
+            row |= _known(batch, document, known)
+        if row["outcome"] == "not_started" and (error := left.get(document.index)) is not None:
+            row["error"] = DocumentError.of(error, known.step if known else None)
+        yield Manifest.model_validate(row)
+
+
+def _known(batch: Batch, document: BatchDocument, known: DocumentState) -> dict[str, Any]:
+    source = known.source or {}
+    row: dict[str, Any] = {
+        "outcome": known.outcome or "not_started",
+        "final": known.final,
+        "steps": _steps(known),
+        "maybe_billed_twice": known.doubts > 0,
+    }
+    if source:
+        row |= {"source": source.get("uri"), "bytes": source.get("bytes"), "sha256": source.get("sha256")}
+    references = [step.reference for step in known.steps if step.reference is not None]
+    if references:
+        row["task"] = reference_of(batch, known, references[-1])
+    if known.error is not None:
+        row["error"] = _error(batch, known)
+    if known.row is not None:
+        row |= json.loads(known.row)
+    return row
+
+
+def _steps(known: DocumentState) -> list[StepTask]:
+    return [
+        StepTask(
+            operation=step.reference.operation,
+            id=step.reference.id,
+            submitted_at=datetime.fromtimestamp(step.reference.submitted_at, UTC),
+            seconds=step.seconds,
+            submits=step.submits,
+        )
+        for step in known.steps
+        if step.reference is not None
+    ]
+
+
+def _error(batch: Batch, known: DocumentState) -> DocumentError:
+    error = known.error or {}
+    return DocumentError.model_validate(
+        {
+            "class": error["error"],
+            "message": error["message"],
+            "step": known.step,
+            "operation": error.get("operation") or batch.steps[known.step].operation,
+            "billed": error.get("billed", "maybe"),
+            "retryable": error.get("retryable", False),
+        }
+    )
+
+
+def count_outcomes(batch: Batch, state: BatchState) -> dict[str, int]:
+    """
+    Count the documents by outcome.
+
+    :param batch: The batch.
+    :param state: What the journal says.
+    :return: How many have which outcome; those without one count as ``not_started``.
+    """
+    counts = Counter(state.outcomes)
+    counts.update(
+        str(document.decided["outcome"]) for document in batch.documents if document.decided is not None
+    )
+    counts["not_started"] += len(batch.documents) - counts.total()
+    return {outcome: count for outcome, count in counts.items() if count}

@@ -1,0 +1,116 @@
+"""
+What becomes of a document whose request does not succeed, and of the batch when the account is refused.
+
+Invariant: as of :mod:`.machine`. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_asposeocr.api.errors import TaskError, TaskTimeoutError
+from airflow_provider_asposeocr.batch.course import Course
+from airflow_provider_asposeocr.batch.records import Withdrawn
+from airflow_provider_asposeocr.batch.verdicts import concerns_account, verdict_on
+from airflow_provider_asposeocr.batch.work import Phase, Work
+
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.api.errors import AsposeOcrError
+    from airflow_provider_asposeocr.batch.ending import StopReason
+
+#: Longest wait after a request that failed, where the cloud does not ask for a longer one.
+LONGEST_BACKOFF_SECONDS = 30.0
+#: Longest pause of a batch, as of :data:`.pacing.LONGEST_PAUSE_SECONDS`.
+LONGEST_PAUSE_SECONDS = 600.0
+
+
+class Setbacks(Course):
+    """What documents go through when something does not succeed."""
+
+    #: No request is begun before this moment, in seconds since the epoch: the cloud has asked for a pause.
+    _paused_until = 0.0
+
+    def _stop(self, reason: StopReason, *, cancel: bool = False, error: AsposeOcrError | None = None) -> None:
+        self.stopped = self.stopped or reason
+        self.error = self.error or error
+        self._cancels = self._cancels or cancel
+        for line in (self._to_prepare, self._to_send):
+            line.clear()
+        for work in list(self.works.values()):
+            if work.phase in (Phase.QUEUED, Phase.PREPARED):
+                self._leave(work, error)
+            elif work.phase is Phase.RUNNING and self._cancels:
+                self._cancel(work)
+
+    def _on_wait_failed(self, work: Work, error: AsposeOcrError) -> None:
+        if concerns_account(error):
+            self._stop("account", error=error)
+        verdict = verdict_on(error, reads_result=True)
+        if isinstance(error, TaskTimeoutError):
+            work.error = error
+            self._cancel(work)
+        elif verdict in ("gone", "expired"):
+            self._doubt(work, verdict, error)
+        elif isinstance(error, TaskError) or (error.retryable and self._settings.has_tries_left):
+            self._fail(work, error, over=verdict == "over")
+        else:
+            work.error = error
+            self._cancel(work)
+
+    def _on_not_prepared(self, work: Work, error: AsposeOcrError) -> None:
+        verdict = verdict_on(error, reads_result=work.step > 0)
+        work.phase = Phase.QUEUED
+        if verdict == "account":
+            self._stop("account", error=error)
+            if work.document in self.works:
+                self._leave(work, error)
+        elif verdict in ("later", "pending") and self._try_later(work, error):
+            return
+        elif work.step == 0:
+            self._fail(work, error, over=True)
+        else:
+            work.step, work.ref = work.step - 1, None
+            if verdict in ("gone", "expired"):
+                self._doubt(work, verdict, error)
+            else:
+                self._fail(work, error, over=verdict == "over")
+
+    def _on_not_sent(self, work: Work, error: AsposeOcrError) -> None:
+        verdict = verdict_on(error, reads_result=False)
+        if verdict == "unknown":
+            self._doubt(work, "unknown", error)
+            return
+        work.phase = Phase.RECORDING
+        self._records.append(Withdrawn(work.document, work.step))
+        if verdict == "account":
+            self._stop("account", error=error)
+        elif verdict == "later" and self._has_time(work):
+            work.due = self._now + self._backoff_seconds(work, error)
+        else:
+            self._fail(work, error, over=True)
+
+    def _on_not_delivered(self, work: Work, error: AsposeOcrError) -> None:
+        verdict = verdict_on(error, reads_result=True)
+        work.phase = Phase.READY
+        if verdict in ("gone", "expired"):
+            self._doubt(work, verdict, error)
+        elif verdict == "account":
+            self._stop("account", error=error)
+            self._leave(work, error)
+        elif not (verdict in ("later", "pending") and self._try_later(work, error)):
+            self._fail(work, error, over=verdict == "over")
+
+    def _try_later(self, work: Work, error: AsposeOcrError) -> bool:
+        if not self._has_time(work):
+            return False
+        self._alarm.put(work, self._now + self._backoff_seconds(work, error))
+        return True
+
+    def _has_time(self, work: Work) -> bool:
+        work.failing_since = work.failing_since or self._now
+        return self._now - work.failing_since < self._settings.error_budget_seconds
+
+    def _backoff_seconds(self, work: Work, error: AsposeOcrError) -> float:
+        work.attempts += 1
+        usual = min(LONGEST_BACKOFF_SECONDS, 2.0 ** min(work.attempts, 10)) * (0.5 + self._random() / 2)
+        return max(usual, min(error.retry_after_seconds or 0.0, LONGEST_PAUSE_SECONDS))

@@ -1,0 +1,317 @@
+"""
+What the journal of a batch says about each document.
+
+Invariant: the state is a function of the durable records and of nothing else, so that a process which takes a batch over
+knows exactly what the one before knew. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.batch.errors import JournalError
+from airflow_provider_asposeocr.batch.records import (
+    Cancelled,
+    Done,
+    Durations,
+    Failed,
+    Intent,
+    Record,
+    Reference,
+    Whole,
+    Withdrawn,
+    parse_record,
+    record_to_dict,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+
+@dataclass(slots=True)
+class StepState:
+    """
+    What is known about one step of one document.
+
+    :param submits: How often the document was sent for it, without those that were certainly not accepted.
+    :param doubts: How often it was sent although an earlier submit may have been billed. Each was announced.
+    :param again: Why the next submit is one more, see :class:`.records.Intent`; ``None`` = it is not.
+    :param reference: The cloud task; ``None`` = none is known.
+    :param over: Whether that cloud task is over without a result, so that the step needs another one.
+    :param seconds: How long the cloud task took; ``None`` = it was not watched.
+    """
+
+    submits: int = 0
+    doubts: int = 0
+    again: str | None = None
+    reference: Reference | None = None
+    over: bool = False
+    seconds: float | None = None
+
+    @property
+    def task(self) -> Reference:
+        """
+        The cloud task.
+
+        :raises LookupError: if none is known.
+        """
+        if self.reference is None:
+            raise LookupError("The step has no cloud task.")
+        return self.reference
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the state as a JSON object, without what has its default."""
+        found: dict[str, Any] = {
+            name: value
+            for name in ("submits", "doubts", "again", "over", "seconds")
+            if (value := getattr(self, name))
+        }
+        if self.reference is not None:
+            found["reference"] = record_to_dict(self.reference)
+        return found
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> StepState:
+        """
+        Read a state.
+
+        :param value: What :meth:`to_dict` returned.
+        """
+        reference = parse_record(value["reference"]) if "reference" in value else None
+        if reference is not None and not isinstance(reference, Reference):
+            raise JournalError("The journal has a snapshot in which a reference is something else.")
+        return cls(**{**value, "reference": reference})
+
+
+@dataclass(slots=True)
+class DocumentState:
+    """
+    What is known about one document.
+
+    :param step: The step that it has come to.
+    :param intended: Whether it may have been sent for that step, with no answer in the journal yet.
+    :param steps: Its steps as far as it has come.
+    :param source: What is known about the original document since it was read.
+    :param outcome: ``None`` = it is not decided yet.
+    :param row: What the manifest says beside, as JSON, which takes a tenth of the memory of a mapping.
+    :param error: Why it failed.
+    :param last_intent: Why the last intent was one more, for its withdrawal.
+    :param try_number: Airflow's number of the try that decided.
+    :param final: Whether no later try sends it again.
+    :param epoch: Number of the process that wrote what is known.
+    """
+
+    step: int = 0
+    intended: bool = False
+    steps: list[StepState] = field(default_factory=list)
+    source: Mapping[str, Any] | None = None
+    outcome: str | None = None
+    row: str | None = None
+    error: Mapping[str, Any] | None = None
+    last_intent: str | None = None
+    try_number: int = 0
+    final: bool = False
+    epoch: int = 0
+
+    @property
+    def submits(self) -> int:
+        """How many cloud tasks were submitted for it."""
+        return sum(step.submits for step in self.steps)
+
+    @property
+    def doubts(self) -> int:
+        """How many of its submits were announced as perhaps billed twice."""
+        return sum(step.doubts for step in self.steps)
+
+    @property
+    def current(self) -> StepState:
+        """The step that it has come to."""
+        return self.at(self.step)
+
+    def at(self, step: int) -> StepState:
+        """
+        Return a step.
+
+        :param step: Its index; steps that were not reached yet are made.
+        """
+        while len(self.steps) <= step:
+            self.steps.append(StepState())
+        return self.steps[step]
+
+    @property
+    def running(self) -> Reference | None:
+        """The cloud task of the current step, unless it is over or not known."""
+        if self.intended or not self.steps:
+            return None
+        current = self.current
+        return None if current.over else current.reference
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the state as a JSON object, without what has its default."""
+        names = (
+            "step",
+            "intended",
+            "source",
+            "outcome",
+            "row",
+            "error",
+            "last_intent",
+            "try_number",
+            "final",
+        )
+        found: dict[str, Any] = {name: value for name in names if (value := getattr(self, name))}
+        found["steps"] = [step.to_dict() for step in self.steps]
+        return found
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> DocumentState:
+        """
+        Read a state.
+
+        :param value: What :meth:`to_dict` returned.
+        :raises JournalError: if it is anything else.
+        """
+        try:
+            return cls(**{**value, "steps": [StepState.from_dict(step) for step in value["steps"]]})
+        except (KeyError, TypeError) as error:
+            raise JournalError(
+                f"The journal has a snapshot that this version does not understand ({shown(error)})."
+            ) from None
+
+
+class BatchState:
+    """The documents of a batch that have records; all others are untouched."""
+
+    def __init__(self) -> None:
+        self.documents: dict[int, DocumentState] = {}
+        #: How many cloud tasks were submitted, in all.
+        self.submits = 0
+        #: How many documents have which outcome, those that have one.
+        self.outcomes: Counter[str] = Counter()
+        #: How long cloud tasks take, from the last snapshot.
+        self.durations: Mapping[str, Any] | None = None
+        #: Number of the process whose records are applied.
+        self.epoch = 0
+
+    def of(self, document: int) -> DocumentState:
+        """
+        Return the state of a document.
+
+        :param document: Its index.
+        """
+        found = self.documents.get(document)
+        if found is None:
+            found = self.documents[document] = DocumentState()
+        return found
+
+    def apply(self, record: Record) -> None:
+        """
+        Take a durable record.
+
+        :param record: The record. One of a process that another one has taken over from is left out if that one has written
+            about the document since: it knew all that had been sent, and its snapshot may come before a record that
+            the first process wrote too late.
+        """
+        if isinstance(record, Durations):
+            self.durations = record.book
+            return
+        document = self.of(record.document)
+        if self.epoch < document.epoch:
+            return
+        self._uncount(document)
+        if isinstance(record, Whole):
+            document = self.documents[record.document] = DocumentState.from_dict(record.state)
+        else:
+            _apply(document, record)
+        document.epoch = self.epoch
+        self.submits += document.submits
+        if document.outcome is not None:
+            self.outcomes[document.outcome] += 1
+
+    def _uncount(self, document: DocumentState) -> None:
+        self.submits -= document.submits
+        if document.outcome is not None:
+            self.outcomes[document.outcome] -= 1
+
+    def snapshot(self) -> Iterator[Record]:
+        """Return records that make the same state, one per document."""
+        if self.durations is not None:
+            yield Durations(self.durations)
+        for index in sorted(self.documents):
+            yield Whole(index, self.documents[index].to_dict())
+
+
+def replay(records: Iterable[Mapping[str, Any]]) -> BatchState:
+    """
+    Return the state that a journal's records make.
+
+    :param records: The JSON objects, in their order.
+    :raises JournalError: if one of them is not understood.
+    """
+    state = BatchState()
+    for value in records:
+        state.epoch = value.get("epoch", 0)
+        state.apply(parse_record(value))
+    return state
+
+
+def _apply(document: DocumentState, record: Record) -> None:
+    match record:
+        case Intent():
+            _intend(document, record)
+        case Withdrawn():
+            step = document.at(record.step)
+            step.submits -= 1
+            step.doubts -= document.last_intent is not None
+            step.again = document.last_intent
+            document.intended = False
+        case Reference():
+            document.step, document.intended = record.step, False
+            step = document.at(record.step)
+            step.reference, step.over, step.again = record, False, None
+            document.source = record.source or document.source
+        case Done():
+            row = dict(record.row)
+            document.current.seconds = row.pop("seconds", None)
+            _decide(document, row.pop("outcome", "succeeded"))
+            document.row, document.error = json.dumps(row, separators=(",", ":")), None
+        case Failed():
+            _leave_unanswered(document)
+            document.step, document.error = record.step, record.error
+            step = document.at(record.step)
+            step.over, step.again = record.over, step.again or record.again
+            document.try_number, document.final = record.try_number, bool(record.final)
+            _decide(document, "failed")
+        case Cancelled():
+            document.step = record.step
+            document.at(record.step).over = True
+            _decide(document, "cancelled")
+
+
+def _intend(document: DocumentState, record: Intent) -> None:
+    if record.step != document.step:
+        _leave_unanswered(document)
+    document.step, document.intended, document.last_intent = record.step, True, record.again
+    document.outcome = document.row = document.error = None
+    document.final = False
+    if record.step:
+        document.at(record.step - 1).seconds = record.seconds
+    step = document.at(record.step)
+    step.submits += 1
+    step.doubts += record.again is not None
+    step.again, step.reference, step.over = None, None, False
+
+
+def _leave_unanswered(document: DocumentState) -> None:
+    """Keep in mind that the current submit was never answered, where the document goes on without it."""
+    if document.intended:
+        document.current.again = "unknown"
+        document.intended = False
+
+
+def _decide(document: DocumentState, outcome: str) -> None:
+    document.intended, document.outcome = False, outcome

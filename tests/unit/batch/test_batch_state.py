@@ -1,0 +1,150 @@
+"""What the journal of a batch says, by its records."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_asposeocr.batch.errors import JournalError
+from airflow_provider_asposeocr.batch.records import (
+    Cancelled,
+    Done,
+    Durations,
+    Failed,
+    Intent,
+    Reference,
+    Whole,
+    Withdrawn,
+    parse_record,
+    record_to_dict,
+)
+from airflow_provider_asposeocr.batch.state import BatchState, replay
+
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.batch.records import Record
+
+REFERENCE = Reference(0, 0, "UpscaleImage", "id-1", 1_800_000_000.0, 20_000, "aa", {"uri": "/in/0.png"})
+ERROR = {"error": "TaskFailedError", "message": "No.", "retryable": True}
+EVERY_KIND: list[Record] = [
+    Intent(0, 0),
+    Intent(0, 1, "unknown", 2.5),
+    Withdrawn(0, 1),
+    REFERENCE,
+    Done(0, {"results": [], "seconds": 1.0}),
+    Failed(0, 1, ERROR, over=True, try_number=2, final=True, again="gone"),
+    Cancelled(0, 1),
+    Whole(0, {"steps": []}),
+    Durations({"version": 1}),
+]
+
+
+def written(*records: Record, epoch: int = 1) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(
+        json.dumps([record_to_dict(record, epoch) for record in records])
+    )
+    return found
+
+
+def told(state: BatchState) -> dict[int, dict[str, Any]]:
+    return {index: known.to_dict() for index, known in state.documents.items()}
+
+
+@pytest.mark.parametrize("record", EVERY_KIND, ids=lambda record: record.kind)
+def test_a_record_is_read_as_it_was_written(record: Record) -> None:
+    assert parse_record(written(record)[0]) == record
+
+
+@pytest.mark.parametrize(
+    "line", [{}, {"record": "teleported", "document": 0}, {"record": "intent", "document": 0}]
+)
+def test_a_record_that_is_not_understood_is_an_error(line: dict[str, Any]) -> None:
+    with pytest.raises(JournalError, match="does not understand") as raised:
+        replay([line])
+    assert raised.value.billed == "maybe"
+    assert not raised.value.retryable
+
+
+def test_an_intent_without_an_answer_may_have_been_billed() -> None:
+    known = replay(written(Intent(0, 0))).of(0)
+    assert (known.intended, known.submits, known.running) == (True, 1, None)
+
+
+def test_a_reference_answers_it() -> None:
+    state = replay(written(Intent(0, 0), REFERENCE))
+    assert not state.of(0).intended
+    assert state.of(0).running == REFERENCE
+    assert state.submits == 1
+
+
+def test_a_withdrawn_intent_was_not_billed_and_keeps_its_doubt() -> None:
+    state = replay(written(Intent(0, 0), Intent(0, 0, "unknown"), Withdrawn(0, 0)))
+    known = state.of(0)
+    assert (known.intended, known.submits, known.doubts) == (False, 1, 0)
+    assert known.current.again == "unknown"
+
+
+def test_a_failure_leaves_an_unanswered_submit_in_doubt() -> None:
+    known = replay(written(Intent(0, 0), Failed(0, 0, ERROR, over=True, try_number=1))).of(0)
+    assert known.current.again == "unknown"
+    assert known.outcome == "failed"
+
+
+def test_counts_follow_the_last_outcome() -> None:
+    failed = Failed(0, 0, ERROR, over=True, try_number=1)
+    state = replay(
+        written(Intent(0, 0), REFERENCE, failed, Intent(0, 0), REFERENCE, Done(0, {"results": []}))
+    )
+    assert +state.outcomes == {"succeeded": 1}
+    assert state.submits == 2
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        Intent(0, 0),
+        Reference(0, 0, "UpscaleImage", "id-late", 1_800_000_000.0, 20_000, "aa"),
+        Failed(0, 0, ERROR, over=True, try_number=1),
+        Withdrawn(0, 0),
+        Cancelled(0, 0),
+    ],
+    ids=lambda record: record.kind,
+)
+@pytest.mark.parametrize("end", [[], [Done(0, {"results": []})]], ids=["running", "done"])
+def test_a_record_that_a_stopped_process_wrote_too_late_changes_nothing(
+    late: Record, end: list[Record]
+) -> None:
+    """A snapshot comes first in a replay, and the late record after it."""
+    state = replay(written(Intent(0, 0), REFERENCE, *end, epoch=2))
+    state.epoch = 2
+    snapshot = written(*state.snapshot(), epoch=2)
+    assert told(replay(snapshot + written(late, epoch=1))) == told(state)
+
+
+def test_a_snapshot_makes_the_same_state() -> None:
+    records = written(
+        Intent(0, 0),
+        REFERENCE,
+        Intent(0, 1, seconds=3.0),
+        Intent(1, 0),
+        Intent(2, 0, "gone"),
+        Withdrawn(2, 0),
+        Intent(3, 0),
+        Failed(3, 0, ERROR, over=True, try_number=2, final=True),
+        Durations({"version": 1}),
+    )
+    state = replay(records)
+    again = replay(written(*state.snapshot()))
+    assert told(again) == told(state)
+    assert (again.submits, +again.outcomes, again.durations) == (
+        state.submits,
+        +state.outcomes,
+        state.durations,
+    )
+
+
+@pytest.mark.parametrize("state", [{}, {"steps": [{"submit": 1}]}, {"steps": [], "colour": "red"}])
+def test_a_snapshot_that_is_not_understood_is_an_error(state: dict[str, Any]) -> None:
+    with pytest.raises(JournalError):
+        replay(written(Whole(0, state)))
