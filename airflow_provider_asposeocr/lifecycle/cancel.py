@@ -110,7 +110,7 @@ def _said(outcome: CancelOutcome, ref: TaskRef, reason: str) -> CancelOutcome:
     if outcome.what == "cancelled":
         log.info("Cancelled %s, because %s.", task, reason)
     elif outcome.what == "ended":
-        log.info("%s has ended and stays.", task)
+        log.info("%s has ended and is not cancelled.", task)
     else:
         error = outcome.error
         why = "The cloud did not say in time whether it does." if error is None else error.message

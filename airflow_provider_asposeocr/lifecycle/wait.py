@@ -187,7 +187,7 @@ class TaskWait:
             status = self.client.status(self.ref.operation, self.ref.id, ONCE).status
         except AsposeOcrError as silence:
             log.debug("%s", silence.message)
-        log.warning("%s is left for the retry, which waits on.", task_text(self.ref))
+        log.warning("%s keeps running for the retry, which continues the wait.", task_text(self.ref))
         return status
 
     def _deferral(self, plan: WaitPlan) -> Deferral:

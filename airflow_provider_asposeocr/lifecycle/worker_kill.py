@@ -160,7 +160,7 @@ class WorkerKill:
     def _end(self, watched: Watched, sure: bool) -> None:
         ref = watched.ref
         if not sure and not _is_to_be_cancelled(watched):
-            log.warning("%s %s goes on without this process.", ref.operation, ref.id)
+            log.warning("%s %s continues without this process.", ref.operation, ref.id)
             return
         cancel_if_running(
             watched.client, ref, "the task was killed", KILL_IN_WORKER, lambda: self._may_cancel(ref)
@@ -181,7 +181,7 @@ def _is_to_be_cancelled(watched: Watched) -> bool:
         if decided == "ask about origin":
             decided = decide_by_origin(_state(ti, ref))
     except Exception as error:  # it may be anything: the supervisor is ending this process
-        log.warning("Airflow does not tell the task's state: %s", shown(error))
+        log.warning("Airflow does not return the task's state: %s", shown(error))
         return not role.has_retry_left
     return decided == "cancel"
 

@@ -37,7 +37,7 @@ def sweep_journals(state: str, ti: Any) -> None:
     try:
         deleted = sweep(object_path(state), lambda header: _may_go(header, ti))
     except AsposeOcrError as error:
-        log.warning("The journals of earlier batches were not looked at: %s", error.message)
+        log.warning("The journals of earlier batches were not checked: %s", error.message)
         return
     if deleted:
         log.info("Removed the journals of %d batches that are over", deleted)
@@ -51,7 +51,7 @@ def _may_go(header: Mapping[str, Any], ti: Any) -> bool:
         states = ti.get_task_states(dag_id=dag_id, task_ids=[task_id], run_ids=[run_id], map_index=map_index)
         state = own_state(states, str(run_id), str(task_id), map_index)
     except Exception as error:  # whatever Airflow's API raises, or a journal that names no task
-        log.info("Airflow does not tell the state of a batch's task: %s", shown(error))
+        log.info("Airflow does not return the state of a batch's task: %s", shown(error))
         return False
     return is_over(state, header.get(BEGUN_AT), time.time())
 

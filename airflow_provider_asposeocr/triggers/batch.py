@@ -198,7 +198,7 @@ class AsposeOcrBatchTrigger(CloudTrigger):
         try:
             state = await self._state(ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
         except Exception as error:
-            log.warning("Airflow does not tell the task's state, so nothing is cancelled: %s", shown(error))
+            log.warning("Airflow does not return the task's state, so nothing is cancelled: %s", shown(error))
             return False
         return decide_for_batch(state, in_triggerer=True) == "cancel"
 

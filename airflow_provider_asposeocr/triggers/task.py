@@ -162,7 +162,7 @@ class AsposeOcrTaskTrigger(CloudTrigger):
         async with loop_clients(mask_token).using(str(self.reference.get("conn_id"))):
             ref = parse_task_ref(self.reference)
             if self._finished is not None and self._finished.error is None:
-                log.info("%s is completed and stays.", task_text(ref))
+                log.info("%s is completed and is not cancelled.", task_text(ref))
                 return
             async with asyncio.timeout(KILL_IN_TRIGGER.ask_seconds):
                 client = await self._client(ref.conn_id)

@@ -518,7 +518,7 @@ class TestKill:
     ) -> None:
         assert "killed while it waited" in killed_while_waiting(cloud, instance, "running")
         assert deletes(cloud) == []
-        assert f"{cloud.tasks()[0]['id']} goes on without this process" in caplog.text
+        assert f"{cloud.tasks()[0]['id']} continues without this process" in caplog.text
         instance.run()
         assert cloud.billing() == {"RecognizeImage": 1}
 
