@@ -1,5 +1,5 @@
 """
-What all tests share.
+Fixtures and settings for all tests.
 
 Invariant: no test sees this machine or another test. Airflow's home is a folder of the process that runs the tests, set
 before anything imports Airflow; temporary files, and with them the memory of refused credentials, are a folder of the

@@ -1,7 +1,7 @@
 """
 One real Airflow and one emulated cloud for all tests of this folder.
 
-Invariant: each test begins with a cloud that knows nothing: no task, no fault, nothing billed.
+Invariant: each test begins with a reset emulator: no task, no fault, nothing billed.
 """
 
 from __future__ import annotations

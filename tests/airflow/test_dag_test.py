@@ -1,4 +1,4 @@
-"""``airflow dags test``, with which people try a DAG: every way to wait works there, with nothing else running."""
+"""``airflow dags test``, with which users try a DAG: every way to wait works there without any other process."""
 
 from __future__ import annotations
 

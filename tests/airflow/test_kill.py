@@ -1,4 +1,4 @@
-"""Kills on real Airflow processes: the cloud task is cancelled when a user or our deadline says so, and else not."""
+"""Kills on real Airflow processes: a user's kill and the deadline cancel the cloud task, and nothing else does."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """
-The oldest Airflow that pyproject.toml admits: the chain defers there and lands in storage, and what came to Airflow
-later is done without.
+The oldest Airflow that pyproject.toml allows: the chain defers there and its results are in storage, without the features
+of later versions.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What a user chooses about retries, bills and kills, on real Airflow processes: the retry policy and a task's own policies.
+The user's policies about retries, bills and kills, on real Airflow processes: the retry policy and a task's own policies.
 
 All runs start together, since most of their time they wait; no two ask the cloud for the same operation, which tells
 them apart in its journal.

@@ -1,4 +1,4 @@
-"""What a whole run leaves behind: no secret, no token, no byte of a document in anything that Airflow keeps."""
+"""No file or database of Airflow contains a secret, a token or a byte of a document after a whole run."""
 
 from __future__ import annotations
 

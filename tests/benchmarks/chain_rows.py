@@ -1,5 +1,5 @@
 """
-From the chains' costs to the rows of the table.
+Make the rows of the table from the costs of the chains.
 
 Invariant: a goal that is a count is held against the largest count of all rounds, never against a typical one.
 """

@@ -1,5 +1,5 @@
 """
-What LocalExecutor's worker processes cost, seen from outside.
+Measure the cost of the LocalExecutor's worker processes from outside.
 
 Invariant: nothing is added to Airflow. How often a process was started, and how long it occupied a slot, is what
 Airflow's supervisor writes when it is over; CPU, life and memory are the kernel's figures, looked at so often that what is

@@ -1,5 +1,5 @@
 """
-What a number of documents a day demands of an installation.
+Compute what an installation needs for a number of documents a day.
 
 Invariant: pure arithmetic on measured costs; every factor that is assumed has a name, and :func:`page` says its value
 above the table, so that what the docs say is what was computed with.

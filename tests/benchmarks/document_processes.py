@@ -1,5 +1,5 @@
 """
-The processes of the benchmark of large documents: who moves them, and the stores they come from and go to.
+The processes of the benchmark of large documents: the programs that transfer them, and the stores.
 
 Invariant: whoever is measured is a process of its own that has imported everything and moved a tiny document before; the
 emulator and the stores are others, so that their memory is in no figure. What is missing is named, and nothing is skipped.

@@ -1,5 +1,5 @@
 """
-What all benchmarks share: repeated measurements, their ratio to a rival's, and the table of results.
+Helpers of all benchmarks: repeated measurements, their ratio to a rival's, and the table of results.
 
 Invariant: ours and the rival are measured in turn in the same run, because machines are noisy and absolute times lie;
 what is reported is the median of the ratios of neighbouring rounds, with the spread beside it.

@@ -1,5 +1,5 @@
 """
-What the HTTP provider's trigger asks about each answer. It loads this module anew with each poll.
+The check that the HTTP provider's trigger makes for each answer. The trigger loads this module again for each poll.
 
 Invariant: imports nothing, so that the rival is not charged for what is not its own.
 """

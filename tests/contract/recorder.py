@@ -1,5 +1,5 @@
 """
-A server that takes down what it is sent, for comparing two clients.
+A server that records its requests, to compare two clients.
 
 Invariant: it answers both clients the same, so that a difference between what they send is a difference of theirs.
 """

@@ -1,5 +1,5 @@
 """
-The vendor's SDK as the tests see it: a process in the SDK's environment that takes commands.
+The vendor's SDK for tests: a process in the SDK's environment that takes commands.
 
 Invariant: no proxy and no credentials of this machine reach that process, and it ends with the context manager.
 """

@@ -1,5 +1,5 @@
 """
-Our client on the wire beside the vendor's: for the same operation and settings the cloud gets the same.
+Compare the requests of our client with those of the vendor's SDK: for the same operation and settings they are the same.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The vendor's SDK, unchanged, against the emulator: who programmed against the cloud finds it here.
+The vendor's SDK, unchanged, works with the emulator as with the cloud.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-How each release of the SDK comes by a token, and what becomes of wrong credentials.
+How each release of the SDK gets a token, and what happens with wrong credentials.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What must be true when a storm is over.
+The checks after a storm.
 
 Invariant: every check compares two sides that know nothing of each other (what was computed beforehand with what is in
 storage, what the cloud accepted with what the logs admit), and a finding names documents and log files. Pure but for

@@ -1,5 +1,5 @@
 """
-Machines that die, stall and restart.
+Kill, suspend and restart components during a storm.
 
 Invariant: what is done to which component and when is drawn from one seeded generator, every blow hits something that
 has work to lose, and whatever was broken is mended again by :meth:`Chaos.tick` or :meth:`Chaos.end`. Between two blows

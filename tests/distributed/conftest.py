@@ -1,7 +1,7 @@
 """
 One distributed Airflow for all tests of this folder.
 
-Invariant: each test begins with a cloud that knows nothing. The logs of everything stay in ``.distributed/`` of the
+Invariant: each test begins with a reset emulator. The logs of everything stay in ``.distributed/`` of the
 checkout until the next run, because a failure here can seldom be repeated at will.
 """
 

@@ -1,5 +1,5 @@
 """
-Of several documents that want one name at the same moment, exactly one gets it, on real object stores too.
+If several documents use the same name at the same moment, exactly one gets it, also on real object stores.
 """
 
 from __future__ import annotations

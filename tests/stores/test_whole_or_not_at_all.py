@@ -1,5 +1,5 @@
 """
-A result is there whole or not at all, on real object stores, whatever becomes of its writer.
+A result is stored completely or not at all, on real object stores, also if its writer is killed.
 
 All the while somebody reads the final name, and every version that is ever to be seen there must be one that is meant
 to be. That the reader would notice is shown with a writer of the tempting kind.

@@ -1,4 +1,4 @@
-"""A real Airflow and an emulated cloud, what its metadata database holds, and how tests reach them."""
+"""A real Airflow and an emulated cloud, the content of its metadata database, and access to both for tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Airflow's task runner and triggerer do with operators and triggers, in this process."""
+"""Run operators and triggers in this process as Airflow's task runner and triggerer do."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-The two clients, spoken to the same way, and the emulator behind them.
+The two clients behind the same interface, and the emulator that they call.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What a client is asked to do while the emulator fails, and what must come of it with either client.
+Calls of a client while the emulator fails, and their expected results, which are the same for both clients.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A cloud in the test's own event loop that counts what reaches it, and can keep everybody waiting."""
+"""A server in the test's own event loop that counts its requests, and can delay its answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests say to the emulated cloud, and what they read in its journal of requests."""
+"""Helpers that send requests to the emulator and read its journal."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-Inputs as only an enemy, a broken gateway or a full disk sends them.
+Invalid inputs, as an attacker, a broken gateway or a full disk may produce them.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Servers that no library would write: a proxy that records, and one that says exactly these bytes.
+Servers for special cases: a proxy that records its requests, and a server that sends given bytes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tasks whose waits begin in the triggerer, and Airflow's own steps up to the trigger's event."""
+"""Tasks that start in the triggerer, and Airflow's own steps up to the trigger's event."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """
-What the unit tests share. Fixtures import what loads Airflow themselves: tests of the client alone do not load it.
+Fixtures and settings for the unit tests. Fixtures import what loads Airflow themselves: tests of the client alone do not
+load it.
 
 Invariant: no test depends on how fast this machine is. What the product does within seconds because Airflow will end the
 process has a minute here; a test of these seconds itself sets them, so short or long that slowness cannot be taken for them.

@@ -1,5 +1,5 @@
 """
-The documents: what they show is what runs, and nothing that a user can set is left out.
+The documentation shows code that runs, and describes everything that a user can set.
 """
 
 from __future__ import annotations

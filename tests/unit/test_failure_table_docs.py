@@ -1,5 +1,5 @@
 """
-The failure table of the documentation is the one that the tests on real Airflow processes judge by.
+The failure table in the documentation is the one that the tests on real Airflow processes check.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What greets contributors: pages, forms and the workflow name only what exists, and the workflow runs what .ci/run runs.
+The pages and forms for contributors name only what exists, and the workflow runs what .ci/run runs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What waits and tasks would cost if a habit were lost that no result shows: counted, never timed."""
+"""
+Guards for the cost of waits and tasks, which no result shows: requests, connections and imports are counted, not timed.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-The rooms of the house: who may import whom, and what an import costs.
+The folders of the package: which module may import which, and what an import costs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One DAG for ``dag.test()``: a lane for each way to wait, told apart by what they ask of the cloud."""
+"""One DAG for ``dag.test()``: a branch for each way to wait, with a different operation in each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DAGs for what a task's policies do: each exists for one behaviour, and no two ask the cloud for the same operation."""
+"""DAGs for the policies of a task: each tests one behaviour, and each uses another operation of the cloud."""
 
 from __future__ import annotations
 

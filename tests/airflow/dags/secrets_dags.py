@@ -1,4 +1,4 @@
-"""DAGs that go wherever a secret could slip out: every kind of task, failures, and code of one's own."""
+"""DAGs in which a secret could be leaked: every kind of task, failures, and a user's own code."""
 
 from __future__ import annotations
 

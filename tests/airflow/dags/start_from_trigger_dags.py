@@ -1,4 +1,4 @@
-"""DAGs whose consumers begin their wait in the triggerer: each exists for one behaviour."""
+"""DAGs whose consumers begin their wait in the triggerer: each tests one behaviour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DAGs for the tests on real Airflow processes: each exists for one behaviour."""
+"""DAGs for the tests on real Airflow processes: each tests one behaviour."""
 
 from __future__ import annotations
 

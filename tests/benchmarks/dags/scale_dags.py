@@ -1,5 +1,5 @@
 """
-Many documents in one Airflow task: what a process per task no longer costs.
+Many documents in one Airflow task: the cost without a process per document.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Who is measured when, in the benchmark of large documents.
+The order of the measurements in the benchmark of large documents.
 """
 
 from __future__ import annotations

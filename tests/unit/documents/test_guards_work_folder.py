@@ -1,4 +1,4 @@
-"""Local writers: who of them sweeps what, and that a living one's work is never taken for a dead one's."""
+"""Local writers remove the files of ended writers, and never those of running ones."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-What a large document may cost: bytes held, reads of the source, blocks of a store. Counted, never timed.
+Limits for a large document: bytes in memory, reads of the source, blocks of a store. They are counted, not timed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a worker that was killed while it submitted leaves on its disk, and who removes it."""
+"""The files of a worker that was killed during a submit, and their removal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is billed twice, or left running, if a decision of the submit and of its wait is turned around."""
+"""Guards for decisions of the submit and its wait: the opposite decision would bill twice, or leave a cloud task running."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who killed it, and what that means for the cloud task: the whole table, and consumers in a worker."""
+"""The decision about the cloud task after a kill: the whole table, and consumers in a worker."""
 
 from __future__ import annotations
 

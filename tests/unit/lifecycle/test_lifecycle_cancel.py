@@ -1,4 +1,4 @@
-"""One decision for all who cancel, and its two drivers: a cancel follows the cloud's own answer."""
+"""The one decision about a cancel, and its two drivers: a cancel follows the cloud's own answer."""
 
 from __future__ import annotations
 

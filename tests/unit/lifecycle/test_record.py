@@ -1,4 +1,4 @@
-"""What counts as a record: each field spoiled in turn."""
+"""Which records are valid: each field is made invalid in turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The teardown: what still runs is cancelled, and nothing else is touched."""
+"""The teardown cancels cloud tasks that still run, and no others."""
 
 from __future__ import annotations
 

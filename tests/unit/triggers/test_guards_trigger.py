@@ -1,4 +1,4 @@
-"""The trigger's guards that only show when something else goes wrong: a stall, a broken row, a late kill."""
+"""The trigger's behaviour in rare failures: a stall, an invalid row, a late kill."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What dead processes have left goes; what a living one works on, and what is not ours, stays."""
+"""Files of ended processes are removed; files of running processes and of other users are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only the transport of an event loop has to do: connections of submits, and a loop that goes on meanwhile."""
+"""What only the transport of an event loop has to do: connections of submits, and an event loop that is never blocked."""
 
 from __future__ import annotations
 

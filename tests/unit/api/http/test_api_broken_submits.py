@@ -1,5 +1,5 @@
 """
-Submits whose connection breaks: until the last byte of the body is handed on, they were surely not accepted.
+Submits whose connection breaks: until the last byte of the body is sent, they were certainly not accepted.
 
 Each test runs with both clients, so that the rule is one.
 """

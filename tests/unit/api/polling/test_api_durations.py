@@ -1,4 +1,4 @@
-"""What is learned from waits, and the schedules that come of it."""
+"""The durations that are learned from waits, and the schedules that follow from them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-What the emulator refuses: strangers, and bodies that would cost more than they are worth.
+The emulator refuses requests without a valid token, and bodies that are too large.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the emulator says of itself, to people with a browser and to programs."""
+"""The pages about the emulator, for browsers and for programs."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-What lets a test stop time at the worst moment: held answers, young tasks that are not seen yet, answers that got lost.
+Faults that a test places at a certain moment: held requests, new tasks that are hidden, lost answers.
 """
 
 from __future__ import annotations

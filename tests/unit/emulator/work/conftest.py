@@ -1,4 +1,4 @@
-"""Fixtures of the emulator's working side: workers on real engines, and on an engine that reads nothing."""
+"""Fixtures of the emulator's workers: with OCR engines, and with an engine that recognizes no text."""
 
 from __future__ import annotations
 

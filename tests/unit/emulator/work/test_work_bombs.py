@@ -1,4 +1,4 @@
-"""Small files that ask for much: each ends in a sentence, and the emulator goes on."""
+"""Small files that would need much memory or time: each ends with a message, and the emulator continues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was filled into the form of a PDF is on its page."""
+"""The values of PDF form fields are on the rendered page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the working side says of input that it cannot work on."""
+"""The messages about inputs that the workers cannot process."""
 
 from __future__ import annotations
 

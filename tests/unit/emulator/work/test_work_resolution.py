@@ -1,4 +1,4 @@
-"""The size of the paper: resolutions in both directions, units of a PDF page, and what a chain of steps keeps of it."""
+"""The size of the paper: resolutions in both directions, units of a PDF page, and the size after a chain of steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings are honoured, refused, or named in a warning."""
+"""Settings are applied, refused, or named in a warning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door: which engines can work here, and what is said of those that cannot."""
+"""The available engines, and the messages about those that are not installed."""
 
 from __future__ import annotations
 
