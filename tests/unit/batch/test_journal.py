@@ -223,7 +223,9 @@ class TestTakeOver:
                 look()
 
         owner(0)
-        storage.around("create", after=once(lambda: owner(1)))
+        between = once(lambda: owner(1))
+        for step in ("create", "read"):  # After the one that comes first.
+            storage.around(step, after=between)
         records = Journal.take_over(folder).records
         owner(2)
         assert len(stopped) == 1
