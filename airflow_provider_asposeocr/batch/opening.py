@@ -7,21 +7,25 @@ files by then and an index would mean another document.
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.batch.errors import JournalMissingError
+from airflow_provider_asposeocr.batch.errors import JournalError, JournalMissingError
 from airflow_provider_asposeocr.batch.existing import decide_existing
-from airflow_provider_asposeocr.batch.journal import Journal
+from airflow_provider_asposeocr.batch.journal import Journal, read_journal
+from airflow_provider_asposeocr.batch.journals import superseded_journals
 from airflow_provider_asposeocr.batch.manifest_file import manifest_uri
 from airflow_provider_asposeocr.batch.parts import journal_folder_name
 from airflow_provider_asposeocr.batch.plan import Batch, parse_header
 from airflow_provider_asposeocr.batch.prepare import prepare
+from airflow_provider_asposeocr.batch.rows import make_rows
+from airflow_provider_asposeocr.batch.state import replay
 from airflow_provider_asposeocr.documents.file_systems import object_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from datetime import date
 
     from airflow_provider_asposeocr.batch.journal import Opened
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.tripwire import JournalPlan
     from airflow_provider_asposeocr.documents.manifest import Manifest
     from airflow_provider_asposeocr.documents.owners import IfExists
+
+log = logging.getLogger(__name__)
 
 #: Field of the header: when the first try began, in seconds since the epoch. The batch's deadline is counted from it.
 BEGUN_AT = "begun_at"
@@ -53,7 +59,6 @@ class BatchRequest:
     :param max_tries: Airflow's count: a Clear changes it.
     :param day: A day of the DAG run that does not change from try to try.
     :param if_exists: What to do about files that are in the destination already, see :func:`.existing.decide_existing`.
-    :param earlier: Rows about results for which no manifest was written, for example those of the journal before a Clear.
     """
 
     sources: Any
@@ -72,7 +77,6 @@ class BatchRequest:
     max_tries: int
     day: date
     if_exists: IfExists = "overwrite"
-    earlier: Sequence[Manifest] = ()
 
     @property
     def journal_uri(self) -> str:
@@ -135,6 +139,21 @@ def _read(opened: Opened, is_new: bool) -> OpenBatch:
     )
 
 
+def _rows_before_a_clear(request: BatchRequest) -> Iterator[Manifest]:
+    """
+    Make the rows of what the batch had stored before a user cleared its task, read while they are asked for.
+
+    No manifest may tell of it, if the worker was killed. Without these rows the batch would take its own results for
+    another document's.
+    """
+    for folder in superseded_journals(object_path(request.journal_uri)):
+        try:
+            header, records = read_journal(folder)
+            yield from make_rows(parse_header(header), replay(records), {}, 0)
+        except JournalError as error:
+            log.warning("The journal before the Clear does not tell what was stored: %s", error.message)
+
+
 def _header(request: BatchRequest) -> Mapping[str, Any]:
     """Decide what the batch does, for all of its tries."""
     prepared = prepare(request.sources, request.steps, request.destination, request.names, request.base)
@@ -144,7 +163,7 @@ def _header(request: BatchRequest) -> Mapping[str, Any]:
         request.destination,
         request.if_exists,
         request.state,
-        request.earlier,
+        _rows_before_a_clear(request),
     )
     batch = Batch(
         key=request.key,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError
 from airflow_provider_asposeocr.batch.errors import JournalError, JournalFencedError, JournalMissingError
 from airflow_provider_asposeocr.batch.opening import BatchRequest, open_batch
 from airflow_provider_asposeocr.batch.parts import batch_key
+from airflow_provider_asposeocr.batch.records import Done, Intent, Reference, record_to_dict
 from airflow_provider_asposeocr.batch.steps import parse_steps
 from airflow_provider_asposeocr.batch.tripwire import JournalPlan
 
@@ -129,3 +131,43 @@ def test_if_exists_is_the_user_s(request_for: BatchRequest, tmp_path: Path) -> N
     skipped, sent = opened(replace(request_for, if_exists="skip")).batch.documents
     assert skipped.decided is not None
     assert (skipped.decided["outcome"], sent.decided) == ("skipped", None)
+
+
+class TestAfterAClear:
+    """A worker was killed before it wrote a manifest, and a user has cleared the task."""
+
+    @pytest.fixture
+    def stored(self, request_for: BatchRequest, tmp_path: Path) -> Path:
+        first = opened(request_for)
+        result = tmp_path / "outbox" / "a.png.png"
+        result.parent.mkdir()
+        result.write_bytes(b"result")
+        digest = hashlib.sha256(b"scan").hexdigest()
+        source = {
+            "uri": f"{tmp_path}/inbox/a.png",
+            "qualifier": f"sha256:{digest}",
+            "bytes": 4,
+            "sha256": digest,
+        }
+        records = [
+            Intent(0, 0),
+            Reference(0, 0, "BinarizeImage", "x", 1_700_000_000.0, 4, digest, source),
+            Done(0, {"results": [{"type": "ImagePNG", "uri": str(result), "bytes": 6, "sha256": "a" * 64}]}),
+        ]
+        first.journal.append([record_to_dict(record) for record in records])
+        return result
+
+    @pytest.mark.usefixtures("stored")
+    def test_the_batch_knows_its_own_results(self, request_for: BatchRequest) -> None:
+        cleared = opened(replace(request_for, max_tries=5))
+        assert [document.decided for document in cleared.batch.documents] == [None, None]
+
+    @pytest.mark.usefixtures("stored")
+    def test_a_journal_that_cannot_be_read_leaves_them_alone(
+        self, request_for: BatchRequest, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for part in (tmp_path / "state" / "batches").rglob("*.jsonl"):
+            part.write_bytes(b"?\n?\n")
+        cleared = opened(replace(request_for, max_tries=5))
+        assert cleared.batch.documents[0].decided is not None
+        assert "The journal before the Clear does not tell what was stored" in caplog.text
