@@ -160,9 +160,8 @@ class AiohttpTransport:
             stalled.reschedule(clock() + seconds)
             yield piece
             if len(piece) > READ_BYTES:
-                await asyncio.sleep(
-                    0
-                )  # A fast socket never blocks, so that other coroutines would get no time.
+                # A fast socket never blocks, so that other coroutines would get no time.
+                await asyncio.sleep(0)
 
     async def keep_connections(self, kept: bool) -> None:
         """
