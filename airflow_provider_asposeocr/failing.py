@@ -7,13 +7,36 @@ Therefore the message is logged first, and the chain is kept only if its text co
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskError, TaskPendingError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.compat import AirflowFailException
 
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.api.responses import TaskRef
+
 #: Attribute that marks an error as logged, because it may pass through several handlers.
 _LOGGED = "_aspose_ocr_logged"
+
+
+def fail_with(log: Any, error: AsposeOcrError, consumed: TaskRef | None = None) -> NoReturn:
+    """
+    Fail the task with an error of the client, so that Airflow retries only what a retry can solve.
+
+    :param log: The operator's log.
+    :param error: What happened.
+    :param consumed: The cloud task, if another Airflow task has submitted it: then only that one can replace it. By
+        default this Airflow task has submitted it, or there is none.
+    :raises AirflowFailException: if a retry does not help.
+    :raises AsposeOcrError: the error itself, if a retry may help.
+    """
+    error.place = "task"
+    retryable, message = error.retryable, str(error)
+    if consumed is not None and isinstance(error, TaskError):
+        retryable = retryable and isinstance(error, TaskPendingError)
+        message = f"{message} It was submitted {consumed.origin}: clear that task, not this one."
+    fail_task(log, message, error if retryable else None)
 
 
 def fail_task(log: Any, message: str, error: Exception | None = None) -> NoReturn:

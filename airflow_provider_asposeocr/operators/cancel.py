@@ -13,7 +13,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, CloudUnreachableError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
-from airflow_provider_asposeocr.failing import fail_task
+from airflow_provider_asposeocr.failing import fail_with
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.lifecycle.cancel import cancel_if_running
 from airflow_provider_asposeocr.operators.submit import TASK_KEY
@@ -66,8 +66,7 @@ class AsposeOcrCancelTasksOperator(BaseOperator):
         if failure is None:
             return cancelled
         if isinstance(failure, AsposeOcrError):
-            failure.place = "task"
-            fail_task(self.log, str(failure), failure if failure.retryable else None)
+            fail_with(self.log, failure)
         raise failure
 
     def _submitted(self, ti: Any) -> list[Any]:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR, TriggerFailureReason
 
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskError, TaskPendingError, WaitError
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, WaitError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.config import default_seconds
-from airflow_provider_asposeocr.failing import fail_task
+from airflow_provider_asposeocr.failing import fail_with
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.lifecycle.cancel import cancel_if_running
 from airflow_provider_asposeocr.lifecycle.event import outcome_of
@@ -121,11 +121,7 @@ class WaitsForTask(_Operator):
         return self._wait
 
     def _wait_for(self, ref: TaskRef, context: Context, resume_method: str = "execute_complete") -> TaskWait:
-        """
-        Return when the cloud task is completed; otherwise defer or raise.
-
-        After a deferral Airflow calls ``resume_method``.
-        """
+        """Return when the cloud task is completed; otherwise raise, or defer. Then Airflow calls ``resume_method``."""
         if self.starts_in_worker is not None:
             self.log.info("start_from_trigger has no effect: %s.", self.starts_in_worker)
         wait = self._watch(ref, context)
@@ -149,13 +145,8 @@ class WaitsForTask(_Operator):
         return wait
 
     def _fail(self, error: AsposeOcrError, ref: TaskRef | None = None) -> NoReturn:
-        """Raise an error so that Airflow retries only what a retry can solve. ``ref``: a cloud task of another submit."""
-        error.place = "task"
-        hopeless, message = not error.retryable, str(error)
-        if ref is not None and isinstance(error, TaskError):
-            hopeless = hopeless or not isinstance(error, TaskPendingError)
-            message = f"{message} It was submitted {ref.origin}: clear that task, not this one."
-        fail_task(self.log, message, None if hopeless else error)
+        """Fail so that Airflow retries only what a retry can solve. ``ref``: a cloud task that this one only consumes."""
+        fail_with(self.log, error, ref)
 
     def on_kill(self) -> None:
         """Cancel the cloud task if no retry will continue with it."""

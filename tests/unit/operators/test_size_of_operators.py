@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 
 import airflow_provider_asposeocr as package
@@ -10,6 +12,8 @@ from airflow_provider_asposeocr.operators.waiting import WaitsForTask
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 
 MOST_METHODS = 20
+#: Lines of the mixin that operators and the sensor share.
+MOST_LINES = 95
 OPERATORS = [getattr(operators, name) for name in operators.__all__] + [AsposeOcrTaskSensor]
 
 
@@ -30,6 +34,10 @@ def test_no_operator_has_more_methods_than_one_can_keep_in_mind(cls: type) -> No
     methods = methods_of(cls)
     assert "execute" in methods
     assert len(methods) <= MOST_METHODS, sorted(methods)
+
+
+def test_the_mixin_is_thin() -> None:
+    assert len(inspect.getsource(WaitsForTask).splitlines()) <= MOST_LINES
 
 
 def test_the_count_sees_mixins_and_properties() -> None:
