@@ -1,0 +1,177 @@
+"""
+Whole tries of a batch as the operator makes them, in processes that die at a chosen step. Airflow is a folder here.
+
+A step is what changes something outside of the process: a file that appears, is replaced or goes, or a submit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import threading
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
+from airflow_provider_asposeocr.batch.ending import Ended
+from airflow_provider_asposeocr.batch.engine import BatchEngine
+from airflow_provider_asposeocr.batch.manifest_file import write_manifest
+from airflow_provider_asposeocr.batch.opening import BatchRequest, open_batch
+from airflow_provider_asposeocr.batch.settings import BatchSettings
+from airflow_provider_asposeocr.batch.tripwire import Tripwire
+from tests.support.batch_engine import QUICKLY, client_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from airflow_provider_asposeocr.batch.steps import Step
+
+MAX_TRIES = 1
+
+
+class FileStore:
+    """
+    A ``task_state_store`` that other processes see, too.
+
+    :param path: Its file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._all().get(key, default)
+
+    def set(self, key: str, value: Any, **_: Any) -> None:
+        self._write({**self._all(), key: value})
+
+    def delete(self, key: str) -> None:
+        self._write({name: value for name, value in self._all().items() if name != key})
+
+    def _all(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._path.read_bytes()) if self._path.exists() else {}
+        return found
+
+    def _write(self, content: dict[str, Any]) -> None:
+        temporary = self._path.with_suffix(".new")
+        temporary.write_text(json.dumps(content))
+        os.replace(temporary, self._path)
+
+
+def request_in(folder: Path, base: str, steps: tuple[Step, ...]) -> BatchRequest:
+    """Return what each try is asked for: documents in ``in`` of a local folder, results and state below a URI."""
+    return BatchRequest(
+        sources=f"{folder}/in/",
+        steps=steps,
+        destination=f"{base}/out/",
+        names="path",
+        base=None,
+        state=f"{base}/state/",
+        conn_id="ocr",
+        account="0" * 32,
+        key="0123456789abcdef",
+        dag_id="dag",
+        run_id="run",
+        task_id="task",
+        map_index=-1,
+        max_tries=MAX_TRIES,
+        day=date(2026, 3, 1),
+    )
+
+
+def has_succeeded(folder: Path) -> bool:
+    """Tell whether Airflow has noted the task's success, so that it does not try again."""
+    return (folder / "success").exists()
+
+
+def die_before(step: int, functions: Sequence[str]) -> None:
+    """
+    Kill this process with SIGKILL before it does its so-many-th step.
+
+    :param step: Counted from 1.
+    :param functions: Functions of ``os`` whose calls are steps, beside the submits and their answers.
+    """
+    lock, done = threading.Lock(), 0
+
+    def count() -> None:
+        nonlocal done
+        with lock:
+            done += 1
+            if done == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+                signal.pause()
+
+    def counted(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            count()
+            return original(*args, **options)
+
+        return call
+
+    for name in functions:
+        setattr(os, name, counted(getattr(os, name)))
+    submit = AsyncCloudClient.submit
+
+    async def counted_submit(*args: Any, **options: Any) -> Any:
+        count()
+        submitted = await submit(*args, **options)
+        count()  # Accepted, and its answer is lost with the process.
+        return submitted
+
+    AsyncCloudClient.submit = counted_submit  # type: ignore[method-assign]  # this process is about to die
+
+
+def run_try(
+    url: str,
+    folder: str,
+    base: str,
+    steps: tuple[Step, ...],
+    try_number: int,
+    dies_before: int | None,
+    functions: Sequence[str] = ("link", "replace", "unlink"),
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """
+    Run a try from its beginning to the success callback.
+
+    :param url: Of the emulator.
+    :param folder: Local folder with the documents in ``in``.
+    :param base: URI of the folder of results and state.
+    :param steps: The cloud steps.
+    :param try_number: Airflow's.
+    :param dies_before: The step before which this process is killed; ``None`` = it is not.
+    :param functions: Functions of ``os`` whose calls are steps.
+    :param environment: Variables of the process, for example Airflow's connection to the store.
+    """
+    os.environ.update(environment or {})
+    signal.alarm(120)
+    logging.basicConfig(level=logging.WARNING)
+    here = Path(folder)
+    request, wire = request_in(here, base, steps), Tripwire(FileStore(here / "airflow.json"), MAX_TRIES)
+    if dies_before is not None:
+        die_before(dies_before, functions)
+    batch = open_batch(request, wire.plan(request.journal_uri), resumes=False)
+    wire.arm(batch.journal.uri, batch.journal.acknowledged)
+
+    async def run() -> Any:
+        client = client_of(url)
+        try:
+            settings: dict[str, Any] = {**QUICKLY, "try_number": try_number}
+            return await BatchEngine(
+                batch.batch, batch.journal, batch.records, BatchSettings(**settings), client
+            ).run()
+        finally:
+            await client.close()
+
+    ended = asyncio.run(run())
+    if not isinstance(ended, Ended):
+        raise TypeError("The batch wants to be deferred.")
+    write_manifest(batch.batch.manifest, ended.rows(), len(batch.batch.documents))
+    (here / "success.new").touch()
+    os.replace(here / "success.new", here / "success")
+    batch.journal.delete()
+    wire.forget()
