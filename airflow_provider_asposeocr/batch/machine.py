@@ -60,6 +60,8 @@ class Machine(Setbacks):
         :return: The first actions.
         """
         self._now = now
+        running: list[int] = []
+        unknown: list[int] = []
         again: list[int] = []
         fresh: list[int] = []
         for document in self.batch.documents:
@@ -68,11 +70,16 @@ class Machine(Setbacks):
             known = self.state.documents.get(document.index)
             if known is None:
                 fresh.append(document.index)
-            elif known.outcome is None and (known.intended or known.running):
-                # Under way already: it keeps its place, whatever the limits are now.
-                self._begin(document.index, ended)
+            elif known.outcome is None and known.intended:
+                unknown.append(document.index)
+            elif known.outcome is None and known.running:
+                running.append(document.index)
             elif known.outcome is None or self._is_to_be_tried_again(known):
                 again.append(document.index)
+        # Under way already: they keep their places, whatever the limits are now. What is submitted once more may only use
+        # what the others leave of the budget.
+        for index in running + unknown:
+            self._begin(index, ended)
         self._waiting.extend(again + fresh)
         return self._decided()
 
@@ -312,12 +319,14 @@ class Machine(Setbacks):
             work = self._to_deliver.take()
             work.phase = Phase.DELIVERING
             self._actions.append(events.Deliver(work.document, work.task))
-        while (
-            len(self._to_prepare)
-            and self.limits.files.is_open
-            and self._begins_transfer(self._to_prepare.first)
-        ):
+        while len(self._to_prepare) and self._has_file(first := self._to_prepare.first):
+            if not self._begins_transfer(first):
+                break
             self._prepare(self._to_prepare.take())
+
+    def _has_file(self, work: Work) -> bool:
+        # A document with a permit waits for no other one: those with files wait for its permit.
+        return work.holds_permit or self.limits.files.is_open
 
     def _begins_transfer(self, work: Work) -> bool:
         size = work.input_bytes or self.batch.documents[work.document].size_bytes or 0

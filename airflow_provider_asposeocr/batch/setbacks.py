@@ -45,7 +45,7 @@ class Setbacks(Course):
     def _on_wait_failed(self, work: Work, error: AsposeOcrError) -> None:
         if concerns_account(error):
             self._stop("account", error=error)
-        verdict = verdict_on(error, reads_result=True)
+        verdict = verdict_on(error, reads_result=True, attempts=work.attempts)
         if isinstance(error, TaskTimeoutError):
             work.error = error
             self._cancel(work)
@@ -58,7 +58,7 @@ class Setbacks(Course):
             self._cancel(work)
 
     def _on_not_prepared(self, work: Work, error: AsposeOcrError) -> None:
-        verdict = verdict_on(error, reads_result=work.step > 0)
+        verdict = verdict_on(error, reads_result=work.step > 0, attempts=work.attempts)
         work.phase = Phase.QUEUED
         if verdict == "account":
             self._stop("account", error=error)
@@ -76,7 +76,7 @@ class Setbacks(Course):
                 self._fail(work, error, over=verdict == "over")
 
     def _on_not_sent(self, work: Work, error: AsposeOcrError) -> None:
-        verdict = verdict_on(error, reads_result=False)
+        verdict = verdict_on(error, reads_result=False, attempts=work.attempts)
         if verdict == "unknown":
             self._doubt(work, "unknown", error)
             return
@@ -90,7 +90,7 @@ class Setbacks(Course):
             self._fail(work, error, over=True)
 
     def _on_not_delivered(self, work: Work, error: AsposeOcrError) -> None:
-        verdict = verdict_on(error, reads_result=True)
+        verdict = verdict_on(error, reads_result=True, attempts=work.attempts)
         work.phase = Phase.READY
         if verdict in ("gone", "expired"):
             self._doubt(work, verdict, error)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_asposeocr.api.errors import (
+    AccessDeniedError,
     AuthenticationError,
     CertificateError,
     InvalidConnectionError,
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 #: submitted.
 Verdict = Literal["later", "fail", "over", "unknown", "gone", "expired", "pending", "account"]
 
+#: A token that was just renewed may be refused by chance: another process has renewed it again, or a part of the cloud does
+#: not know it yet. One document in ten thousand must not stop the others; the account is refused if it happens so often.
+MOST_REFUSED_TOKENS = 3
+
 _OF_ACCOUNT = (
     AuthenticationError,
     QuotaExceededError,
@@ -51,16 +56,19 @@ def concerns_account(error: AsposeOcrError) -> bool:
     return isinstance(error, _OF_ACCOUNT)
 
 
-def verdict_on(error: AsposeOcrError, *, reads_result: bool) -> Verdict:
+def verdict_on(error: AsposeOcrError, *, reads_result: bool, attempts: int) -> Verdict:
     """
     Decide what an error means for a document.
 
     :param error: The error.
     :param reads_result: Whether it comes from fetching the result of a cloud task; if not, from reading or sending the
         document.
+    :param attempts: How many requests for the document have failed in a row before this one.
     """
     if isinstance(error, SubmitUnknownError):
         return "unknown"
+    if isinstance(error, AccessDeniedError) and attempts < MOST_REFUSED_TOKENS:
+        return "later"
     if concerns_account(error):
         return "account"
     if reads_result:

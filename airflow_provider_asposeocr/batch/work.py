@@ -112,10 +112,15 @@ class Work:
 
 
 class Line:
-    """Documents that wait for a place: those at later steps first, since the cloud keeps their results for a day only."""
+    """
+    Documents that wait for a place.
+
+    Those with a permit come first, since other documents wait for it; then those at later steps, since the cloud keeps their
+    results for a day only.
+    """
 
     def __init__(self) -> None:
-        self._heap: list[tuple[int, int, Work]] = []
+        self._heap: list[tuple[bool, int, int, Work]] = []
         self._count = 0
 
     def __len__(self) -> int:
@@ -123,25 +128,25 @@ class Line:
 
     def put(self, work: Work) -> None:
         """
-        Add a document at the end of those of its step.
+        Add a document at the end of those like it.
 
         :param work: The document.
         """
         self._count += 1
-        heapq.heappush(self._heap, (-work.step, self._count, work))
+        heapq.heappush(self._heap, (not work.holds_permit, -work.step, self._count, work))
 
     @property
     def first(self) -> Work:
         """The document whose turn it is."""
-        return self._heap[0][2]
+        return self._heap[0][-1]
 
     def take(self) -> Work:
         """Take the document whose turn it is."""
-        return heapq.heappop(self._heap)[2]
+        return heapq.heappop(self._heap)[-1]
 
     def clear(self) -> list[Work]:
         """Take all."""
-        found = [entry[2] for entry in self._heap]
+        found = [entry[-1] for entry in self._heap]
         self._heap.clear()
         return found
 

@@ -154,7 +154,10 @@ class World:
 
     def step(self) -> None:
         """Let one thing happen."""
-        if self.pending and (self.random.random() < 0.9 or self.machine.next_at == float("inf")):
+        if self.finished:
+            return
+        if self.machine.next_at == float("inf") or (self.pending and self.random.random() < 0.9):
+            assert self.pending, "Nothing is under way, and nothing will be."
             self._happen(self.pending.pop(self.random.randrange(len(self.pending))))
             return
         self.now = max(self.now, min(self.machine.next_at, self.now + 3600))

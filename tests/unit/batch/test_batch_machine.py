@@ -10,7 +10,9 @@ import pytest
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import (
+    AccessDeniedError,
     AsposeOcrError,
+    CloudUnavailableError,
     CredentialsLockedError,
     QuotaExceededError,
     RateLimitedError,
@@ -26,6 +28,7 @@ from airflow_provider_asposeocr.batch.machine import Machine
 from airflow_provider_asposeocr.batch.records import Cancelled, Done, Failed, Intent, Reference, Withdrawn
 from airflow_provider_asposeocr.batch.settings import BatchSettings
 from airflow_provider_asposeocr.batch.state import BatchState
+from airflow_provider_asposeocr.batch.verdicts import MOST_REFUSED_TOKENS
 from tests.support.batch_world import BEGINNING, OPERATIONS, small_batch
 
 if TYPE_CHECKING:
@@ -203,6 +206,68 @@ def test_a_refused_submit_is_not_left_unknown() -> None:
     assert [type(record) for record in batch.commit()] == [Withdrawn, Failed]
     assert batch.machine.state.submits == 0
     assert batch.machine.state.of(0).current.again is None
+
+
+def test_one_refused_token_does_not_stop_the_batch() -> None:
+    batch = Batch()
+    batch.to_send()
+    batch.tell(events.Broken(0, AccessDeniedError("No.")))
+    assert [type(record) for record in batch.commit()] == [Withdrawn]
+    assert batch.machine.stopped is None
+    batch.tick()
+    batch.commit()
+    batch.pop(events.Send)
+    batch.tell(events.Sent(0, OPERATIONS[-1], "id", batch.now))
+    batch.commit()
+    assert batch.machine.state.submits == 1
+
+
+def test_tokens_that_are_refused_again_and_again_stop_the_batch() -> None:
+    batch = Batch()
+    batch.to_send()
+    for _ in range(MOST_REFUSED_TOKENS):
+        batch.tell(events.Broken(0, AccessDeniedError("No.")))
+        batch.commit()
+        batch.tick()
+        batch.commit()
+        batch.pop(events.Send)
+    batch.tell(events.Broken(0, AccessDeniedError("No.")))
+    assert batch.machine.stopped == "account"
+
+
+def begun(documents: int, *unknown: int) -> BatchState:
+    """A journal in which all documents run in the cloud at step 0, but for those that may have been sent for step 1."""
+    state = BatchState()
+    for index in range(documents):
+        state.apply(Intent(index, 0))
+        state.apply(Reference(index, 0, OPERATIONS[-2], f"id-{index}", BEGINNING, 1, "aa"))
+        if index in unknown:
+            state.apply(Intent(index, 1))
+    return state
+
+
+def test_a_document_with_a_permit_is_prepared_although_others_hold_all_files() -> None:
+    documents = 13
+    batch = Batch(documents, steps=2, state=begun(documents, 0), max_unanswered_submits=1)
+    batch.pop(events.Prepare, 0)
+    batch.tell(events.Broken(0, CloudUnavailableError("Out of order.")))
+    for index in range(1, documents):
+        batch.poll(document=index)
+    # The failed one is due again. All that can be prepared is; those documents wait for its permit.
+    for index in [action.document for action in batch.todo if isinstance(action, events.Prepare)]:
+        if index:
+            batch.pop(events.Prepare, index)
+            batch.tell(events.Prepared(index, 1, "aa"))
+    while "Prepare" not in batch.kinds():
+        batch.tick()
+    batch.pop(events.Prepare, 0)
+
+
+def test_what_is_sent_once_more_leaves_the_budget_of_the_others() -> None:
+    # The two documents that run need one more submit each.
+    batch = Batch(3, steps=2, state=begun(3, 0), max_submits=6)
+    assert batch.machine.state.submits == 4
+    assert failed(batch).document == 0
 
 
 @pytest.mark.parametrize("error", [QuotaExceededError("No."), CredentialsLockedError("No.")])
