@@ -14,7 +14,7 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError
 from airflow_provider_asposeocr.batch.errors import JournalError, JournalFencedError, JournalMissingError
 from airflow_provider_asposeocr.batch.opening import BatchRequest, open_batch
 from airflow_provider_asposeocr.batch.parts import batch_key
-from airflow_provider_asposeocr.batch.records import Done, Intent, Reference, record_to_dict
+from airflow_provider_asposeocr.batch.records import Done, Intent, Record, Reference, record_to_dict
 from airflow_provider_asposeocr.batch.steps import parse_steps
 from airflow_provider_asposeocr.batch.tripwire import JournalPlan
 
@@ -149,7 +149,7 @@ class TestAfterAClear:
             "bytes": 4,
             "sha256": digest,
         }
-        records = [
+        records: list[Record] = [
             Intent(0, 0),
             Reference(0, 0, "BinarizeImage", "x", 1_700_000_000.0, 4, digest, source),
             Done(0, {"results": [{"type": "ImagePNG", "uri": str(result), "bytes": 6, "sha256": "a" * 64}]}),
