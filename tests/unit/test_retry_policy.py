@@ -9,7 +9,7 @@ from airflow.sdk.definitions.retry_policy import RetryAction
 
 from airflow_provider_asposeocr import AsposeOcrRetryPolicy
 from airflow_provider_asposeocr.api import errors
-from tests.support.error_classes import all_errors
+from tests.support.error_classes import all_errors, batch_error_classes
 
 #: Errors for which retrying cannot succeed; the others are retried.
 HOPELESS = {
@@ -21,6 +21,9 @@ HOPELESS = {
     "DestinationError",
     "InputError",
     "InvalidConnectionError",
+    "JournalError",
+    "JournalMissingError",
+    "ManifestError",
     "QuotaExceededError",
     "RequestError",
     "RequestRejectedError",
@@ -39,7 +42,7 @@ def decided(error: BaseException, **given: Any) -> Any:
     return AsposeOcrRetryPolicy(**given).evaluate(error, try_number=1, max_tries=3)
 
 
-@pytest.mark.parametrize("cls", list(all_errors()), ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", [*all_errors(), *batch_error_classes()], ids=lambda cls: cls.__name__)
 def test_each_error(cls: type[errors.AsposeOcrError]) -> None:
     decision = decided(cls("What happened."))
     hopeless = cls.__name__ in HOPELESS
