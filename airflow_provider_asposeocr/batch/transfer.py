@@ -8,10 +8,10 @@ small pieces are read or written in the loop. Each document has a folder of its 
 from __future__ import annotations
 
 import asyncio
-import shutil
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_asposeocr.api.files.work_folder import work_folder
@@ -62,6 +62,10 @@ class Transfer:
         self._pool = pool
         self._clock = clock
         self._writer = Writer(many=True)
+        #: Folders of documents, and empty ones: to make and remove a folder at each step costs more than its files.
+        self._folders: dict[int, Path] = {}
+        self._empty: list[Path] = []
+        self._made = 0
 
     async def read_source(self, index: int, uri: str, step: Step) -> Document:
         """
@@ -149,14 +153,24 @@ class Transfer:
 
         :param index: Index of the document; one that has no files is left alone.
         """
-        shutil.rmtree(self._place(index), ignore_errors=True)
-
-    def _place(self, index: int) -> Path:
-        return self._folder / str(index)
+        folder = self._folders.pop(index, None)
+        if folder is None:
+            return
+        with suppress(OSError):  # What is left goes with the work folder.
+            for name in os.listdir(folder):
+                os.unlink(folder / name)
+            self._empty.append(folder)
 
     def _begin(self, index: int) -> Path:
+        folder = self._folders.get(index)
+        if folder is None:
+            folder = self._folders[index] = self._empty.pop() if self._empty else self._make_folder()
+        return folder
+
+    def _make_folder(self) -> Path:
+        self._made += 1
         with local_disk("The files of a document"):
-            (folder := self._place(index)).mkdir(exist_ok=True)
+            (folder := self._folder / str(self._made)).mkdir()
         return folder
 
     async def _in_thread(self, do: Callable[[], T]) -> T:
