@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.records import Record
     from airflow_provider_asposeocr.batch.settings import BatchSettings
     from airflow_provider_asposeocr.batch.woken import Woken
+    from airflow_provider_asposeocr.batch.work import Work
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +96,9 @@ class BatchEngine:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
         self._waits = False
-        self._failure: BaseException | None = None
+        self._over: asyncio.Future[Ended | Deferral] | None = None
+        self._machine_stop: events.Stop | None = None
+        self._moved = asyncio.Event()
 
     async def run(self) -> Ended | Deferral:
         """
@@ -105,7 +108,7 @@ class BatchEngine:
         :raises JournalFencedError: if another process has taken the batch over; it goes on there.
         :raises JournalUnreachableError: if the journal cannot be written. What runs in the cloud is left for the next try.
         """
-        self._over: asyncio.Future[Ended | Deferral] = asyncio.get_running_loop().create_future()
+        self._over = over = asyncio.get_running_loop().create_future()
         self._group = GroupCommit(
             self._journal,
             permits=self._settings.max_unanswered_submits,
@@ -115,13 +118,15 @@ class BatchEngine:
         with transfers(self._client, self._clock) as transfer:
             keep_incomplete = self._settings.keep_incomplete
             self._errands = Errands(self._batch, self._client, transfer, keep_incomplete=keep_incomplete)
-            return await self._run()
+            return await self._run(over)
 
-    async def _run(self) -> Ended | Deferral:
+    async def _run(self, over: asyncio.Future[Ended | Deferral]) -> Ended | Deferral:
         looking = asyncio.create_task(self._look())
         try:
             self._do(self._machine.start(self._clock(), self._ended_meanwhile()))
-            return await self._over
+            if self._machine_stop is not None:
+                self._tell(self._machine_stop)
+            return await over
         finally:
             looking.cancel()
             self._stop_timer()
@@ -157,22 +162,32 @@ class BatchEngine:
         """
         Submit nothing more; :meth:`run` returns when nothing is under way any more.
 
-        :param cancel: Whether the running cloud tasks are cancelled; if not, they are waited for.
-        :param seconds: How long to wait for that.
+        :param cancel: Whether the running cloud tasks are cancelled; if not, they are left for a later try.
+        :param seconds: How long to wait until all are cancelled, or until what was being sent stands in the journal.
         :return: What has become of the cloud tasks that ran.
         """
-        ran = len(self.running())
-        self._tell(events.Stop("stopped", cancel))
-        await asyncio.wait((self._over,), timeout=seconds)
-        left = len(self.running())
-        return Stopped(
-            cancelled=self._machine.state.outcomes["cancelled"] if cancel else 0, left=min(ran, left)
-        )
+        cancelled = self._machine.state.outcomes["cancelled"]
+        self._machine_stop = events.Stop("stopped", cancel)
+        if self._over is not None:
+            self._tell(self._machine_stop)
+        try:
+            async with asyncio.timeout(seconds):
+                while self._being_written() or (cancel and self.running()):
+                    self._moved.clear()
+                    await self._moved.wait()
+        except TimeoutError:
+            log.info("There was no time to bring all documents of the batch to a stop.")
+        cancelled = self._machine.state.outcomes["cancelled"] - cancelled
+        return Stopped(cancelled=cancelled, left=len(self.running()))
+
+    def _being_written(self) -> list[Work]:
+        phases = (Phase.INTENDING, Phase.SENDING, Phase.RECORDING, Phase.ENDING)
+        return [work for work in self._machine.works.values() if work.phase in phases]
 
     # What happens.
 
     def _tell(self, event: events.Event) -> None:
-        if not self._over.done():
+        if not self._is_over:
             self._do(self._machine.on(event, self._clock()))
 
     def _do(self, actions: list[events.Action]) -> None:
@@ -188,6 +203,7 @@ class BatchEngine:
                     self._end(self._ended())
                 case _:
                     self._begin(self._run_errand(action))
+        self._moved.set()
         self._set_timer()
 
     def _begin(self, work: Any) -> None:
@@ -197,12 +213,20 @@ class BatchEngine:
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None and not self._over.done():
-            self._over.set_exception(error)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error)
 
     def _end(self, result: Ended | Deferral) -> None:
-        if not self._over.done():
+        if self._over is not None and not self._over.done():
             self._over.set_result(result)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._over is not None and not self._over.done():
+            self._over.set_exception(error)
+
+    @property
+    def _is_over(self) -> bool:
+        return self._over is not None and self._over.done()
 
     async def _run_errand(self, action: events.Action) -> None:
         self._tell(await self._errands.do(action))
@@ -241,7 +265,7 @@ class BatchEngine:
         if at == self._timer_at and self._timer is not None:
             return
         self._stop_timer()
-        if at < math.inf and not self._over.done() and not self._waits:
+        if at < math.inf and not self._is_over and not self._waits:
             self._timer_at = at
             self._timer = asyncio.get_running_loop().call_later(max(0.0, at - self._clock()), self._tick)
 
@@ -261,8 +285,7 @@ class BatchEngine:
             try:
                 await self._look_once()
             except Exception as error:
-                if not self._over.done():
-                    self._over.set_exception(error)
+                self._fail(error)
                 return
 
     async def _look_once(self) -> None:

@@ -168,9 +168,10 @@ class Transfer:
         return folder
 
     def _make_folder(self) -> Path:
+        folder = self._folder / str(self._made)
         self._made += 1
         with local_disk("The files of a document"):
-            (folder := self._folder / str(self._made)).mkdir()
+            folder.mkdir()
         return folder
 
     async def _in_thread(self, do: Callable[[], T]) -> T:

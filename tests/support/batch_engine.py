@@ -93,19 +93,33 @@ def client_of(url: str) -> AsyncCloudClient:
     return AsyncCloudClient(account, tls_context(account), polls_per_second=1e6)
 
 
-async def run_try(
+async def begin_try(
     url: str, folder: Path, *, woken: Woken | None = None, resumes: bool = False, **settings: Any
-) -> Ended | Deferral:
-    """Take the journal over and run one try."""
+) -> tuple[BatchEngine, asyncio.Task[Any]]:
+    """Take the journal over and begin one try."""
     journal, header, records = await asyncio.to_thread(
         lambda: Journal.take_over(journal_of(folder), resumes=resumes)
     )
     client = client_of(url)
-    try:
-        chosen = BatchSettings(**{**QUICKLY, **settings})
-        return await BatchEngine(parse_header(header), journal, records, chosen, client, woken=woken).run()
-    finally:
-        await client.close()
+    chosen = BatchSettings(**{**QUICKLY, **settings})
+    engine = BatchEngine(parse_header(header), journal, records, chosen, client, woken=woken)
+
+    async def run() -> Ended | Deferral:
+        try:
+            return await engine.run()
+        finally:
+            await client.close()
+
+    return engine, asyncio.create_task(run())
+
+
+async def run_try(
+    url: str, folder: Path, *, woken: Woken | None = None, resumes: bool = False, **settings: Any
+) -> Ended | Deferral:
+    """Take the journal over and run one try."""
+    _, running = await begin_try(url, folder, woken=woken, resumes=resumes, **settings)
+    ended: Ended | Deferral = await running
+    return ended
 
 
 def described(ended: Ended) -> dict[str, Any]:

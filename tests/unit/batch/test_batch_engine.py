@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_asposeocr.batch.ending import Deferral, Ended
+from airflow_provider_asposeocr.batch.ending import Deferral, Ended, Stopped
 from airflow_provider_asposeocr.batch.errors import JournalFencedError
 from airflow_provider_asposeocr.batch.journal import Journal, read_journal, request_drain
 from airflow_provider_asposeocr.batch.running import digest_of
+from airflow_provider_asposeocr.batch.state import replay
 from airflow_provider_asposeocr.batch.woken import Duration, Woken
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
@@ -26,6 +27,7 @@ from tests.support.batch_engine import (
     STEPS,
     batch_in,
     begin_journal,
+    begin_try,
     described,
     expected_text,
     journal_of,
@@ -254,6 +256,28 @@ def test_a_drain_submits_nothing_more_and_a_retry_goes_on(batch: Try, control: E
     assert not is_running(control)
     assert batch.end(try_number=2)["counts"] == {"succeeded": 8}
     assert billed(control) == 24
+
+
+@pytest.mark.parametrize("cancel", [True, False])
+async def test_a_stop_cancels_what_runs_or_leaves_it_in_the_journal(
+    batch: Try, control: EmulatorControl, cancel: bool
+) -> None:
+    control.add_faults({**STUCK, "path": "UpscaleImage", "count": 8})
+    engine, running = await begin_try(batch.url, batch.folder)
+    await asyncio.to_thread(control.wait_for_request, "GET", "*/GetTaskStatus", 8, PATIENCE_SECONDS)
+    stopped = await engine.stop(cancel=cancel, seconds=PATIENCE_SECONDS)
+    assert stopped == (Stopped(8, 0) if cancel else Stopped(0, 8))
+    if cancel:
+        assert (await running).counts == {"cancelled": 8}
+    else:
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert len(deletes(control)) == (8 if cancel else 0)
+    _, records = read_journal(journal_of(batch.folder))
+    assert sum(known.running is not None for known in replay(records).documents.values()) == (
+        0 if cancel else 8
+    )
 
 
 def test_the_budget_is_kept_across_tries(batch: Try, control: EmulatorControl) -> None:
