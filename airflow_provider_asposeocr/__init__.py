@@ -13,6 +13,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "AsposeOcrBatchOperator": "operators",
     "AsposeOcrBinarizeImageOperator": "operators",
     "AsposeOcrCancelTasksOperator": "operators",
     "AsposeOcrDeskewImageOperator": "operators",

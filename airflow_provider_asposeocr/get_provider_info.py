@@ -107,6 +107,24 @@ CONFIG: dict[str, dict[str, Any]] = {
                 "float",
                 "900",
             ),
+            "batch_polls_per_second": _option(
+                "Most polls per second of one batch. The connection's limit for a triggerer holds besides while the batch "
+                "is deferred.",
+                "float",
+                "200",
+            ),
+            "defer_idle_seconds": _option(
+                "Shortest time without work for which a batch leaves its worker. A deferral costs up to 0.75 seconds of CPU "
+                "in Airflow's processes, and some seconds of latency.",
+                "float",
+                "30",
+            ),
+            "installation": _option(
+                "Name of this Airflow installation. Set it where batches of two installations share a state folder and may "
+                "have DAGs, runs and tasks of the same names.",
+                "string",
+                "",
+            ),
             "event_delay_seconds": _option(
                 "Shortest time between a deferral and its event. The LocalExecutor fails a task whose trigger fires "
                 "before Airflow has noticed the exit of the worker process. -1 stands for the time that the "
@@ -170,6 +188,7 @@ def get_provider_info() -> dict[str, Any]:
                     f"{root}.operators.submit",
                     f"{root}.operators.operations",
                     f"{root}.operators.fetch",
+                    f"{root}.operators.batch",
                     f"{root}.operators.cancel",
                 ],
             }

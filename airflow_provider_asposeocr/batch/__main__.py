@@ -7,12 +7,15 @@ It runs where Airflow's connections are known, since the journal's URI may name 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.journal import request_drain
+from airflow_provider_asposeocr.batch.left import read_batch, write_manifest_of
+from airflow_provider_asposeocr.batch.rows import count_outcomes
 from airflow_provider_asposeocr.documents.file_systems import UnusablePathError, object_path
 
 if TYPE_CHECKING:
@@ -28,9 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m airflow_provider_asposeocr.batch", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    drain = commands.add_parser("drain", help="let a batch submit nothing more and end what runs")
-    drain.set_defaults(run=_drain)
-    drain.add_argument("journal", help="URI of the journal's folder, from the task's log or its XCom")
+    for name, run, help in (
+        ("drain", _drain, "let a batch submit nothing more and end what runs"),
+        ("status", _status, "say how far a batch is"),
+        ("manifest", _manifest, "write the manifest of a batch whose tries were all killed"),
+    ):
+        command = commands.add_parser(name, help=help)
+        command.set_defaults(run=run)
+        command.add_argument("journal", help="URI of the journal's folder, from the task's log or its XCom")
     given = parser.parse_args(arguments)
     try:
         print(given.run(given.journal))
@@ -49,6 +57,21 @@ def _drain(uri: str) -> str:
         f"Asked the batch of {shown(uri, 300)} to submit nothing more. Its running cloud tasks end and are stored, the "
         "rest is 'not_started'. A retry of the task, or another run, goes on with the rest."
     )
+
+
+def _status(uri: str) -> str:
+    left = read_batch(uri)
+    counts = count_outcomes(left.batch, left.state)
+    found = {name: count for name, count in counts.items() if count}
+    running, submits = len(left.running), left.state.submits
+    return json.dumps(
+        {**found, "running": running, "submits": submits, "manifest": left.batch.manifest}, indent=2
+    )
+
+
+def _manifest(uri: str) -> str:
+    written = write_manifest_of(read_batch(uri))
+    return f"Wrote {written.tally.documents} rows to {shown(written.uri, 300)}"
 
 
 if __name__ == "__main__":

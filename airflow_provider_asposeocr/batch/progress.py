@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_asposeocr.api.polling.progress import duration_text
 
 if TYPE_CHECKING:
-    from airflow_provider_asposeocr.batch.ending import Progress
+    from airflow_provider_asposeocr.batch.ending import Ended, Progress
 
 #: The log mentions a batch first after this time, then after twice the time, up to :data:`LONGEST_SILENCE_SECONDS`.
 FIRST_MENTION_SECONDS = 15.0
@@ -80,4 +80,19 @@ def shown_progress(progress: Progress) -> dict[str, Any]:
         "running": progress.running,
         "submits": progress.submits,
         **({"stopped": progress.stopped} if progress.stopped else {}),
+    }
+
+
+def shown_end(ended: Ended) -> dict[str, Any]:
+    """
+    Return what Airflow's UI shows of a batch whose try has ended.
+
+    :param ended: How.
+    """
+    counts = {name: count for name, count in ended.counts.items() if count}
+    return {
+        "documents": sum(ended.counts.values()),
+        **counts,
+        "submits": ended.submits,
+        **({"stopped": ended.stopped} if ended.stopped else {}),
     }

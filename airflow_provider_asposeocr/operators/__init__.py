@@ -6,6 +6,7 @@ Invariant: a DAG can import every operator from here, and the import makes no co
 
 from __future__ import annotations
 
+from airflow_provider_asposeocr.operators.batch import AsposeOcrBatchOperator
 from airflow_provider_asposeocr.operators.cancel import AsposeOcrCancelTasksOperator
 from airflow_provider_asposeocr.operators.fetch import AsposeOcrFetchResultOperator
 from airflow_provider_asposeocr.operators.operations import (
@@ -20,6 +21,7 @@ from airflow_provider_asposeocr.operators.operations import (
 from airflow_provider_asposeocr.operators.submit import AsposeOcrSubmitOperator
 
 __all__ = [
+    "AsposeOcrBatchOperator",
     "AsposeOcrBinarizeImageOperator",
     "AsposeOcrCancelTasksOperator",
     "AsposeOcrDeskewImageOperator",

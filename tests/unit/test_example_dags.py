@@ -27,7 +27,14 @@ def list_documents(inbox: str, task_id: str) -> list[str]:
 
 
 def test_there_are_some() -> None:
-    assert {path.stem for path in EXAMPLES} >= {"chain", "mapped_folder", "regions", "from_task", "pipelined"}
+    assert {path.stem for path in EXAMPLES} >= {
+        "batch_folder",
+        "chain",
+        "mapped_folder",
+        "regions",
+        "from_task",
+        "pipelined",
+    }
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

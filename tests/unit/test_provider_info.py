@@ -6,7 +6,7 @@ import re
 import tomllib
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import airflow
 import jsonschema  # type: ignore[import-untyped]  # comes with Airflow, its stubs do not
@@ -199,17 +199,26 @@ class TestConnectionType:
 
 class TestConfiguration:
     OPTIONS = CONFIG[config.SECTION]["options"]
+    NUMBERS: ClassVar = [
+        name for name, option in CONFIG[config.SECTION]["options"].items() if option["type"] == "float"
+    ]
 
-    @pytest.mark.parametrize("name", OPTIONS)
+    @pytest.mark.parametrize("name", NUMBERS)
     def test_a_default_is_the_declared_one(self, name: str) -> None:
         assert default_seconds(name) == float(self.OPTIONS[name]["default"])
 
-    @pytest.mark.parametrize("name", OPTIONS)
+    @pytest.mark.parametrize("name", NUMBERS)
     def test_it_can_be_set_and_is_read_when_it_is_needed(
         self, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(f"AIRFLOW__ASPOSE_OCR__{name.upper()}", "12.5")
         assert default_seconds(name) == 12.5
+
+    def test_a_text_can_be_set_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert [name for name in self.OPTIONS if name not in self.NUMBERS] == ["installation"]
+        assert config.default_text("installation") == ""
+        monkeypatch.setenv("AIRFLOW__ASPOSE_OCR__INSTALLATION", "north")
+        assert config.default_text("installation") == "north"
 
     def test_airflow_knows_the_section(self) -> None:
         assert conf.getfloat("aspose_ocr", "timeout_seconds", fallback=3600.0) == 3600.0
@@ -225,5 +234,5 @@ class TestConfiguration:
         sources = sources.replace((PACKAGE / "get_provider_info.py").read_text(), "")
         for name in self.OPTIONS:
             assert f'"{name}"' in sources, f"nothing reads {name}"
-        used = set(re.findall(r'default_seconds\("(\w+)"\)', sources))
+        used = set(re.findall(r'default_(?:seconds|number|text)\("(\w+)"\)', sources))
         assert used <= set(self.OPTIONS)

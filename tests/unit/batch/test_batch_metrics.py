@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_asposeocr import metrics
-from airflow_provider_asposeocr.batch.metrics import count_rows
+from airflow_provider_asposeocr.batch.metrics import counted
 from airflow_provider_asposeocr.documents.manifest import parse_manifest
 
 WHEN = datetime(2026, 11, 30, tzinfo=UTC).isoformat()
@@ -69,7 +69,7 @@ def test_it_counts_what_this_try_has_brought(sink: Sink) -> None:
         row(1, **{"try": 1}),
         row(2, outcome="failed", error=error, steps=[], results=[]),
     ]
-    count_rows(rows, try_number=2)
+    assert list(counted(rows, try_number=2)) == rows
     assert sink.sent == {
         ("aspose_ocr.submits", "RecognizeImage"): 2,
         ("aspose_ocr.resubmits", "RecognizeImage"): 1,

@@ -1,0 +1,71 @@
+"""
+The batches of a task instance that a Clear has superseded: their cloud tasks are not wanted any more.
+
+Invariant: what goes wrong here is a warning. The user begins anew, and knows that it is billed again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_provider_asposeocr.api.errors import AsposeOcrError
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.batch.journals import superseded_journals
+from airflow_provider_asposeocr.batch.left import cancel_running, take_over_batch
+from airflow_provider_asposeocr.documents.file_systems import object_path
+
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
+    from airflow_provider_asposeocr.batch.left import LeftBatch
+
+log = logging.getLogger(__name__)
+
+
+def take_over_superseded(journal: str, named: str | None) -> list[LeftBatch]:
+    """
+    Become the owner of the batches of the tries before a Clear. Blocks.
+
+    :param journal: URI of the journal that counts.
+    :param named: URI of the journal that the tripwire names; ``None`` = none.
+    :return: Those whose journal can be read.
+    """
+    found = []
+    for uri in _journals(journal, named):
+        try:
+            left = take_over_batch(uri)
+        except AsposeOcrError as error:
+            log.warning("What the tries before the Clear have submitted is not known: %s", error.message)
+            continue
+        if left is not None:
+            found.append(left)
+    return found
+
+
+async def end_superseded(client: AsyncCloudClient, superseded: list[LeftBatch]) -> None:
+    """
+    Cancel what the tries before a Clear have left running, and delete their journals.
+
+    :param client: Client of the account.
+    :param superseded: The batches.
+    """
+    for left in superseded:
+        try:
+            cancels = await cancel_running(client, left, "the Airflow task was cleared")
+            if left.journal is not None and not cancels.left:
+                await asyncio.to_thread(left.journal.delete)
+        except AsposeOcrError as error:
+            log.warning("The batch before the Clear has not ended in good order: %s", error.message)
+
+
+def _journals(journal: str, named: str | None) -> list[str]:
+    own = journal.rstrip("/")
+    try:
+        found = [str(folder) for folder in superseded_journals(object_path(own))]
+    except AsposeOcrError as error:
+        log.warning("Journals of the tries before a Clear cannot be listed: %s", shown(error.message))
+        found = []
+    if named is not None and named.rstrip("/") not in [uri.rstrip("/") for uri in (*found, own)]:
+        found.append(named)
+    return found

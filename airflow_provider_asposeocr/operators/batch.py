@@ -1,0 +1,359 @@
+"""
+The operator that reads many documents in one Airflow task.
+
+Invariant: it is thin. Airflow is asked here; what a batch does is in :mod:`airflow_provider_asposeocr.batch`, and one try of
+it in :mod:`.batch_try`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from airflow.configuration import conf
+from airflow.sdk import BaseOperator
+from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR
+
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, WaitError
+from airflow_provider_asposeocr.api.polling.deadlines import BACKSTOP_SECONDS
+from airflow_provider_asposeocr.api.polling.progress import moment_text
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.batch.ending import Deferral
+from airflow_provider_asposeocr.batch.errors import BatchFailedError
+from airflow_provider_asposeocr.batch.polls import BatchWaitPlan
+from airflow_provider_asposeocr.batch.running import fits_row, pack
+from airflow_provider_asposeocr.batch.summary import failure_text, is_green
+from airflow_provider_asposeocr.batch.tripwire import Tripwire
+from airflow_provider_asposeocr.batch.woken import Woken, read_event
+from airflow_provider_asposeocr.config import default_number, event_delay_seconds
+from airflow_provider_asposeocr.failing import fail_task
+from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+from airflow_provider_asposeocr.lifecycle.kills import decide_for_batch, own_state
+from airflow_provider_asposeocr.operators.batch_parameters import (
+    check_batch,
+    request_of,
+    settings_of,
+)
+from airflow_provider_asposeocr.operators.waiting import has_retry_left
+from airflow_provider_asposeocr.triggers.batch import AsposeOcrBatchTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_asposeocr.batch.ending import StopReason
+    from airflow_provider_asposeocr.batch.plan import Names
+    from airflow_provider_asposeocr.documents.owners import IfExists
+    from airflow_provider_asposeocr.lifecycle.policies import CancelOnKill, OnExpired, OnUnknownSubmit
+    from airflow_provider_asposeocr.operators.batch_try import BatchEnd, BatchTry
+    from airflow_provider_asposeocr.operators.fetch import OnIncomplete
+
+#: Why nothing more was submitted, in words.
+STOPPED: dict[StopReason, str] = {
+    "account": "The account or the cloud refused to go on, so that nothing more was submitted.",
+    "failures": "stop_after_failures documents have failed, so that nothing more was submitted.",
+    "deadline": "The deadline of the batch has passed.",
+    "drain": "A person has asked the batch to submit nothing more.",
+    "budget": "max_submits is used up.",
+    "stopped": "The batch was stopped.",
+}
+
+
+class AsposeOcrBatchOperator(BaseOperator):
+    """
+    Take many documents through one or several cloud steps, and write their results to object storage.
+
+    Each document is billed once per step, also if the worker dies: a journal beside the results says what was sent. A
+    document that fails stops no other one. The manifest has a row for each.
+
+    :param sources: The documents: a list of absolute paths and URIs; the URI of a folder, with a slash at its end; a glob;
+        the URI of a ``.jsonl`` file that lists them; or ``{"manifest": uri, "outcome": "failed"}``, the documents of an
+        earlier batch with that outcome. At most 10,000. The first try lists them, for all tries.
+    :param steps: The cloud's operations, one after the other: names, or ``{"operation": name, "settings": {…}}``. Each must
+        read what the one before makes.
+    :param destination: URI of the folder of the results, with a slash at its end.
+    :param base: URI of the folder that names of results are relative to; by default what the sources have in common.
+    :param names: ``path``, the default: a result has the path of its source below ``base`` (``2026/page.png.txt``).
+        ``stem``: the name of its source without suffix (``page.txt``).
+    :param state: URI of the folder of journals and manifests, with a slash at its end; by default ``.aspose-ocr/`` below the
+        destination. It may lie in another bucket.
+    :param aspose_ocr_conn_id: Airflow connection of the type ``aspose_ocr``.
+    :param strict_settings: Whether a setting that this version does not know for its operation is an error.
+    :param max_in_flight: Most documents under way at once; 100 by default, which is what can be cancelled within the three
+        seconds that a killed worker has; at most 1,000.
+    :param max_unanswered_submits: Most documents that a killed worker can leave unknown, which may be billed twice; 16 by
+        default.
+    :param max_submits: The budget: most cloud tasks of all tries, those sent again included. A document is begun only if
+        the rest of it covers all of its steps, and is ``not_started`` otherwise. By default there is none.
+    :param max_failures: How many documents may fail before the Airflow task is red: a number, or a share of all documents
+        below 1. 0 by default.
+    :param stop_after_failures: Submit nothing more after so many failed documents; by default never.
+    :param retry_failed: Whether Airflow's retry submits failed documents again where that may help, which is billed. Yes by
+        default.
+    :param if_exists: What to do about results that are there already: ``overwrite``, the default, those that the same source
+        made; ``overwrite_any``; ``fail``; or ``skip``, leave them and send nothing for that document.
+    :param on_incomplete: What to do when the cloud lost some results of a document: ``fail``, or ``keep`` what is there.
+    :param on_unknown_submit: What to do when a document was sent and no answer came: ``resubmit``, the default, once per
+        document and step, which may bill it twice; or ``fail``.
+    :param on_expired: What to do when the cloud no longer keeps a result that was not fetched: ``fail``, or ``resubmit``.
+    :param cancel_on_kill: Whether the end of the worker process cancels the running cloud tasks, as of
+        :class:`.AsposeOcrSubmitOperator`.
+    :param deferrable: Whether to wait in the triggerer while nothing can be moved; by default
+        ``[operators] default_deferrable``.
+    :param defer_idle_seconds: Shortest time without work that is worth a deferral; by default
+        ``[aspose_ocr] defer_idle_seconds`` (30).
+    :param poll_interval_seconds: Shortest time between two polls of one cloud task; by default that of ``[aspose_ocr]``.
+    :param max_poll_interval_seconds: Longest time between two polls of one cloud task; by default that of ``[aspose_ocr]``.
+    :param timeout_seconds: How long one cloud task may take; by default that of ``[aspose_ocr]`` (3600).
+    :param batch_timeout_seconds: How long the whole batch may take, all tries and deferrals included; 82,800 by default,
+        below the 24 hours for which the cloud keeps results. ``execution_timeout`` is observed too.
+    :return: The summary, plain JSON below 4 KB: ``manifest``, ``documents``, a count per outcome, ``submits``,
+        ``maybe_billed_twice``, ``errors`` and ten ``examples``.
+    :raises InputError: at parse time, if steps do not fit together or a field cannot be meant; after rendering, where it is
+        a template. Nothing was sent then.
+    :raises ValueError: at parse time, if a number or a policy makes no sense.
+    :raises BatchFailedError: if more documents failed than ``max_failures`` allows, or not all were submitted.
+    """
+
+    template_fields: Sequence[str] = (
+        "sources",
+        "steps",
+        "destination",
+        "base",
+        "state",
+        "aspose_ocr_conn_id",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sources": "json", "steps": "json"}
+    ui_color = "#e3edf7"
+
+    _killed = False
+    _try: BatchTry | None = None
+    _ti: Any = None
+
+    def __init__(
+        self,
+        *,
+        sources: Any,
+        steps: Any,
+        destination: str,
+        base: str | None = None,
+        names: Names = "path",
+        state: str | None = None,
+        aspose_ocr_conn_id: str = AsposeOcrHook.default_conn_name,
+        strict_settings: bool = True,
+        max_in_flight: int = 100,
+        max_unanswered_submits: int = 16,
+        max_submits: int | None = None,
+        max_failures: float = 0,
+        stop_after_failures: int | None = None,
+        retry_failed: bool = True,
+        if_exists: IfExists = "overwrite",
+        on_incomplete: OnIncomplete = "fail",
+        on_unknown_submit: OnUnknownSubmit = "resubmit",
+        on_expired: OnExpired = "fail",
+        cancel_on_kill: CancelOnKill = "last_try",
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        defer_idle_seconds: float | None = None,
+        poll_interval_seconds: float | None = None,
+        max_poll_interval_seconds: float | None = None,
+        timeout_seconds: float | None = None,
+        batch_timeout_seconds: float = 82_800.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sources = sources
+        self.steps = steps
+        self.destination = destination
+        self.base = base
+        self.names = names
+        self.state = state
+        self.aspose_ocr_conn_id = aspose_ocr_conn_id
+        self.strict_settings = strict_settings
+        self.max_in_flight = max_in_flight
+        self.max_unanswered_submits = max_unanswered_submits
+        self.max_submits = max_submits
+        self.max_failures = max_failures
+        self.stop_after_failures = stop_after_failures
+        self.retry_failed = retry_failed
+        self.if_exists = if_exists
+        self.on_incomplete = on_incomplete
+        self.on_unknown_submit = on_unknown_submit
+        self.on_expired = on_expired
+        self.cancel_on_kill = cancel_on_kill
+        self.deferrable = deferrable
+        self.defer_idle_seconds = defer_idle_seconds
+        self.poll_interval_seconds = poll_interval_seconds
+        self.max_poll_interval_seconds = max_poll_interval_seconds
+        self.timeout_seconds = timeout_seconds
+        self.batch_timeout_seconds = batch_timeout_seconds
+        check_batch(self)
+        given = self.on_success_callback or ()
+        self.on_success_callback = [*(given if isinstance(given, Sequence) else [given]), forget_batch]
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """
+        Begin the batch, or go on with what an earlier try has left.
+
+        :param context: Airflow's context.
+        :return: The summary.
+        """
+        return self._run(context, Woken(), resumes=False)
+
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """
+        Go on after the trigger has fired.
+
+        :param context: Airflow's context.
+        :param event: The trigger's event.
+        :return: The summary.
+        """
+        return self._run(context, read_event(event), resumes=True)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """
+        Go on after a deferral; in the worker alone where the trigger has failed, or Airflow has given up on it.
+
+        :param next_method: As Airflow passes it.
+        :param next_kwargs: As Airflow passes it.
+        :param context: Airflow's context.
+        """
+        if next_method == TRIGGER_FAIL_REPR:
+            why = shown((next_kwargs or {}).get("error"), 200)
+            self.log.warning(
+                "The trigger of the batch has ended without an event (%s). The worker waits on.", why
+            )
+            return self._run(context, Woken(), resumes=True, holds=True)
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    def on_kill(self) -> None:
+        """
+        Cancel the running cloud tasks if no try comes back to them; runs in a signal handler.
+
+        The event loop that the signal has interrupted does it, within the time that Airflow leaves to the process.
+        """
+        self._killed = True
+        if self._try is not None:
+            self._try.kill(self._is_over)
+
+    def _run(self, context: Context, woken: Woken, *, resumes: bool, holds: bool = False) -> dict[str, Any]:
+        # What they import is for workers: parsing a DAG should not load it.
+        from airflow_provider_asposeocr.operators.batch_try import BatchTry
+
+        self._ti = context["ti"]
+        try:
+            while True:
+                request, around = request_of(self, context, holds=holds)
+                self._try = BatchTry(request, around, woken, resumes=resumes)
+                with asyncio.Runner() as runner:
+                    outcome = runner.run(self._try.run())
+                if self._killed and (isinstance(outcome, Deferral) or outcome.ended.stopped is not None):
+                    raise WaitError("The task was killed while its batch was under way.")
+                if not isinstance(outcome, Deferral):
+                    return self._finish(outcome)
+                self._defer(outcome)
+                # The row of the trigger would be too large: the ids are longer than those of the cloud today.
+                woken, resumes, holds = Woken(), True, True
+        except AsposeOcrError as error:
+            self._fail(error)
+
+    def _defer(self, deferral: Deferral) -> None:
+        """Wait in the triggerer; return where the trigger's row would be too large."""
+        row = pack(deferral.tasks)
+        if not fits_row(row):
+            self.log.warning(
+                "%d cloud tasks do not fit into a trigger's row. The worker waits.", len(deferral.tasks)
+            )
+            return
+        now = time.time()
+        settings = settings_of(self, self._ti, now, holds=True)
+        plan = BatchWaitPlan(
+            deadline_at=deferral.deadline_at,
+            timeout_seconds=settings.timeout_seconds,
+            poll_interval_seconds=settings.poll_interval_seconds,
+            max_poll_interval_seconds=settings.max_poll_interval_seconds,
+            error_budget_seconds=settings.error_budget_seconds,
+            not_before_at=now + event_delay_seconds(),
+            polls_per_second=default_number("batch_polls_per_second"),
+        )
+        trigger = AsposeOcrBatchTrigger(row, plan.to_dict(), self.cancel_on_kill)
+        until = moment_text(deferral.deadline_at, now)
+        self.log.info("Deferring the wait for %d cloud tasks until at most %s", len(deferral.tasks), until)
+        backstop = timedelta(seconds=max(0.0, deferral.deadline_at - now) + BACKSTOP_SECONDS)
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop)
+
+    def _finish(self, end: BatchEnd) -> dict[str, Any]:
+        ended, tally = end.ended, end.manifest.tally
+        summary = tally.summary(end.manifest.uri, ended.submits)
+        if is_green(tally.counts, self.max_failures, tally.failed_before):
+            self.log.info(
+                "The batch has ended: %d of %d documents succeeded, %d cloud tasks were submitted. All rows: %s",
+                tally.counts["succeeded"],
+                tally.documents,
+                ended.submits,
+                shown(end.manifest.uri, 1500),
+            )
+            return summary
+        text = failure_text(summary, self.max_failures)
+        if ended.stopped is not None:
+            text = f"{STOPPED[ended.stopped]} {text}"
+        if ended.error is not None:
+            text = f"{ended.error.message} {text}"
+        error = BatchFailedError(text, summary)
+        error.place = "task"
+        fail_task(self.log, str(error), error if self._is_retry_worthwhile(end) else None)
+
+    def _is_retry_worthwhile(self, end: BatchEnd) -> bool:
+        """Whether a retry would do more than to say the same again."""
+        stopped, error = end.ended.stopped, end.ended.error
+        if stopped == "account":
+            return error is not None and error.retryable
+        if stopped in ("deadline", "budget"):
+            return False
+        return stopped in ("drain", "stopped") or (self.retry_failed and end.manifest.tally.retryable)
+
+    def _is_over(self) -> bool:
+        """Tell whether the running cloud tasks of a process that is being ended are to be cancelled; asks Airflow."""
+        if self.cancel_on_kill != "last_try":
+            return self.cancel_on_kill == "always"
+        if not has_retry_left(self._ti):
+            return True
+        try:
+            return decide_for_batch(_state_of(self._ti), in_triggerer=False) == "cancel"
+        except Exception as error:  # it may be anything: the supervisor is ending this process
+            self.log.warning("Airflow does not tell the task's state: %s", shown(error))
+            return False
+
+    def _fail(self, error: AsposeOcrError) -> NoReturn:
+        error.place = "task"
+        fail_task(self.log, str(error), error if error.retryable else None)
+
+
+def _state_of(ti: Any) -> str | None:
+    states = ti.get_task_states(
+        dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
+    )
+    return own_state(states, ti.run_id, ti.task_id, ti.map_index)
+
+
+def forget_batch(context: Mapping[str, Any]) -> None:
+    """
+    Delete the journal, then the tripwire; runs after Airflow has noted the success, so that a crash before finds both.
+
+    :param context: Airflow's context.
+    """
+    from airflow_provider_asposeocr.batch.journal import delete_journal
+    from airflow_provider_asposeocr.documents.file_systems import object_path
+
+    operator = context["task"]
+    this = getattr(operator, "_try", None)
+    if this is None or this.journal_uri is None:
+        return
+    try:
+        delete_journal(object_path(this.journal_uri))
+    except AsposeOcrError as error:
+        # The next batch of this state folder sweeps it.
+        operator.log.warning("The journal of the batch is left: %s", error.message)
+        return
+    Tripwire.of(context).forget()

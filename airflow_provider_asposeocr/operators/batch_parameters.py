@@ -1,0 +1,248 @@
+"""
+The parameters of the batch operator: checked when a DAG is parsed, read when a task runs.
+
+Invariant: what can be known to be wrong at parse time fails there, before a batch costs anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.batch.folders import parse_folder
+from airflow_provider_asposeocr.batch.parts import batch_key
+from airflow_provider_asposeocr.batch.plan import NAMES
+from airflow_provider_asposeocr.batch.settings import BatchSettings
+from airflow_provider_asposeocr.batch.sources import parse_sources
+from airflow_provider_asposeocr.batch.steps import parse_steps
+from airflow_provider_asposeocr.batch.summary import check_max_failures
+from airflow_provider_asposeocr.batch.tripwire import Tripwire
+from airflow_provider_asposeocr.config import default_number, default_seconds, default_text
+from airflow_provider_asposeocr.documents.owners import IF_EXISTS
+from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+from airflow_provider_asposeocr.lifecycle.identity import digest
+from airflow_provider_asposeocr.lifecycle.policies import CANCEL_ON_KILL, ON_EXPIRED, ON_UNKNOWN_SUBMIT
+from airflow_provider_asposeocr.operators.waiting import has_retry_left
+from airflow_provider_asposeocr.parameters import (
+    check_choice,
+    check_counts,
+    check_seconds,
+    constructing,
+    has_template,
+    rendered,
+)
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from airflow.sdk import Context
+
+    from airflow_provider_asposeocr.batch.opening import BatchRequest
+    from airflow_provider_asposeocr.operators.batch import AsposeOcrBatchOperator
+    from airflow_provider_asposeocr.operators.batch_try import Surroundings
+
+#: XCom key of where a batch's journal and manifest are.
+BATCH_KEY = "aspose_ocr_batch"
+#: Below the destination, unless the user names another folder.
+STATE_FOLDER = ".aspose-ocr/"
+#: Before Airflow's ``execution_timeout``: the time for the cancels and the manifest.
+EXECUTION_TIMEOUT_MARGIN_SECONDS = 30.0
+#: Most cloud tasks of one batch under way, which is what fits into a trigger's row.
+MOST_IN_FLIGHT = 1_000
+ON_INCOMPLETE = ("fail", "keep")
+
+
+def check_batch(operator: AsposeOcrBatchOperator) -> None:
+    """
+    Check what a DAG's author wrote, as far as it is no template.
+
+    :param operator: The operator, with its parameters set.
+    :raises ValueError: if a number or a policy makes no sense; it names the parameter.
+    :raises InputError: if steps do not fit together, or sources or a folder cannot be meant.
+    """
+    check_counts(
+        max_in_flight=(operator.max_in_flight, MOST_IN_FLIGHT),
+        max_unanswered_submits=(operator.max_unanswered_submits, MOST_IN_FLIGHT),
+        max_submits=(operator.max_submits, None),
+        stop_after_failures=(operator.stop_after_failures, None),
+    )
+    check_max_failures(operator.max_failures)
+    if operator.batch_timeout_seconds is None:
+        raise ValueError("batch_timeout_seconds must be a number of seconds, not None")
+    check_seconds(
+        defer_idle_seconds=operator.defer_idle_seconds,
+        poll_interval_seconds=operator.poll_interval_seconds,
+        max_poll_interval_seconds=operator.max_poll_interval_seconds,
+        timeout_seconds=operator.timeout_seconds,
+        batch_timeout_seconds=operator.batch_timeout_seconds,
+    )
+    check_choice("names", operator.names, NAMES)
+    check_choice("if_exists", operator.if_exists, IF_EXISTS)
+    check_choice("on_incomplete", operator.on_incomplete, ON_INCOMPLETE)
+    check_choice("on_unknown_submit", operator.on_unknown_submit, ON_UNKNOWN_SUBMIT)
+    check_choice("on_expired", operator.on_expired, ON_EXPIRED)
+    check_choice("cancel_on_kill", operator.cancel_on_kill, CANCEL_ON_KILL)
+    with constructing(operator):
+        _check_fields(operator)
+
+
+def _check_fields(operator: AsposeOcrBatchOperator) -> None:
+    if isinstance(operator.steps, list | tuple) or _is_known(operator.steps):
+        parse_steps(operator.steps, strict=operator.strict_settings, rendered=False)
+    for name in ("destination", "state", "base"):
+        value = getattr(operator, name)
+        if value is not None and (_is_known(value) or isinstance(value, PurePath)):
+            parse_folder(value, name)
+    if _is_known(operator.sources):
+        parse_sources(operator.sources)
+
+
+def _is_known(value: Any) -> bool:
+    """Tell whether a value is what it will be when the task runs: templates and Airflow's lazy values are not."""
+    if isinstance(value, str):
+        return not has_template(value)
+    if isinstance(value, Mapping):
+        return all(_is_known(each) for each in value.values())
+    if isinstance(value, list | tuple):
+        return all(_is_known(each) for each in value)
+    return value is None or isinstance(value, int | float | bytes)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """
+    The task instance of a batch.
+
+    :param ti: Airflow's.
+    :param day: A day of the DAG run that does not change from try to try.
+    """
+
+    ti: Any
+    day: date
+
+    @classmethod
+    def of(cls, context: Context) -> Instance:
+        """
+        Read Airflow's context.
+
+        :param context: The context.
+        """
+        run = context.get("dag_run")
+        moment = getattr(run, "run_after", None) or getattr(run, "logical_date", None)
+        return cls(context["ti"], (moment or datetime.now(UTC)).date())
+
+    @property
+    def map_index(self) -> int:
+        """Number of the mapped task instance, -1 = not mapped."""
+        index = self.ti.map_index
+        return -1 if index is None else int(index)
+
+
+def request_of(
+    operator: AsposeOcrBatchOperator, context: Context, *, holds: bool
+) -> tuple[BatchRequest, Surroundings]:
+    """
+    Read the rendered parameters of a try, and what it needs of Airflow.
+
+    :param operator: The operator, with its rendered parameters.
+    :param context: Airflow's context.
+    :param holds: Whether the batch stays in its worker whatever the operator says.
+    :return: What :class:`.BatchTry` takes.
+    :raises InputError: if a parameter makes no sense.
+    :raises InvalidConnectionError: if there is no such connection, or if it makes no sense.
+    :raises JournalError: if Airflow's store says something about the batch that cannot be read.
+    """
+    from airflow_provider_asposeocr.batch.opening import BatchRequest
+    from airflow_provider_asposeocr.operators.batch_sweep import sweep_journals
+    from airflow_provider_asposeocr.operators.batch_try import Surroundings
+
+    instance = Instance.of(context)
+    ti = instance.ti
+    account = AsposeOcrHook(operator.aspose_ocr_conn_id).account
+    destination = parse_folder(operator.destination, "destination")
+    steps = parse_steps(rendered(operator.steps), strict=operator.strict_settings, trial=account.trial)
+    request = BatchRequest(
+        sources=rendered(operator.sources),
+        steps=steps,
+        destination=destination,
+        names=operator.names,
+        base=None if operator.base is None else parse_folder(operator.base, "base"),
+        state=parse_folder(operator.state or f"{destination}{STATE_FOLDER}", "state"),
+        if_exists=operator.if_exists,
+        conn_id=operator.aspose_ocr_conn_id,
+        account=digest(account.owner),
+        key=batch_key(default_text("installation"), ti.dag_id, ti.run_id, ti.task_id, instance.map_index),
+        dag_id=ti.dag_id,
+        run_id=ti.run_id,
+        task_id=ti.task_id,
+        map_index=instance.map_index,
+        max_tries=ti.max_tries,
+        day=instance.day,
+    )
+    tripwire = Tripwire.of(context)
+    around = Surroundings(
+        account=account,
+        tripwire=tripwire,
+        plan=tripwire.plan(request.journal_uri),
+        make_settings=lambda begun_at: settings_of(operator, ti, begun_at, holds=holds),
+        push=lambda value: ti.xcom_push(key=BATCH_KEY, value=value),
+        sweep=lambda: sweep_journals(request.state, ti),
+        polls_per_second=default_number("batch_polls_per_second"),
+        try_number=ti.try_number,
+    )
+    return request, around
+
+
+def settings_of(operator: AsposeOcrBatchOperator, ti: Any, begun_at: float, *, holds: bool) -> BatchSettings:
+    """
+    Make the settings of one try.
+
+    :param operator: The operator, with its parameters set.
+    :param ti: Airflow's task instance.
+    :param begun_at: When the batch's first try began, in seconds since the epoch.
+    :param holds: Whether the batch stays in its worker whatever the operator says.
+    """
+    return BatchSettings(
+        max_in_flight=operator.max_in_flight,
+        max_unanswered_submits=operator.max_unanswered_submits,
+        max_submits=operator.max_submits,
+        stop_after_failures=operator.stop_after_failures,
+        retry_failed=operator.retry_failed,
+        on_unknown_submit=operator.on_unknown_submit,
+        on_expired=operator.on_expired,
+        keep_incomplete=operator.on_incomplete == "keep",
+        timeout_seconds=_seconds(operator, "timeout_seconds"),
+        deadline_at=deadline_of(operator, ti, begun_at),
+        poll_interval_seconds=_seconds(operator, "poll_interval_seconds"),
+        max_poll_interval_seconds=_seconds(operator, "max_poll_interval_seconds"),
+        error_budget_seconds=default_seconds("error_budget_seconds"),
+        deferrable=operator.deferrable and not holds,
+        defer_idle_seconds=_seconds(operator, "defer_idle_seconds"),
+        try_number=ti.try_number,
+        has_tries_left=has_retry_left(ti),
+    )
+
+
+def deadline_of(operator: AsposeOcrBatchOperator, ti: Any, begun_at: float) -> float:
+    """
+    Return when a batch is over.
+
+    :param operator: The operator, with its parameters set.
+    :param ti: Airflow's task instance.
+    :param begun_at: When its first try began, in seconds since the epoch.
+    :return: Seconds since the epoch. It comes before Airflow's ``execution_timeout``, which is not enforced after a
+        deferral and would leave the cloud tasks running.
+    """
+    ends_at = begun_at + operator.batch_timeout_seconds
+    if operator.execution_timeout is None:
+        return ends_at
+    airflow_ends_at: float = ti.start_date.timestamp() + operator.execution_timeout.total_seconds()
+    return min(ends_at, airflow_ends_at - EXECUTION_TIMEOUT_MARGIN_SECONDS)
+
+
+def _seconds(operator: AsposeOcrBatchOperator, name: str) -> float:
+    given = getattr(operator, name)
+    return default_seconds(name) if given is None else float(given)

@@ -1,0 +1,257 @@
+"""
+One try of a batch in a worker, as a coroutine: open the batch, let the engine work, write the manifest.
+
+Invariant: nothing is sent before the journal is durable, the tripwire is armed and the XCom says where the journal is. A
+signal handler only schedules what is to be done: the event loop has the client, its connections and its token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, StorageError, WaitError
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.batch.ending import Deferral
+from airflow_provider_asposeocr.batch.engine import BatchEngine
+from airflow_provider_asposeocr.batch.manifest_file import write_manifest
+from airflow_provider_asposeocr.batch.metrics import counted
+from airflow_provider_asposeocr.batch.opening import open_batch
+from airflow_provider_asposeocr.batch.progress import ProgressLog, shown_end, shown_progress
+from airflow_provider_asposeocr.batch.superseded import end_superseded, take_over_superseded
+from airflow_provider_asposeocr.clients import batch_client
+from airflow_provider_asposeocr.connection import mask_token
+from airflow_provider_asposeocr.metrics import count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_asposeocr.api.account import Account
+    from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
+    from airflow_provider_asposeocr.batch.ending import Ended, Progress
+    from airflow_provider_asposeocr.batch.left import LeftBatch
+    from airflow_provider_asposeocr.batch.manifest_file import ManifestFile
+    from airflow_provider_asposeocr.batch.opening import BatchRequest, OpenBatch
+    from airflow_provider_asposeocr.batch.settings import BatchSettings
+    from airflow_provider_asposeocr.batch.tripwire import JournalPlan, Tripwire
+    from airflow_provider_asposeocr.batch.woken import Woken
+
+log = logging.getLogger(__name__)
+
+#: All that a kill may take. Airflow ends the process five seconds after the signal.
+KILL_SECONDS = 3.0
+#: After that the engine has this time to close what is open.
+LAST_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class BatchEnd:
+    """
+    A try that was the batch's last so far.
+
+    :param ended: How.
+    :param manifest: The manifest that was written.
+    """
+
+    ended: Ended
+    manifest: ManifestFile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """
+    What a try needs of Airflow. The functions block: they ask Airflow.
+
+    :param account: The account of the connection.
+    :param tripwire: The key in the ``task_state_store``.
+    :param plan: Which journal to open.
+    :param make_settings: Makes the settings of a batch that began at a moment, in seconds since the epoch.
+    :param push: Pushes the XCom that says where journal and manifest are.
+    :param sweep: Removes the journals of batches that are over.
+    :param polls_per_second: Most polls per second.
+    :param try_number: Airflow's number of the try.
+    """
+
+    account: Account
+    tripwire: Tripwire
+    plan: JournalPlan
+    make_settings: Callable[[float], BatchSettings]
+    push: Callable[[dict[str, Any]], None]
+    sweep: Callable[[], None]
+    polls_per_second: float
+    try_number: int
+
+
+class BatchTry:
+    """
+    One try, or what is left of it after a deferral.
+
+    :param request: What it is asked for.
+    :param around: What it needs of Airflow.
+    :param woken: What the trigger has told; of nothing at the beginning of a try.
+    :param resumes: Whether it goes on after a deferral.
+    """
+
+    def __init__(self, request: BatchRequest, around: Surroundings, woken: Woken, *, resumes: bool) -> None:
+        self._request = request
+        self._around = around
+        self._woken = woken
+        self._resumes = resumes
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._engine: BatchEngine | None = None
+        self._open: OpenBatch | None = None
+        self._progress_log = ProgressLog(time.time())
+        self._progress: Progress | None = None
+        self._notes: set[asyncio.Task[bool]] = set()
+        self._kill: Callable[[], bool] | None = None
+        self._working: asyncio.Task[Ended | Deferral] | None = None
+        self._ending: asyncio.Task[None] | None = None
+
+    @property
+    def journal_uri(self) -> str | None:
+        """URI of the journal; ``None`` = it is not open yet."""
+        return None if self._open is None else self._open.journal.uri
+
+    async def run(self) -> Deferral | BatchEnd:
+        """
+        Work until the batch waits in the cloud or has ended.
+
+        :return: How; the journal says all that the next process needs.
+        :raises AsposeOcrError: what concerns the batch as a whole; what concerns a document is in its row.
+        """
+        self._loop = asyncio.get_running_loop()
+        around = self._around
+        if around.plan.warning:
+            log.warning("%s", around.plan.warning)
+        superseded: list[LeftBatch] = []
+        if not self._resumes:
+            # Before the new journal is begun, which learns from theirs whose results are in the destination.
+            superseded = await asyncio.to_thread(
+                take_over_superseded, around.plan.uri, around.plan.superseded
+            )
+        opened = self._open = await asyncio.to_thread(
+            open_batch, self._request, around.plan, resumes=self._resumes
+        )
+        self._log_begin(opened)
+        await asyncio.to_thread(around.tripwire.arm, opened.journal.uri, opened.journal.acknowledged)
+        whereabouts = {"journal": opened.journal.uri, "manifest": opened.batch.manifest}
+        if not self._resumes:
+            await asyncio.to_thread(around.push, whereabouts)
+            await asyncio.to_thread(around.sweep)
+        async with batch_client(around.account, mask_token, around.polls_per_second) as client:
+            await end_superseded(client, superseded)
+            outcome = await self._work(opened, client)
+        await asyncio.gather(*self._notes)
+        await around.tripwire.note(opened.journal.acknowledged, self._last_progress(outcome), at_once=True)
+        if isinstance(outcome, Deferral):
+            return outcome
+        manifest = await asyncio.to_thread(self._write, opened, outcome)
+        written = {"size_bytes": manifest.size_bytes, "sha256": manifest.sha256}
+        await asyncio.to_thread(around.push, {**whereabouts, **written})
+        return BatchEnd(outcome, manifest)
+
+    def kill(self, is_over: Callable[[], bool]) -> None:
+        """
+        End the try, because its process is being ended; called in a signal handler.
+
+        :param is_over: Tells whether the running cloud tasks are to be cancelled; it blocks.
+        """
+        self._kill = is_over
+        if self._loop is not None and self._loop.is_running():
+            self._loop.call_soon_threadsafe(self._begin_ending)
+
+    async def _work(self, opened: OpenBatch, client: AsyncCloudClient) -> Ended | Deferral:
+        settings = self._around.make_settings(opened.begun_at)
+        self._engine = BatchEngine(
+            opened.batch,
+            opened.journal,
+            opened.records,
+            settings,
+            client,
+            woken=self._woken,
+            on_progress=self._on_progress,
+        )
+        self._working = asyncio.create_task(self._engine.run())
+        if self._kill is not None:
+            self._begin_ending()
+        try:
+            return await self._working
+        except asyncio.CancelledError:
+            if self._ending is None:
+                raise
+            raise WaitError("The task was killed while its batch was under way.") from None
+        finally:
+            if self._ending is not None:
+                await asyncio.wait((self._ending,))
+
+    def _begin_ending(self) -> None:
+        if self._engine is not None and self._ending is None:
+            self._ending = asyncio.create_task(self._end(self._engine))
+
+    async def _end(self, engine: BatchEngine) -> None:
+        cancel = self._kill is not None and await asyncio.to_thread(self._kill)
+        stopped = await engine.stop(cancel=cancel, seconds=KILL_SECONDS)
+        if cancel:
+            count("cancels", stopped.cancelled)
+            log.warning(
+                "The batch was killed: %d cloud tasks were cancelled, %d may still run.",
+                stopped.cancelled,
+                stopped.left,
+            )
+        else:
+            log.warning("The process ends; %d cloud tasks go on without it.", stopped.left)
+        if self._working is not None:
+            await asyncio.wait((self._working,), timeout=LAST_SECONDS)
+            # There is no time to wait for what still runs. All that a later try needs is in the journal.
+            self._working.cancel()
+
+    def _on_progress(self, progress: Progress) -> None:
+        self._progress = progress
+        if (line := self._progress_log.line(progress, time.time())) is not None:
+            log.info("%s", line)
+        if self._open is not None:
+            note = self._around.tripwire.note(self._open.journal.acknowledged, shown_progress(progress))
+            task = asyncio.create_task(note)
+            self._notes.add(task)
+            task.add_done_callback(self._notes.discard)
+
+    def _last_progress(self, outcome: Ended | Deferral) -> dict[str, Any]:
+        if isinstance(outcome, Deferral):
+            known = {} if self._progress is None else shown_progress(self._progress)
+            return {**known, "running": len(outcome.tasks), "deferred": True}
+        return shown_end(outcome)
+
+    def _log_begin(self, opened: OpenBatch) -> None:
+        batch = opened.batch
+        steps = ", ".join(step.operation for step in batch.steps)
+        verb = "Beginning" if opened.is_new else "Going on with"
+        log.info(
+            "%s a batch of %d documents: %s. Results go to %s; journal %s",
+            verb,
+            len(batch.documents),
+            steps,
+            shown(batch.destination, 300),
+            shown(opened.journal.uri, 300),
+        )
+        wanted = (self._request.steps, self._request.account, self._request.destination)
+        if wanted != (batch.steps, batch.account, batch.destination):
+            log.warning(
+                "Steps, account or destination have changed since the batch began. It goes on as it began; clear the "
+                "task to begin anew, which is billed again."
+            )
+
+    def _write(self, opened: OpenBatch, ended: Ended) -> ManifestFile:
+        uri = opened.batch.manifest
+        try:
+            rows = counted(ended.rows(), self._around.try_number)
+            return write_manifest(uri, rows, len(opened.batch.documents))
+        except AsposeOcrError:
+            raise
+        except Exception as error:  # of the storage's library
+            text = (
+                f"The manifest {shown(uri, 300)} cannot be written: {type(error).__name__}: {shown(error)}."
+            )
+            raise StorageError(text, billed="already") from error

@@ -1,0 +1,398 @@
+"""The batch operator against the emulator, as Airflow's task runner and triggerer run it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR
+from airflow.sdk.execution_time.context import set_current_context
+
+from airflow_provider_asposeocr.api.errors import AsposeOcrError
+from airflow_provider_asposeocr.batch.__main__ import main
+from airflow_provider_asposeocr.batch.errors import BatchFailedError
+from airflow_provider_asposeocr.batch.manifest_file import read_manifest
+from airflow_provider_asposeocr.batch.tripwire import KEY
+from airflow_provider_asposeocr.batch.woken import Duration, Woken, read_event
+from airflow_provider_asposeocr.compat import AirflowFailException
+from airflow_provider_asposeocr.operators.batch import AsposeOcrBatchOperator
+from airflow_provider_asposeocr.operators.batch_parameters import BATCH_KEY
+from airflow_provider_asposeocr.operators.cancel import AsposeOcrCancelTasksOperator
+from airflow_provider_asposeocr.triggers.batch import AsposeOcrBatchTrigger
+from tests.support.airflow_names import TaskDeferred
+from tests.support.airflow_tasks import PNG, StateStore, context_for, events_of, execute, resume
+from tests.support.emulated_cloud import STATUS, deletes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
+    from airflow_provider_asposeocr.emulator.server import Emulator
+
+STEPS = ["BinarizeImage", {"operation": "RecognizeImage", "settings": {"resultType": "Text"}}]
+ONE_STEP = STEPS[1:]
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    for number in range(6):
+        (folder / f"page-{number}.png").write_bytes(PNG + bytes([number]))
+    return folder
+
+
+class Batch:
+    """One task instance with several tries; each begins with a new object of the operator, as in a new process."""
+
+    def __init__(self, inbox: Path, retries: int = 2, *, has_store: bool = True) -> None:
+        self.store = StateStore() if has_store else None
+        self.inbox, self.out = inbox, inbox.parent / "out"
+        self.try_number, self.max_tries = 0, retries
+        self.last: Any = None
+        self.context: Any = None
+
+    def operator(self, **given: Any) -> AsposeOcrBatchOperator:
+        fields = {
+            "task_id": "read",
+            "sources": f"{self.inbox}/",
+            "steps": STEPS,
+            "destination": f"{self.out}/",
+            "aspose_ocr_conn_id": "ocr",
+            "poll_interval_seconds": 0.05,
+            "max_poll_interval_seconds": 0.1,
+            **given,
+        }
+        return AsposeOcrBatchOperator(**fields)
+
+    def begin(self, **given: Any) -> tuple[AsposeOcrBatchOperator, Any]:
+        self.try_number += 1
+        operator = self.last = self.operator(**given)
+        self.context = context_for(
+            operator, store=self.store, try_number=self.try_number, max_tries=self.max_tries
+        )
+        return operator, self.context
+
+    def run(self, **given: Any) -> Any:
+        return execute(*self.begin(**given))
+
+    def succeed(self) -> None:
+        """What Airflow does after a success."""
+        for callback in self.last.on_success_callback:
+            callback(self.context)
+
+    def clear(self) -> None:
+        self.max_tries = self.try_number + 2
+
+    @property
+    def rows(self) -> list[Any]:
+        (manifest,) = self.out.rglob("manifests/**/*.jsonl")
+        return list(read_manifest(str(manifest)))
+
+    @property
+    def journals(self) -> list[Path]:
+        return list((self.out / ".aspose-ocr" / "batches").rglob("*.jsonl"))
+
+    def texts(self) -> list[str]:
+        return sorted(path.name for path in self.out.glob("*.txt"))
+
+
+@pytest.fixture
+def batch(cloud: EmulatorControl, inbox: Path) -> Batch:
+    return Batch(inbox)
+
+
+@pytest.fixture
+def fast(cloud: EmulatorControl, aspose_ocr_emulator: Emulator, connection: Callable[..., str]) -> str:
+    return connection(
+        "ocr",
+        host=aspose_ocr_emulator.url,
+        login="emulator",
+        password="emulator",
+        extra={"max_requests_per_second": 1000},
+    )
+
+
+def submits(cloud: EmulatorControl) -> int:
+    return sum(cloud.billing().values())
+
+
+class TestHold:
+    def test_a_folder_is_read_and_each_document_has_a_row(self, batch: Batch, cloud: EmulatorControl) -> None:
+        summary = batch.run()
+        assert batch.texts() == [f"page-{number}.png.txt" for number in range(6)]
+        assert summary["documents"] == summary["succeeded"] == 6
+        assert summary["submits"] == submits(cloud) == 12
+        assert len(json.dumps(summary)) < 4096
+        rows = batch.rows
+        assert [Path(row.source).name for row in rows] == [f"page-{number}.png" for number in range(6)]
+        assert {row.outcome for row in rows} == {"succeeded"}
+
+    def test_the_xcom_says_where_journal_and_manifest_are(self, batch: Batch) -> None:
+        summary = batch.run()
+        found = batch.context["ti"].xcoms[BATCH_KEY]
+        assert found["manifest"] == summary["manifest"]
+        assert found["size_bytes"] == Path(summary["manifest"].removeprefix("file://")).stat().st_size
+        assert str(batch.out) in found["journal"]
+
+    def test_nothing_is_left_after_the_success(self, batch: Batch) -> None:
+        batch.run()
+        assert batch.journals
+        assert batch.store is not None
+        assert batch.store.get(KEY)["progress"] == {"documents": 6, "succeeded": 6, "submits": 12}
+        batch.succeed()
+        assert not batch.journals
+        assert batch.store.get(KEY) is None
+
+    def test_without_a_task_state_store_as_before_airflow_3_3(
+        self, cloud: EmulatorControl, inbox: Path
+    ) -> None:
+        batch = Batch(inbox, has_store=False)
+        cloud.add_faults({"kind": "task_error", "count": 1})
+        with pytest.raises(BatchFailedError):
+            batch.run()
+        assert batch.run()["succeeded"] == 6
+        assert submits(cloud) == 13
+
+    def test_one_bad_document_stops_no_other_and_the_message_names_it(
+        self, batch: Batch, cloud: EmulatorControl, inbox: Path
+    ) -> None:
+        (inbox / "page-3.png").write_bytes(b"no image at all")
+        with pytest.raises((AirflowFailException, BatchFailedError), match=r"page-3\.png") as caught:
+            batch.run()
+        assert "Of 6 documents, 1 failed" in str(caught.value)
+        assert len(batch.texts()) == 5
+        assert [row.outcome for row in batch.rows].count("failed") == 1
+
+    def test_few_enough_failures_are_green(self, batch: Batch, inbox: Path) -> None:
+        (inbox / "page-3.png").write_bytes(b"no image at all")
+        assert batch.run(max_failures=1)["failed"] == 1
+
+    def test_a_retry_submits_only_what_is_not_done(self, batch: Batch, cloud: EmulatorControl) -> None:
+        cloud.add_faults({"kind": "task_error", "count": 2})
+        with pytest.raises(BatchFailedError):
+            batch.run(steps=ONE_STEP)
+        assert submits(cloud) == 6
+        assert batch.run(steps=ONE_STEP)["succeeded"] == 6
+        assert submits(cloud) == 8
+
+    def test_only_the_failed_ones_in_a_new_run(
+        self, batch: Batch, cloud: EmulatorControl, inbox: Path
+    ) -> None:
+        cloud.add_faults({"kind": "task_error", "count": 2})
+        with pytest.raises((BatchFailedError, AirflowFailException)):
+            batch.run(steps=ONE_STEP)
+        (manifest,) = batch.out.rglob("manifests/**/*.jsonl")
+        again = Batch(inbox)
+        failed = {"manifest": str(manifest), "outcome": "failed"}
+        summary = again.run(task_id="again", steps=ONE_STEP, sources=failed)
+        assert summary["documents"] == summary["succeeded"] == 2
+
+    def test_the_budget_is_kept(self, batch: Batch, cloud: EmulatorControl) -> None:
+        with pytest.raises((BatchFailedError, AirflowFailException), match="max_submits is used up"):
+            batch.run(max_submits=7)
+        assert submits(cloud) == 6
+        assert [row.outcome for row in batch.rows].count("not_started") == 3
+
+    def test_a_vanished_journal_is_never_taken_for_nothing_done(
+        self, batch: Batch, cloud: EmulatorControl
+    ) -> None:
+        cloud.add_faults({"kind": "task_error", "count": 1})
+        with pytest.raises(BatchFailedError):
+            batch.run(steps=ONE_STEP)
+        for part in batch.journals:
+            part.unlink()
+        with pytest.raises(AirflowFailException, match="may have been billed"):
+            batch.run(steps=ONE_STEP)
+        assert submits(cloud) == 6
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            ({"sources": "/no/such/folder/"}, "There is no folder"),
+            ({"destination": "{inbox}/out/"}, "sources"),
+            ({"aspose_ocr_conn_id": "no_such_connection"}, "no_such_connection"),
+        ],
+        ids=str,
+    )
+    def test_it_fails_before_anything_is_sent(
+        self, batch: Batch, cloud: EmulatorControl, inbox: Path, given: dict[str, str], said: str
+    ) -> None:
+        fields = {name: value.format(inbox=inbox) for name, value in given.items()}
+        with pytest.raises(AirflowFailException, match=said):
+            batch.run(**fields)
+        assert submits(cloud) == 0
+        assert not batch.journals
+
+    def test_an_empty_folder(self, batch: Batch, cloud: EmulatorControl, inbox: Path) -> None:
+        for path in inbox.iterdir():
+            path.unlink()
+        with pytest.raises(AirflowFailException):
+            batch.run()
+        assert submits(cloud) == 0
+
+
+def killed_after(cloud: EmulatorControl, operator: AsposeOcrBatchOperator, polls: int) -> threading.Thread:
+    """Call the operator's kill, as a signal handler would, once the cloud has been polled so often."""
+
+    def kill() -> None:
+        cloud.wait_for_request("GET", STATUS, polls)
+        operator.on_kill()
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    return thread
+
+
+class TestKill:
+    def test_a_kill_in_the_last_try_cancels_all_that_run(self, batch: Batch, cloud: EmulatorControl) -> None:
+        batch.max_tries = 0
+        cloud.add_faults({"kind": "task_stuck", "count": 6})
+        operator, context = batch.begin(steps=ONE_STEP)
+        thread = killed_after(cloud, operator, 10)
+        with pytest.raises((AirflowFailException, AsposeOcrError)):
+            execute(operator, context)
+        thread.join()
+        assert len(deletes(cloud)) == 6
+
+    def test_an_eviction_leaves_them_to_the_retry_which_bills_nothing_again(
+        self, batch: Batch, cloud: EmulatorControl
+    ) -> None:
+        cloud.add_faults({"kind": "task_stuck", "count": 6, "path": "*"})
+        operator, context = batch.begin(steps=ONE_STEP)
+        thread = killed_after(cloud, operator, 10)
+        with pytest.raises(AsposeOcrError):
+            execute(operator, context)
+        thread.join()
+        assert not deletes(cloud)
+        assert submits(cloud) == 6
+        cloud.clear_faults()
+
+    def test_a_user_s_kill_cancels_although_a_try_is_left(self, batch: Batch, cloud: EmulatorControl) -> None:
+        cloud.add_faults({"kind": "task_stuck", "count": 6})
+        operator, context = batch.begin(steps=ONE_STEP)
+        context["ti"].state = "failed"
+        thread = killed_after(cloud, operator, 10)
+        with pytest.raises(AsposeOcrError):
+            execute(operator, context)
+        thread.join()
+        assert len(deletes(cloud)) == 6
+
+    def test_a_clear_cancels_what_ran_and_begins_anew(self, batch: Batch, cloud: EmulatorControl) -> None:
+        cloud.add_faults({"kind": "task_stuck", "count": 6})
+        operator, context = batch.begin(steps=ONE_STEP)
+        thread = killed_after(cloud, operator, 10)
+        with pytest.raises(AsposeOcrError):
+            execute(operator, context)
+        thread.join()
+        assert not deletes(cloud)
+        batch.clear()
+        assert batch.run(steps=ONE_STEP)["succeeded"] == 6
+        assert len(deletes(cloud)) == 6
+        assert submits(cloud) == 12
+
+
+class Teardown:
+    """The task instance of a teardown, which sees what the batch has pushed."""
+
+    map_index = -1
+
+    def __init__(self, batch: Batch) -> None:
+        self._xcoms = batch.context["ti"].xcoms
+
+    def xcom_pull(self, task_ids: list[str], key: str) -> list[Any]:
+        assert task_ids == ["read"]
+        return [self._xcoms.get(key)]
+
+
+def cancel_left(batch: Batch) -> list[str]:
+    context: Any = {"ti": Teardown(batch)}
+    return AsposeOcrCancelTasksOperator(task_id="leave_nothing", task_ids="read").execute(context)
+
+
+def evicted(batch: Batch, cloud: EmulatorControl) -> str:
+    """Let a worker be evicted while four cloud tasks of a batch run; return the URI of the journal."""
+    cloud.add_faults({"kind": "task_stuck", "count": 4})
+    operator, context = batch.begin(steps=ONE_STEP)
+    thread = killed_after(cloud, operator, 10)
+    with pytest.raises(AsposeOcrError):
+        execute(operator, context)
+    thread.join()
+    return str(context["ti"].xcoms[BATCH_KEY]["journal"])
+
+
+class TestTeardown:
+    def test_it_cancels_what_a_batch_has_left_running(self, batch: Batch, cloud: EmulatorControl) -> None:
+        evicted(batch, cloud)
+        assert len(cancel_left(batch)) == 4
+        assert len(deletes(cloud)) == 4
+        assert sorted(row.outcome for row in batch.rows) == ["cancelled"] * 4 + ["succeeded"] * 2
+        assert cancel_left(batch) == []
+
+    def test_a_batch_that_has_succeeded_has_left_nothing(self, batch: Batch, cloud: EmulatorControl) -> None:
+        batch.run(steps=ONE_STEP)
+        batch.succeed()
+        assert cancel_left(batch) == []
+        assert not deletes(cloud)
+
+
+class TestCommandLine:
+    def test_it_says_how_far_a_batch_is(
+        self, batch: Batch, cloud: EmulatorControl, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        journal = evicted(batch, cloud)
+        capsys.readouterr()
+        assert main(["status", journal]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert (said["succeeded"], said["running"], said["submits"]) == (2, 4, 6)
+
+    def test_it_writes_the_manifest_that_a_killed_worker_could_not(
+        self, batch: Batch, cloud: EmulatorControl
+    ) -> None:
+        journal = evicted(batch, cloud)
+        for path in batch.out.rglob("manifests/**/*.jsonl"):
+            path.unlink()
+        assert main(["manifest", journal]) == 0
+        assert [row.outcome for row in batch.rows].count("succeeded") == 2
+
+
+def taught() -> dict[str, Any]:
+    """Return the event of a trigger that has seen how long cloud tasks take, without which no batch defers."""
+    return Woken("deadline", durations=(Duration("RecognizeImage", 0.2, 0.4),) * 20).to_event()
+
+
+@pytest.mark.usefixtures("fast")
+class TestDeferral:
+    async def test_it_waits_in_the_triggerer_and_goes_on(self, batch: Batch, cloud: EmulatorControl) -> None:
+        given = {"steps": ONE_STEP, "deferrable": True, "defer_idle_seconds": 0.1}
+        # Nobody knows that the cloud tasks are done, for longer than any of them ever took.
+        cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "probability": 1.0})
+        operator, context = batch.begin(**given)
+        with pytest.raises(TaskDeferred) as caught:
+            await asyncio.to_thread(resume, operator, taught(), context)
+        trigger = caught.value.trigger
+        assert isinstance(trigger, AsposeOcrBatchTrigger)
+        assert caught.value.method_name == "execute_complete"
+        assert submits(cloud) == 6
+        cloud.clear_faults()
+        (event,) = await events_of(trigger)
+        assert read_event(event).ended
+        summary = await asyncio.to_thread(resume, batch.operator(**given), event, context)
+        assert summary["succeeded"] == 6
+        assert submits(cloud) == 6
+
+    def test_a_trigger_that_failed_is_no_end(self, batch: Batch, cloud: EmulatorControl) -> None:
+        operator, context = batch.begin(steps=ONE_STEP)
+        with set_current_context(context):
+            summary = operator.resume_execution(TRIGGER_FAIL_REPR, {"error": "Trigger failure"}, context)
+        assert summary["succeeded"] == 6
+
+    def test_an_event_that_is_lost_is_none_that_matters(self, batch: Batch, cloud: EmulatorControl) -> None:
+        operator, context = batch.begin(steps=ONE_STEP)
+        assert resume(operator, None, context)["succeeded"] == 6
