@@ -17,7 +17,7 @@ from airflow.configuration import conf
 from airflow.sdk import BaseOperator
 from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR
 
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, WaitError
+from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.api.polling.deadlines import BACKSTOP_SECONDS
 from airflow_provider_asposeocr.api.polling.progress import moment_text
 from airflow_provider_asposeocr.api.printable import shown
@@ -249,7 +249,7 @@ class AsposeOcrBatchOperator(BaseOperator):
                 with asyncio.Runner() as runner:
                     outcome = runner.run(self._try.run())
                 if self._killed and (isinstance(outcome, Deferral) or outcome.ended.stopped is not None):
-                    raise WaitError("The task was killed while its batch was under way.")
+                    raise BatchFailedError("The worker process was told to end while the batch was under way.")
                 if not isinstance(outcome, Deferral):
                     return self._finish(outcome)
                 self._defer(outcome)

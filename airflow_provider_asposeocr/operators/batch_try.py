@@ -13,10 +13,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, StorageError, WaitError
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, StorageError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.ending import Deferral
 from airflow_provider_asposeocr.batch.engine import BatchEngine
+from airflow_provider_asposeocr.batch.errors import BatchFailedError
 from airflow_provider_asposeocr.batch.manifest_file import write_manifest
 from airflow_provider_asposeocr.batch.metrics import counted
 from airflow_provider_asposeocr.batch.opening import open_batch
@@ -182,7 +183,7 @@ class BatchTry:
         except asyncio.CancelledError:
             if self._ending is None:
                 raise
-            raise WaitError("The task was killed while its batch was under way.") from None
+            raise BatchFailedError("The worker process was told to end while the batch was under way.") from None
         finally:
             if self._ending is not None:
                 await asyncio.wait((self._ending,))

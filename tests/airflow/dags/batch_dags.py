@@ -1,0 +1,23 @@
+"""Batches for the tests on real Airflow processes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import DAG
+
+from airflow_provider_asposeocr.operators import AsposeOcrBatchOperator
+
+for dag_id, given in (
+    ("test_batch_held", {"deferrable": False}),
+    ("test_batch_deferred", {"deferrable": True, "defer_idle_seconds": 0.5}),
+):
+    parameters: dict[str, Any] = given
+    with DAG(dag_id, params={"inbox": "", "outbox": ""}):
+        AsposeOcrBatchOperator(
+            task_id="read",
+            sources="{{ params.inbox }}",
+            steps=[{"operation": "RecognizeImage", "settings": {"resultType": "Text"}}],
+            destination="{{ params.outbox }}",
+            **parameters,
+        )
