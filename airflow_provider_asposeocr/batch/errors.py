@@ -72,6 +72,17 @@ class BatchFailedError(AsposeOcrError):
         self.summary = dict(summary or {})
 
 
+class BatchFailedForGoodError(BatchFailedError):
+    """A batch has failed, and a retry would end in the same way: what failed cannot succeed, or the budget is used up."""
+
+    retryable = False
+    remedies = Remedies(
+        hook="Read the manifest, which has a row for each document.",
+        task="Read the manifest, which has a row for each document. To submit only the failed documents in another run, set "
+        "sources={'manifest': uri, 'outcome': 'failed'}. A Clear begins anew, which is billed again.",
+    )
+
+
 class ManifestError(AsposeOcrError):
     """The rows of a batch's manifest do not add up to its documents, which is a defect of the provider."""
 

@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.configuration import conf
 from airflow.sdk import BaseOperator
@@ -22,14 +22,14 @@ from airflow_provider_asposeocr.api.polling.deadlines import BACKSTOP_SECONDS
 from airflow_provider_asposeocr.api.polling.progress import moment_text
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.ending import Deferral
-from airflow_provider_asposeocr.batch.errors import BatchFailedError
+from airflow_provider_asposeocr.batch.errors import BatchFailedError, BatchFailedForGoodError
 from airflow_provider_asposeocr.batch.polls import BatchWaitPlan
 from airflow_provider_asposeocr.batch.running import fits_row, pack
 from airflow_provider_asposeocr.batch.summary import failure_text, is_green
 from airflow_provider_asposeocr.batch.tripwire import Tripwire
 from airflow_provider_asposeocr.batch.woken import Woken, read_event
 from airflow_provider_asposeocr.config import default_number, event_delay_seconds
-from airflow_provider_asposeocr.failing import fail_task
+from airflow_provider_asposeocr.failing import fail_with
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.lifecycle.kills import decide_for_batch, own_state
 from airflow_provider_asposeocr.operators.batch_parameters import (
@@ -249,14 +249,16 @@ class AsposeOcrBatchOperator(BaseOperator):
                 with asyncio.Runner() as runner:
                     outcome = runner.run(self._try.run())
                 if self._killed and (isinstance(outcome, Deferral) or outcome.ended.stopped is not None):
-                    raise BatchFailedError("The worker process was told to end while the batch was under way.")
+                    raise BatchFailedError(
+                        "The worker process was told to end while the batch was under way."
+                    )
                 if not isinstance(outcome, Deferral):
                     return self._finish(outcome)
                 self._defer(outcome)
                 # The row of the trigger would be too large: the ids are longer than those of the cloud today.
                 woken, resumes, holds = Woken(), True, True
         except AsposeOcrError as error:
-            self._fail(error)
+            fail_with(self.log, error)
 
     def _defer(self, deferral: Deferral) -> None:
         """Wait in the triggerer; return where the trigger's row would be too large."""
@@ -300,9 +302,8 @@ class AsposeOcrBatchOperator(BaseOperator):
             text = f"{STOPPED[ended.stopped]} {text}"
         if ended.error is not None:
             text = f"{ended.error.message} {text}"
-        error = BatchFailedError(text, summary)
-        error.place = "task"
-        fail_task(self.log, str(error), error if self._is_retry_worthwhile(end) else None)
+        cls = BatchFailedError if self._is_retry_worthwhile(end) else BatchFailedForGoodError
+        fail_with(self.log, cls(text, summary))
 
     def _is_retry_worthwhile(self, end: BatchEnd) -> bool:
         """Whether a retry would do more than to say the same again."""
@@ -324,10 +325,6 @@ class AsposeOcrBatchOperator(BaseOperator):
         except Exception as error:  # it may be anything: the supervisor is ending this process
             self.log.warning("Airflow does not tell the task's state: %s", shown(error))
             return False
-
-    def _fail(self, error: AsposeOcrError) -> NoReturn:
-        error.place = "task"
-        fail_task(self.log, str(error), error if error.retryable else None)
 
 
 def _state_of(ti: Any) -> str | None:

@@ -183,7 +183,9 @@ class BatchTry:
         except asyncio.CancelledError:
             if self._ending is None:
                 raise
-            raise BatchFailedError("The worker process was told to end while the batch was under way.") from None
+            raise BatchFailedError(
+                "The worker process was told to end while the batch was under way."
+            ) from None
         finally:
             if self._ending is not None:
                 await asyncio.wait((self._ending,))
