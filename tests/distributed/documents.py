@@ -27,12 +27,14 @@ class Document:
 
     :param index: Its number, which is its map index in Airflow.
     :param name: File name without suffix.
+    :param inputs: Airflow task to the SHA-256 of what it sends to the cloud, which no other task sends.
     :param results: Airflow task to the SHA-256 of what the cloud makes for it, which no other task's result has.
     :param text: What the cloud recognizes in the end.
     """
 
     index: int
     name: str
+    inputs: dict[str, str]
     results: dict[str, str]
     text: str
 
@@ -53,9 +55,13 @@ def write_documents(folder: Path, count: int, seed: int) -> list[Document]:
         upscaled = tiny_png(_sha256(picture))
         binarized = tiny_png(_sha256(upscaled))
         text = canned_text(_sha256(binarized))
-        made = zip(STEPS, (upscaled, binarized, text.encode()), strict=True)
-        documents.append(Document(index, name, {step: _sha256(content) for step, content in made}, text))
+        sent, made = (picture, upscaled, binarized), (upscaled, binarized, text.encode())
+        documents.append(Document(index, name, _by_step(sent), _by_step(made), text))
     return documents
+
+
+def _by_step(contents: tuple[bytes, ...]) -> dict[str, str]:
+    return {step: _sha256(content) for step, content in zip(STEPS, contents, strict=True)}
 
 
 def _sha256(content: bytes) -> str:
