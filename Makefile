@@ -59,7 +59,8 @@ test-airflow: $(VENV)/test.stamp $(OLDEST_VENV)/stamp ## DAGs on real Airflow pr
 test-oldest: $(OLDEST_VENV)/stamp ## imports and unit tests on the oldest Airflow; its chain is in test-airflow
 	$(OLDEST_VENV)/bin/python -m pytest $(PARALLEL) -o filterwarnings=default -p no:cacheprovider tests/unit/api \
 		$(addprefix tests/unit/documents/test_,sources.py destinations.py file_systems.py) tests/unit/test_clients.py \
-		tests/unit/hooks/test_hook.py tests/unit/triggers/test_trigger.py tests/unit/sensors/test_sensor.py \
+		tests/unit/hooks/test_hook.py tests/unit/triggers/test_trigger.py \
+		tests/unit/triggers/test_batch_trigger.py tests/unit/operators/test_batch.py tests/unit/batch/test_tripwire.py tests/unit/sensors/test_sensor.py \
 		$(addprefix tests/unit/operators/test_,waiting.py operators.py) \
 		--deselect tests/unit/hooks/test_hook.py::TestConnection::test_extras_that_are_no_object_are_named_both_ways \
 		--deselect tests/unit/hooks/test_hook.py::TestTestConnection::test_a_form_that_makes_no_sense \

@@ -209,7 +209,11 @@ class AsposeOcrBatchOperator(BaseOperator):
         :param event: The trigger's event.
         :return: The summary.
         """
-        return self._run(context, read_event(event), resumes=True)
+        woken = read_event(event)
+        if woken.error is not None:
+            self.log.warning("The trigger of the batch has stopped waiting: %s", woken.error.message)
+        # A deferral that has failed may fail at once again, for example where the triggerer lacks the connection.
+        return self._run(context, woken, resumes=True, holds=woken.because in (None, "error"))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """

@@ -387,6 +387,17 @@ class TestDeferral:
         assert summary["succeeded"] == 6
         assert submits(cloud) == 6
 
+    @pytest.mark.parametrize("because", ["error", None])
+    def test_after_a_wait_that_failed_the_batch_stays_in_its_worker(
+        self, batch: Batch, cloud: EmulatorControl, because: Any
+    ) -> None:
+        cloud.add_faults({"kind": "task_stuck", "count": 6})
+        event = {**taught(), "because": because}
+        given = {"steps": ONE_STEP, "deferrable": True, "defer_idle_seconds": 0.1, "timeout_seconds": 4.0}
+        operator, context = batch.begin(**given)
+        with pytest.raises((BatchFailedError, AirflowFailException), match="6 TaskTimeoutError"):
+            resume(operator, event, context)
+
     def test_a_trigger_that_failed_is_no_end(self, batch: Batch, cloud: EmulatorControl) -> None:
         operator, context = batch.begin(steps=ONE_STEP)
         with set_current_context(context):
