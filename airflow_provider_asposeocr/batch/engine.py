@@ -22,7 +22,7 @@ from airflow_provider_asposeocr.batch.errands import Errands
 from airflow_provider_asposeocr.batch.forecast import idle_seconds
 from airflow_provider_asposeocr.batch.group_commit import GroupCommit
 from airflow_provider_asposeocr.batch.machine import Machine
-from airflow_provider_asposeocr.batch.records import Intent, record_to_dict
+from airflow_provider_asposeocr.batch.records import record_to_dict
 from airflow_provider_asposeocr.batch.references import running_refs
 from airflow_provider_asposeocr.batch.rows import count_outcomes, make_rows
 from airflow_provider_asposeocr.batch.running import RunningTask, digest_of
@@ -234,8 +234,7 @@ class BatchEngine:
     async def _commit(self, records: tuple[Record, ...]) -> None:
         self._committing.append(records)
         described = [record_to_dict(record, self._journal.epoch) for record in records]
-        before_send = any(isinstance(record, Intent) for record in records)
-        await self._group.commit(described, before_send=before_send)
+        await self._group.commit(described)
 
     def _on_durable(self, described: Sequence[Mapping[str, Any]]) -> None:
         """Take records in the order of the journal, before the next part or a snapshot is written."""

@@ -1,8 +1,9 @@
 """
 Group commit: many coroutines make their records durable with few writes of the journal.
 
-Invariant: one part is written at a time, and :meth:`GroupCommit.commit` returns only after its records are durable. With
-``before_send`` it returns only if this process still owned the journal after that.
+Invariant: one part is written at a time, and :meth:`GroupCommit.commit` returns only after its records are durable and this
+process still owned the journal after that. Not only what announces a submit is looked after: a process that was suspended
+with all of its documents sent would otherwise store results and write a manifest after another one has finished the batch.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: How long a commit waits for others to join it. Parts are dear: each is a PUT, and one that intends a submit a listing.
+#: How long a commit waits for others to join it. Each part is dear: a PUT and a listing.
 WINDOW_SECONDS = 0.1
 #: Pauses after a failed commit double up to this.
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -37,7 +38,6 @@ def _ignore(records: Sequence[Mapping[str, Any]]) -> None:
 @dataclass
 class _Waiting:
     records: Sequence[Mapping[str, Any]]
-    before_send: bool
     done: asyncio.Future[None]
 
 
@@ -49,7 +49,7 @@ class GroupCommit:
     :param permits: How many documents may wait for a commit at most. When as many wait, nothing more can join, and the
         commit begins at once.
     :param on_durable: Called on the loop with records that have become durable, in the order of the journal, before the
-        commits return that wait for them; never with intents that this process may not send. So a state that is
+        commits return that wait for them; never after another process has taken over. So a state that is
         made here holds exactly what is durable when :meth:`snapshot` asks for it.
     :param window_seconds: How long a commit waits otherwise; 0.1 by default.
     :param error_budget_seconds: How long writes may fail before all that wait fail; meanwhile nothing is submitted.
@@ -86,21 +86,19 @@ class GroupCommit:
         #: Whether the storage has refused the last write, so that commits wait for its return.
         self.is_failing = False
 
-    async def commit(self, records: Sequence[Mapping[str, Any]], *, before_send: bool = False) -> None:
+    async def commit(self, records: Sequence[Mapping[str, Any]]) -> None:
         """
         Make records durable.
 
         If the caller is cancelled meanwhile, they become durable all the same.
 
         :param records: JSON objects; all of them become durable, or none.
-        :param before_send: Whether they announce a submit. Then the journal is looked at, after they are durable, for
-            another process that has taken over.
         :raises JournalFencedError: if another process has taken over the batch, or has finished it.
         :raises JournalUnreachableError: if the storage has refused for ``error_budget_seconds``.
         """
         if self._failure is not None:
             raise self._failure
-        waiting = _Waiting(records, before_send, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(records, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if len(self._waiting) >= self._permits:
             self._nothing_can_join.set()
@@ -157,9 +155,8 @@ class GroupCommit:
         records = [record for waiting in batch for record in waiting.records]
         try:
             await self._append(records)
-            if any(waiting.before_send for waiting in batch):
-                marks: Marks = await self._insist(self._journal.check)
-                self.drain_requested = marks.drain
+            marks: Marks = await self._insist(self._journal.check)
+            self.drain_requested = marks.drain
             self._on_durable(records)
         except Exception as error:
             self._fail(error, batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from itertools import count
 from multiprocessing import forkserver
@@ -20,6 +21,7 @@ from tests.support.batch_tries import FileStore, has_succeeded, run_try
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext
+    from multiprocessing.process import BaseProcess
     from pathlib import Path
 
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
@@ -43,34 +45,80 @@ def processes() -> ForkServerContext:
     return context
 
 
-def test_a_kill_at_any_step_loses_nothing_and_bills_no_page_twice_in_silence(
-    processes: ForkServerContext, aspose_ocr_emulator: Emulator, tmp_path: Path
-) -> None:
-    def exit_code(folder: Path, try_number: int, dies_before: int | None) -> int | None:
-        arguments = (aspose_ocr_emulator.url, str(folder), str(folder), STEPS, try_number, dies_before)
-        process = processes.Process(target=run_try, args=arguments)
-        process.start()
-        process.join(120)
-        assert process.exitcode is not None, "The process hangs."
-        return process.exitcode
+class Tries:
+    """
+    The tries of one batch.
 
-    for step in count(1):
-        folder = tmp_path / str(step)
+    :param processes: Makes their processes.
+    :param url: Of the emulator.
+    :param folder: Of the batch; made here.
+    """
+
+    def __init__(self, processes: ForkServerContext, url: str, folder: Path) -> None:
+        self._processes, self._url, self.folder = processes, url, folder
         (folder / "in").mkdir(parents=True)
         for index in range(DOCUMENTS):
             (folder / "in" / f"{index}.png").write_bytes(content_of(index))
+
+    def start(self, try_number: int, dies_before: int | None = None) -> BaseProcess:
+        """Start a try."""
+        arguments = (self._url, str(self.folder), str(self.folder), STEPS, try_number, dies_before)
+        process = self._processes.Process(target=run_try, args=arguments)
+        process.start()
+        return process
+
+    def end(self, try_number: int, dies_before: int | None = None) -> int:
+        """Run a try; return the exit code."""
+        return exit_code(self.start(try_number, dies_before))
+
+
+def exit_code(process: BaseProcess) -> int:
+    process.join(120)
+    assert process.exitcode is not None, "The process hangs."
+    return process.exitcode
+
+
+def test_a_kill_at_any_step_loses_nothing_and_bills_no_page_twice_in_silence(
+    processes: ForkServerContext, aspose_ocr_emulator: Emulator, tmp_path: Path
+) -> None:
+    for step in count(1):
+        tries = Tries(processes, aspose_ocr_emulator.url, tmp_path / str(step))
         billed_before = billed(aspose_ocr_emulator.control)
-        first = exit_code(folder, 1, step)
+        first = tries.end(1, step)
         assert first in (0, -signal.SIGKILL)
-        if not has_succeeded(folder):
-            assert exit_code(folder, 2, None) == 0, f"after a kill before step {step}"
-        check(folder, billed(aspose_ocr_emulator.control) - billed_before, f"after a kill before step {step}")
+        if not has_succeeded(tries.folder):
+            assert tries.end(2) == 0, f"after a kill before step {step}"
+        billed_now = billed(aspose_ocr_emulator.control) - billed_before
+        check(tries.folder, billed_now, f"after a kill before step {step}")
         if first == 0:
             break
     assert step > LEAST_STEPS
     assert not [
         task for task in aspose_ocr_emulator.control.tasks() if task["status"] in ("Pending", "Processing")
     ]
+
+
+def test_a_suspended_process_that_wakes_up_after_the_batch_is_over_writes_nothing(
+    processes: ForkServerContext, aspose_ocr_emulator: Emulator, tmp_path: Path
+) -> None:
+    """All of its documents are sent, so that it looks for a higher epoch before no submit any more."""
+    control = aspose_ocr_emulator.control
+    tries = Tries(processes, aspose_ocr_emulator.url, tmp_path / "batch")
+    control.add_faults(
+        {"kind": "hold", "method": "POST", "path": "RecognizeImage", "after": "accepted", "count": DOCUMENTS}
+    )
+    zombie = tries.start(1)
+    assert zombie.pid is not None
+    control.wait_for_request("POST", "RecognizeImage", DOCUMENTS, held=True, timeout_seconds=60.0)
+    os.kill(zombie.pid, signal.SIGSTOP)
+    control.clear_faults()
+    assert tries.end(2) == 0
+    (manifest,) = (tries.folder / "state" / "manifests").rglob("*.jsonl")
+    written = manifest.read_bytes()
+    os.kill(zombie.pid, signal.SIGCONT)
+    assert exit_code(zombie) > 0
+    assert manifest.read_bytes() == written
+    check(tries.folder, billed(control), "after a zombie")
 
 
 def billed(control: EmulatorControl) -> int:
