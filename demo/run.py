@@ -9,14 +9,17 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from airflow_provider_asposeocr import read_manifest
 from demo.environment import FOLDER, Clock, DemoEnvironment, demo_environment, end_on_signals
 from demo.error_rate import character_error_rate
 from demo.processes import CHECKOUT, ServiceError
-from demo.report import WAYS, sentences, table
+from demo.report import WAYS, batch_sentence, sentences, table
 from demo.rest import RestError
 
 if TYPE_CHECKING:
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
 SCANS = CHECKOUT / "demo" / "scans"
 RUN_SECONDS = 900.0
 PROGRESS_EVERY_SECONDS = 10.0
-STEPS = ("upscale", "binarize", "recognize", "fetch", "read_otherwise")
+CHAIN = ("upscale", "binarize", "recognize", "fetch")
+STEPS = (*CHAIN, "batch", "read_otherwise")
 
 
 class DemoError(RuntimeError):
@@ -65,15 +69,27 @@ def progress_line(instances: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(["done: " + ", ".join(done), *notes])
 
 
-def read_scans(
-    running: DemoEnvironment, output: Path, clock: Clock
-) -> dict[str, dict[str, dict[str, float]]]:
+@dataclass(frozen=True)
+class Readings:
+    """What one engine read, and how long that took.
+
+    :param rates: character error rate by scan and way of reading.
+    :param chain_seconds: from the start of the first task of the mapped chain to the end of its last.
+    :param batch_seconds: the same of the batch, which is one task.
+    """
+
+    rates: dict[str, dict[str, float]]
+    chain_seconds: float
+    batch_seconds: float
+
+
+def read_scans(running: DemoEnvironment, output: Path, clock: Clock) -> dict[str, Readings]:
     """Run the DAG of each engine and measure what it read.
 
     :param running: Airflow and emulators.
     :param output: a folder per engine is made in it.
     :param clock: tells the user what happens.
-    :return: character error rate by engine, scan and way of reading.
+    :return: what was read, by engine.
     :raises DemoError: if a run failed, with the end of a failed task's log.
     """
     runs = {
@@ -86,7 +102,36 @@ def read_scans(
         clock.say(f"{engine}: the run ended as {state}")
         if state != "success":
             raise DemoError(why_failed(running, f"demo_{engine}", run_id))
-    return {engine: rates(running, engine, run_id, output / engine) for engine, run_id in runs.items()}
+    return {engine: readings(running, engine, run_id, output / engine) for engine, run_id in runs.items()}
+
+
+def readings(running: DemoEnvironment, engine: str, run_id: str, output: Path) -> Readings:
+    """Measure a run.
+
+    :param running: where manifests and times are asked for.
+    :param engine: the engine.
+    :param run_id: its run.
+    :param output: where the DAG wrote.
+    :return: what was read and how long that took.
+    """
+    instances = running.rest.task_instances(f"demo_{engine}", run_id)
+    return Readings(
+        rates(running, engine, run_id, output),
+        seconds_of(instances, "chain."),
+        seconds_of(instances, "batch"),
+    )
+
+
+def seconds_of(instances: Sequence[Mapping[str, Any]], prefix: str) -> float:
+    """Say how long some tasks of a run took together.
+
+    :param instances: the task instances of the run, all of which have ended.
+    :param prefix: what the ids of the tasks begin with.
+    :return: seconds from the start of the first to the end of the last.
+    """
+    some = [ti for ti in instances if str(ti["task_id"]).startswith(prefix)]
+    begin = min(datetime.fromisoformat(ti["start_date"]) for ti in some)
+    return (max(datetime.fromisoformat(ti["end_date"]) for ti in some) - begin).total_seconds()
 
 
 def rates(running: DemoEnvironment, engine: str, run_id: str, output: Path) -> dict[str, dict[str, float]]:
@@ -100,15 +145,30 @@ def rates(running: DemoEnvironment, engine: str, run_id: str, output: Path) -> d
     """
     truth = (SCANS / "truth.txt").read_text(encoding="utf-8")
     scans = [path.stem for path in sorted(SCANS.glob("*.png"))]
+    batch = texts_of_batch(running.rest.xcom(f"demo_{engine}", run_id, "batch"))
     measured: dict[str, dict[str, float]] = {}
     for index, scan in enumerate(scans):
         manifest = running.rest.xcom(f"demo_{engine}", run_id, "chain.fetch", map_index=index)
         texts = {way: output / scan / f"{way}.txt" for way in WAYS if way != "chain"}
         texts["chain"] = text_of(manifest)
+        if batch[scan].read_bytes() != texts["chain"].read_bytes():
+            raise DemoError(
+                f"{engine} read {scan} otherwise in the batch than in the chain: see {batch[scan]}"
+            )
         measured[scan] = {
             way: character_error_rate(truth, texts[way].read_text(encoding="utf-8")) for way in WAYS
         }
     return measured
+
+
+def texts_of_batch(summary: Mapping[str, Any]) -> dict[str, Path]:
+    """Find the texts of a batch in its manifest.
+
+    :param summary: what the batch operator returned.
+    :return: the files, by the name of the scan without its suffix.
+    """
+    rows = [row.to_dict() for row in read_manifest(summary["manifest"])]
+    return {Path(row["source"]).stem: text_of(row) for row in rows}
 
 
 def text_of(manifest: Mapping[str, Any]) -> Path:
@@ -135,13 +195,14 @@ def why_failed(running: DemoEnvironment, dag_id: str, run_id: str) -> str:
     return f"{dag_id}: failed: {names}. The end of the first one's log:\n{log[-4000:]}"
 
 
-def report(by_engine: Mapping[str, Mapping[str, Mapping[str, float]]], output: Path) -> None:
+def report(by_engine: Mapping[str, Readings], output: Path) -> None:
     """Print where the files are, and per engine the table and what it means."""
     print(f"\nTexts and searchable PDFs: {output}/<engine>/<scan>/")
     for engine, measured in by_engine.items():
         print(f"\nCharacter error rate with {engine}:\n")
-        print("\n".join(table(measured)), "\n")
-        print("\n".join(sentences(engine, measured)))
+        print("\n".join(table(measured.rates)), "\n")
+        print("\n".join(sentences(engine, measured.rates)))
+        print(batch_sentence(engine, len(measured.rates), measured.chain_seconds, measured.batch_seconds))
 
 
 def main() -> int:

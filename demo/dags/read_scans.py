@@ -1,4 +1,4 @@
-"""The demo's DAGs, one per engine: the chain mapped over a folder of scans, and the same scans read otherwise."""
+"""The demo's DAGs, one per engine: the scans through the mapped chain, in one batch, and read otherwise."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from airflow.sdk import Param, dag, task, task_group
 
 from airflow_provider_asposeocr.operators import (
+    AsposeOcrBatchOperator,
     AsposeOcrBinarizeImageOperator,
     AsposeOcrFetchResultOperator,
     AsposeOcrRecognizeImageOperator,
@@ -17,6 +18,7 @@ from airflow_provider_asposeocr.operators import (
 from demo.emulators import CONNECTIONS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+TEXT_AND_PDF = {"language": "English", "resultType": "TextAndPdf"}
 
 
 @task
@@ -80,15 +82,27 @@ def read_scans(engine: str, conn_id: str) -> None:
             recognize = AsposeOcrRecognizeImageOperator(
                 task_id="recognize",
                 source=binarize.output,
-                settings={"language": "English", "resultType": "TextAndPdf"},
+                settings=TEXT_AND_PDF,
                 aspose_ocr_conn_id=conn_id,
                 deferrable=True,
             )
             AsposeOcrFetchResultOperator(task_id="fetch", task=recognize.output, destination=destination)
 
+        batch = AsposeOcrBatchOperator(
+            task_id="batch",
+            sources="{{ params.scans }}/*.png",
+            steps=[
+                "UpscaleImage",
+                "BinarizeImage",
+                {"operation": "RecognizeImage", "settings": TEXT_AND_PDF},
+            ],
+            destination="{{ params.output }}/batch/",
+            aspose_ocr_conn_id=conn_id,
+            deferrable=True,
+        )
         scans = list_scans("{{ params.scans }}", "{{ params.output }}")
-        # After the chain, not beside it: the emulator works in the order in which it was asked.
-        chain.expand_kwargs(scans) >> read_otherwise(scans, conn_id)  # type: ignore[arg-type]  # Airflow resolves it
+        # One after the other: the emulator works in the order in which it was asked.
+        chain.expand_kwargs(scans) >> batch >> read_otherwise(scans, conn_id)  # type: ignore[arg-type]  # Airflow resolves it
 
     demo()
 

@@ -175,6 +175,12 @@ def test_every_parameter_is_documented(heading: str, constructor: Callable[..., 
     assert not missing
 
 
+def test_every_parameter_of_a_batch_is_documented() -> None:
+    section = section_of(read("docs/batch.md"), "Parameters")
+    names = named_parameters(operators.AsposeOcrBatchOperator.__init__)
+    assert [name for name in names if f"\n| `{name}` |" not in section] == []
+
+
 def test_every_operator_and_operation_is_documented() -> None:
     document = read("docs/operators.md")
     names = [*operators.__all__, *(name for name in OPERATIONS if not name.endswith("Trial"))]
