@@ -26,7 +26,7 @@ from airflow_provider_asposeocr.batch.settings import BatchSettings
 from tests.support.batch_engine import CREDENTIALS, STEPS, batch_in, client_of, journal_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from airflow_provider_asposeocr.batch.plan import Batch
 
@@ -68,6 +68,12 @@ async def ours(url: str, folder: Path, documents: int, size: int, *, journal: bo
     owned: Any = NoJournal()
     if journal:
         owned = Journal.create(journal_of(folder), batch.to_header()).journal
+    return await run_batch(url, batch, owned)
+
+
+async def run_batch(url: str, batch: Batch, owned: Any) -> dict[str, float]:
+    """Run a batch whose journal has begun."""
+    documents = len(batch.documents)
     client = client_of(url)
     engine = BatchEngine(batch, owned, [], BatchSettings(max_in_flight=IN_FLIGHT), client)
     found, ended = await measured(engine.run(), documents)
@@ -77,8 +83,18 @@ async def ours(url: str, folder: Path, documents: int, size: int, *, journal: bo
     return found
 
 
-async def floor(url: str, documents: int, size: int) -> dict[str, float]:
-    """Send the same nine requests per document, and nothing else."""
+async def nothing() -> None:
+    """Do nothing before or after a document."""
+
+
+async def floor(
+    url: str,
+    documents: int,
+    size: int,
+    before: Callable[[], Awaitable[None]] = nothing,
+    after: Callable[[], Awaitable[None]] = nothing,
+) -> dict[str, float]:
+    """Send the same nine requests per document, and nothing else but what is done before and after each."""
     noise = random.Random(1).randbytes(size)
     bodies = [
         (
@@ -97,6 +113,7 @@ async def floor(url: str, documents: int, size: int) -> dict[str, float]:
 
         async def document() -> None:
             async with turns:
+                await before()
                 for operation, body in bodies:
                     headers = {"Content-Type": "application/json"}
                     async with session.post(f"{api}/{operation}", data=body, headers=headers) as answer:
@@ -106,6 +123,7 @@ async def floor(url: str, documents: int, size: int) -> dict[str, float]:
                         await answer.read()
                     async with session.get(f"{api}/{operation}", params={"id": id}) as answer:
                         await answer.read()
+                await after()
 
         found, _ = await measured(asyncio.gather(*(document() for _ in range(documents))), documents)
         return found

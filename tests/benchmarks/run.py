@@ -13,7 +13,7 @@ import sys
 from tests.benchmarks import table
 from tests.benchmarks.measuring import CHECKOUT
 
-PROGRAMS = ("triggerer", "cadence", "chain", "documents", "imports", "scale", "batch_cpu")
+PROGRAMS = ("triggerer", "cadence", "chain", "documents", "imports", "scale", "batch_cpu", "batch_s3")
 
 
 def main(names: list[str]) -> int:
