@@ -146,6 +146,8 @@ class BatchTry:
             await end_superseded(client, superseded)
             outcome = await self._work(opened, client)
         await asyncio.gather(*self._notes)
+        # The last documents may have needed no commit that looks for another owner.
+        await asyncio.to_thread(opened.journal.check)
         await around.tripwire.note(opened.journal.acknowledged, self._last_progress(outcome), at_once=True)
         if isinstance(outcome, Deferral):
             return outcome

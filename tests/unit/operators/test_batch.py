@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.sdk import ObjectStoragePath
 from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR
 from airflow.sdk.execution_time.context import set_current_context
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.batch.__main__ import main
-from airflow_provider_asposeocr.batch.errors import BatchFailedError
+from airflow_provider_asposeocr.batch.errors import BatchFailedError, JournalFencedError
+from airflow_provider_asposeocr.batch.journal import Journal
 from airflow_provider_asposeocr.batch.manifest_file import read_manifest
 from airflow_provider_asposeocr.batch.tripwire import KEY
 from airflow_provider_asposeocr.batch.woken import Duration, Woken, read_event
@@ -260,6 +262,23 @@ class TestKill:
             execute(operator, context)
         thread.join()
         assert len(deletes(cloud)) == 6
+
+    def test_a_try_that_was_taken_over_writes_no_manifest(self, batch: Batch, cloud: EmulatorControl) -> None:
+        cloud.add_faults({"kind": "hold", "method": "GET", "path": "RecognizeImage", "count": 6})
+        operator, context = batch.begin(steps=ONE_STEP)
+
+        def take_over() -> None:
+            cloud.wait_for_request("GET", "RecognizeImage", 6, held=True)
+            (journal,) = batch.out.glob(".aspose-ocr/batches/*/*/")
+            Journal.take_over(ObjectStoragePath(f"file://{journal}"))
+            cloud.release()
+
+        thread = threading.Thread(target=take_over)
+        thread.start()
+        with pytest.raises(JournalFencedError):
+            execute(operator, context)
+        thread.join()
+        assert not list(batch.out.rglob("manifests/**/*.jsonl"))
 
     def test_an_eviction_leaves_them_to_the_retry_which_bills_nothing_again(
         self, batch: Batch, cloud: EmulatorControl
