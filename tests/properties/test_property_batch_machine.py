@@ -12,9 +12,9 @@ from tests.support.tried import holds_for
 
 SETTINGS = st.builds(
     BatchSettings,
-    max_in_flight=st.integers(1, 5),
+    max_in_flight=st.integers(1, 14),
     max_unanswered_submits=st.integers(1, 3),
-    max_submits=st.none() | st.integers(1, 20),
+    max_submits=st.none() | st.integers(1, 30),
     stop_after_failures=st.none() | st.integers(1, 3),
     retry_failed=st.booleans(),
     on_unknown_submit=st.sampled_from(("resubmit", "fail")),
@@ -36,7 +36,7 @@ def run(world: World) -> None:
 
 @holds_for(
     settings=SETTINGS,
-    documents=st.integers(1, 8),
+    documents=st.integers(1, 16),
     steps=st.integers(1, 3),
     troubles=st.integers(0, 400),
     seed=SEEDS,
