@@ -43,9 +43,9 @@ if TYPE_CHECKING:
 #: What the product itself says, without the patience of the unit tests.
 KILL_SECONDS = worker_kill.KILL_SECONDS
 SUBMITS = [
-    getattr(operators, name)
-    for name in operators.__all__
-    if name not in ("AsposeOcrSubmitOperator", "AsposeOcrFetchResultOperator", "AsposeOcrCancelTasksOperator")
+    cls
+    for cls in (getattr(operators, name) for name in operators.__all__)
+    if issubclass(cls, AsposeOcrSubmitOperator) and cls is not AsposeOcrSubmitOperator
 ]
 
 
