@@ -19,7 +19,7 @@ PARALLEL ?= -n logical --dist loadfile
 export ASPOSE_OCR_EMULATOR_TESSDATA ?= $(abspath $(TESSDATA))
 
 .PHONY: demo airflow check test unit coverage contract test-airflow test-oldest test-busy test-properties test-stores test-failures test-distributed test-storm \
-	test-live bench \
+	test-storm-batch test-live bench \
 	lint types wheel format setup clean help
 
 help: ## list the targets
@@ -81,6 +81,10 @@ test-distributed: $(PRODUCTION_VENV)/stamp ## CeleryExecutor, two workers, two t
 
 test-storm: $(PRODUCTION_VENV)/stamp ## the storm at its full size, 100 documents
 	STORM_DOCUMENTS=100 $(PRODUCTION_VENV)/bin/python -m pytest -s tests/distributed/test_storm.py
+
+test-storm-batch: $(PRODUCTION_VENV)/stamp ## the storm over a batch at its full size, 1,000 documents in one task
+	BATCH_STORM_DOCUMENTS=1000 BATCH_STORM_KILLS=10 BATCH_STORM_TRAPS=5 BATCH_STORM_IN_FLIGHT=100 \
+		$(PRODUCTION_VENV)/bin/python -m pytest -s tests/distributed/test_batch_storm.py
 
 test-live: $(VENV)/test.stamp ## the vendor's live service, with your credentials: at most ten billed requests, see docs/compatibility.md
 	$(BIN)/python -m tests.live.run

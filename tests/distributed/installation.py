@@ -198,6 +198,9 @@ def _settings(home: Path, database_url: str, redis_url: str, secrets_file: Path)
             # A scheduler takes over what its predecessor has queued.
             "orphaned_tasks_check_interval": 10,
         },
+        # Where the API server is so busy that it answers later, the supervisor says again that the task begins. The second
+        # answer is that it runs already, and the task fails before it has begun.
+        "workers": {"execution_api_timeout": 30},
         # The DAGs do not change; with two cores the others need them more.
         "dag_processor": {"min_file_process_interval": 60, "refresh_interval": 60},
         "triggerer": {
