@@ -20,9 +20,14 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
     from demo.rest import AirflowRest
 
-Mode = Literal["inline", "deferrable", "pipelined"]
+Mode = Literal["inline", "deferrable", "pipelined", "batch"]
+#: Of one document.
 MODES: tuple[Mode, ...] = ("inline", "deferrable", "pipelined")
+#: Of many documents in one task, which waits in the worker: it leaves that only when it knows how long cloud tasks take.
+BATCH_MODES: tuple[Mode, ...] = ("batch",)
 
+#: Of each batch, in two steps.
+BATCH_DOCUMENTS = 5
 POLL = "*GetTaskStatus"
 #: How long a cloud task takes where the case decides when it is done, and how far its clock is then moved.
 LONG_TASK_SECONDS = 100
@@ -43,6 +48,7 @@ class Case:
     :param cancels: Whether a cloud task is to be cancelled.
     :param chance: Draws the small delays before actions.
     :param disturb: Does what hits all cases at once, as soon as all of them have called it.
+    :param at_once: How many cloud tasks a batch has running before it waits.
     """
 
     mode: Mode
@@ -53,6 +59,7 @@ class Case:
     cancels: bool
     chance: random.Random
     disturb: Callable[[], object]
+    at_once: int = 1
     run_id: str = ""
     #: When a user has killed; real time, like the emulator's journal until its clock is moved.
     killed_at: float | None = None
@@ -64,17 +71,21 @@ class Case:
     @property
     def submitter(self) -> str:
         """The Airflow task that submits."""
+        if self.mode in BATCH_MODES:
+            return "read"
         return "submit" if self.mode == "pipelined" else "recognize"
 
     @property
     def waiter(self) -> str:
         """The Airflow task that waits."""
+        if self.mode in BATCH_MODES:
+            return "read"
         return "fetch" if self.mode == "pipelined" else "recognize"
 
     @property
     def in_worker(self) -> bool:
         """Whether the wait is in a worker, not in the triggerer."""
-        return self.mode == "inline" or self.variant.startswith("in_worker")
+        return self.mode in ("inline", "batch") or self.variant.startswith("in_worker")
 
     def pause(self) -> None:
         """Let the seed choose the exact moment of what comes next."""
@@ -85,6 +96,19 @@ class Case:
         state = "running" if self.in_worker else "deferred"
         self.rest.wait_for_task_state(self.dag_id, self.run_id, self.waiter, state, STEP_SECONDS)
         self.cloud.wait_for_request("GET", POLL, timeout_seconds=STEP_SECONDS, answered=False)
+        if self.mode in BATCH_MODES:
+            self._wait_until_all_are_polled()
+
+    def _wait_until_all_are_polled(self) -> None:
+        """Return when the cloud was asked about each of its tasks: then the journal has them all."""
+        deadline = time.monotonic() + STEP_SECONDS
+        while True:
+            polled = {entry["id"] for entry in self.cloud.journal() if entry["path"].endswith(POLL[1:])}
+            if len(polled) >= self.at_once:
+                return
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{len(polled)} of {self.at_once} cloud tasks were asked for.")
+            time.sleep(LOOK_EVERY_SECONDS)
 
     def wait_for_next_try(self, *states: str) -> None:
         """Return when the second attempt of the waiting task is in one of these states."""

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
+from airflow_provider_asposeocr.emulator.work.engines.canned import tiny_png
 from demo.airflow_settings import as_environment
 from demo.local_airflow import LocalAirflow
 from demo.rest import AirflowRest
 from tests.distributed.own_services import own_database
-from tests.failures.failure_cases import LONG_TASK_SECONDS, STEP_SECONDS, Case
+from tests.failures.failure_cases import BATCH_DOCUMENTS, LONG_TASK_SECONDS, STEP_SECONDS, Case
 from tests.failures.failure_table import Outcome
 
 if TYPE_CHECKING:
@@ -182,7 +183,14 @@ class Board:
             variant=here.variant,
             rest=AirflowRest(self._airflow.base_url, self._check, look_every_seconds=1),
             cloud=emulator.control,
-            conf={"scan": str(SCAN), "outbox": f"file://{self._home}/{conn_id}/outbox/", "conn_id": conn_id},
+            conf={
+                "scan": str(SCAN),
+                "inbox": f"file://{self._home}/inbox/",
+                "outbox": f"file://{self._home}/{conn_id}/outbox/",
+                "state": f"file://{self._home}/{conn_id}/state/",
+                "conn_id": conn_id,
+            },
+            at_once=here.at_once,
             cancels=here.outcome.cancelled > 0,
             chance=random.Random(f"{self._seed} {row.name} {mode}"),
             disturb=disturb,
@@ -205,9 +213,7 @@ class Board:
         # A second one, of the new attempt, finds nothing any more.
         first_delete = {entry["id"]: entry["time"] for entry in reversed(deletes)}
         submits = [
-            entry
-            for entry in journal
-            if entry["path"].endswith("/RecognizeImage") and entry["method"] == "POST"
+            entry for entry in journal if entry["path"].endswith("Image") and entry["method"] == "POST"
         ]
         kill_seconds = None
         if case.killed_at is not None and deletes:
@@ -294,7 +300,11 @@ def installed(home: Path, wanted: Sequence[tuple[Row, Mode]], seed: int) -> Iter
     :param seed: Chooses order and pauses.
     """
     (home / "dags").mkdir()
-    shutil.copy(DAGS / "failure_table_dags.py", home / "dags")
+    for file in DAGS.glob("*.py"):
+        shutil.copy(file, home / "dags")
+    (home / "inbox").mkdir()
+    for number in range(BATCH_DOCUMENTS):
+        (home / "inbox" / f"page-{number}.png").write_bytes(tiny_png(f"page {number}"))
     # Every task is a fork of the scheduler. What that has imported, its tasks need not; it is most of their work.
     (home / "airflow" / "plugins").mkdir(parents=True)
     (home / "airflow" / "plugins" / "preload.py").write_text(PRELOAD)

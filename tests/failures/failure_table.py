@@ -76,6 +76,8 @@ class Row:
     :param disturbs: What happens to all of Airflow meanwhile: no other case can run.
     :param one_by_one: Whether the modes, too, are disturbed one after the other.
     :param left_running: Whether the cloud task is expected to continue although no task waits for it.
+    :param among: The modes that the row is about.
+    :param at_once: How many cloud tasks a batch has running before it waits.
     """
 
     name: str
@@ -95,9 +97,13 @@ class Row:
     disturbs: Literal["restart", "kill"] | None = None
     one_by_one: bool = False
     left_running: bool = False
+    among: tuple[Mode, ...] = MODES
+    at_once: int = 1
 
     def in_mode(self, mode: Mode) -> Row | None:
         """Return the row as it is in a mode, or ``None`` where that cannot have the failure."""
+        if mode not in self.among:
+            return None
         different = self.differs.get(mode)
         if different is None:
             return self
@@ -112,14 +118,15 @@ class Row:
 
     @property
     def modes(self) -> list[Mode]:
-        return [mode for mode in MODES if self.in_mode(mode) is not None]
+        return [mode for mode in self.among if self.in_mode(mode) is not None]
 
 
-def render(rows: Sequence[Row]) -> str:
+def render(rows: Sequence[Row], billed: str = "{} ×") -> str:
     """
     Write the rows as tables in Markdown, one for each group.
 
     :param rows: In their order.
+    :param billed: How the number of submits is shown.
     """
     lines: list[str] = []
     for row in rows:
@@ -127,7 +134,8 @@ def render(rows: Sequence[Row]) -> str:
         if heading not in lines:
             lines += ["", heading, "", f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
         outcome = row.outcome
-        cells = (row.happens, row.cloud_task, f"{outcome.billed} ×", outcome.end, row.sees, _differences(row))
+        shown = billed.format(outcome.billed)
+        cells = (row.happens, row.cloud_task, shown, outcome.end, row.sees, _differences(row))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines).strip()
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from tests.failures.failure_cases import MODES
+from tests.failures.batch_rows import BATCH_ROWS
 from tests.failures.failure_runner import HEARTBEAT_SECONDS, Board, installed
 from tests.failures.failure_user_rows import ROWS
 
@@ -31,7 +31,7 @@ DEFERRED_KILL_SECONDS = 5.0
 WORKER_KILL_SECONDS = 2 * HEARTBEAT_SECONDS
 
 CASES = [
-    pytest.param(row, mode, id=f"{row.name}-{mode}") for row in ROWS for mode in MODES if row.in_mode(mode)
+    pytest.param(row, mode, id=f"{row.name}-{mode}") for row in (*ROWS, *BATCH_ROWS) for mode in row.modes
 ]
 
 

@@ -10,24 +10,31 @@ from pathlib import Path
 
 import pytest
 
+from tests.failures.batch_rows import BATCH_ROWS
 from tests.failures.failure_cases import MODES
 from tests.failures.failure_table import Differs, Outcome, Row, render
 from tests.failures.failure_user_rows import ROWS
 
 ROOT = Path(__file__).resolve().parents[2]
-BEGIN, END = "<!-- failure table -->\n", "\n<!-- /failure table -->"
+ALL_ROWS = (*ROWS, *BATCH_ROWS)
 
 
-def test_the_documentation_shows_the_rows_that_are_tested() -> None:
-    _, begin, rest = (ROOT / "docs" / "failures.md").read_text(encoding="utf-8").partition(BEGIN)
-    table, end, _ = rest.partition(END)
+@pytest.mark.parametrize(
+    ("marker", "table"),
+    [("failure table", render(ROWS)), ("batch failure table", render(BATCH_ROWS, "{}"))],
+    ids=["one document", "a batch"],
+)
+def test_the_documentation_shows_the_rows_that_are_tested(marker: str, table: str) -> None:
+    text = (ROOT / "docs" / "failures.md").read_text(encoding="utf-8")
+    _, begin, rest = text.partition(f"<!-- {marker} -->\n")
+    shown, end, _ = rest.partition(f"\n<!-- /{marker} -->")
     assert begin
     assert end
-    assert table == render(ROWS)
+    assert shown == table
 
 
 def test_names_tell_rows_apart() -> None:
-    assert [name for name, count in Counter(row.name for row in ROWS).items() if count > 1] == []
+    assert [name for name, count in Counter(row.name for row in ALL_ROWS).items() if count > 1] == []
 
 
 def test_a_mode_that_differs_says_why() -> None:
@@ -36,11 +43,16 @@ def test_a_mode_that_differs_says_why() -> None:
 
 
 def test_each_row_can_happen_in_some_mode() -> None:
-    assert [row.name for row in ROWS if not row.modes] == []
+    assert [row.name for row in ALL_ROWS if not row.modes] == []
 
 
-def test_each_variant_is_a_dag() -> None:
-    source = (ROOT / "tests" / "failures" / "dags" / "failure_table_dags.py").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("file", "rows"),
+    [("failure_table_dags.py", ROWS), ("batch_failure_dags.py", BATCH_ROWS)],
+    ids=["one document", "a batch"],
+)
+def test_each_variant_is_a_dag(file: str, rows: tuple[Row, ...]) -> None:
+    source = (ROOT / "tests" / "failures" / "dags" / file).read_text(encoding="utf-8")
     (variants,) = (
         node.value
         for node in ast.parse(source).body
@@ -48,7 +60,7 @@ def test_each_variant_is_a_dag() -> None:
     )
     assert isinstance(variants, ast.Dict)
     known = {ast.literal_eval(key) for key in variants.keys if key is not None}
-    assert {row.variant for row in ROWS} == known
+    assert {row.variant for row in rows} == known
 
 
 class TestRender:

@@ -1,0 +1,50 @@
+"""
+The DAGs of the batch's failure table: one per variant.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import DAG, Param
+
+from airflow_provider_asposeocr.operators import AsposeOcrBatchOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+PARAMS = {name: Param("", type="string") for name in ("inbox", "outbox", "state", "conn_id")}
+
+
+def die_once(context: Context, result: Any = None) -> None:
+    """Be killed when the work is done, before Airflow hears of it."""
+    if context["ti"].try_number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "last_try": {"retries": 0},
+    "killed_after": {"post_execute": die_once},
+    "two_at_once": {"max_in_flight": 2},
+    "one_may_fail": {"max_failures": 1},
+    # Time for a user to mend what the first try has met.
+    "late_retry": {"retry_delay": timedelta(seconds=10)},
+}
+
+for variant, arguments in VARIANTS.items():
+    with DAG(f"failure_batch_{variant}", params=PARAMS):
+        AsposeOcrBatchOperator(
+            task_id="read",
+            sources="{{ params.inbox }}",
+            steps=["BinarizeImage", "RecognizeImage"],
+            destination="{{ params.outbox }}",
+            state="{{ params.state }}",
+            aspose_ocr_conn_id="{{ params.conn_id }}",
+            poll_interval_seconds=0.5,
+            max_poll_interval_seconds=2,
+            **{"retries": 1, "retry_delay": timedelta(seconds=1), **arguments},
+        )
