@@ -226,11 +226,23 @@ class BatchState:
         if isinstance(record, Whole):
             document = self.documents[record.document] = DocumentState.from_dict(record.state)
         else:
+            if isinstance(record, Intent) and self._did_not_know_of(document, record):
+                _take_back(document)
             _apply(document, record)
         document.epoch = self.epoch
         self.submits += document.submits
         if document.outcome is not None:
             self.outcomes[document.outcome] += 1
+
+    def _did_not_know_of(self, document: DocumentState, record: Intent) -> bool:
+        """
+        Tell whether the process of an intent had not read the unanswered intent before it.
+
+        It would have announced its own as one more. So the intent before became durable only after the process had taken
+        over: the process that wrote it found the higher epoch then, and did not send the document.
+        """
+        is_unanswered = document.intended and document.step == record.step
+        return is_unanswered and record.again is None and document.epoch < self.epoch
 
     def _uncount(self, document: DocumentState) -> None:
         self.submits -= document.submits
@@ -264,11 +276,8 @@ def _apply(document: DocumentState, record: Record) -> None:
         case Intent():
             _intend(document, record)
         case Withdrawn():
-            step = document.at(record.step)
-            step.submits -= 1
-            step.doubts -= document.last_intent is not None
-            step.again = document.last_intent
-            document.intended = False
+            document.step = record.step
+            _take_back(document)
         case Reference():
             document.step, document.intended = record.step, False
             step = document.at(record.step)
@@ -304,6 +313,15 @@ def _intend(document: DocumentState, record: Intent) -> None:
     step.submits += 1
     step.doubts += record.again is not None
     step.again, step.reference, step.over = None, None, False
+
+
+def _take_back(document: DocumentState) -> None:
+    """Take the last intent back: the document was certainly not accepted."""
+    step = document.current
+    step.submits -= 1
+    step.doubts -= document.last_intent is not None
+    step.again = document.last_intent
+    document.intended = False
 
 
 def _leave_unanswered(document: DocumentState) -> None:

@@ -16,6 +16,7 @@ HOPELESS = {
     "AccessDeniedError",
     "AsposeOcrError",
     "AuthenticationError",
+    "BatchFailedForGoodError",
     "CertificateError",
     "CredentialsRejectedError",
     "DestinationError",

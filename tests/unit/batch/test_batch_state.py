@@ -122,6 +122,25 @@ def test_a_record_that_a_stopped_process_wrote_too_late_changes_nothing(
     assert told(replay(snapshot + written(late, epoch=1))) == told(state)
 
 
+@pytest.mark.parametrize(
+    ("before", "again", "submits", "doubts"),
+    [
+        # The second process took over before the first one's intent was durable: the first one did not send.
+        (None, None, 1, 0),
+        ("unknown", None, 1, 0),
+        # It has read the intent: the document may have been billed, and was announced.
+        (None, "unknown", 2, 1),
+    ],
+)
+def test_an_intent_of_which_the_next_process_did_not_know_was_not_sent(
+    before: str | None, again: str | None, submits: int, doubts: int
+) -> None:
+    first = written(Intent(0, 0, before), epoch=1)
+    state = replay(first + written(Intent(0, 0, again), REFERENCE, epoch=2))
+    assert (state.of(0).submits, state.of(0).doubts, state.submits) == (submits, doubts, submits)
+    assert state.of(0).running == REFERENCE
+
+
 def test_a_snapshot_makes_the_same_state() -> None:
     records = written(
         Intent(0, 0),
