@@ -47,5 +47,6 @@ with DAG(
         max_in_flight=100,
         max_failures=0.02,
         deferrable=True,
+        retries=2,
     )
     # [end batch]

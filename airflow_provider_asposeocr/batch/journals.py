@@ -74,7 +74,9 @@ def superseded_journals(folder: ObjectStoragePath) -> list[ObjectStoragePath]:
     :return: The folders of the others, the newest first.
     """
     others = {name.partition("/")[0] for name in JournalFiles(folder.parent).names() if "/" in name}
-    numbers = sorted((int(other) for other in others - {folder.name} if other.isdecimal()), reverse=True)
+    # A higher number is that of a Clear since: the try that asks is the one that is not wanted any more.
+    own = int(folder.name)
+    numbers = sorted((int(other) for other in others if other.isdecimal() and int(other) < own), reverse=True)
     return [folder.parent / str(number) for number in numbers]
 
 

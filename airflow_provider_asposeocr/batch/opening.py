@@ -121,7 +121,9 @@ def open_batch(request: BatchRequest, plan: JournalPlan, *, resumes: bool) -> Op
     try:
         opened = Journal.take_over(folder, resumes=resumes, at_least=plan.at_least)
     except JournalMissingError:
-        if plan.must_exist:
+        # After a deferral there was a journal. Where no tripwire says so, as on Airflow 3.1 and 3.2, its absence would be
+        # taken for "nothing was submitted", and all be billed again.
+        if plan.must_exist or resumes:
             raise
         is_new = True
         opened = Journal.create(folder, _header(request))

@@ -33,7 +33,6 @@ class Tally:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
-        self.failed_before = 0
         self.maybe_billed_twice = 0
         self.errors: Counter[str] = Counter()
         self.retryable = False
@@ -46,11 +45,11 @@ class Tally:
         :param row: A row of the manifest.
         """
         self.counts[row.outcome] += 1
-        self.failed_before += row.outcome == "failed" and row.final
         self.maybe_billed_twice += row.maybe_billed_twice
         if row.error is not None:
             self.errors[shown(row.error.name, 60)] += 1
-            self.retryable = self.retryable or row.error.retryable
+            # A final row is not sent again, so that a retry would only say the same once more.
+            self.retryable = self.retryable or (row.error.retryable and not row.final)
         if row.outcome not in _WELL and len(self.examples) < MOST_EXAMPLES:
             self.examples.append(_example(row))
 
@@ -130,16 +129,15 @@ def allowed_failures(documents: int, max_failures: float) -> int:
     return max_failures if isinstance(max_failures, int) else math.floor(documents * max_failures)
 
 
-def is_green(counts: Mapping[str, int], max_failures: float, failed_before: int = 0) -> bool:
+def is_green(counts: Mapping[str, int], max_failures: float) -> bool:
     """
     Decide whether the Airflow task of a batch has succeeded.
 
     :param counts: How many documents have which outcome.
     :param max_failures: See :func:`allowed_failures`.
-    :param failed_before: How many of the failed ones earlier runs have given up for good; those do not count.
     :return: Whether few enough have failed, and all were submitted and none was cancelled.
     """
-    failed = counts.get("failed", 0) + counts.get("low_quality", 0) - failed_before
+    failed = counts.get("failed", 0) + counts.get("low_quality", 0)
     unfinished = counts.get("not_started", 0) + counts.get("cancelled", 0)
     return not unfinished and failed <= allowed_failures(sum(counts.values()), max_failures)
 

@@ -43,14 +43,22 @@ def take_over_superseded(journal: str, named: str | None) -> list[LeftBatch]:
     return found
 
 
-async def end_superseded(client: AsyncCloudClient, superseded: list[LeftBatch]) -> None:
+async def end_superseded(client: AsyncCloudClient, superseded: list[LeftBatch], account: str) -> None:
     """
     Cancel what the tries before a Clear have left running, and delete their journals.
 
     :param client: Client of the account.
     :param superseded: The batches.
+    :param account: Fingerprint of the account. The cloud does not know the tasks of another one.
     """
     for left in superseded:
+        if left.batch.account != account:
+            if left.running:
+                log.warning(
+                    "%d cloud tasks of the tries before the Clear may still run: they are of another account.",
+                    len(left.running),
+                )
+            continue
         try:
             cancels = await cancel_running(client, left, "the Airflow task was cleared")
             if left.journal is not None and not cancels.left:

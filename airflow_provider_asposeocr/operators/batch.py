@@ -250,6 +250,8 @@ class AsposeOcrBatchOperator(BaseOperator):
             while True:
                 request, around = request_of(self, context, holds=holds)
                 self._try = BatchTry(request, around, woken, resumes=resumes)
+                if self._killed:  # while the connection or the tripwire was read
+                    self._try.kill(self._is_over)
                 with asyncio.Runner() as runner:
                     outcome = runner.run(self._try.run())
                 if self._killed and (isinstance(outcome, Deferral) or outcome.ended.stopped is not None):
@@ -292,7 +294,7 @@ class AsposeOcrBatchOperator(BaseOperator):
     def _finish(self, end: BatchEnd) -> dict[str, Any]:
         ended, tally = end.ended, end.manifest.tally
         summary = tally.summary(end.manifest.uri, ended.submits)
-        if is_green(tally.counts, self.max_failures, tally.failed_before):
+        if is_green(tally.counts, self.max_failures):
             self.log.info(
                 "The batch has ended: %d of %d documents succeeded, %d cloud tasks were submitted. All rows: %s",
                 tally.counts["succeeded"],

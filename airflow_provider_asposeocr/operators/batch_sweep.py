@@ -1,7 +1,8 @@
 """
 Remove the journals of batches that are over and that a killed process has left.
 
-Invariant: Airflow decides whether a batch is over. A journal about whose task Airflow says nothing stays.
+Invariant: Airflow decides whether a batch is over. A journal about whose task Airflow says nothing stays, and so does that
+of another installation.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.journals import sweep
 from airflow_provider_asposeocr.batch.opening import BEGUN_AT
+from airflow_provider_asposeocr.batch.parts import batch_key
+from airflow_provider_asposeocr.config import default_text
 from airflow_provider_asposeocr.documents.file_systems import object_path
 from airflow_provider_asposeocr.lifecycle.kills import own_state
 
@@ -45,6 +48,9 @@ def sweep_journals(state: str, ti: Any) -> None:
 
 def _may_go(header: Mapping[str, Any], ti: Any) -> bool:
     dag_id, run_id, task_id, map_index = (header.get(name) for name in _INSTANCE)
+    names = str(dag_id), str(run_id), str(task_id), map_index if isinstance(map_index, int) else -1
+    if header.get("key") != batch_key(default_text("installation"), *names):
+        return False  # The batch of another Airflow, which may have DAGs and runs of the same names.
     if (dag_id, run_id, task_id, map_index) == (ti.dag_id, ti.run_id, ti.task_id, _index(ti)):
         return False
     try:

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, StorageError
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError, StorageError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.ending import Deferral
 from airflow_provider_asposeocr.batch.engine import BatchEngine
@@ -136,6 +136,13 @@ class BatchTry:
         opened = self._open = await asyncio.to_thread(
             open_batch, self._request, around.plan, resumes=self._resumes
         )
+        if self._request.account != opened.batch.account:
+            raise InputError(
+                "The batch was begun with another account, which owns its cloud tasks and their results. This try has sent "
+                "nothing. Set aspose_ocr_conn_id to the connection of the first try; or clear the task to begin anew, which "
+                "is billed again.",
+                billed="already",
+            )
         self._log_begin(opened)
         await asyncio.to_thread(around.tripwire.arm, opened.journal.uri, opened.journal.acknowledged)
         whereabouts = {"journal": opened.journal.uri, "manifest": opened.batch.manifest}
@@ -143,7 +150,7 @@ class BatchTry:
             await asyncio.to_thread(around.push, whereabouts)
             await asyncio.to_thread(around.sweep)
         async with batch_client(around.account, mask_token, around.polls_per_second) as client:
-            await end_superseded(client, superseded)
+            await end_superseded(client, superseded, self._request.account)
             outcome = await self._work(opened, client)
         await asyncio.gather(*self._notes)
         # The last documents may have needed no commit that looks for another owner.
@@ -241,10 +248,9 @@ class BatchTry:
             shown(batch.destination, 300),
             shown(opened.journal.uri, 300),
         )
-        wanted = (self._request.steps, self._request.account, self._request.destination)
-        if wanted != (batch.steps, batch.account, batch.destination):
+        if (self._request.steps, self._request.destination) != (batch.steps, batch.destination):
             log.warning(
-                "Steps, account or destination have changed since the batch began. It goes on as it began; clear the "
+                "Steps or destination have changed since the batch began. It goes on as it began; clear the "
                 "task to begin anew, which is billed again."
             )
 

@@ -103,10 +103,11 @@ def test_when_the_task_is_green(counts: dict[str, int], max_failures: float, gre
     assert is_green(counts, max_failures) is green
 
 
-def test_what_earlier_runs_gave_up_does_not_count() -> None:
-    tally = tally_of(row("succeeded"), row("failed", final=True), FAILED)
-    assert not is_green(tally.counts, 0, tally.failed_before)
-    assert is_green(tally.counts, 1, tally.failed_before)
+def test_a_document_that_has_failed_for_good_counts_and_is_no_reason_for_a_retry() -> None:
+    tally = tally_of(row("succeeded"), FAILED.model_copy(update={"final": True}))
+    assert not is_green(tally.counts, 0)
+    assert not tally.retryable
+    assert tally_of(FAILED).retryable
 
 
 @pytest.mark.parametrize("value", [0, 1, 500, 0.0, 0.02, 0.999])

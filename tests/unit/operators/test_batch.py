@@ -18,11 +18,12 @@ from airflow_provider_asposeocr.batch.__main__ import main
 from airflow_provider_asposeocr.batch.errors import BatchFailedError, JournalFencedError
 from airflow_provider_asposeocr.batch.journal import Journal
 from airflow_provider_asposeocr.batch.manifest_file import read_manifest
+from airflow_provider_asposeocr.batch.opening import open_batch
 from airflow_provider_asposeocr.batch.tripwire import KEY
 from airflow_provider_asposeocr.batch.woken import Duration, Woken, read_event
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.operators.batch import AsposeOcrBatchOperator
-from airflow_provider_asposeocr.operators.batch_parameters import BATCH_KEY
+from airflow_provider_asposeocr.operators.batch_parameters import BATCH_KEY, request_of
 from airflow_provider_asposeocr.operators.cancel import AsposeOcrCancelTasksOperator
 from airflow_provider_asposeocr.triggers.batch import AsposeOcrBatchTrigger
 from tests.support.airflow_names import TaskDeferred
@@ -78,6 +79,15 @@ class Batch:
             operator, store=self.store, try_number=self.try_number, max_tries=self.max_tries
         )
         return operator, self.context
+
+    def begin_deferred(self, **given: Any) -> tuple[AsposeOcrBatchOperator, Any]:
+        """Begin a try that was deferred before it had sent anything."""
+        operator, context = self.begin(**given)
+        with set_current_context(context):
+            request, around = request_of(operator, context, holds=False)
+            opened = open_batch(request, around.plan, resumes=False)
+            around.tripwire.arm(opened.journal.uri, opened.journal.acknowledged)
+        return operator, context
 
     def run(self, **given: Any) -> Any:
         return execute(*self.begin(**given))
@@ -211,6 +221,37 @@ class TestHold:
         with pytest.raises(AirflowFailException, match="may have been billed"):
             batch.run(steps=ONE_STEP)
         assert submits(cloud) == 6
+
+    @pytest.mark.parametrize("policy", ["fail", "resubmit"])
+    def test_documents_that_have_failed_for_good_make_the_task_red(
+        self, batch: Batch, cloud: EmulatorControl, policy: str
+    ) -> None:
+        cloud.add_faults({"kind": "drop", "after": "accepted", "method": "POST", "probability": 1.0})
+        with pytest.raises(AirflowFailException, match="6 failed"):
+            batch.run(steps=ONE_STEP, on_unknown_submit=policy)
+        assert {row.outcome for row in batch.rows} == {"failed"}
+
+    def test_a_retry_with_another_account_sends_nothing(
+        self,
+        batch: Batch,
+        cloud: EmulatorControl,
+        aspose_ocr_emulator: Emulator,
+        connection: Callable[..., str],
+    ) -> None:
+        batch.begin_deferred(steps=ONE_STEP)
+        other = connection("ocr2", host=aspose_ocr_emulator.url, login="another", password="secret")
+        with pytest.raises(AirflowFailException, match="begun with another account"):
+            batch.run(steps=ONE_STEP, aspose_ocr_conn_id=other)
+        assert submits(cloud) == 0
+
+    def test_a_kill_while_the_connection_is_read_is_not_lost(
+        self, batch: Batch, cloud: EmulatorControl
+    ) -> None:
+        operator, context = batch.begin(steps=ONE_STEP)
+        operator.on_kill()
+        with pytest.raises((BatchFailedError, AirflowFailException), match="told to end"):
+            execute(operator, context)
+        assert submits(cloud) == 0
 
 
 class TestBadInput:
@@ -392,7 +433,7 @@ class TestDeferral:
         given = {"steps": ONE_STEP, "deferrable": True, "defer_idle_seconds": 0.1}
         # Nobody knows that the cloud tasks are done, for longer than any of them ever took.
         cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "probability": 1.0})
-        operator, context = batch.begin(**given)
+        operator, context = await asyncio.to_thread(batch.begin_deferred, **given)
         with pytest.raises(TaskDeferred) as caught:
             await asyncio.to_thread(resume, operator, taught(), context)
         trigger = caught.value.trigger
@@ -413,16 +454,25 @@ class TestDeferral:
         cloud.add_faults({"kind": "task_stuck", "count": 6})
         event = {**taught(), "because": because}
         given = {"steps": ONE_STEP, "deferrable": True, "defer_idle_seconds": 0.1, "timeout_seconds": 4.0}
-        operator, context = batch.begin(**given)
+        operator, context = batch.begin_deferred(**given)
         with pytest.raises((BatchFailedError, AirflowFailException), match="6 TaskTimeoutError"):
             resume(operator, event, context)
 
     def test_a_trigger_that_failed_is_no_end(self, batch: Batch, cloud: EmulatorControl) -> None:
-        operator, context = batch.begin(steps=ONE_STEP)
+        operator, context = batch.begin_deferred(steps=ONE_STEP)
         with set_current_context(context):
             summary = operator.resume_execution(TRIGGER_FAIL_REPR, {"error": "Trigger failure"}, context)
         assert summary["succeeded"] == 6
 
     def test_an_event_that_is_lost_is_none_that_matters(self, batch: Batch, cloud: EmulatorControl) -> None:
-        operator, context = batch.begin(steps=ONE_STEP)
+        operator, context = batch.begin_deferred(steps=ONE_STEP)
         assert resume(operator, None, context)["succeeded"] == 6
+
+    def test_a_journal_that_is_gone_after_a_deferral_is_an_error_without_a_tripwire_too(
+        self, cloud: EmulatorControl, inbox: Path
+    ) -> None:
+        old_airflow = Batch(inbox, has_store=False)
+        operator, context = old_airflow.begin(steps=ONE_STEP)
+        with pytest.raises(AirflowFailException, match="There is no journal of a batch"):
+            resume(operator, None, context)
+        assert submits(cloud) == 0

@@ -43,10 +43,11 @@ def test_a_failed_one_of_unknown_age_stays() -> None:
     assert not is_over("failed", None, NOW)
 
 
-def begin(state: Path, task_id: str) -> Path:
+def begin(state: Path, task_id: str, installation: str = "") -> Path:
     names = {"dag_id": "the_dag", "run_id": "the_run", "task_id": task_id, "map_index": -1}
-    folder = state / journal_folder_name(batch_key("", "the_dag", "the_run", task_id, -1), 0)
-    Journal.create(ObjectStoragePath(f"file://{folder}"), {**names, BEGUN_AT: NOW})
+    key = batch_key(installation, "the_dag", "the_run", task_id, -1)
+    folder = state / journal_folder_name(key, 0)
+    Journal.create(ObjectStoragePath(f"file://{folder}"), {**names, "key": key, BEGUN_AT: NOW})
     return folder
 
 
@@ -56,6 +57,15 @@ def test_airflow_is_asked_about_each_but_the_own(tmp_path: Path) -> None:
     ti.origin_state, ti.state = "success", "success"
     sweep_journals(f"{tmp_path}/", ti)
     assert (ended.exists(), own.exists()) == (False, True)
+
+
+def test_the_journal_of_another_installation_stays(tmp_path: Path) -> None:
+    """Its task of the same name may run, whatever has become of the one here."""
+    theirs = begin(tmp_path, "ended", "staging")
+    ti = TaskInstance("own")
+    ti.origin_state, ti.state = "success", "success"
+    sweep_journals(f"{tmp_path}/", ti)
+    assert theirs.exists()
 
 
 def test_where_airflow_does_not_answer_all_stay(tmp_path: Path) -> None:
