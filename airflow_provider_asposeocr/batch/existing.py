@@ -16,6 +16,7 @@ from airflow_provider_asposeocr.api.files.filetypes import ALL_SUFFIXES
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.folder_listing import find_files
 from airflow_provider_asposeocr.batch.makers import Makers, SourceOwners
+from airflow_provider_asposeocr.documents.destinations import number_names
 from airflow_provider_asposeocr.documents.manifest import DocumentError, StoredResult
 from airflow_provider_asposeocr.documents.owners import Refusal, decide
 from airflow_provider_asposeocr.documents.sources import version_of
@@ -37,13 +38,13 @@ class ExistingFile:
     A file that a result would be written to.
 
     :param uri: The file.
-    :param suffix: What its name ends in.
+    :param ending: What its name has after the stem: a suffix, or a number and a suffix (``-2.txt``).
     :param facts: What the storage says about it.
     :param made: Who made it; ``None`` = nothing says so.
     """
 
     uri: str
-    suffix: str
+    ending: str
     facts: Facts
     made: Made | None
 
@@ -72,9 +73,11 @@ def decide_existing(
     if if_exists == "overwrite_any":
         return tuple(documents)
     found = _list(destination)
-    suffixes = step.suffixes or ALL_SUFFIXES
+    complete = set(_numbered_endings(step)) if step.suffixes else set()
+    # Also where several results are expected, the cloud may make one, which has no number.
+    endings = dict.fromkeys([*(step.suffixes or ALL_SUFFIXES), *_numbered_endings(step)])
     there = {
-        document.index: [suffix for suffix in suffixes if document.file_stem + suffix in found]
+        document.index: [ending for ending in endings if document.file_stem + ending in found]
         for document in documents
     }
     made = _makers(documents, there, destination, state, earlier) if if_exists != "fail" else {}
@@ -82,13 +85,23 @@ def decide_existing(
     decided = []
     for document in documents:
         files = [
-            ExistingFile(uri, suffix, found[document.file_stem + suffix], made.get(uri))
-            for suffix in there[document.index]
-            for uri in [f"{destination}{document.file_stem}{suffix}"]
+            ExistingFile(uri, ending, found[document.file_stem + ending], made.get(uri))
+            for ending in there[document.index]
+            for uri in [f"{destination}{document.file_stem}{ending}"]
         ]
-        row = decide_document(document, step, files, if_exists, owners.of(document.source)) if files else None
+        # Of a document that has only a part of its results, all are made again: that part may be what a kill has left.
+        is_complete = complete.issubset(there[document.index])
+        policy = "overwrite" if if_exists == "skip" and not is_complete else if_exists
+        row = decide_document(document, step, files, policy, owners.of(document.source)) if files else None
         decided.append(document if row is None else replace(document, decided=row))
     return tuple(decided)
+
+
+def _numbered_endings(step: Step) -> list[str]:
+    """Name what a step makes of a document of each type: ``RecognizeRegions`` one result per region, others one."""
+    regions = step.settings.get("regions") if step.operation == "RecognizeRegions" else None
+    count = len(regions) if isinstance(regions, list | tuple) else 1
+    return list(number_names("", [suffix for suffix in step.suffixes or ALL_SUFFIXES for _ in range(count)]))
 
 
 def _makers(
@@ -99,9 +112,9 @@ def _makers(
     earlier: Iterable[Manifest],
 ) -> Mapping[str, Made]:
     files = [
-        f"{destination}{document.file_stem}{suffix}"
+        f"{destination}{document.file_stem}{ending}"
         for document in documents
-        for suffix in there[document.index]
+        for ending in there[document.index]
     ]
     try:
         return Makers(state, earlier).find(files)
@@ -123,19 +136,16 @@ def decide_document(
     :param document: The document.
     :param step: The last step.
     :param files: Those files of its results that are there, at least one.
-    :param if_exists: What the user wants.
+    :param if_exists: What the user wants; ``skip`` only if all results of the document are there.
     :param mine: The document as the maker of a file.
     :return: Fields of its row in the manifest; ``None`` = it is sent.
     """
-    is_complete = step.suffixes is None or len(files) == len(step.suffixes)
-    # Of a document that has only a part of its results, all are made again: that part may be what a kill has left.
-    policy = "overwrite" if if_exists == "skip" and not is_complete else if_exists
     for file in files:
-        decision = decide(policy, mine, True, None if file.made is None else file.made.owner)
+        decision = decide(if_exists, mine, True, None if file.made is None else file.made.owner)
         if isinstance(decision, Refusal):
             error = DestinationError(_refusal_text(document, file, decision, mine), billed="no")
             return {"outcome": "failed", "error": DocumentError.of(error).model_dump(by_alias=True)}
-    if policy != "skip":
+    if if_exists != "skip":
         return None
     return {"outcome": "skipped", "results": [_left(file, step).model_dump() for file in files]}
 
@@ -145,7 +155,7 @@ def _left(file: ExistingFile, step: Step) -> StoredResult:
     made, size = file.made, file.facts.get("size") or 0
     types = dict(zip(step.suffixes or (), step.result_types or (), strict=False))
     return StoredResult(
-        type=types.get(file.suffix),
+        type=types.get(f".{file.ending.rpartition('.')[2]}"),
         uri=file.uri,
         bytes=size,
         sha256=made.sha256 if made and made.size_bytes == size else None,
@@ -175,7 +185,7 @@ def _refusal_text(document: BatchDocument, file: ExistingFile, refusal: Refusal,
 
 def _list(destination: str) -> dict[str, Facts]:
     try:
-        return find_files(destination)
+        return find_files(destination, underscored=True)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except AsposeOcrError:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, SourceError, SourceUnreadableError
 from airflow_provider_asposeocr.api.printable import shown
-from airflow_provider_asposeocr.batch.naming import is_hidden
+from airflow_provider_asposeocr.batch.naming import is_hidden, is_internal
 from airflow_provider_asposeocr.batch.plan import ListedSource
 from airflow_provider_asposeocr.documents.file_systems import LOCAL, object_path
 from airflow_provider_asposeocr.documents.sources import version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Facts = dict[str, Any]
 
@@ -55,25 +55,31 @@ def list_folder(uri: str, depth: int | None = None) -> list[ListedSource]:
     ]
 
 
-def find_files(uri: str, depth: int | None = None, *, links_stay_inside: bool = False) -> dict[str, Facts]:
+def find_files(
+    uri: str, depth: int | None = None, *, links_stay_inside: bool = False, underscored: bool = False
+) -> dict[str, Facts]:
     """
     Find the visible files in a folder and in the folders below it.
 
     :param uri: Absolute path or URI of the folder, with a slash at its end.
     :param depth: How many levels deep; 1 = the folder alone. By default all.
     :param links_stay_inside: Whether a symbolic link out of the folder is an error; by default it is not.
+    :param underscored: Whether files and folders whose name begins with an underscore are found, too, as in a folder of
+        results. By default they are skipped, as in a folder of sources. Those whose name begins with a dot are always
+        skipped: the state folder, owner records, and unfinished files. No result has such a name.
     :return: What the storage says about each file, by its path below the folder. In a store a folder that does not exist is
         an empty one.
     :raises FileNotFoundError: if there is no such local folder.
     :raises SourceError: if a symbolic link leads out of the folder.
     :raises OSError: if the storage does not answer or does not allow it. Libraries raise errors of their own, too.
     """
+    skipped = is_internal if underscored else is_hidden
     path = object_path(uri)
     if path.protocol in LOCAL:
-        found = _walk(path.path, depth, links_stay_inside)
+        found = _walk(path.path, depth, links_stay_inside, skipped)
     else:
         found = _find(path.fs, path.path, depth)
-    return {below: facts for below, facts in found if not any(is_hidden(part) for part in below.split("/"))}
+    return {below: facts for below, facts in found if not any(skipped(part) for part in below.split("/"))}
 
 
 def _find(fs: Any, folder: str, depth: int | None) -> Iterator[tuple[str, Facts]]:
@@ -86,12 +92,14 @@ def _find(fs: Any, folder: str, depth: int | None) -> Iterator[tuple[str, Facts]
             yield name.removeprefix(prefix), facts
 
 
-def _walk(folder: str, depth: int | None, links_stay_inside: bool) -> Iterator[tuple[str, Facts]]:
+def _walk(
+    folder: str, depth: int | None, links_stay_inside: bool, skipped: Callable[[str], bool]
+) -> Iterator[tuple[str, Facts]]:
     """Walk a local folder; fsspec's own find leaves out what it may not read, without a word."""
     root = os.path.realpath(folder)
     for place, folders, names in os.walk(root, onerror=_refuse):
         below = os.path.relpath(place, root) + "/" if place != root else ""
-        folders[:] = [name for name in folders if not is_hidden(name)]
+        folders[:] = [name for name in folders if not skipped(name)]
         for name in [*folders, *names] if links_stay_inside else ():
             _check_link(os.path.join(place, name), root)
         for name in names:

@@ -11,10 +11,11 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_asposeocr.api.errors import InputError, SourceError
 from airflow_provider_asposeocr.batch.cancels import Cancels, cancel_all_async
 from airflow_provider_asposeocr.batch.errors import JournalMissingError
 from airflow_provider_asposeocr.batch.journal import Journal, read_journal
-from airflow_provider_asposeocr.batch.manifest_file import write_manifest
+from airflow_provider_asposeocr.batch.manifest_file import read_manifest, write_manifest
 from airflow_provider_asposeocr.batch.plan import parse_header
 from airflow_provider_asposeocr.batch.records import Cancelled, record_to_dict
 from airflow_provider_asposeocr.batch.references import running_refs
@@ -119,6 +120,23 @@ def write_manifest_of(left: LeftBatch) -> ManifestFile:
     :return: What was written.
     """
     return write_manifest(left.batch.manifest, left.rows(), len(left.batch.documents))
+
+
+def has_manifest(left: LeftBatch) -> bool:
+    """
+    Tell whether the manifest of a batch says what its journal says. Blocks.
+
+    A try that ends by itself writes into its manifest why it has not started documents, which the journal does not say.
+
+    :param left: The batch.
+    :return: Whether the manifest is there, and each document has in it the outcome that the journal gives it.
+    :raises OSError: if the storage does not answer. Libraries raise errors of their own, too.
+    """
+    try:
+        written = [row.outcome for row in read_manifest(left.batch.manifest)]
+    except (InputError, SourceError):  # it is missing, or is no manifest
+        return False
+    return written == [row.outcome for row in left.rows()]
 
 
 async def cancel_running(client: AsyncCloudClient, left: LeftBatch, reason: str) -> Cancels:

@@ -254,7 +254,17 @@ def is_hidden(name: str) -> bool:
     :param name: Its name, without folders.
     :return: Whether the name begins with a dot or an underscore, as those of unfinished and of internal files do.
     """
-    return name.startswith((".", "_"))
+    return name.startswith("_") or is_internal(name)
+
+
+def is_internal(name: str) -> bool:
+    """
+    Tell whether a file or a folder is not a result, by its name alone.
+
+    :param name: Its name, without folders.
+    :return: Whether the name begins with a dot, which :func:`make_names` gives to no result.
+    """
+    return name.startswith(".")
 
 
 def is_name(file_stem: str) -> bool:

@@ -134,14 +134,21 @@ def plan(ref: TaskRef, results: Sequence[Result], destination: str, file_stem: s
         return [Target(results[0], object_path(destination))]
     stem = file_stem or safe_stem(ref.source_name) or safe_stem(f"{ref.operation}-{ref.id}") or ref.operation
     folder = object_path(destination)
-    names = list(_names(stem, [suffix_for(ref.row, result.type, result.head) for result in results]))
+    names = list(number_names(stem, [suffix_for(ref.row, result.type, result.head) for result in results]))
     targets = [Target(result, folder / name) for result, name in zip(results, names, strict=True)]
     for target, name in zip(targets, names, strict=True):
         check_nothing_dropped(f"{destination}{name}", target.path)
     return targets
 
 
-def _names(stem: str, suffixes: list[str]) -> Iterator[str]:
+def number_names(stem: str, suffixes: list[str]) -> Iterator[str]:
+    """
+    Name the files of several results.
+
+    :param stem: Name without suffix.
+    :param suffixes: The suffix of each result, in order.
+    :return: A name for each result. Results with equal suffixes are numbered, from 1 on: ``page-1.txt``, ``page-2.txt``.
+    """
     for index, suffix in enumerate(suffixes):
         if suffixes.count(suffix) == 1:
             yield f"{stem}{suffix}"

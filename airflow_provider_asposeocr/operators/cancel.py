@@ -99,12 +99,17 @@ class AsposeOcrCancelTasksOperator(BaseOperator):
         # What it imports is for workers: parsing a DAG should not load it.
         from airflow_provider_asposeocr.batch.left import (
             cancel_batch,
+            has_manifest,
             take_over_batch,
             write_manifest_of,
         )
 
         left = take_over_batch(journal)
-        if left is None or not left.running:
+        if left is None:
+            return []
+        if not left.running:
+            if not has_manifest(left):
+                write_manifest_of(left)
             return []
         account = AsposeOcrHook(left.batch.conn_id).account
         reason = "this task cancels what others have submitted"

@@ -15,6 +15,7 @@ import pytest
 from airflow_provider_asposeocr.api.errors import StorageError
 from airflow_provider_asposeocr.api.responses import TaskRef
 from airflow_provider_asposeocr.batch.existing import decide_existing
+from airflow_provider_asposeocr.batch.folder_listing import find_files
 from airflow_provider_asposeocr.batch.manifest_file import write_manifest
 from airflow_provider_asposeocr.batch.plan import BatchDocument
 from airflow_provider_asposeocr.batch.steps import Step, parse_steps
@@ -25,6 +26,9 @@ from tests.support.object_stores import Store, attached
 
 (TEXT,) = parse_steps([{"operation": "RecognizeImage", "settings": {"resultType": "Text"}}])
 (BOTH,) = parse_steps([{"operation": "RecognizeImage", "settings": {"resultType": "TextAndPdf"}}])
+
+TWO_REGIONS = {"resultType": "Text", "regions": [[0, 0, 9, 9], [9, 9, 19, 19]]}
+(REGIONS,) = parse_steps([{"operation": "RecognizeRegions", "settings": TWO_REGIONS}])
 
 OUT = "memory://batch_existing@out/"
 STATE = f"{OUT}.aspose-ocr/"
@@ -191,6 +195,77 @@ class TestManifests:
         store.calls.clear()
         assert decided("overwrite") is None
         assert store.calls == []
+
+
+class TestNamesThatListingsOfSourcesSkip:
+    """Names that begin with an underscore: a source that is listed by itself, or a base above ``_scans/``, has them."""
+
+    @pytest.mark.parametrize("file_stem", ["_b", "_scans/a.png", "2026/_scans/_b.png"])
+    @pytest.mark.parametrize("is_local", [False, True])
+    def test_are_seen(self, store: Store, tmp_path: Path, file_stem: str, is_local: bool) -> None:
+        out = f"{tmp_path}/out/" if is_local else OUT
+        if is_local:
+            there = Path(f"{out}{file_stem}.txt")
+            there.parent.mkdir(parents=True)
+            there.write_bytes(b"hello")
+        else:
+            store.pipe({f"/out/{file_stem}.txt": b"hello"})
+        (found,) = decide_existing([document(file_stem=file_stem)], TEXT, out, "fail", f"{out}.aspose-ocr/")
+        assert found.decided is not None
+        assert found.decided["outcome"] == "failed"
+
+    def test_the_state_folder_is_not_listed(self, tmp_path: Path) -> None:
+        state = tmp_path / ".aspose-ocr"
+        (state / "batches").mkdir(parents=True)
+        (state / "batches/_b.txt").write_bytes(b"hello")
+        (tmp_path / "_b.txt").write_bytes(b"hello")
+        assert set(find_files(f"{tmp_path}/", underscored=True)) == {"_b.txt"}
+
+
+class TestNumberedResults:
+    """Several results of one suffix, as ``RecognizeRegions`` makes them, are ``a.png-1.txt``, ``a.png-2.txt``."""
+
+    def test_another_document_s_are_not_overwritten(self, store: Store) -> None:
+        store.pipe({"/out/a.png-1.txt": b"hello", "/out/a.png-2.txt": b"hello"})
+        made_by_a_batch(SOURCE, "a.png-1.txt")
+        assert "a.png-2.txt may be another" in decided("overwrite", REGIONS)["error"]["message"]
+        made_by_a_batch(SOURCE, "a.png-1.txt", "a.png-2.txt")
+        assert decided("overwrite", REGIONS) is None
+
+    def test_fail_sees_them(self, store: Store) -> None:
+        store.pipe({"/out/a.png-1.txt": b"hello"})
+        assert "a.png-1.txt exists already" in decided("fail", REGIONS)["error"]["message"]
+
+    def test_skip_leaves_and_describes_them(self, store: Store) -> None:
+        store.pipe({"/out/a.png-1.txt": b"hello", "/out/a.png-2.txt": b"hello"})
+        row = decided("skip", REGIONS)
+        assert row["outcome"] == "skipped"
+        assert [(result["uri"], result["type"]) for result in row["results"]] == [
+            (f"{OUT}a.png-1.txt", "Text"),
+            (f"{OUT}a.png-2.txt", "Text"),
+        ]
+
+    def test_numbers_of_one_suffix_do_not_stand_for_another(self, store: Store) -> None:
+        store.pipe({"/out/a.png-1.txt": b"hello", "/out/a.png-2.txt": b"hello"})
+        made_by_a_batch(SOURCE, "a.png-1.txt", "a.png-2.txt")
+        settings = {**TWO_REGIONS, "resultType": "TextAndPdf"}
+        (both,) = parse_steps([{"operation": "RecognizeRegions", "settings": settings}])
+        assert decided("skip", both) is None
+
+    def test_skip_makes_all_again_where_a_number_is_missing(self, store: Store) -> None:
+        store.pipe({"/out/a.png-2.txt": b"hello"})
+        assert decided("skip", REGIONS)["outcome"] == "failed"
+        made_by_a_batch(SOURCE, "a.png-2.txt")
+        assert decided("skip", REGIONS) is None
+
+    def test_one_result_of_several_regions_has_no_number(self, store: Store) -> None:
+        store.pipe({"/out/a.png.txt": b"hello"})
+        assert "a.png.txt exists already" in decided("fail", REGIONS)["error"]["message"]
+
+    def test_are_another_source_s_names_where_a_document_has_one_result(self, store: Store) -> None:
+        store.pipe({"/out/a-1.txt": b"of a-1.png"})
+        for if_exists in ("overwrite", "fail", "skip"):
+            assert decided(if_exists, TEXT, file_stem="a") is None
 
 
 class TestFail:

@@ -13,15 +13,16 @@ from airflow.sdk import ObjectStoragePath
 from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR
 from airflow.sdk.execution_time.context import set_current_context
 
-from airflow_provider_asposeocr.api.errors import AsposeOcrError
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, StorageError
 from airflow_provider_asposeocr.batch.__main__ import main
 from airflow_provider_asposeocr.batch.errors import BatchFailedError, JournalFencedError
 from airflow_provider_asposeocr.batch.journal import Journal
-from airflow_provider_asposeocr.batch.manifest_file import read_manifest
+from airflow_provider_asposeocr.batch.manifest_file import read_manifest, write_manifest
 from airflow_provider_asposeocr.batch.opening import open_batch
 from airflow_provider_asposeocr.batch.tripwire import KEY
 from airflow_provider_asposeocr.batch.woken import Duration, Woken, read_event
 from airflow_provider_asposeocr.compat import AirflowFailException
+from airflow_provider_asposeocr.documents.manifest import DocumentError
 from airflow_provider_asposeocr.operators.batch import AsposeOcrBatchOperator
 from airflow_provider_asposeocr.operators.batch_parameters import BATCH_KEY, request_of
 from airflow_provider_asposeocr.operators.cancel import AsposeOcrCancelTasksOperator
@@ -394,6 +395,28 @@ class TestTeardown:
         assert len(deletes(cloud)) == 4
         assert sorted(row.outcome for row in batch.rows) == ["cancelled"] * 4 + ["succeeded"] * 2
         assert cancel_left(batch) == []
+
+    def test_it_writes_the_manifest_of_a_batch_of_which_nothing_runs(
+        self, batch: Batch, cloud: EmulatorControl
+    ) -> None:
+        evicted(batch, cloud)
+        cancel_left(batch)
+        for path in batch.out.rglob("manifests/**/*.jsonl"):
+            path.unlink()
+        assert cancel_left(batch) == []
+        assert sorted(row.outcome for row in batch.rows) == ["cancelled"] * 4 + ["succeeded"] * 2
+
+    def test_it_keeps_the_manifest_that_says_why_documents_were_not_started(
+        self, batch: Batch, cloud: EmulatorControl
+    ) -> None:
+        with pytest.raises((AsposeOcrError, AirflowFailException)):
+            batch.run(steps=ONE_STEP, max_submits=2)
+        error = DocumentError.of(StorageError("The source cannot be read now.", billed="no"))
+        rows = [row.model_copy(update={"error": error}) for row in batch.rows]
+        (manifest,) = batch.out.rglob("manifests/**/*.jsonl")
+        write_manifest(str(manifest), rows, len(rows))
+        assert cancel_left(batch) == []
+        assert [row.error for row in batch.rows] == [error] * 6
 
     def test_a_batch_that_has_succeeded_has_left_nothing(self, batch: Batch, cloud: EmulatorControl) -> None:
         batch.run(steps=ONE_STEP)
