@@ -41,6 +41,8 @@ class Ended:
     :param maybe_billed_twice: How many submits may have been billed twice. Each was announced.
     :param stopped: Why not all documents were submitted; ``None`` = all were.
     :param error: The error of the account, where that is why.
+    :param has_results_left: Whether a later try could go on with a failed document without another bill for what was
+        submitted, because its cloud task is not over: for example the storage has refused the result.
     :param make_rows: Makes the rows of the manifest one after the other, in the order of the documents.
     """
 
@@ -49,6 +51,7 @@ class Ended:
     maybe_billed_twice: int
     stopped: StopReason | None
     error: AsposeOcrError | None
+    has_results_left: bool
     make_rows: Callable[[], Iterator[Manifest]] = field(repr=False)
 
     def rows(self) -> Iterator[Manifest]:

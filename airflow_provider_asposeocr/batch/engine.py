@@ -158,6 +158,15 @@ class BatchEngine:
             stopped=self._machine.stopped,
         )
 
+    def hold(self) -> None:
+        """Submit nothing more, and do not defer; running cloud tasks are waited for until :meth:`stop` says more."""
+        self._end_process(events.Stop("stopped"))
+
+    def _end_process(self, stop: events.Stop) -> None:
+        self._machine_stop = stop
+        if self._over is not None:
+            self._tell(stop)
+
     async def stop(self, *, cancel: bool, seconds: float) -> Stopped:
         """
         Submit nothing more; :meth:`run` returns when nothing is under way any more.
@@ -167,9 +176,7 @@ class BatchEngine:
         :return: What has become of the cloud tasks that ran.
         """
         cancelled = self._machine.state.outcomes["cancelled"]
-        self._machine_stop = events.Stop("stopped", cancel)
-        if self._over is not None:
-            self._tell(self._machine_stop)
+        self._end_process(events.Stop("stopped", cancel))
         try:
             async with asyncio.timeout(seconds):
                 while self._being_written() or (cancel and self.running()):
@@ -254,7 +261,7 @@ class BatchEngine:
             "%s of %s is submitted again and may be billed twice: %s.",
             operation,
             shown(document.source, 300),
-            _WHY[action.why],
+            action.reason,
         )
 
     # Time.
@@ -294,6 +301,10 @@ class BatchEngine:
             self._waits = True  # no poll begins while the snapshot is written
             self._stop_timer()
             await self._group.snapshot(self._snapshot)
+            if self._machine_stop is not None:  # Cancels may be under way, which a deferral would drop.
+                self._waits = False
+                self._set_timer()
+                return
             self._end(Deferral(tuple(self.running()), self._settings.deadline_at))
         elif self._journal.parts_to_replay > MOST_PARTS:
             await self._group.snapshot(self._snapshot)
@@ -303,7 +314,7 @@ class BatchEngine:
         return [record_to_dict(record, self._journal.epoch) for record in self._machine.state.snapshot()]
 
     def _is_to_be_deferred(self) -> bool:
-        if not self._settings.deferrable or not self._machine.is_idle:
+        if self._machine_stop or not self._settings.deferrable or not self._machine.is_idle:
             return False
         now, book = self._clock(), self._machine.book
         running = [
@@ -332,12 +343,6 @@ class BatchEngine:
             maybe_billed_twice=sum(known.doubts for known in state.documents.values()),
             stopped=self._machine.stopped,
             error=self._machine.error,
+            has_results_left=any(known.may_have_result for known in state.documents.values()),
             make_rows=lambda: make_rows(self._batch, state, left, try_number),
         )
-
-
-_WHY = {
-    "unknown": "nobody knows whether the cloud has accepted the submit before",
-    "gone": "the cloud does not know the task of the submit before",
-    "expired": "the cloud has not kept the result of the submit before",
-}

@@ -240,6 +240,18 @@ class Announce:
     step: int
     why: str
 
+    @property
+    def reason(self) -> str:
+        """The reason in words."""
+        return _REASONS[self.why]
+
+
+_REASONS = {
+    "unknown": "nobody knows whether the cloud has accepted the submit before",
+    "gone": "the cloud does not know the task of the submit before",
+    "expired": "the cloud has not kept the result of the submit before",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Finish:

@@ -86,10 +86,9 @@ class Machine(Setbacks):
     def _is_to_be_tried_again(self, document: DocumentState) -> bool:
         if document.outcome == "cancelled":
             return True
-        if document.outcome != "failed" or not self._settings.retry_failed:
-            return False
-        may_help = (document.error or {}).get("retryable") and not document.final
-        return bool(may_help) and document.try_number < self._settings.try_number
+        # To go on with a cloud task that is there costs no second bill, whatever retry_failed says.
+        may_help = document.is_worth_retry if self._settings.retry_failed else document.may_have_result
+        return may_help and document.try_number < self._settings.try_number
 
     def on(self, event: events.Event, now: float) -> list[events.Action]:
         """

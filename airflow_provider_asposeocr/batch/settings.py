@@ -24,7 +24,8 @@ class BatchSettings:
     :param max_submits: Most cloud tasks, those of all tries and those sent again included; by default no limit. A document
         is begun only if the budget covers all of its steps.
     :param stop_after_failures: Submit nothing more after this number of failed documents; by default never.
-    :param retry_failed: Whether a later try submits failed documents again where that may help. The default is yes.
+    :param retry_failed: Whether a later try submits failed documents again where that may help. The default is yes. A
+        cloud task that is not over is gone on with in any case.
     :param on_unknown_submit: What becomes of a document that was sent without an answer: ``resubmit``, the default, sends
         it once more, which may bill it twice; ``fail`` does not.
     :param on_expired: What becomes of a document whose result the cloud no longer keeps: ``fail``, the default, or

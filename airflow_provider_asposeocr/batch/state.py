@@ -150,6 +150,16 @@ class DocumentState:
         current = self.current
         return None if current.over else current.reference
 
+    @property
+    def is_worth_retry(self) -> bool:
+        """Whether it has failed, and a later try may help."""
+        return self.outcome == "failed" and bool((self.error or {}).get("retryable")) and not self.final
+
+    @property
+    def may_have_result(self) -> bool:
+        """Whether a later try may help that goes on with its cloud task, which is not billed a second time."""
+        return self.is_worth_retry and self.running is not None
+
     def to_dict(self) -> dict[str, Any]:
         """Return the state as a JSON object, without what has its default."""
         names = (

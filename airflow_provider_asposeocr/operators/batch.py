@@ -91,7 +91,7 @@ class AsposeOcrBatchOperator(BaseOperator):
         below 1. 0 by default.
     :param stop_after_failures: Submit nothing more after so many failed documents; by default never.
     :param retry_failed: Whether Airflow's retry submits failed documents again where that may help, which is billed. Yes by
-        default.
+        default. A retry goes on with a cloud task whose result could not be stored in any case: it is not billed again.
     :param if_exists: What to do about results that are there already: ``overwrite``, the default, those that the same source
         made; ``overwrite_any``; ``fail``; or ``skip``, leave them and send nothing for that document.
     :param on_incomplete: What to do when the cloud lost some results of a document: ``fail``, or ``keep`` what is there.
@@ -316,9 +316,13 @@ class AsposeOcrBatchOperator(BaseOperator):
         stopped, error = end.ended.stopped, end.ended.error
         if stopped == "account":
             return error is not None and error.retryable
-        if stopped in ("deadline", "budget"):
+        if stopped == "deadline":  # execution_timeout is that of one try, and the next one has it anew.
+            return time.time() < end.begun_at + self.batch_timeout_seconds
+        if stopped == "budget":
             return False
-        return stopped in ("drain", "stopped") or (self.retry_failed and end.manifest.tally.retryable)
+        if stopped in ("drain", "stopped") or end.ended.has_results_left:
+            return True
+        return self.retry_failed and end.manifest.tally.retryable
 
     def _is_over(self) -> bool:
         """Tell whether the running cloud tasks of a process that is being ended are to be cancelled; asks Airflow."""

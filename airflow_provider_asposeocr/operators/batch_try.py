@@ -42,10 +42,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: All that a kill may take. Airflow ends the process five seconds after the signal.
+# Airflow ends the process five seconds after the signal; the sum of these must be shorter.
+#: How long a killed try waits for Airflow to say whether the cloud tasks are to be cancelled.
+ASK_SECONDS = 1.0
+#: How long the cancels may take after that.
 KILL_SECONDS = 3.0
 #: After that the engine has this time to close what is open.
-LAST_SECONDS = 1.0
+LAST_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,12 @@ class BatchEnd:
 
     :param ended: How.
     :param manifest: The manifest that was written.
+    :param begun_at: When the batch's first try began, in seconds since the epoch.
     """
 
     ended: Ended
     manifest: ManifestFile
+    begun_at: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +166,7 @@ class BatchTry:
         manifest = await asyncio.to_thread(self._write, opened, outcome)
         written = {"size_bytes": manifest.size_bytes, "sha256": manifest.sha256}
         await asyncio.to_thread(around.push, {**whereabouts, **written})
-        return BatchEnd(outcome, manifest)
+        return BatchEnd(outcome, manifest, opened.begun_at)
 
     def kill(self, is_over: Callable[[], bool]) -> None:
         """
@@ -204,7 +209,8 @@ class BatchTry:
             self._ending = asyncio.create_task(self._end(self._engine))
 
     async def _end(self, engine: BatchEngine) -> None:
-        cancel = self._kill is not None and await asyncio.to_thread(self._kill)
+        engine.hold()  # What would be submitted until Airflow has answered would be billed in vain.
+        cancel = await self._is_to_be_cancelled()
         stopped = await engine.stop(cancel=cancel, seconds=KILL_SECONDS)
         if cancel:
             count("cancels", stopped.cancelled)
@@ -219,6 +225,19 @@ class BatchTry:
             await asyncio.wait((self._working,), timeout=LAST_SECONDS)
             # There is no time to wait for what still runs. All that a later try needs is in the journal.
             self._working.cancel()
+
+    async def _is_to_be_cancelled(self) -> bool:
+        if self._kill is None:
+            return False
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                return await asyncio.to_thread(self._kill)
+        except TimeoutError:
+            log.warning(
+                "Airflow has not said within %g seconds whether the cloud tasks are to be cancelled. None is cancelled.",
+                ASK_SECONDS,
+            )
+            return False
 
     def _on_progress(self, progress: Progress) -> None:
         self._progress = progress

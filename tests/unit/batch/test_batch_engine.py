@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -278,6 +279,70 @@ async def test_a_stop_cancels_what_runs_or_leaves_it_in_the_journal(
     assert sum(known.running is not None for known in replay(records).documents.values()) == (
         0 if cancel else 8
     )
+
+
+async def test_a_held_batch_submits_nothing_more_and_can_still_be_cancelled(
+    batch: Try, control: EmulatorControl
+) -> None:
+    control.add_faults({**STUCK, "path": "UpscaleImage", "count": 8})
+    engine, running = await begin_try(batch.url, batch.folder, max_in_flight=3)
+    await asyncio.to_thread(control.wait_for_request, "GET", "*/GetTaskStatus", 3, PATIENCE_SECONDS)
+    engine.hold()
+    polled = len(control.journal())
+    await asyncio.to_thread(
+        control.wait_for_request, "GET", "*/GetTaskStatus", 3, PATIENCE_SECONDS, since=polled
+    )
+    assert not deletes(control)
+    assert await engine.stop(cancel=True, seconds=PATIENCE_SECONDS) == Stopped(3, 0)
+    assert (await running).counts == {"cancelled": 3, "not_started": 5}
+    assert billed(control) == 3
+
+
+async def test_a_held_batch_does_not_submit_the_next_steps(batch: Try, control: EmulatorControl) -> None:
+    control.add_faults({"kind": "hold", "path": "*/GetTaskStatus", "count": 8})
+    engine, running = await begin_try(batch.url, batch.folder)
+    await asyncio.to_thread(
+        control.wait_for_request, "GET", "*/GetTaskStatus", 8, PATIENCE_SECONDS, held=True
+    )
+    engine.hold()
+    control.clear_faults()
+    assert (await running).stopped == "stopped"
+    assert billed(control) == 8
+
+
+@pytest.mark.parametrize("held", ["before", "during"])
+async def test_a_batch_that_is_stopped_cancels_what_runs_instead_of_a_deferral(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: str
+) -> None:
+    entered, proceed = threading.Event(), threading.Event()
+    snapshot = Journal.snapshot
+
+    def slow_snapshot(*args: Any) -> None:
+        entered.set()
+        proceed.wait(PATIENCE_SECONDS)
+        snapshot(*args)
+
+    monkeypatch.setattr(Journal, "snapshot", slow_snapshot)
+    known = Woken("all have ended", durations=(Duration("RecognizeImage", 990.0, 1010.0),) * 12)
+    with Emulator(Options(engine="canned", task_seconds="1000")) as emulator:
+        batch = Try(emulator.url, tmp_path, 3, STEPS[-1:])
+        engine, running = await begin_try(
+            batch.url, batch.folder, woken=known, deferrable=True, max_poll_interval_seconds=600
+        )
+        if held == "before":
+            await asyncio.to_thread(emulator.control.wait_for_request, "POST", "RecognizeImage", 3)
+            engine.hold()
+            # Time for the engine to ask itself whether it could leave the worker, which it does once a second.
+            assert not await asyncio.to_thread(entered.wait, 1.5)
+        else:
+            await asyncio.to_thread(entered.wait, PATIENCE_SECONDS)
+        stopping = asyncio.create_task(engine.stop(cancel=True, seconds=5))
+        await asyncio.sleep(0)
+        proceed.set()
+        assert await stopping == Stopped(3, 0)
+        ended = await running
+    assert isinstance(ended, Ended)
+    assert ended.counts == {"cancelled": 3}
 
 
 def test_the_budget_is_kept_across_tries(batch: Try, control: EmulatorControl) -> None:

@@ -403,14 +403,15 @@ def test_what_a_retry_tries_again(retryable: bool, settings: Any, tried: bool) -
     assert Batch(state=state, **settings).kinds() == (["Prepare"] if tried else ["Finish"])
 
 
-def test_a_retry_fetches_again_what_could_not_be_stored() -> None:
+@pytest.mark.parametrize("retry_failed", [True, False])
+def test_a_retry_fetches_again_what_could_not_be_stored(retry_failed: bool) -> None:
     batch = Batch()
     batch.to_run()
     batch.poll()
     batch.pop(events.Deliver)
     batch.tell(events.Broken(0, StorageError("Full.")))
     assert not failed(batch).over
-    again = Batch(state=batch.machine.state, try_number=2)
+    again = Batch(state=batch.machine.state, try_number=2, retry_failed=retry_failed)
     again.poll()
     again.pop(events.Deliver)
     assert again.machine.state.submits == 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ from airflow_provider_asposeocr.batch.tripwire import KEY
 from airflow_provider_asposeocr.batch.woken import Duration, Woken, read_event
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.documents.manifest import DocumentError
+from airflow_provider_asposeocr.operators import batch_try
 from airflow_provider_asposeocr.operators.batch import AsposeOcrBatchOperator
 from airflow_provider_asposeocr.operators.batch_parameters import BATCH_KEY, request_of
 from airflow_provider_asposeocr.operators.cancel import AsposeOcrCancelTasksOperator
@@ -357,6 +360,89 @@ class TestKill:
         assert batch.run(steps=ONE_STEP)["succeeded"] == 6
         assert len(deletes(cloud)) == 6
         assert submits(cloud) == 12
+
+    def test_nothing_is_submitted_while_airflow_is_asked(self, batch: Batch, cloud: EmulatorControl) -> None:
+        cloud.add_faults({"kind": "hold", "path": STATUS, "count": 1})
+        operator, context = batch.begin(steps=ONE_STEP, max_in_flight=1)
+
+        def ask(**_: Any) -> dict[str, Any]:
+            cloud.clear_faults()
+            with suppress(TimeoutError):
+                cloud.wait_for_request("POST", "RecognizeImage", 2, 0.6)
+            return {}
+
+        context["ti"].get_task_states = ask
+
+        def kill() -> None:
+            cloud.wait_for_request("GET", STATUS, held=True)
+            operator.on_kill()
+
+        thread = threading.Thread(target=kill)
+        thread.start()
+        with pytest.raises(BatchFailedError):
+            execute(operator, context)
+        thread.join()
+        assert submits(cloud) == 1
+
+    def test_a_slow_airflow_is_not_waited_for_and_nothing_is_cancelled(
+        self,
+        batch: Batch,
+        cloud: EmulatorControl,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        monkeypatch.setattr(batch_try, "ASK_SECONDS", 0.1, raising=False)
+        cloud.add_faults({"kind": "task_stuck", "count": 6})
+        operator, context = batch.begin(steps=ONE_STEP)
+        answer = threading.Event()
+
+        def ask(**_: Any) -> dict[str, Any]:
+            answer.wait(1.5)
+            return {"the_run": {"read": "failed"}}
+
+        context["ti"].get_task_states = ask
+        thread = killed_after(cloud, operator, 10)
+        with pytest.raises(BatchFailedError):
+            execute(operator, context)
+        thread.join()
+        assert not deletes(cloud)
+        assert "Airflow has not said within 0.1 seconds" in caplog.text
+
+    def test_all_that_a_kill_does_fits_into_the_time_that_airflow_leaves(self) -> None:
+        assert batch_try.ASK_SECONDS + batch_try.KILL_SECONDS + batch_try.LAST_SECONDS < 5
+
+
+class TestRetryIsWorthwhile:
+    def test_after_the_execution_timeout_of_one_try(self, batch: Batch, cloud: EmulatorControl) -> None:
+        # The deadline of the try, which comes before execution_timeout, has passed when it begins.
+        with pytest.raises(BatchFailedError, match="deadline"):
+            batch.run(steps=ONE_STEP, execution_timeout=timedelta(seconds=1))
+        assert batch.run(steps=ONE_STEP)["succeeded"] == 6
+
+    def test_not_after_the_deadline_of_the_whole_batch(self, batch: Batch, cloud: EmulatorControl) -> None:
+        cloud.add_faults({"kind": "task_stuck", "count": 6})
+        with pytest.raises(AirflowFailException, match="deadline"):
+            batch.run(steps=ONE_STEP, batch_timeout_seconds=1)
+
+    def test_where_results_could_not_be_stored_although_failed_documents_are_not_submitted_again(
+        self, batch: Batch, cloud: EmulatorControl
+    ) -> None:
+        (batch.inbox / "more").mkdir()
+        (batch.inbox / "more" / "page-6.png").write_bytes(PNG + b"6")
+        batch.out.mkdir()
+        blocked = batch.out / "more"
+        blocked.touch()  # where the folder of the result belongs
+        given = {"steps": ONE_STEP, "retry_failed": False}
+        with pytest.raises(BatchFailedError, match=r"page-6\.png"):
+            batch.run(**given)
+        blocked.unlink()
+        assert batch.run(**given)["succeeded"] == 7
+        assert submits(cloud) == 7
+
+    def test_not_where_only_another_submit_could_help(self, batch: Batch, cloud: EmulatorControl) -> None:
+        cloud.add_faults({"kind": "task_error", "count": 1})
+        with pytest.raises(AirflowFailException):
+            batch.run(steps=ONE_STEP, retry_failed=False)
 
 
 class Teardown:
