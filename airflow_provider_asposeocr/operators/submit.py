@@ -169,6 +169,10 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         :param context: Airflow's context.
         :return: The task reference.
         """
+        if not self._stored_record(context).has_store:
+            self.log.info(
+                "Crash recovery is off: a retry submits again (task_state_store is new in Airflow 3.3)."
+            )
         return self._submit_and_wait(context)
 
     def execute_after_upstream(self, context: Context, event: Any = None) -> dict[str, Any]:
@@ -224,14 +228,11 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         """Return this task instance's cloud task: that of an earlier try, or a new one."""
         hook = AsposeOcrHook(self.aspose_ocr_conn_id)
         source = rendered(self.source)
-        first, stored = self._stored is None, self._stored_record(context)
-        if first and not stored.has_store:
-            self.log.info(
-                "Crash recovery is off: a retry submits again (task_state_store is new in Airflow 3.3)."
-            )
         name_map_index(context, _name_of(source))
         policies = SubmitPolicies(self.reuse, self.on_unknown_submit, self.on_expired)
-        submit = TaskSubmit(hook.client_of, stored, _identity(self, hook, source), policies)
+        submit = TaskSubmit(
+            hook.client_of, self._stored_record(context), _identity(self, hook, source), policies
+        )
         ref = submit.find()
         if ref is None:
             settings, strict = self._settings(), self.strict_settings
