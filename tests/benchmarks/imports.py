@@ -22,7 +22,7 @@ GOAL = 1.10
 
 AIRFLOW = "from airflow.sdk import BaseOperator"
 PACKAGE = "airflow_provider_asposeocr"
-OURS = f"{AIRFLOW}; import {PACKAGE}.operators, {PACKAGE}.sensors.aspose_ocr"
+OURS = f"{AIRFLOW}; from {PACKAGE}.operators import *; import {PACKAGE}.sensors.aspose_ocr"
 WITH_CLIENTS = f"{OURS}; import aiohttp, requests"
 INFO = f"from {PACKAGE}.get_provider_info import get_provider_info; get_provider_info()"
 

@@ -44,7 +44,9 @@ ACCOUNT = "storm"
 SECRET = "s3cr3t-of-the-storm-account"
 WORKER_SLOTS = 3
 PRELOADED = [
-    "airflow_provider_asposeocr.operators",
+    "airflow_provider_asposeocr.operators.batch",
+    "airflow_provider_asposeocr.operators.fetch",
+    "airflow_provider_asposeocr.operators.operations",
     "airflow.dag_processing.dagbag",
     "airflow.providers.standard.decorators.python",
     "airflow.providers.amazon.aws.log.s3_task_handler",

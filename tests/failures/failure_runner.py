@@ -47,7 +47,8 @@ TIMED_CASES_AT_ONCE = 6
 PRELOAD = """
 import aiohttp, fsspec, requests
 import airflow.sdk.io, airflow.sdk.execution_time.task_runner
-import airflow_provider_asposeocr.operators, airflow_provider_asposeocr.documents.destinations
+import airflow_provider_asposeocr.operators.batch, airflow_provider_asposeocr.operators.fetch
+import airflow_provider_asposeocr.operators.operations, airflow_provider_asposeocr.documents.destinations
 """
 
 
