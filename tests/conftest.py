@@ -135,7 +135,22 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 
 
 @pytest.fixture
-def cloud_connection(aspose_ocr_emulator: Emulator, connection: Callable[..., str]) -> str:
-    """Return the id of an Airflow connection to the emulator."""
+def emulator_connection(aspose_ocr_emulator: Emulator, connection: Callable[..., str]) -> Callable[..., str]:
+    """
+    Return a function that defines an Airflow connection to the emulator, with extras, and returns its id.
+
+    A connection whose extras no other one has is an account of its own, and so its client has no token yet.
+    """
     emulator = aspose_ocr_emulator
-    return connection("ocr", host=emulator.url, login=emulator.client_id, password=emulator.client_secret)
+
+    def define(conn_id: str = "ocr", **extra: object) -> str:
+        fields = {"host": emulator.url, "login": emulator.client_id, "password": emulator.client_secret}
+        return connection(conn_id, **fields, **({"extra": extra} if extra else {}))
+
+    return define
+
+
+@pytest.fixture
+def cloud_connection(emulator_connection: Callable[..., str]) -> str:
+    """Return the id of an Airflow connection to the emulator."""
+    return emulator_connection()

@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_asposeocr.api.files.work_folder import WORK_FOLDER, remove_abandoned
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 ADMITS = ("may be billed twice", "was never answered; it may have been billed")
 #: Statuses of a cloud task that still costs something.
 ALIVE = ("Pending", "Processing")
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
@@ -125,17 +126,7 @@ def draw_up(
         digest: (document.index, step) for document in documents for step, digest in document.results.items()
     }
     bill = Bill(billed, len(steps))
-    accepted: dict[tuple[int, str], list[Mapping[str, Any]]] = {key: [] for key in steps.values()}
-    operations: Counter[str] = Counter()
-    for task in sorted(tasks, key=lambda task: float(task["submitted_at"])):
-        operations[task["operation"]] += 1
-        key = steps.get(task["result"])
-        if key is None:
-            bill.findings.append(f"cloud task {task['id']} of {task['operation']} is of no document")
-        else:
-            accepted[key].append(task)
-    if dict(operations) != dict(billed):
-        bill.findings.append(f"the counter says {dict(billed)}, the cloud's tasks are {dict(operations)}")
+    accepted = submits_of(steps, "result", tasks, billed, bill.findings)
     # Two copies of a log have the same line twice.
     admitted = {
         (line.index, line.step, line.text): line
@@ -148,6 +139,37 @@ def draw_up(
         used = _pair(bill, (index, step), submits, own, moments)
         bill.needless += len(own) - used
     return bill
+
+
+def submits_of(
+    places: Mapping[str, Key],
+    field: str,
+    tasks: Iterable[Mapping[str, Any]],
+    billed: Mapping[str, int],
+    findings: list[str],
+) -> dict[Key, list[Mapping[str, Any]]]:
+    """
+    Sort the cloud's tasks by what they are submits of.
+
+    :param places: Each document's step, by the checksum that tells it.
+    :param field: The field of a cloud task that has this checksum.
+    :param tasks: The cloud's tasks.
+    :param billed: The cloud's counter, by operation.
+    :param findings: Receives the tasks of no document, and a counter that differs from the tasks.
+    :return: The submits of each document's step, the earliest first.
+    """
+    submits: dict[Key, list[Mapping[str, Any]]] = {key: [] for key in places.values()}
+    operations: Counter[str] = Counter()
+    for task in sorted(tasks, key=lambda task: float(task["submitted_at"])):
+        operations[task["operation"]] += 1
+        key = places.get(task[field])
+        if key is None:
+            findings.append(f"cloud task {task['id']} of {task['operation']} is of no document")
+        else:
+            submits[key].append(task)
+    if dict(operations) != dict(billed):
+        findings.append(f"the counter says {dict(billed)}, the cloud's tasks are {dict(operations)}")
+    return submits
 
 
 def _pair(

@@ -1,7 +1,7 @@
 """
 What must be true when the storm over a batch is over.
 
-Invariant: as of :mod:`.audit`: every check compares two sides that know nothing of each other. What the cloud was sent is
+Invariant: as in :mod:`.audit`, every check compares two sides that know nothing of each other. What the cloud was sent is
 told by the checksums of the documents, which were computed beforehand; that a document may be billed twice has to stand in
 a log **and** in the manifest. Pure but for files.
 """
@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.files.work_folder import WORK_FOLDER, remove_abandoned
-from tests.distributed.audit import ALIVE, Again
+from tests.distributed.audit import ALIVE, Again, submits_of
 from tests.distributed.documents import STEPS
 
 if TYPE_CHECKING:
@@ -120,17 +120,7 @@ def draw_up(
         for document in documents
         for step, digest in document.inputs.items()
     }
-    submits: dict[Key, list[Mapping[str, Any]]] = {key: [] for key in places.values()}
-    operations: Counter[str] = Counter()
-    for task in sorted(tasks, key=lambda task: float(task["submitted_at"])):
-        operations[task["operation"]] += 1
-        key = places.get(task["input_sha256"])
-        if key is None:
-            bill.findings.append(f"cloud task {task['id']} of {task['operation']} is of no document")
-        else:
-            submits[key].append(task)
-    if dict(operations) != dict(billed):
-        bill.findings.append(f"the counter says {dict(billed)}, the cloud's tasks are {dict(operations)}")
+    submits = submits_of(places, "input_sha256", tasks, billed, bill.findings)
     admitted = _admitted(documents, lines)
     for key, made in submits.items():
         counted = _explain(bill, key, made, admitted.get(key, []), blows)

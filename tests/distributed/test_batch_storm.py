@@ -14,7 +14,7 @@ import os
 import time
 from collections import Counter
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -36,6 +36,7 @@ from tests.distributed.batch_chaos import CLEAR, KILL, KILL_SUBMITTING, SUSPEND,
 from tests.distributed.documents import STEPS, write_documents
 from tests.distributed.installation import FOLDER, TRIGGERERS, WORKERS, Installation
 from tests.distributed.patience import wait_until
+from tests.distributed.storm_run import StormRun, seeds
 from tests.distributed.weather import SHARE, batch_rules, once
 
 if TYPE_CHECKING:
@@ -52,11 +53,6 @@ DAG_ID = "batch_storm"
 SWEPT = "swept.json"
 
 
-def seeds() -> list[int]:
-    given = os.environ.get("BATCH_STORM_SEEDS", "")
-    return [int(seed) for seed in given.split(",") if seed] or [SystemRandom().randrange(10**6)]
-
-
 def plan_of(random: Random) -> list[str]:
     """Draw the order of the blows: the Clear in the first half, because all that was billed before is billed again."""
     blows = [*[KILL] * KILLS, *[KILL_SUBMITTING] * TRAPS, SUSPEND]
@@ -65,28 +61,15 @@ def plan_of(random: Random) -> list[str]:
     return blows
 
 
-class BatchStorm:
+class BatchStorm(StormRun):
     """One run of the DAG under one seed."""
 
     def __init__(self, installation: Installation, seed: int) -> None:
-        self.installation = installation
+        super().__init__(installation, f"batch-storm-{seed}", DOCUMENTS, seed)
         self.seed = seed
-        self.folder = FOLDER / f"batch-storm-{seed}"
-        self.inbox, self.outbox = self.folder / "inbox", self.folder / "outbox"
-        self.inbox.mkdir(parents=True)
-        self.outbox.mkdir()
         self.state = self.outbox / ".aspose-ocr"
-        self.documents = write_documents(self.inbox, DOCUMENTS, seed)
         self.plan = plan_of(Random(seed))
         self.deadline_seconds = 300 + 90 * len(self.plan) + DOCUMENTS
-        self.started_at = time.monotonic()
-        self.run_id = ""
-
-    def say(self, text: str) -> None:
-        line = f"{time.strftime('%H:%M:%S')} {time.monotonic() - self.started_at:6.1f} s  {text}"
-        print(line, flush=True)
-        with (self.folder / "storm.log").open("a") as log:
-            log.write(f"{line}\n")
 
     def start(self, inbox: Path) -> str:
         where = {"inbox": f"file://{inbox}/", "outbox": f"file://{self.outbox}/"}
@@ -187,7 +170,7 @@ def rows_of(manifest: Any) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(urlsplit(manifest).path).read_text().splitlines()]
 
 
-@pytest.mark.parametrize("seed", seeds())
+@pytest.mark.parametrize("seed", seeds("BATCH_STORM_SEEDS"))
 def test_a_batch_in_a_storm_loses_nothing_and_bills_nothing_in_secret(
     installation: Installation, seed: int
 ) -> None:

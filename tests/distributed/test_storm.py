@@ -12,7 +12,7 @@ import os
 import time
 from collections import Counter
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,9 +29,9 @@ from tests.distributed.audit import (
     draw_up,
 )
 from tests.distributed.chaos import Chaos
-from tests.distributed.documents import write_documents
 from tests.distributed.installation import FOLDER, TRIGGERERS, WORKERS, Installation
 from tests.distributed.patience import wait_until
+from tests.distributed.storm_run import StormRun, seeds
 from tests.distributed.weather import KINDS, SHARE, rules
 
 pytestmark = pytest.mark.airflow
@@ -50,30 +50,12 @@ MANY, LEAST_KINDS = 50, 2
 ASKS = "it has been submitted again once already"
 
 
-def seeds() -> list[int]:
-    given = os.environ.get("STORM_SEEDS", "")
-    return [int(seed) for seed in given.split(",") if seed] or [SystemRandom().randrange(10**6)]
-
-
-class Storm:
+class Storm(StormRun):
     """One run of the DAG under one seed."""
 
     def __init__(self, installation: Installation, seed: int) -> None:
-        self.installation = installation
-        self.folder = FOLDER / f"storm-{seed}"
-        self.inbox, self.outbox = self.folder / "inbox", self.folder / "outbox"
-        self.inbox.mkdir(parents=True)
-        self.outbox.mkdir()
-        self.documents = write_documents(self.inbox, DOCUMENTS, seed)
+        super().__init__(installation, f"storm-{seed}", DOCUMENTS, seed)
         self.chaos = Chaos(installation, Random(seed), LEAST_WORK, self.say)
-        self.started_at = time.monotonic()
-        self.run_id = ""
-
-    def say(self, text: str) -> None:
-        line = f"{time.strftime('%H:%M:%S')} {time.monotonic() - self.started_at:6.1f} s  {text}"
-        print(line, flush=True)
-        with (self.folder / "storm.log").open("a") as log:
-            log.write(f"{line}\n")
 
     def cells(self) -> dict[tuple[str, int], str | None]:
         """States by task and map index."""
@@ -189,7 +171,7 @@ class Storm:
         return parts["task_id"].removeprefix("read."), int(parts.get("map_index", -1))
 
 
-@pytest.mark.parametrize("seed", seeds())
+@pytest.mark.parametrize("seed", seeds("STORM_SEEDS"))
 def test_a_storm_loses_nothing_and_bills_nothing_in_secret(installation: Installation, seed: int) -> None:
     storm = Storm(installation, seed)
     storm.say(f"storm over {DOCUMENTS} documents; repeat it with STORM_SEEDS={seed}")

@@ -12,16 +12,15 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
 
 
-#: A reference to a cloud task, as a submit operator returns it.
-REF = {
+#: A reference to a cloud task, as the hook returns it.
+CLOUD_TASK = {
     "operation": "RecognizeImage",
     "id": "id-1",
     "submitted_at": "2026-03-01T12:00:00+00:00",
     "conn_id": "ocr",
-    "task_id": "recognize",
-    "dag_id": "d",
-    "run_id": "r",
 }
+#: A reference to a cloud task, as a submit operator returns it.
+REF = {**CLOUD_TASK, "task_id": "recognize", "dag_id": "d", "run_id": "r"}
 
 
 def recognize(source: Any, cls: Any = AsposeOcrRecognizeImageOperator, **given: Any) -> Any:

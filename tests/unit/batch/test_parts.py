@@ -16,17 +16,7 @@ from airflow_provider_asposeocr.batch.parts import (
     journal_folder_name,
     parse_part,
 )
-
-
-def name(epoch: int, sequence: int) -> PartName:
-    return PartName(epoch, sequence, f"{epoch:08x}" if sequence else "")
-
-
-def part(epoch: int, sequence: int, *after: tuple[int, int], **fields: Any) -> Part:
-    """Return a part with one record that says which it is."""
-    named = [name(*numbers).text for numbers in after]
-    records = ({"part": [epoch, sequence]},) if sequence else ()
-    return Part(name(epoch, sequence), **{"records": records, "after": named, **fields})
+from tests.support.parts import name, part
 
 
 class TestNames:

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from airflow_provider_asposeocr.batch.parts import BrokenPartError, Part, PartName
 from airflow_provider_asposeocr.batch.replay import GapError, arrange
+from tests.support.parts import name, part
 
 HEADER = {"sources": ["/in/a.png"]}
-
-
-def name(epoch: int, sequence: int) -> PartName:
-    return PartName(epoch, sequence, f"{epoch:08x}" if sequence else "")
-
-
-def part(epoch: int, sequence: int, *after: tuple[int, int], **fields: Any) -> Part:
-    """Return a part with one record that says which it is."""
-    named = [name(*numbers).text for numbers in after]
-    records = ({"part": [epoch, sequence]},) if sequence else ()
-    return Part(name(epoch, sequence), **{"records": records, "after": named, **fields})
 
 
 def snapshot(epoch: int, sequence: int, after: tuple[int, int], *replaces: tuple[int, int]) -> Part:

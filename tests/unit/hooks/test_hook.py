@@ -250,18 +250,9 @@ class TestSecrets:
         assert "a-third-secret-word" not in said
         assert "swordfish" not in said
 
-    def test_a_token_is_masked_the_moment_it_exists(
-        self, aspose_ocr_emulator: Emulator, connection: Callable[..., str]
-    ) -> None:
-        conn_id = connection(
-            "masked",
-            host=aspose_ocr_emulator.url,
-            login="emulator",
-            password="emulator",
-            # An account of its own, and so a client that has no token yet.
-            extra={"request_timeout_seconds": 31},
-        )
-        hook = AsposeOcrHook(conn_id)
+    def test_a_token_is_masked_the_moment_it_exists(self, emulator_connection: Callable[..., str]) -> None:
+        # An account of its own, and so a client that has no token yet.
+        hook = AsposeOcrHook(emulator_connection("masked", request_timeout_seconds=31))
         hook.client.obtain_token()
         token = hook.client._token()
         assert len(token) > 10

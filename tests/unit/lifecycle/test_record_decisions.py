@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
 import pytest
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
-from airflow_provider_asposeocr.api.responses import TaskRef
 from airflow_provider_asposeocr.lifecycle.identity import Identity
 from airflow_provider_asposeocr.lifecycle.policies import ON_EXPIRED, ON_UNKNOWN_SUBMIT, REUSE
 from airflow_provider_asposeocr.lifecycle.record import (
-    SCHEMA_VERSION,
     LookUp,
     Record,
     Submit,
@@ -23,26 +20,9 @@ from airflow_provider_asposeocr.lifecycle.record import (
     decide_start,
     may_resubmit,
 )
+from tests.support.records import NOW, PAGE, TASK, record
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TASK = TaskRef(operation="RecognizeImage", id="id-1", submitted_at=NOW, conn_id="ocr")
-PAGE = Identity(
-    operation="RecognizeImage", source="s3://b/page.png", version="etag=1", settings="s", account="a"
-)
 OTHERS = {name: PAGE.model_copy(update={name: "other"}) for name in Identity.model_fields}
-
-
-def record(phase: Any, **changes: Any) -> Record:
-    given = {
-        "schema_version": SCHEMA_VERSION,
-        "phase": phase,
-        "identity": PAGE,
-        "max_tries": 3,
-        "task": TASK if phase == "submitted" else None,
-        "inherited": False,
-        "resubmits": 0,
-    }
-    return Record(**{**given, **changes})
 
 
 class TestStart:

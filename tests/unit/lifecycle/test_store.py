@@ -18,31 +18,13 @@ from hypothesis import strategies as st
 
 from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.operations import OPERATIONS, RETENTION_SECONDS
-from airflow_provider_asposeocr.api.responses import TaskRef
 from airflow_provider_asposeocr.lifecycle.identity import Identity
 from airflow_provider_asposeocr.lifecycle.record import KEY, SCHEMA_VERSION, Record, UnreadableRecord
 from airflow_provider_asposeocr.lifecycle.store import StoredRecord
 from tests.support.airflow_tasks import StateStore
+from tests.support.records import NOW, PAGE, TASK, record
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TASK = TaskRef(operation="RecognizeImage", id="id-1", submitted_at=NOW, conn_id="ocr")
-PAGE = Identity(
-    operation="RecognizeImage", source="s3://b/page.png", version="etag=1", settings="s", account="a"
-)
 OTHER = PAGE.model_copy(update={"source": "s3://b/other.png"})
-
-
-def record(phase: Any, **changes: Any) -> Record:
-    given = {
-        "schema_version": SCHEMA_VERSION,
-        "phase": phase,
-        "identity": PAGE,
-        "max_tries": 3,
-        "task": TASK if phase == "submitted" else None,
-        "inherited": False,
-        "resubmits": 0,
-    }
-    return Record(**{**given, **changes})
 
 
 class TestStoredRecord:

@@ -123,14 +123,8 @@ def batch(cloud: EmulatorControl, inbox: Path) -> Batch:
 
 
 @pytest.fixture
-def fast(cloud: EmulatorControl, aspose_ocr_emulator: Emulator, connection: Callable[..., str]) -> str:
-    return connection(
-        "ocr",
-        host=aspose_ocr_emulator.url,
-        login="emulator",
-        password="emulator",
-        extra={"max_requests_per_second": 1000},
-    )
+def fast(cloud: EmulatorControl, emulator_connection: Callable[..., str]) -> str:
+    return emulator_connection(max_requests_per_second=1000)
 
 
 def submits(cloud: EmulatorControl) -> int:
@@ -297,15 +291,22 @@ def killed_after(cloud: EmulatorControl, operator: AsposeOcrBatchOperator, polls
     return thread
 
 
+def run_killed(
+    cloud: EmulatorControl, operator: AsposeOcrBatchOperator, context: Any, *errors: type[Exception]
+) -> None:
+    """Run a try that is killed after ten polls, and assert that it ends with one of the errors."""
+    thread = killed_after(cloud, operator, 10)
+    with pytest.raises(errors):
+        execute(operator, context)
+    thread.join()
+
+
 class TestKill:
     def test_a_kill_in_the_last_try_cancels_all_that_run(self, batch: Batch, cloud: EmulatorControl) -> None:
         batch.max_tries = 0
         cloud.add_faults({"kind": "task_stuck", "count": 6})
         operator, context = batch.begin(steps=ONE_STEP)
-        thread = killed_after(cloud, operator, 10)
-        with pytest.raises((AirflowFailException, AsposeOcrError)):
-            execute(operator, context)
-        thread.join()
+        run_killed(cloud, operator, context, AirflowFailException, AsposeOcrError)
         assert len(deletes(cloud)) == 6
 
     def test_a_try_that_was_taken_over_writes_no_manifest(self, batch: Batch, cloud: EmulatorControl) -> None:
@@ -330,10 +331,7 @@ class TestKill:
     ) -> None:
         cloud.add_faults({"kind": "task_stuck", "count": 6, "path": "*"})
         operator, context = batch.begin(steps=ONE_STEP)
-        thread = killed_after(cloud, operator, 10)
-        with pytest.raises(AsposeOcrError):
-            execute(operator, context)
-        thread.join()
+        run_killed(cloud, operator, context, AsposeOcrError)
         assert not deletes(cloud)
         assert submits(cloud) == 6
         cloud.clear_faults()
@@ -342,19 +340,13 @@ class TestKill:
         cloud.add_faults({"kind": "task_stuck", "count": 6})
         operator, context = batch.begin(steps=ONE_STEP)
         context["ti"].state = "failed"
-        thread = killed_after(cloud, operator, 10)
-        with pytest.raises(AsposeOcrError):
-            execute(operator, context)
-        thread.join()
+        run_killed(cloud, operator, context, AsposeOcrError)
         assert len(deletes(cloud)) == 6
 
     def test_a_clear_cancels_what_ran_and_begins_anew(self, batch: Batch, cloud: EmulatorControl) -> None:
         cloud.add_faults({"kind": "task_stuck", "count": 6})
         operator, context = batch.begin(steps=ONE_STEP)
-        thread = killed_after(cloud, operator, 10)
-        with pytest.raises(AsposeOcrError):
-            execute(operator, context)
-        thread.join()
+        run_killed(cloud, operator, context, AsposeOcrError)
         assert not deletes(cloud)
         batch.clear()
         assert batch.run(steps=ONE_STEP)["succeeded"] == 6
@@ -397,13 +389,14 @@ class TestKill:
         answer = threading.Event()
 
         def ask(**_: Any) -> dict[str, Any]:
-            answer.wait(1.5)
+            answer.wait(300)
             return {"the_run": {"read": "failed"}}
 
         context["ti"].get_task_states = ask
         thread = killed_after(cloud, operator, 10)
         with pytest.raises(BatchFailedError):
             execute(operator, context)
+        answer.set()
         thread.join()
         assert not deletes(cloud)
         assert "Airflow has not said within 0.1 seconds" in caplog.text

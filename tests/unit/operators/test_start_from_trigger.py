@@ -39,6 +39,7 @@ from airflow_provider_asposeocr.triggers import start
 from airflow_provider_asposeocr.triggers.start import AsposeOcrStartTrigger
 from airflow_provider_asposeocr.triggers.task import AsposeOcrTaskTrigger
 from tests.support.airflow_tasks import PNG, StateStore, context_for, deferral, execute, resume
+from tests.support.ocr_tasks import CLOUD_TASK
 from tests.support.starting_in_triggerer import (
     CADENCE,
     STARTING,
@@ -55,12 +56,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
 
-REF = {
-    "operation": "RecognizeImage",
-    "id": "id-1",
-    "submitted_at": "2026-03-01T12:00:00+00:00",
-    "conn_id": "ocr",
-}
 PULL = "{{ ti.xcom_pull(task_ids='submit', map_indexes=-1) | tojson }}"
 
 
@@ -129,7 +124,7 @@ class TestParseTime:
             "{{ ti['xcom_pull'](task_ids='submit') }}",
             "{{ (ti | attr('xcom_pull'))(task_ids='submit') }}",
             "{{ ti.xcom_pull(task_ids='submit', **{'map_indexes': -1}) }}",
-            {**REF, "id": "{{ ti.xcom_pull(task_ids='submit') }}"},
+            {**CLOUD_TASK, "id": "{{ ti.xcom_pull(task_ids='submit') }}"},
         ],
         ids=str,
     )
@@ -143,10 +138,10 @@ class TestParseTime:
         [
             PULL,
             "{{ params.reference }}",
-            REF,
-            parse_task_ref(REF),
-            json.dumps(REF),
-            {**REF, "id": "{{ params.id }}"},
+            CLOUD_TASK,
+            parse_task_ref(CLOUD_TASK),
+            json.dumps(CLOUD_TASK),
+            {**CLOUD_TASK, "id": "{{ params.id }}"},
         ],
         ids=str,
     )
@@ -164,9 +159,9 @@ class TestParseTime:
             ("s3://scans/{{ ds }}.png", "source is a path or URI"),
             ("/page.png", "source is a path or URI"),
             (None, "source is a NoneType"),
-            ({**REF, "id": ""}, "source: This is not a task reference"),
+            ({**CLOUD_TASK, "id": ""}, "source: This is not a task reference"),
             ('{"id": 3}', "source: This is not a task reference"),
-            ({**REF, "id": object()}, "plain JSON"),
+            ({**CLOUD_TASK, "id": object()}, "plain JSON"),
             ("{{ no end", "not a template"),
         ],
     )
@@ -209,7 +204,7 @@ class TestParseTime:
         for cls in (AsposeOcrFetchResultOperator, AsposeOcrTaskSensor, AsposeOcrRecognizeRegionsOperator):
             fields |= set(cls.template_fields)
         operator = fetch(PULL)
-        ordinary = AsposeOcrTaskTrigger(REF, {}).serialize()[1]
+        ordinary = AsposeOcrTaskTrigger(CLOUD_TASK, {}).serialize()[1]
         assert not fields & {*operator.start_trigger_args.trigger_kwargs, *ordinary}
 
     def test_regions_are_waited_for_where_the_source_is_a_file(self) -> None:
@@ -237,7 +232,7 @@ def start_rendering(template: str) -> list[dict[str, Any]]:
             asked.append(rest)
             return {}
 
-    AsposeOcrTaskTrigger(REF, {}).render_template(template, {"ti": Ti()})  # type: ignore[typeddict-item]  # the template asks for nothing else
+    AsposeOcrTaskTrigger(CLOUD_TASK, {}).render_template(template, {"ti": Ti()})  # type: ignore[typeddict-item]  # the template asks for nothing else
     return asked
 
 
@@ -259,7 +254,7 @@ class TestFallback:
     def test_what_is_expanded_takes_the_ordinary_way(self, submit: Callable[..., dict[str, Any]]) -> None:
         with DAG("d") as dag:
             AsposeOcrTaskSensor.partial(task_id="sensor", **STARTING, inline_wait_seconds=0).expand(
-                task=[REF]
+                task=[CLOUD_TASK]
             )
         task = DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task("sensor")
         # Airflow asks for these two before it sends a task to a worker.
@@ -335,7 +330,7 @@ class TestInTheTriggerer:
         [
             (None, "nothing"),
             ("secret-of-somebody", "a str"),
-            ([REF], "a list"),
+            ([CLOUD_TASK], "a list"),
             ({"id": "x"}, "a dict"),
             (7, "a str"),
         ],

@@ -29,6 +29,13 @@ def deleted(cloud: EmulatorControl) -> list[str]:
     return [entry["id"] for entry in cloud.journal() if entry["method"] == "DELETE"]
 
 
+def skip_and_leave(task: dict[str, Any], cloud: EmulatorControl, **given: Any) -> None:
+    """Assert that a sensor with ``soft_fail`` skips its task, and cancels nothing."""
+    with pytest.raises(AirflowSkipException):
+        execute(sensor(task, soft_fail=True, **given))
+    assert deleted(cloud) == []
+
+
 class TestParseTime:
     @pytest.mark.parametrize(
         "given",
@@ -102,10 +109,7 @@ class TestInAWorker:
     def test_or_skips_it(
         self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, given: dict[str, Any]
     ) -> None:
-        task = submit({"kind": "task_error"})
-        with pytest.raises(AirflowSkipException):
-            execute(sensor(task, soft_fail=True, **given))
-        assert deleted(cloud) == []
+        skip_and_leave(submit({"kind": "task_error"}), cloud, **given)
 
     def test_a_timeout_cancels(
         self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, given: dict[str, Any]
@@ -126,10 +130,7 @@ class TestInAWorker:
     def test_a_status_that_nobody_knows_is_loud_and_leaves_the_result(
         self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, given: dict[str, Any]
     ) -> None:
-        task = submit({"kind": "unknown_status", "path": "*/GetTaskStatus"})
-        with pytest.raises(AirflowSkipException):
-            execute(sensor(task, soft_fail=True, **given))
-        assert deleted(cloud) == []
+        skip_and_leave(submit({"kind": "unknown_status", "path": "*/GetTaskStatus"}), cloud, **given)
 
     def test_killing_it_cancels(
         self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, given: dict[str, Any]

@@ -30,17 +30,13 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.api.account import Account
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
-    from airflow_provider_asposeocr.emulator.server import Emulator
     from tests.support.counting_cloud import CountingCloud
-
-FAST = {"max_requests_per_second": 1e6}
 
 
 @pytest.fixture
-def fast(connection: Callable[..., str], aspose_ocr_emulator: Emulator) -> str:
+def fast(emulator_connection: Callable[..., str]) -> str:
     """Return a connection to the emulator without a pace of polls."""
-    where = {"host": aspose_ocr_emulator.url, "login": "emulator", "password": "emulator"}
-    return connection("fast", **where, extra=FAST)
+    return emulator_connection("fast", max_requests_per_second=1e6)
 
 
 @pytest.fixture
@@ -171,14 +167,16 @@ class TestDeadlines:
         assert {entry["id"] for entry in deletes(cloud)} == {ref.id for ref in refs}
 
     async def test_at_a_task_s_own_that_one_is(
-        self, accepted: Callable[..., list[TaskRef]], cloud: EmulatorControl
+        self, accepted: Callable[..., list[TaskRef]], cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        # The first task that ends wakes the worker, and no deadline of the batch.
+        monkeypatch.setattr("airflow_provider_asposeocr.batch.polls.WAKE_AFTER_SECONDS", 0.0)
         old, *others = accepted(8, stuck(8))
-        minute_ago = (datetime.now(UTC) - timedelta(seconds=60)).isoformat()
-        refs = [parse_task_ref({**old.to_dict(), "submitted_at": minute_ago}), *others]
-        woken = await woken_by(trigger_for(refs, timeout_seconds=60.0, deadline_at=time.time() + 1.0))
-        assert 0 in woken.ended
-        assert deletes(cloud)[0]["id"] == old.id
+        hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+        refs = [parse_task_ref({**old.to_dict(), "submitted_at": hour_ago}), *others]
+        woken = await woken_by(trigger_for(refs, timeout_seconds=3600.0, deadline_at=time.time() + 3600))
+        assert woken.ended == {0}
+        assert [entry["id"] for entry in deletes(cloud)] == [old.id]
 
 
 class Decided(AsposeOcrBatchTrigger):

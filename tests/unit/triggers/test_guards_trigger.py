@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
-    from airflow_provider_asposeocr.emulator.server import Emulator
 
 
 async def test_whatever_goes_wrong_is_an_event(submit: Callable[..., dict[str, Any]]) -> None:
@@ -62,16 +61,10 @@ async def test_a_connection_s_failure_is_shown_harmlessly(
 
 
 async def test_a_token_of_the_triggerer_is_masked(
-    submit: Callable[..., dict[str, Any]], connection: Callable[..., str], aspose_ocr_emulator: Emulator
+    submit: Callable[..., dict[str, Any]], emulator_connection: Callable[..., str]
 ) -> None:
-    conn_id = connection(
-        "masked_too",
-        host=aspose_ocr_emulator.url,
-        login="emulator",
-        password="emulator",
-        # An account of its own, and so a client that has no token yet.
-        extra={"request_timeout_seconds": 37},
-    )
+    # An account of its own, and so a client that has no token yet.
+    conn_id = emulator_connection("masked_too", request_timeout_seconds=37)
     trigger, clients = trigger_of({**submit(), "conn_id": conn_id}), []
     get = trigger._client
 

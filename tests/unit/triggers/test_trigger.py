@@ -282,16 +282,9 @@ class TestTime:
         self,
         submit: Callable[..., dict[str, Any]],
         cloud: EmulatorControl,
-        connection: Callable[..., str],
-        aspose_ocr_emulator: Emulator,
+        emulator_connection: Callable[..., str],
     ) -> None:
-        many = connection(
-            "many",
-            host=aspose_ocr_emulator.url,
-            login="emulator",
-            password="emulator",
-            extra={"max_requests_per_second": 2000},
-        )
+        many = emulator_connection("many", max_requests_per_second=2000)
         task = {**submit({"kind": "task_stuck"}), "conn_id": many}
         since = cloud.journal()[-1]["n"]
         began = time.time()
@@ -489,16 +482,9 @@ class TestKill:
         self,
         submit: Callable[..., dict[str, Any]],
         cloud: EmulatorControl,
-        connection: Callable[..., str],
-        aspose_ocr_emulator: Emulator,
+        emulator_connection: Callable[..., str],
     ) -> None:
-        slow = connection(
-            "slow",
-            host=aspose_ocr_emulator.url,
-            login="emulator",
-            password="emulator",
-            extra={"request_timeout_seconds": 33},
-        )
+        slow = emulator_connection("slow", request_timeout_seconds=33)
         task = {**submit({"kind": "task_stuck"}), "conn_id": slow}
         cloud.add_faults(
             {"kind": "delay", "delay_seconds": 0.5, "path": "/connect/token", "probability": 1.0},

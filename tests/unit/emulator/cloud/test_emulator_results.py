@@ -13,6 +13,7 @@ import pytest
 
 from airflow_provider_asposeocr.emulator.work.engines.canned import canned_text, filled_png, tiny_png
 from tests.support.emulator_clients import CloudClient, decoded
+from tests.support.result_types import FORMATS
 
 RECT = {"topLeftX": 0, "topLeftY": 0, "bottomRightX": 9, "bottomRightY": 9}
 
@@ -29,19 +30,7 @@ def test_the_answer_has_the_shape_of_the_document(cloud: CloudClient) -> None:
     assert decoded(answer) == [("Text", canned_text(sha256(b"image").hexdigest()).encode())]
 
 
-@pytest.mark.parametrize(
-    ("result_type", "types"),
-    [
-        ("Text", ["Text"]),
-        ("Pdf", ["Pdf"]),
-        ("Hocr", ["Hocr"]),
-        ("JSON", ["JSON"]),
-        ("TextAndPdf", ["Text", "Pdf"]),
-        ("TextAndHocr", ["Text", "Hocr"]),
-        ("PdfAndHocr", ["Pdf", "Hocr"]),
-        ("TextAndPdfAndHocr", ["Text", "Pdf", "Hocr"]),
-    ],
-)
+@pytest.mark.parametrize(("result_type", "types"), FORMATS)
 def test_a_combined_type_gives_one_entry_per_format(
     cloud: CloudClient, result_type: str, types: list[str]
 ) -> None:

@@ -1,27 +1,9 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import pytest
 
 from tests.support.emulator_clients import CloudClient, decoded
-
-if TYPE_CHECKING:
-    import requests
-
-
-def ready(cloud: CloudClient, settings: Any = None) -> str:
-    task_id = cloud.submit(settings=settings)
-    cloud.wait(task_id)
-    return task_id
-
-
-def add(cloud: CloudClient, kind: str, **rule: Any) -> None:
-    cloud.emulator.control.add_faults({"kind": kind, **rule})
-
-
-def get(cloud: CloudClient, task_id: str, path: str = "RecognizeImage") -> requests.Response:
-    return cloud.call("GET", path, params={"id": task_id})
+from tests.support.emulator_faults import add, get, ready
 
 
 def test_escaped_base64_is_the_same_json(scripted: CloudClient) -> None:

@@ -11,20 +11,7 @@ import requests
 from requests.exceptions import ChunkedEncodingError, ConnectionError
 
 from tests.support.emulator_clients import FORM, CloudClient
-
-
-def ready(cloud: CloudClient, settings: Any = None) -> str:
-    task_id = cloud.submit(settings=settings)
-    cloud.wait(task_id)
-    return task_id
-
-
-def add(cloud: CloudClient, kind: str, **rule: Any) -> None:
-    cloud.emulator.control.add_faults({"kind": kind, **rule})
-
-
-def get(cloud: CloudClient, task_id: str, path: str = "RecognizeImage") -> requests.Response:
-    return cloud.call("GET", path, params={"id": task_id})
+from tests.support.emulator_faults import add, get, ready
 
 
 def test_a_status_comes_with_its_headers_and_body(cloud: CloudClient) -> None:

@@ -10,6 +10,7 @@ from airflow_provider_asposeocr.emulator.work.imaging.preparation import prepara
 from airflow_provider_asposeocr.emulator.work.imaging.regions import regions_of
 from airflow_provider_asposeocr.emulator.work.jobs import JobError
 from tests.support.drawn_pages import prose
+from tests.support.result_types import FORMATS
 
 if TYPE_CHECKING:
     from tests.support.emulator_workers import MakeWorker, Run
@@ -82,19 +83,7 @@ def test_result_type_that_recognition_does_not_have(run: Run, blind: MakeWorker)
         run(blind(), "RecognizeImage", prose(), resultType="ImagePNG")
 
 
-@pytest.mark.parametrize(
-    ("result_type", "types"),
-    [
-        ("Text", ["Text"]),
-        ("Pdf", ["Pdf"]),
-        ("Hocr", ["Hocr"]),
-        ("JSON", ["JSON"]),
-        ("TextAndPdf", ["Text", "Pdf"]),
-        ("TextAndHocr", ["Text", "Hocr"]),
-        ("PdfAndHocr", ["Pdf", "Hocr"]),
-        ("TextAndPdfAndHocr", ["Text", "Pdf", "Hocr"]),
-    ],
-)
+@pytest.mark.parametrize(("result_type", "types"), FORMATS)
 def test_combined_types_are_several_results_inside_the_result_folder(
     run: Run, blind: MakeWorker, result_type: str, types: list[str]
 ) -> None:
