@@ -123,19 +123,6 @@ class Batch:
             "documents": documents,
         }
 
-    def differs_in(self, other: Batch) -> list[str]:
-        """
-        Name what makes another bill, or puts results elsewhere. Sources do not count: those of the first try are kept.
-
-        :param other: The plan of an earlier try.
-        :return: Names among ``steps``, ``account`` and ``destination``. Another connection to the same account is none.
-        """
-        return [
-            name
-            for name in ("steps", "account", "destination")
-            if getattr(self, name) != getattr(other, name)
-        ]
-
 
 #: Fields that are in the header as they are.
 _PLAIN = (

@@ -5,7 +5,6 @@ The plan of a batch as the header of its journal: what a later try reads is what
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -61,16 +60,3 @@ def test_what_it_cannot_read_is_an_error_and_never_an_empty_batch(damaged: dict[
         parse_header(damaged)
     assert "may have been billed" in str(refused.value)
     assert not refused.value.retryable
-
-
-@pytest.mark.parametrize(
-    ("changed", "differs"),
-    [
-        ({}, []),
-        ({"steps": (Step("RecognizeImage"),)}, ["steps"]),
-        ({"account": "other", "destination": "/out/"}, ["account", "destination"]),
-        ({"conn_id": "another", "documents": ()}, []),
-    ],
-)
-def test_what_counts_as_a_change(changed: dict[str, Any], differs: list[str]) -> None:
-    assert replace(BATCH, **changed).differs_in(BATCH) == differs
