@@ -55,7 +55,7 @@ class BatchFailedError(AsposeOcrError):
     A batch has ended, and more documents failed than ``max_failures`` allows, or not all were submitted.
 
     :param message: What happened.
-    :param summary: The summary of the batch, as :func:`.summary.summarize` makes it.
+    :param summary: The summary of the batch, as :meth:`.summary.Tally.summary` returns it.
     """
 
     billed: Billed = "already"
