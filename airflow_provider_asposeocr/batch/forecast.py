@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from airflow_provider_asposeocr.batch.polls import WAKE_SHARE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_asposeocr.api.polling.durations import Entry
 
-#: The worker is wanted again when this share of what runs has ended: a trigger fires at a quarter.
-WAKE_SHARE = 4
 #: How finely moments are compared. A deferral takes seconds to begin and to end.
 _PRECISION_SECONDS = 1.0
 

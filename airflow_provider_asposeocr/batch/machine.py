@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import RateLimitedError, UnknownStatusError
+from airflow_provider_asposeocr.api.http.pacing import LONGEST_PAUSE_SECONDS
 from airflow_provider_asposeocr.api.polling.poller import Finished, Wait
 from airflow_provider_asposeocr.batch import events
 from airflow_provider_asposeocr.batch.records import Cancelled, Done, Failed, Intent, Reference, Withdrawn
-from airflow_provider_asposeocr.batch.setbacks import LONGEST_PAUSE_SECONDS, Setbacks
+from airflow_provider_asposeocr.batch.setbacks import Setbacks
 from airflow_provider_asposeocr.batch.work import Phase, Work
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.errors import TaskError, TaskTimeoutError
+from airflow_provider_asposeocr.api.http.pacing import LONGEST_PAUSE_SECONDS
 from airflow_provider_asposeocr.batch.course import Course
 from airflow_provider_asposeocr.batch.records import Withdrawn
 from airflow_provider_asposeocr.batch.verdicts import concerns_account, verdict_on
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 #: Longest wait after a request that failed, where the cloud does not ask for a longer one.
 LONGEST_BACKOFF_SECONDS = 30.0
-#: Longest pause of a batch, as of :data:`.pacing.LONGEST_PAUSE_SECONDS`.
-LONGEST_PAUSE_SECONDS = 600.0
 
 
 class Setbacks(Course):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.errors import InputError
+from airflow_provider_asposeocr.batch.running import MOST_TASKS
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.lifecycle.policies import OnExpired, OnUnknownSubmit
@@ -69,8 +70,8 @@ class BatchSettings:
     def __post_init__(self) -> None:
         """Check the numbers."""
         for name, least, most in (
-            ("max_in_flight", 1, 1000),
-            ("max_unanswered_submits", 1, 1000),
+            ("max_in_flight", 1, MOST_TASKS),
+            ("max_unanswered_submits", 1, MOST_TASKS),
             ("max_submits", 1, None),
             ("stop_after_failures", 1, None),
         ):

@@ -11,6 +11,8 @@ OnUnknownSubmit = Literal["resubmit", "fail"]
 ON_UNKNOWN_SUBMIT: tuple[OnUnknownSubmit, ...] = ("resubmit", "fail")
 OnExpired = Literal["fail", "resubmit"]
 ON_EXPIRED: tuple[OnExpired, ...] = ("fail", "resubmit")
+OnIncomplete = Literal["fail", "keep"]
+ON_INCOMPLETE: tuple[OnIncomplete, ...] = ("fail", "keep")
 CancelOnKill = Literal["last_try", "always", "never"]
 CANCEL_ON_KILL: tuple[CancelOnKill, ...] = ("last_try", "always", "never")
 

@@ -46,9 +46,13 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.ending import StopReason
     from airflow_provider_asposeocr.batch.plan import Names
     from airflow_provider_asposeocr.documents.owners import IfExists
-    from airflow_provider_asposeocr.lifecycle.policies import CancelOnKill, OnExpired, OnUnknownSubmit
+    from airflow_provider_asposeocr.lifecycle.policies import (
+        CancelOnKill,
+        OnExpired,
+        OnIncomplete,
+        OnUnknownSubmit,
+    )
     from airflow_provider_asposeocr.operators.batch_try import BatchEnd, BatchTry
-    from airflow_provider_asposeocr.operators.fetch import OnIncomplete
 
 #: Why nothing more was submitted, in words.
 STOPPED: dict[StopReason, str] = {

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_asposeocr.batch.folders import parse_folder
 from airflow_provider_asposeocr.batch.parts import batch_key
 from airflow_provider_asposeocr.batch.plan import NAMES
+from airflow_provider_asposeocr.batch.running import MOST_TASKS
 from airflow_provider_asposeocr.batch.settings import BatchSettings
 from airflow_provider_asposeocr.batch.sources import parse_sources
 from airflow_provider_asposeocr.batch.steps import parse_steps
@@ -24,7 +25,12 @@ from airflow_provider_asposeocr.config import default_number, default_seconds, d
 from airflow_provider_asposeocr.documents.owners import IF_EXISTS
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.lifecycle.identity import digest
-from airflow_provider_asposeocr.lifecycle.policies import CANCEL_ON_KILL, ON_EXPIRED, ON_UNKNOWN_SUBMIT
+from airflow_provider_asposeocr.lifecycle.policies import (
+    CANCEL_ON_KILL,
+    ON_EXPIRED,
+    ON_INCOMPLETE,
+    ON_UNKNOWN_SUBMIT,
+)
 from airflow_provider_asposeocr.operators.waiting import has_retry_left
 from airflow_provider_asposeocr.parameters import (
     check_choice,
@@ -50,9 +56,6 @@ BATCH_KEY = "aspose_ocr_batch"
 STATE_FOLDER = ".aspose-ocr/"
 #: Before Airflow's ``execution_timeout``: the time for the cancels and the manifest.
 EXECUTION_TIMEOUT_MARGIN_SECONDS = 30.0
-#: Most cloud tasks of one batch under way, which is what fits into a trigger's row.
-MOST_IN_FLIGHT = 1_000
-ON_INCOMPLETE = ("fail", "keep")
 
 
 def check_batch(operator: AsposeOcrBatchOperator) -> None:
@@ -64,8 +67,8 @@ def check_batch(operator: AsposeOcrBatchOperator) -> None:
     :raises InputError: if steps do not fit together, or sources or a folder cannot be meant.
     """
     check_counts(
-        max_in_flight=(operator.max_in_flight, MOST_IN_FLIGHT),
-        max_unanswered_submits=(operator.max_unanswered_submits, MOST_IN_FLIGHT),
+        max_in_flight=(operator.max_in_flight, MOST_TASKS),
+        max_unanswered_submits=(operator.max_unanswered_submits, MOST_TASKS),
         max_submits=(operator.max_submits, None),
         stop_after_failures=(operator.stop_after_failures, None),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
 from airflow.sdk import BaseOperator, ObjectStoragePath
@@ -20,6 +20,7 @@ from airflow_provider_asposeocr.api.results.download import download_results
 from airflow_provider_asposeocr.api.tasks import gone_error
 from airflow_provider_asposeocr.documents import destinations
 from airflow_provider_asposeocr.documents.owners import IF_EXISTS, IfExists
+from airflow_provider_asposeocr.lifecycle.policies import ON_INCOMPLETE
 from airflow_provider_asposeocr.operators.start_from_trigger import set_start_trigger_args
 from airflow_provider_asposeocr.operators.waiting import WaitsForTask, check_waiting
 from airflow_provider_asposeocr.parameters import (
@@ -37,11 +38,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_asposeocr.lifecycle.policies import CancelOnKill
+    from airflow_provider_asposeocr.lifecycle.policies import CancelOnKill, OnIncomplete
     from airflow_provider_asposeocr.lifecycle.wait import TaskWait
-
-OnIncomplete = Literal["fail", "keep"]
-ON_INCOMPLETE: tuple[OnIncomplete, ...] = ("fail", "keep")
 
 
 def _is_final(value: Any) -> bool:
