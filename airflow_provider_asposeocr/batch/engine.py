@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.records import Record
     from airflow_provider_asposeocr.batch.settings import BatchSettings
     from airflow_provider_asposeocr.batch.woken import Woken
-    from airflow_provider_asposeocr.batch.work import Work
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +47,10 @@ log = logging.getLogger(__name__)
 MOST_PARTS = 200
 #: How often it is asked whether the batch could leave the worker, and how often it tells how far it is.
 _LOOK_SECONDS = 1.0
+#: Documents whose cloud task may run.
+_IN_CLOUD = frozenset({Phase.RUNNING, Phase.POLLING, Phase.CANCELLING})
+#: Documents of which the journal does not say yet what the next process has to know.
+_BEING_WRITTEN = frozenset({Phase.INTENDING, Phase.SENDING, Phase.RECORDING, Phase.ENDING})
 
 
 class BatchEngine:
@@ -137,11 +140,10 @@ class BatchEngine:
 
     def running(self) -> list[RunningTask]:
         """Return the cloud tasks that may run now, in the order of their documents. May be called from any thread."""
-        works = sorted(self._machine.works.values(), key=lambda work: work.document)
         return [
             RunningTask(work.ref, work.poller.seen_running_at if work.poller else 0.0)
-            for work in works
-            if work.ref is not None and work.phase in (Phase.RUNNING, Phase.POLLING, Phase.CANCELLING)
+            for work in sorted(self._machine.works.values(), key=lambda work: work.document)
+            if work.ref is not None and work.phase in _IN_CLOUD
         ]
 
     def progress(self) -> Progress:
@@ -179,7 +181,7 @@ class BatchEngine:
         self._end_process(events.Stop("stopped", cancel))
         try:
             async with asyncio.timeout(seconds):
-                while self._being_written() or (cancel and self.running()):
+                while self._any_in(_BEING_WRITTEN) or (cancel and self._any_in(_IN_CLOUD)):
                     self._moved.clear()
                     await self._moved.wait()
         except TimeoutError:
@@ -187,9 +189,8 @@ class BatchEngine:
         cancelled = self._machine.state.outcomes["cancelled"] - cancelled
         return Stopped(cancelled=cancelled, left=len(self.running()))
 
-    def _being_written(self) -> list[Work]:
-        phases = (Phase.INTENDING, Phase.SENDING, Phase.RECORDING, Phase.ENDING)
-        return [work for work in self._machine.works.values() if work.phase in phases]
+    def _any_in(self, phases: frozenset[Phase]) -> bool:
+        return any(work.phase in phases for work in self._machine.works.values())
 
     # What happens.
 
