@@ -62,10 +62,9 @@ def _drain(uri: str) -> str:
 def _status(uri: str) -> str:
     left = read_batch(uri)
     counts = count_outcomes(left.batch, left.state)
-    found = {name: count for name, count in counts.items() if count}
     running, submits = len(left.running), left.state.submits
     return json.dumps(
-        {**found, "running": running, "submits": submits, "manifest": left.batch.manifest}, indent=2
+        {**counts, "running": running, "submits": submits, "manifest": left.batch.manifest}, indent=2
     )
 
 

@@ -183,12 +183,12 @@ class Course:
 
     def _cancel(self, work: Work) -> None:
         work.phase, work.due = Phase.CANCELLING, 0.0
-        why = (
-            "its deadline has passed" if isinstance(work.error, TaskTimeoutError) else "the batch was stopped"
-        )
-        why = (
-            why if work.error is None or isinstance(work.error, TaskTimeoutError) else "the wait for it broke"
-        )
+        if work.error is None:
+            why = "the batch was stopped"
+        elif isinstance(work.error, TaskTimeoutError):
+            why = "its deadline has passed"
+        else:
+            why = "the wait for it broke"
         self._actions.append(events.Cancel(work.document, work.task, why))
 
     def _leave(self, work: Work, error: AsposeOcrError | None = None) -> None:

@@ -36,7 +36,7 @@ class Ended:
     """
     The try is over: nothing is under way.
 
-    :param counts: How many documents have which outcome; the sum is the number of documents.
+    :param counts: How many documents have which outcome, 0 left out; the sum is the number of documents.
     :param submits: How many cloud tasks were submitted, by all tries and including those that may not have been accepted.
     :param maybe_billed_twice: How many submits may have been billed twice. Each was announced.
     :param stopped: Why not all documents were submitted; ``None`` = all were.

@@ -108,7 +108,7 @@ class Machine(Setbacks):
         """When :class:`.events.Tick` is due, in seconds since the epoch; infinity = events come first."""
         at = self._alarm.next_at
         due = float("inf") if at is None else at
-        if self._paused_until > self._now:
+        if self._is_paused:
             due = max(due, self._paused_until) if at is not None else self._paused_until
         return due if self._cancels else min(due, self._settings.deadline_at)
 
@@ -259,7 +259,7 @@ class Machine(Setbacks):
     def _on_tick(self, _: events.Tick) -> None:
         if self._now >= self._settings.deadline_at and not self._cancels:
             self._stop("deadline", cancel=True)
-        if self._now < self._paused_until:
+        if self._is_paused:
             return
         while (work := self._alarm.take(self._now)) is not None:
             match work.phase:
@@ -274,7 +274,7 @@ class Machine(Setbacks):
                     self._to_deliver.put(work)
 
     def _decided(self) -> list[events.Action]:
-        if self._now >= self._paused_until:
+        if not self._is_paused:
             self._use_permits()
             self._use_transfers()
             while self._may_begin():

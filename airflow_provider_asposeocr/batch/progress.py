@@ -89,10 +89,9 @@ def shown_end(ended: Ended) -> dict[str, Any]:
 
     :param ended: How.
     """
-    counts = {name: count for name, count in ended.counts.items() if count}
     return {
         "documents": sum(ended.counts.values()),
-        **counts,
+        **ended.counts,
         "submits": ended.submits,
         **({"stopped": ended.stopped} if ended.stopped else {}),
     }

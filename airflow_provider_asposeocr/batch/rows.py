@@ -114,7 +114,7 @@ def count_outcomes(batch: Batch, state: BatchState) -> dict[str, int]:
 
     :param batch: The batch.
     :param state: What the journal says.
-    :return: How many have which outcome; those without one count as ``not_started``.
+    :return: How many have which outcome, those without one as ``not_started``; 0 is left out.
     """
     counts = Counter(state.outcomes)
     counts.update(

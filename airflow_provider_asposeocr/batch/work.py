@@ -144,11 +144,9 @@ class Line:
         """Take the document whose turn it is."""
         return heapq.heappop(self._heap)[-1]
 
-    def clear(self) -> list[Work]:
-        """Take all."""
-        found = [entry[-1] for entry in self._heap]
+    def clear(self) -> None:
+        """Take all out."""
         self._heap.clear()
-        return found
 
 
 class Alarm:
