@@ -58,13 +58,12 @@ class Tally:
         """How many rows there are."""
         return self.counts.total()
 
-    def summary(self, manifest: str, submits: int, **more: Any) -> dict[str, Any]:
+    def summary(self, manifest: str, submits: int) -> dict[str, Any]:
         """
         Return the summary of the batch, for XCom.
 
         :param manifest: URI of the manifest.
         :param submits: How many cloud tasks all tries have submitted.
-        :param more: Further keys, small ones.
         :return: Plain JSON of less than :data:`MOST_BYTES`: ``manifest``, ``documents``, a count for each outcome,
             ``submits``, ``maybe_billed_twice``, ``errors`` (how many documents by class of error, the ten most frequent) and
             ``examples`` (the first ten documents that did not go well). What does not fit is left out, examples first.
@@ -75,7 +74,6 @@ class Tally:
             **self.counts,
             "submits": submits,
             "maybe_billed_twice": self.maybe_billed_twice,
-            **more,
             "errors": dict(self.errors.most_common(_MOST_ERROR_CLASSES)),
             "examples": list(self.examples),
         }

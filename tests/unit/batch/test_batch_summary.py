@@ -41,7 +41,7 @@ def test_says_what_the_rows_add_up_to() -> None:
         row("succeeded"), row("succeeded", maybe_billed_twice=True), FAILED, UNREAD, row("not_started")
     )
     none: dict[str, Any] = dict.fromkeys(OUTCOMES, 0)
-    assert tally.summary("s3://out/m.jsonl", 9, manifest_bytes=7) == {
+    assert tally.summary("s3://out/m.jsonl", 9) == {
         "manifest": "s3://out/m.jsonl",
         "documents": 5,
         **none,
@@ -50,7 +50,6 @@ def test_says_what_the_rows_add_up_to() -> None:
         "not_started": 1,
         "submits": 9,
         "maybe_billed_twice": 1,
-        "manifest_bytes": 7,
         "errors": {"TaskFailedError": 1, "SourceError": 1},
         "examples": [
             {"index": 0, "source": "s3://c@in/a.png", "outcome": "failed", "error": "TaskFailedError"},
