@@ -176,17 +176,26 @@ def _is_to_be_cancelled(watched: Watched) -> bool:
     ref, role, ti = watched.ref, watched.role, watched.ti
     try:
         decided = decide_after_kill(
-            _state(ti, ti), ref, owns=role.submitted_it, comes_back=role.has_retry_left
+            state_of(ti, ti), ref, owns=role.submitted_it, comes_back=role.has_retry_left
         )
         if decided == "ask about origin":
-            decided = decide_by_origin(_state(ti, ref))
+            decided = decide_by_origin(state_of(ti, ref))
     except Exception as error:  # it may be anything: the supervisor is ending this process
         log.warning("Airflow does not return the task's state: %s", shown(error))
         return not role.has_retry_left
     return decided == "cancel"
 
 
-def _state(ti: Any, of: Any) -> str | None:
+def state_of(ti: Any, of: Any) -> str | None:
+    """
+    Ask Airflow for the state of a task instance. Blocks.
+
+    :param ti: The running task instance, through which Airflow is asked.
+    :param of: What has the ``dag_id``, ``run_id``, ``task_id`` and ``map_index`` of the one in question: the same task
+        instance, or a task reference.
+    :return: For example ``running``; ``None`` where it has none.
+    :raises Exception: whatever Airflow's API raises, above all while its supervisor ends the process.
+    """
     states = ti.get_task_states(
         dag_id=of.dag_id, task_ids=[of.task_id], run_ids=[of.run_id], map_index=of.map_index
     )

@@ -31,7 +31,8 @@ from airflow_provider_asposeocr.batch.woken import Woken, read_event
 from airflow_provider_asposeocr.config import default_number, event_delay_seconds
 from airflow_provider_asposeocr.failing import fail_with
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
-from airflow_provider_asposeocr.lifecycle.kills import decide_for_batch, own_state
+from airflow_provider_asposeocr.lifecycle.kills import decide_for_batch
+from airflow_provider_asposeocr.lifecycle.worker_kill import state_of
 from airflow_provider_asposeocr.operators.batch_parameters import (
     check_batch,
     request_of,
@@ -335,17 +336,10 @@ class AsposeOcrBatchOperator(BaseOperator):
         if not has_retry_left(self._ti):
             return True
         try:
-            return decide_for_batch(_state_of(self._ti), in_triggerer=False) == "cancel"
+            return decide_for_batch(state_of(self._ti, self._ti), in_triggerer=False) == "cancel"
         except Exception as error:  # it may be anything: the supervisor is ending this process
             self.log.warning("Airflow does not tell the task's state: %s", shown(error))
             return False
-
-
-def _state_of(ti: Any) -> str | None:
-    states = ti.get_task_states(
-        dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
-    )
-    return own_state(states, ti.run_id, ti.task_id, ti.map_index)
 
 
 def forget_batch(context: Mapping[str, Any]) -> None:
