@@ -8,6 +8,7 @@ times as much. Nothing is answered from a listing that the process has made befo
 from __future__ import annotations
 
 import os
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, SourceError, SourceUnreadableError
@@ -116,9 +117,11 @@ def _refuse(error: OSError) -> None:
 
 def _facts(path: str) -> Facts | None:
     """Return size and time of a file; of a link that leads nowhere nothing, and ``None`` for what is no file."""
-    if not os.path.exists(path):
+    try:
+        found = os.stat(path)
+    except OSError:
         return {}
-    return {"size": os.path.getsize(path), "mtime": os.path.getmtime(path)} if os.path.isfile(path) else None
+    return {"size": found.st_size, "mtime": found.st_mtime} if S_ISREG(found.st_mode) else None
 
 
 def _check_link(path: str, root: str) -> None:
