@@ -84,7 +84,8 @@ class Journal:
     ) -> None:
         self._files = files
         self._first = first
-        self._is_atomic = is_atomic
+        # Made once: with the header of ten thousand documents it is more than a megabyte, and each commit is checked.
+        self._claim = None if is_atomic else first.to_bytes()
         self._identity = _identity(replay.header or {})
         self._header_part = replay.header_part
         self._writer = uuid4().hex[:8]
@@ -192,10 +193,10 @@ class Journal:
             raise self._fenced("Another process has taken over the batch")
         if CLOSED in names or self._first.name.text not in names:
             raise self._fenced("Another process has finished the batch, or its journal was deleted")
-        if not self._is_atomic:
+        if self._claim is not None:
             # Two processes may both have been told that they have begun this epoch.
             content = self._files.read([self._first.name.text])[self._first.name.text]
-            if content != self._first.to_bytes():
+            if content != self._claim:
                 raise self._fenced("Another process owns the batch")
         return Marks(drain=DRAIN in names)
 
