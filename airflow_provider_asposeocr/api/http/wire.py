@@ -157,8 +157,11 @@ class ResultSink(Protocol):
         ...
 
 
-class _Discard:
+class NoResults:
+    """Takes decoded results and keeps nothing of them."""
+
     def begin(self) -> Callable[[bytes], object]:
+        """Begin the next result, which is dropped."""
         return len
 
 
@@ -174,7 +177,7 @@ class ResponseReader:
     """
 
     def __init__(self, sink: ResultSink | None = None) -> None:
-        self._sink = sink or _Discard()
+        self._sink = sink or NoResults()
         self._rest = bytearray()
         self._path: list[bytes] = []  # one of { [ per open container
         self._keys: list[bytes | None] = []  # the key whose value is being read, per open container

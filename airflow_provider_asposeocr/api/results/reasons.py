@@ -7,22 +7,16 @@ and the results are discarded.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskFailedError
+from airflow_provider_asposeocr.api.http.wire import NoResults
 from airflow_provider_asposeocr.api.tasks import failed_error
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
     from airflow_provider_asposeocr.api.client import CloudClient
     from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
-
-
-class _NoResults:
-    """Receives the results of an answer and keeps nothing of them."""
-
-    def begin(self) -> Any:
-        return len
 
 
 def state_with_reasons(client: CloudClient, ref: TaskRef) -> TaskState | None:
@@ -34,7 +28,7 @@ def state_with_reasons(client: CloudClient, ref: TaskRef) -> TaskState | None:
     :return: Its state; ``None`` if the cloud does not answer, or returns no messages.
     """
     try:
-        state = client.fetch(ref.operation, ref.id, _NoResults)
+        state = client.fetch(ref.operation, ref.id, NoResults)
     except AsposeOcrError:
         return None
     return state if state.messages or state.warnings else None
@@ -48,7 +42,7 @@ async def state_with_reasons_async(client: AsyncCloudClient, ref: TaskRef) -> Ta
     :param ref: The task, which has failed.
     """
     try:
-        state = await client.fetch(ref.operation, ref.id, _NoResults)
+        state = await client.fetch(ref.operation, ref.id, NoResults)
     except AsposeOcrError:
         return None
     return state if state.messages or state.warnings else None
