@@ -92,3 +92,16 @@ def gone_error(ref: TaskRef, now: float) -> AsposeOcrError:
         operation=ref.operation,
         task_id=ref.id,
     )
+
+
+def refuse_expired(ref: TaskRef, now: float) -> None:
+    """
+    Raise an error if the cloud no longer keeps the result of a task, which is known without asking it.
+
+    :param ref: The task.
+    :param now: Seconds since the epoch.
+    :raises TaskExpiredError: if the retention is over.
+    """
+    error = gone_error(ref, now)
+    if isinstance(error, TaskExpiredError):
+        raise error

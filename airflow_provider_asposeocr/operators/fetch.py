@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.configuration import conf
 from airflow.sdk import BaseOperator, ObjectStoragePath
 
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskExpiredError
+from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.api.results.download import download_results
-from airflow_provider_asposeocr.api.tasks import gone_error
+from airflow_provider_asposeocr.api.tasks import refuse_expired
 from airflow_provider_asposeocr.documents import destinations
 from airflow_provider_asposeocr.documents.owners import IF_EXISTS, IfExists
 from airflow_provider_asposeocr.lifecycle.policies import ON_INCOMPLETE
@@ -147,9 +147,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
             destinations.parse_destination(self.destination)
             destinations.check_file_stem(self.file_stem)
             ref = parse_task_ref(one_document(self, "task", rendered(self.task)))
-            expired = gone_error(ref, time.time())
-            if isinstance(expired, TaskExpiredError):
-                raise expired
+            refuse_expired(ref, time.time())
             return self._fetch(self._wait_for(ref, context))
         except AsposeOcrError as error:
             self._fail(error, ref)

@@ -17,13 +17,12 @@ from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import (
     ResultIncompleteError,
     StorageError,
-    TaskExpiredError,
     TaskPendingError,
     UnexpectedResponseError,
 )
 from airflow_provider_asposeocr.api.files.file_kinds import HEAD_BYTES
 from airflow_provider_asposeocr.api.files.work_folder import work_folder
-from airflow_provider_asposeocr.api.tasks import failed_error, gone_error, known_status
+from airflow_provider_asposeocr.api.tasks import failed_error, gone_error, known_status, refuse_expired
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -187,7 +186,7 @@ def download_results(
     :raises ResultIncompleteError: if it is completed without (all) results.
     :raises StorageError: if there is no room for them on local disk.
     """
-    _refuse_expired(ref, now)
+    refuse_expired(ref, now)
     with ExitStack() as stack:
         with _about(ref), local_disk():
             folder = stack.enter_context(work_folder())
@@ -212,16 +211,10 @@ async def download_into(
     :raises ResultError: if results are missing or broken.
     :raises StorageError: if there is no room for them in the folder.
     """
-    _refuse_expired(ref, now)
+    refuse_expired(ref, now)
     with _about(ref), _LocalFiles(ref, folder) as files:
         state = await client.fetch(ref.operation, ref.id, files.begin)
     return files.finish(state, now, keep_incomplete)
-
-
-def _refuse_expired(ref: TaskRef, now: float) -> None:
-    error = gone_error(ref, now)
-    if isinstance(error, TaskExpiredError):
-        raise error
 
 
 @contextmanager
