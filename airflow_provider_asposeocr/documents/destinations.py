@@ -225,7 +225,7 @@ def _storing(ref: TaskRef, destination: str) -> Iterator[None]:
     try:
         yield
     except AsposeOcrError as error:
-        error.operation, error.task_id = ref.operation, ref.id
+        error.about(ref.operation, ref.id)
         raise
     except Exception as error:  # each storage library has its own root class
         what = (

@@ -129,7 +129,7 @@ class TaskWait:
                 log.info("%s", said)
             step = following
         self._kill.stop_if_killed(self.ref)
-        return self._deferral(replace(plan, seen_running_at=poller.seen_running_at))
+        return self._deferral(replace(plan, seen_running_at=poller.seen_running_at), poller.deadline_at)
 
     def poll(self, poller: Poller) -> Wait | Finished:
         """
@@ -190,10 +190,9 @@ class TaskWait:
         log.warning("%s keeps running for the retry, which continues the wait.", task_text(self.ref))
         return status
 
-    def _deferral(self, plan: WaitPlan) -> Deferral:
+    def _deferral(self, plan: WaitPlan, deadline_at: float) -> Deferral:
         now = time.time()
-        # The poller gives up at the retention's end at the latest.
-        last = max(now, min(plan.deadline_at, self.ref.expires_at.timestamp()))
+        last = max(now, deadline_at)
         log.info("Deferring the wait for %s until at most %s", task_text(self.ref), moment_text(last, now))
         return Deferral(
             {
