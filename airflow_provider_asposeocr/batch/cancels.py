@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 16
 #: Longest wait for the answer to one question, so that others get their turn.
 QUESTION_SECONDS = 5.0
-#: So many of the cloud tasks that may still run are named in the log.
+#: Most cloud tasks that may still run and are named in the log.
 NAMED = 5
 
 

@@ -1,7 +1,7 @@
 """
 The way of a document through its steps, from the first place it takes to the last record.
 
-Invariant: as of :mod:`.machine`. Pure.
+Invariant: the same as in :mod:`.machine`. Pure.
 """
 
 from __future__ import annotations

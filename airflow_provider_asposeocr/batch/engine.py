@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: A snapshot is made when the next process would have to read so many parts of the journal.
+#: A snapshot is made when the next process would have to read this number of parts of the journal.
 MOST_PARTS = 200
 #: How often it is asked whether the batch could leave the worker, and how often it tells how far it is.
 _LOOK_SECONDS = 1.0
@@ -185,7 +185,9 @@ class BatchEngine:
                     self._moved.clear()
                     await self._moved.wait()
         except TimeoutError:
-            log.info("There was no time to bring all documents of the batch to a stop.")
+            log.info(
+                "The time ended before all documents of the batch were stopped; their cloud tasks may still run."
+            )
         cancelled = self._machine.state.outcomes["cancelled"] - cancelled
         return Stopped(cancelled=cancelled, left=len(self.running()))
 

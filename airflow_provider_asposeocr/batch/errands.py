@@ -1,7 +1,8 @@
 """
 Do what the machine of a batch says: requests to the cloud, and documents from and to storages.
 
-Invariant: every errand ends with one event, whatever goes wrong, and an error that nobody has foreseen is the document's.
+Invariant: every errand ends with one event, whatever goes wrong. An error that the provider does not expect fails the
+document.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ class Errands:
         except AsposeOcrError as error:
             return events.Broken(_document(action), error)
         except Exception as error:
-            log.exception("An error that the provider does not know; it is counted as the document's.")
+            log.exception(
+                "An unexpected error: the document has failed, and the others go on. Report it to the maintainers."
+            )
             return events.Broken(_document(action), _unforeseen(action, error))
         raise TypeError(f"{type(action).__name__} is no errand.")
 

@@ -247,7 +247,7 @@ class Announce:
 
 
 _REASONS = {
-    "unknown": "nobody knows whether the cloud has accepted the submit before",
+    "unknown": "it is not known whether the cloud accepted the submit before",
     "gone": "the cloud does not know the task of the submit before",
     "expired": "the cloud has not kept the result of the submit before",
 }

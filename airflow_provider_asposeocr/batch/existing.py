@@ -123,7 +123,9 @@ def _makers(
     except Exception as error:  # each storage library has its own root class
         what = f"{type(error).__name__}: {shown(error)}"
         raise StorageError(
-            f"It cannot be found out who made the files in {shown(destination, 300)!r}: {what}.", billed="no"
+            f"The owner records or manifests that say who made the files in {shown(destination, 300)!r} cannot be "
+            f"read: {what}.",
+            billed="no",
         ) from error
 
 

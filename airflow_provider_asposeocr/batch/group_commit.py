@@ -54,7 +54,7 @@ class GroupCommit:
     :param window_seconds: How long a commit waits otherwise; 0.1 by default.
     :param error_budget_seconds: How long writes may fail before all that wait fail; meanwhile nothing is submitted.
     :param clock: Seconds since any moment.
-    :param sleep: Waits for so many seconds.
+    :param sleep: Waits; takes the number of seconds.
     """
 
     def __init__(
@@ -188,13 +188,15 @@ class GroupCommit:
                 if self._clock() - began >= self._error_budget_seconds:
                     raise
                 if not self.is_failing:
-                    log.warning("%s Nothing is submitted until it can be.", error.message)
+                    log.warning(
+                        "%s The batch submits nothing until it can write the journal again.", error.message
+                    )
                 self.is_failing = True
                 await self._sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             else:
                 if self.is_failing:
-                    log.info("The journal of the batch can be written again.")
+                    log.info("The batch can write its journal again, and submits documents.")
                 self.is_failing = False
                 return result
 

@@ -216,7 +216,7 @@ class Journal:
         try:
             self._files.delete(replaced)
         except JournalError as error:
-            log.warning("%s The next snapshot deletes what is left.", error.message)
+            log.warning("%s The next snapshot deletes these files.", error.message)
         else:
             self._parts -= set(replaced)
 
@@ -305,7 +305,7 @@ def _begin_epoch(files: JournalFiles, epoch: int) -> tuple[Part, bool]:
         if files.create(first.name.text, first.to_bytes()):
             return first, is_atomic
     raise JournalUnreachableError(
-        f"Other processes take over the journal of the batch, {shown(files.folder, 300)}, all the time."
+        f"Other processes took over the journal of the batch, {shown(files.folder, 300)}, at each attempt to open it."
     )
 
 

@@ -77,7 +77,7 @@ def _parse(folder: ObjectStoragePath, contents: Mapping[PartName, bytes]) -> Rep
             "This try has sent nothing."
         ) from error
     for ignored, why in replay.ignored.items():
-        log.warning("%s is no part of the journal: %s.", shown(folder / ignored, 400), why)
+        log.warning("%s is left out of the journal: %s.", shown(folder / ignored, 400), why)
     return replay
 
 

@@ -62,7 +62,7 @@ def sweep(
                 delete_journal(folder)
                 deleted += 1
         except JournalError as error:
-            log.warning("The journal %s is left where it is: %s", shown(folder, 300), error.message)
+            log.warning("The journal %s was not deleted: %s", shown(folder, 300), error.message)
     return deleted
 
 
@@ -74,7 +74,7 @@ def superseded_journals(folder: ObjectStoragePath) -> list[ObjectStoragePath]:
     :return: The folders of the others, the newest first.
     """
     others = {name.partition("/")[0] for name in JournalFiles(folder.parent).names() if "/" in name}
-    # A higher number is that of a Clear since: the try that asks is the one that is not wanted any more.
+    # A higher number belongs to a later Clear, which has superseded the try that calls this.
     own = int(folder.name)
     numbers = sorted((int(other) for other in others if other.isdecimal() and int(other) < own), reverse=True)
     return [folder.parent / str(number) for number in numbers]
@@ -105,7 +105,7 @@ def _header_of(files: JournalFiles, names: Collection[str]) -> Mapping[str, Any]
             return part.header
         if part.identity:
             return part.identity
-    raise JournalError("no part of it says whose it is.")
+    raise JournalError("it does not say which Airflow task wrote it.")
 
 
 def _swept_at(files: JournalFiles) -> float:

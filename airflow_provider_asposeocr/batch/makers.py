@@ -1,7 +1,7 @@
 """
 Find out which source made a file, from owner records and from the manifests of earlier batches.
 
-Invariant: what cannot be read names nobody, so that the file counts as another document's.
+Invariant: a record or manifest that cannot be read names no source. The file then counts as that of another document.
 """
 
 from __future__ import annotations
@@ -164,7 +164,10 @@ def _read_rows(uri: str) -> Iterator[Mapping[str, Any]]:
         for _, row in read_objects(uri, "manifest"):
             yield row
     except AsposeOcrError as error:
-        log.warning("Not asked who made a file: %s", error.message)
+        log.warning(
+            "A manifest cannot be read, so files that it lists may count as those of another document: %s",
+            error.message,
+        )
 
 
 def _take(row: Mapping[str, Any], said_by: str, missing: dict[str, str], found: dict[str, Made]) -> None:

@@ -120,4 +120,4 @@ def read_manifest(uri: str) -> Iterator[Manifest]:
         read += 1
         yield row
     if documents is not None and read != documents:
-        raise InputError(f"Of {name}, {documents - read} of {documents} rows are missing at its end.")
+        raise InputError(f"{name} lacks its last {documents - read} of {documents} rows.")

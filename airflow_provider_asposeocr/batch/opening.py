@@ -143,17 +143,21 @@ def _read(opened: Opened, is_new: bool) -> OpenBatch:
 
 def _rows_before_a_clear(request: BatchRequest) -> Iterator[Manifest]:
     """
-    Make the rows of what the batch had stored before a user cleared its task, read while they are asked for.
+    Yield the manifest rows of the documents that the batch had stored before a user cleared its task.
 
-    No manifest may tell of it, if the worker was killed. Without these rows the batch would take its own results for
-    another document's.
+    If the worker was killed, no manifest has these rows. Without them the batch would count its own results as those of
+    another document.
     """
     for folder in superseded_journals(object_path(request.journal_uri)):
         try:
             header, records = read_journal(folder)
             yield from make_rows(parse_header(header), replay(records), {}, 0)
         except JournalError as error:
-            log.warning("The journal before the Clear does not tell what was stored: %s", error.message)
+            log.warning(
+                "The journal of the tries before the Clear cannot be read; "
+                "their results may count as those of another document: %s",
+                error.message,
+            )
 
 
 def _header(request: BatchRequest) -> Mapping[str, Any]:

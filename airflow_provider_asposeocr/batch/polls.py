@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.running import RunningTask
     from airflow_provider_asposeocr.batch.woken import Because
 
-#: The worker is woken when one of so many cloud tasks has ended.
+#: The worker is woken when one in this number of cloud tasks has ended.
 WAKE_SHARE = 4
 #: But no result waits longer than this for others to end.
 WAKE_AFTER_SECONDS = 300.0
@@ -184,7 +184,7 @@ class BatchPolls:
         :param place: The task's.
         :param error: Why.
         :param now: When.
-        :return: As of :meth:`on_state`.
+        :return: The same as for :meth:`on_state`.
         """
         return self._follow(place, self._pollers[place].on_error(error, now), now)
 

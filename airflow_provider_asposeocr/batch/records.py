@@ -24,8 +24,8 @@ class Intent:
 
     :param document: Index of the document.
     :param step: Index of the step, from 0.
-    :param again: Why it is sent although an earlier submit of the same step may have been billed: ``unknown`` nobody knows
-        whether that one was accepted; ``gone`` the cloud does not know its task any more; ``expired`` its result was
+    :param again: Why it is sent although an earlier submit of the same step may have been billed: ``unknown`` it is not
+        known whether that one was accepted; ``gone`` the cloud does not know its task any more; ``expired`` its result was
         not fetched within 24 hours. ``None``: no earlier submit of the step counts.
     :param seconds: How long the cloud task of the step before took; ``None`` = it was not watched.
     """
@@ -105,7 +105,7 @@ class Failed:
     :param try_number: Airflow's number of the try.
     :param final: Whether no later try sends it again, whatever the error says: it was sent again once already, or may not
         be; ``None`` = no.
-    :param again: Why the next submit of the step would be one more, as of :class:`Intent`.
+    :param again: Why the next submit of the step may be billed twice; the values of :class:`Intent`.
     """
 
     kind: ClassVar[str] = "failed"

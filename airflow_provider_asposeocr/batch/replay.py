@@ -84,7 +84,8 @@ def arrange(parts: Iterable[Part], broken: Mapping[str, BrokenPartError] | None 
     commits = [part for part in live if part.name.sequence]
     if begun is None and commits:
         raise GapError(
-            PartName(1, 0).text, f"is missing, with which the journal of {commits[-1].name.text} began"
+            PartName(1, 0).text,
+            f"is missing; the journal to which {commits[-1].name.text} belongs began with it",
         )
     last = [part.name.text for part in ends if part.name.sequence and part.name.text not in replaced]
     ignored = dict.fromkeys(found.keys() - replaced - {part.name.text for part in kept}, _SENT_AGAIN)

@@ -1,7 +1,7 @@
 """
 What becomes of a document whose request does not succeed, and of the batch when the account is refused.
 
-Invariant: as of :mod:`.machine`. Pure.
+Invariant: the same as in :mod:`.machine`. Pure.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ def allowed_failures(documents: int, max_failures: float) -> int:
     Return how many documents may fail.
 
     :param documents: How many the batch has.
-    :param max_failures: A whole number = so many; a float below 1 = a share of all documents, rounded down.
+    :param max_failures: A whole number = this number of documents; a float below 1 = a share of all documents, rounded down.
     """
     return max_failures if isinstance(max_failures, int) else math.floor(documents * max_failures)
 

@@ -1,7 +1,7 @@
 """
 The batches of a task instance that a Clear has superseded: their cloud tasks are not wanted any more.
 
-Invariant: what goes wrong here is a warning. The user begins anew, and knows that it is billed again.
+Invariant: an error here is only logged. The user begins anew, and knows that it is billed again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ def take_over_superseded(journal: str, named: str | None) -> list[LeftBatch]:
         try:
             left = take_over_batch(uri)
         except AsposeOcrError as error:
-            log.warning("What the tries before the Clear have submitted is not known: %s", error.message)
+            log.warning(
+                "Cloud tasks of the tries before the Clear are not cancelled, because their journal cannot be read: %s",
+                error.message,
+            )
             continue
         if left is not None:
             found.append(left)
@@ -55,7 +58,7 @@ async def end_superseded(client: AsyncCloudClient, superseded: list[LeftBatch], 
         if left.batch.account != account:
             if left.running:
                 log.warning(
-                    "%d cloud tasks of the tries before the Clear may still run: they are of another account.",
+                    "%d cloud tasks of the tries before the Clear are not cancelled: they belong to another account.",
                     len(left.running),
                 )
             continue
@@ -64,7 +67,10 @@ async def end_superseded(client: AsyncCloudClient, superseded: list[LeftBatch], 
             if left.journal is not None and not cancels.left:
                 await asyncio.to_thread(left.journal.delete)
         except AsposeOcrError as error:
-            log.warning("The batch before the Clear has not ended in good order: %s", error.message)
+            log.warning(
+                "The cloud tasks of the tries before the Clear may still run, or their journal was not deleted: %s",
+                error.message,
+            )
 
 
 def _journals(journal: str, named: str | None) -> list[str]:

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 Verdict = Literal["later", "fail", "over", "unknown", "gone", "expired", "pending", "account"]
 
 #: A token that was just renewed may be refused by chance: another process has renewed it again, or a part of the cloud does
-#: not know it yet. One document in ten thousand must not stop the others; the account is refused if it happens so often.
+#: not know it yet. One document in ten thousand must not stop the others; the account counts as refused if it
+#: happens this number of times in a row.
 MOST_REFUSED_TOKENS = 3
 
 _OF_ACCOUNT = (

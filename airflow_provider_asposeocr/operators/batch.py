@@ -94,7 +94,7 @@ class AsposeOcrBatchOperator(BaseOperator):
         the rest of it covers all of its steps, and is ``not_started`` otherwise. By default there is none.
     :param max_failures: How many documents may fail before the Airflow task is red: a number, or a share of all documents
         below 1. 0 by default.
-    :param stop_after_failures: Submit nothing more after so many failed documents; by default never.
+    :param stop_after_failures: Submit nothing more after this number of failed documents; by default never.
     :param retry_failed: Whether Airflow's retry submits failed documents again where that may help, which is billed. Yes by
         default. A retry goes on with a cloud task whose result could not be stored in any case: it is not billed again.
     :param if_exists: What to do about results that are there already: ``overwrite``, the default, those that the same source
@@ -103,7 +103,7 @@ class AsposeOcrBatchOperator(BaseOperator):
     :param on_unknown_submit: What to do when a document was sent and no answer came: ``resubmit``, the default, once per
         document and step, which may bill it twice; or ``fail``.
     :param on_expired: What to do when the cloud no longer keeps a result that was not fetched: ``fail``, or ``resubmit``.
-    :param cancel_on_kill: Whether the end of the worker process cancels the running cloud tasks, as of
+    :param cancel_on_kill: Whether the end of the worker process cancels the running cloud tasks, as with
         :class:`.AsposeOcrSubmitOperator`.
     :param deferrable: Whether to wait in the triggerer while nothing can be moved; by default
         ``[operators] default_deferrable``.
@@ -338,7 +338,9 @@ class AsposeOcrBatchOperator(BaseOperator):
         try:
             return decide_for_batch(state_of(self._ti, self._ti), in_triggerer=False) == "cancel"
         except Exception as error:  # it may be anything: the supervisor is ending this process
-            self.log.warning("Airflow does not tell the task's state: %s", shown(error))
+            self.log.warning(
+                "Airflow does not return the task's state, so no cloud task is cancelled: %s", shown(error)
+            )
             return False
 
 
@@ -359,6 +361,8 @@ def forget_batch(context: Mapping[str, Any]) -> None:
         delete_journal(object_path(this.journal_uri))
     except AsposeOcrError as error:
         # The next batch of this state folder sweeps it.
-        operator.log.warning("The journal of the batch is left: %s", error.message)
+        operator.log.warning(
+            "The journal of the batch was not deleted; a later batch deletes it: %s", error.message
+        )
         return
     Tripwire.of(context).forget()

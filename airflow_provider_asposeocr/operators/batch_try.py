@@ -220,7 +220,10 @@ class BatchTry:
                 stopped.left,
             )
         else:
-            log.warning("The process ends; %d cloud tasks go on without it.", stopped.left)
+            log.warning(
+                "The worker process ends and leaves %d cloud tasks running. A retry continues with them.",
+                stopped.left,
+            )
         if self._working is not None:
             await asyncio.wait((self._working,), timeout=LAST_SECONDS)
             # There is no time to wait for what still runs. All that a later try needs is in the journal.
@@ -234,7 +237,7 @@ class BatchTry:
                 return await asyncio.to_thread(self._kill)
         except TimeoutError:
             log.warning(
-                "Airflow has not said within %g seconds whether the cloud tasks are to be cancelled. None is cancelled.",
+                "Airflow has not said within %g seconds whether the cloud tasks are to be cancelled, so none is cancelled.",
                 ASK_SECONDS,
             )
             return False

@@ -76,7 +76,7 @@ class TestReading:
     @pytest.mark.parametrize(
         ("kept", "says"),
         [
-            ([0, 1], "1 of 3 rows are missing at its end"),
+            ([0, 1], "lacks its last 1 of 3 rows"),
             ([1, 2], "Line 1 .* document 1 of 3, where that of document 0"),
             ([0, 2], "Line 2 .* document 2 of 3, where that of document 1"),
             ([0, 1, 1, 2], "Line 3 .* document 1 of 3, where that of document 2"),

@@ -170,4 +170,4 @@ class TestAfterAClear:
             part.write_bytes(b"?\n?\n")
         cleared = opened(replace(request_for, max_tries=5))
         assert cleared.batch.documents[0].decided is not None
-        assert "The journal before the Clear does not tell what was stored" in caplog.text
+        assert "The journal of the tries before the Clear cannot be read" in caplog.text
