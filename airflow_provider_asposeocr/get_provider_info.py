@@ -204,5 +204,6 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "extra-links": [f"{root}.links.AsposeOcrResultLink"],
         "config": CONFIG,
     }

@@ -33,6 +33,7 @@ from airflow_provider_asposeocr.failing import fail_with
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.lifecycle.kills import decide_for_batch
 from airflow_provider_asposeocr.lifecycle.worker_kill import state_of
+from airflow_provider_asposeocr.links import AsposeOcrResultLink
 from airflow_provider_asposeocr.operators.batch_parameters import (
     check_batch,
     request_of,
@@ -131,6 +132,7 @@ class AsposeOcrBatchOperator(BaseOperator):
         "aspose_ocr_conn_id",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"sources": "json", "steps": "json"}
+    operator_extra_links = (AsposeOcrResultLink(),)
     ui_color = "#e3edf7"
 
     _killed = False

@@ -21,6 +21,7 @@ from airflow_provider_asposeocr.api.tasks import refuse_expired
 from airflow_provider_asposeocr.documents import destinations
 from airflow_provider_asposeocr.documents.owners import IF_EXISTS, IfExists
 from airflow_provider_asposeocr.lifecycle.policies import ON_INCOMPLETE
+from airflow_provider_asposeocr.links import AsposeOcrResultLink
 from airflow_provider_asposeocr.operators.start_from_trigger import set_start_trigger_args
 from airflow_provider_asposeocr.operators.waiting import WaitsForTask, check_waiting
 from airflow_provider_asposeocr.parameters import (
@@ -78,6 +79,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
     """
 
     template_fields: Sequence[str] = ("task", "destination", "file_stem")
+    operator_extra_links = (AsposeOcrResultLink(),)
     ui_color = "#e7f4e4"
 
     def __init__(

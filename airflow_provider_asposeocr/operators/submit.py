@@ -31,6 +31,7 @@ from airflow_provider_asposeocr.lifecycle.identity import Identity, digest
 from airflow_provider_asposeocr.lifecycle.policies import ON_EXPIRED, ON_UNKNOWN_SUBMIT, REUSE, SubmitPolicies
 from airflow_provider_asposeocr.lifecycle.store import StoredRecord, forget_on_success
 from airflow_provider_asposeocr.lifecycle.submit import TaskSubmit
+from airflow_provider_asposeocr.links import AsposeOcrResultLink
 from airflow_provider_asposeocr.operators.map_index import name_map_index
 from airflow_provider_asposeocr.operators.start_from_trigger import set_start_trigger_args
 from airflow_provider_asposeocr.operators.waiting import WaitsForTask, check_waiting
@@ -105,6 +106,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
 
     template_fields: Sequence[str] = ("source", "settings", "aspose_ocr_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"settings": "json"}
+    operator_extra_links = (AsposeOcrResultLink(),)
     ui_color = "#e3edf7"
 
     def __init__(

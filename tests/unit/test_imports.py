@@ -25,7 +25,7 @@ ORDER = (
     ("__init__", "get_provider_info"),
     ("api",),
     ("compat", "config", "parameters"),
-    ("connection", "clients", "failing", "metrics", "retry_policy"),
+    ("connection", "clients", "failing", "links", "metrics", "retry_policy"),
     ("documents",),
     ("lifecycle",),
     ("batch",),
@@ -261,6 +261,7 @@ def test_what_every_component_imports_is_light(statement: str) -> None:
 OPERATORS_NEED = {NAME, "pydantic"}
 AIRFLOW_MODULES_NEEDED = {
     "airflow.sdk.bases.hook",
+    "airflow.sdk.bases.operatorlink",
     "airflow.sdk.bases.sensor",
     # The base of triggers; with it come names that have moved, which are no files.
     "airflow.triggers",
