@@ -28,6 +28,7 @@ ORDER = (
     ("connection", "clients", "failing", "links", "metrics", "retry_policy"),
     ("documents",),
     ("lifecycle",),
+    ("ingestion",),
     ("batch",),
     ("triggers",),
     ("hooks",),
