@@ -16,11 +16,12 @@ from fsspec.utils import glob_translate
 from airflow_provider_asposeocr.api.errors import InputError, SourceError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.folder_listing import list_folder
-from airflow_provider_asposeocr.batch.json_lines import read_objects
 from airflow_provider_asposeocr.batch.manifest_file import read_manifest
 from airflow_provider_asposeocr.batch.naming import is_name
 from airflow_provider_asposeocr.batch.plan import MOST_DOCUMENTS, ListedSource
-from airflow_provider_asposeocr.batch.sources import Folder, Glob, ListFile, Rows, check_uri, parse_entry
+from airflow_provider_asposeocr.batch.sources import Folder, Glob, ListFile, Rows, parse_entry
+from airflow_provider_asposeocr.documents.folders import check_uri
+from airflow_provider_asposeocr.documents.json_lines import read_objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

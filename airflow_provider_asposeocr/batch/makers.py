@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.batch.folder_listing import find_files
-from airflow_provider_asposeocr.batch.json_lines import read_objects
-from airflow_provider_asposeocr.batch.naming import folder_of, same_place
+from airflow_provider_asposeocr.batch.naming import folder_of
 from airflow_provider_asposeocr.documents.atomic_create import read
 from airflow_provider_asposeocr.documents.file_systems import LOCAL, object_path
+from airflow_provider_asposeocr.documents.json_lines import read_objects
 from airflow_provider_asposeocr.documents.owners import FOLDER, Owner, parse_owner, record_path, storable
-from airflow_provider_asposeocr.documents.uris import canonical_uri, qualifier_of, source_uri
+from airflow_provider_asposeocr.documents.uris import canonical_uri, qualifier_of, same_place, source_uri
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.errors import ManifestError
-from airflow_provider_asposeocr.batch.json_lines import read_objects
 from airflow_provider_asposeocr.batch.summary import Tally
 from airflow_provider_asposeocr.documents.atomic_create import replace
 from airflow_provider_asposeocr.documents.file_systems import object_path
+from airflow_provider_asposeocr.documents.json_lines import read_objects
 from airflow_provider_asposeocr.documents.manifest import Manifest, parse_manifest
 
 if TYPE_CHECKING:

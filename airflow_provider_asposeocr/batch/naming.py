@@ -18,7 +18,7 @@ from airflow_provider_asposeocr.api.files.filetypes import (
 )
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.documents.file_systems import LOCAL
-from airflow_provider_asposeocr.documents.uris import canonical_uri, source_name, source_uri
+from airflow_provider_asposeocr.documents.uris import same_place, source_name
 
 if TYPE_CHECKING:
     import re
@@ -30,17 +30,6 @@ if TYPE_CHECKING:
 #: characters), and Linux for a path.
 LONGEST_KEY_BYTES = 1024
 LONGEST_PATH_BYTES = 4095
-
-
-def same_place(uri: str) -> str:
-    """
-    Spell a URI in one way, however a user spells it.
-
-    :param uri: Absolute path or URI; with a slash at its end it is a folder.
-    :return: Without connection, password and signature; a folder keeps its slash.
-    """
-    spelled = canonical_uri(source_uri(uri))
-    return f"{spelled}/" if uri.endswith("/") and not spelled.endswith("/") else spelled
 
 
 def common_folder(uris: Sequence[str]) -> str | None:

@@ -14,12 +14,12 @@ from typing import Any
 from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError
-from airflow_provider_asposeocr.api.printable import shown, signatures_in
+from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.responses import is_task_ref
 from airflow_provider_asposeocr.api.settings import near_miss
 from airflow_provider_asposeocr.batch.plan import ListedSource
 from airflow_provider_asposeocr.documents.destinations import check_file_stem
-from airflow_provider_asposeocr.documents.file_systems import check_form
+from airflow_provider_asposeocr.documents.folders import check_uri
 from airflow_provider_asposeocr.documents.manifest import OUTCOMES
 
 #: Suffix of a file that lists sources.
@@ -199,31 +199,3 @@ def parse_entry(entry: Any, where: str) -> ListedSource:
     except AsposeOcrError as error:
         raise InputError(f"{where}: {error.message}") from None
     return ListedSource(uri, file_stem=stem)
-
-
-def check_uri(uri: str, where: str) -> str:
-    """
-    Check that a text can be the path or URI of a source, without opening it.
-
-    :param uri: What the user wrote.
-    :param where: Where it stands, for messages.
-    :return: The same.
-    :raises InputError: if it is relative, carries a signature, or would be opened elsewhere than it says.
-    """
-    if not uri.strip():
-        raise InputError(f"{where} is empty.")
-    if "://" not in uri and not uri.startswith("/"):
-        raise InputError(
-            f"{where} is the relative path {shown(uri, 200)!r}, and workers have no common folder. Write an absolute "
-            "path or a URI."
-        )
-    if signatures_in(uri):
-        raise InputError(
-            f"{where}, {shown(uri, 200)!r}, carries a signature that opens the file. A batch writes its sources into "
-            "its journal and its manifest. Name the file in its storage, for example s3://my_connection@bucket/page.png."
-        )
-    try:
-        check_form(uri)
-    except ValueError as error:
-        raise InputError(f"{where} is {shown(uri, 200)!r}, which cannot be used: {error}.") from None
-    return uri

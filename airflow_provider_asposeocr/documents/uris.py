@@ -116,6 +116,17 @@ def canonical_uri(uri: str) -> str:
     return f"{_ALIASES.get(scheme, scheme)}://{host.rpartition('@')[2]}{slash}{key}"
 
 
+def same_place(uri: str) -> str:
+    """
+    Spell a URI in one way, however a user spells it.
+
+    :param uri: Absolute path or URI; with a slash at its end it is a folder.
+    :return: Without connection, password and signature; a folder keeps its slash.
+    """
+    spelled = canonical_uri(source_uri(uri))
+    return f"{spelled}/" if uri.endswith("/") and not spelled.endswith("/") else spelled
+
+
 def qualifier_of(path: ObjectStoragePath, sha256: str) -> str | None:
     """
     Return the qualifier that distinguishes documents whose URIs are equal without their connections.

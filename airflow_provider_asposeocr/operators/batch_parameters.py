@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.batch.folders import parse_folder
 from airflow_provider_asposeocr.batch.parts import batch_key
 from airflow_provider_asposeocr.batch.plan import NAMES
 from airflow_provider_asposeocr.batch.running import MOST_TASKS
@@ -22,6 +21,7 @@ from airflow_provider_asposeocr.batch.steps import parse_steps
 from airflow_provider_asposeocr.batch.summary import check_max_failures
 from airflow_provider_asposeocr.batch.tripwire import Tripwire
 from airflow_provider_asposeocr.config import default_number, default_seconds, default_text
+from airflow_provider_asposeocr.documents.folders import parse_folder
 from airflow_provider_asposeocr.documents.owners import IF_EXISTS
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.lifecycle.identity import digest

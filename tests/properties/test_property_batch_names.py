@@ -10,8 +10,9 @@ from hypothesis import example
 from hypothesis import strategies as st
 
 from airflow_provider_asposeocr.api.errors import InputError
-from airflow_provider_asposeocr.batch.naming import check_names, is_hidden, is_name, make_names, same_place
+from airflow_provider_asposeocr.batch.naming import check_names, is_hidden, is_name, make_names
 from airflow_provider_asposeocr.batch.plan import ListedSource
+from airflow_provider_asposeocr.documents.uris import same_place
 from tests.support.hostile import NAMES
 from tests.support.tried import holds_for
 

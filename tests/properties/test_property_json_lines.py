@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from airflow_provider_asposeocr.api.errors import InputError
-from airflow_provider_asposeocr.batch.json_lines import parse_objects
+from airflow_provider_asposeocr.documents.json_lines import parse_objects
 from airflow_provider_asposeocr.documents.manifest import parse_manifest
 from tests.support.hostile import BODIES, CUTS, JSON_VALUES, NASTY, TEXTS, chunks, objects
 from tests.support.tried import holds_for

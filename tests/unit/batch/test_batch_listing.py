@@ -17,10 +17,11 @@ from airflow_provider_asposeocr.api.errors import (
     SourceError,
     SourceUnreadableError,
 )
-from airflow_provider_asposeocr.batch import json_lines, listing
+from airflow_provider_asposeocr.batch import listing
 from airflow_provider_asposeocr.batch.listing import Listing, list_sources
 from airflow_provider_asposeocr.batch.manifest_file import write_manifest
 from airflow_provider_asposeocr.batch.sources import parse_sources
+from airflow_provider_asposeocr.documents import json_lines
 from airflow_provider_asposeocr.documents.manifest import Manifest
 from airflow_provider_asposeocr.documents.sources import identity_of
 from tests.support.object_stores import Store, attached

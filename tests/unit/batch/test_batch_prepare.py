@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_asposeocr.api.errors import InputError
-from airflow_provider_asposeocr.batch.folders import parse_folder
 from airflow_provider_asposeocr.batch.plan import BatchDocument
 from airflow_provider_asposeocr.batch.prepare import Prepared, prepare
 from airflow_provider_asposeocr.batch.steps import parse_steps
+from airflow_provider_asposeocr.documents.folders import parse_folder
 from airflow_provider_asposeocr.documents.sources import identity_of
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """
-The folders that a user names for a batch. Pure.
+The folders and files that a user names. Pure.
 
-It stands by itself because the folders are checked whenever a DAG is parsed, which loads nothing that opens them.
+It stands by itself because they are checked whenever a DAG is parsed, which loads nothing that opens them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_asposeocr.api.errors import InputError
-from airflow_provider_asposeocr.api.printable import shown
-from airflow_provider_asposeocr.batch.sources import check_uri
+from airflow_provider_asposeocr.api.printable import shown, signatures_in
+from airflow_provider_asposeocr.documents.file_systems import check_form
 from airflow_provider_asposeocr.parameters import native_hint
 
 #: The longest name of a folder. Object stores take 1,024 bytes for a whole key, and names of files come below.
@@ -45,4 +45,32 @@ def parse_folder(value: Any, name: str) -> str:
             f"{name} {shown(uri, 200)!r} has {size} bytes or unprintable characters; a folder may have "
             f"{LONGEST_FOLDER_BYTES} bytes, because object stores take 1,024 for the whole name of a file."
         )
+    return uri
+
+
+def check_uri(uri: str, where: str) -> str:
+    """
+    Check that a text can be the path or URI of a source, without opening it.
+
+    :param uri: What the user wrote.
+    :param where: Where it stands, for messages.
+    :return: The same.
+    :raises InputError: if it is relative, carries a signature, or would be opened elsewhere than it says.
+    """
+    if not uri.strip():
+        raise InputError(f"{where} is empty.")
+    if "://" not in uri and not uri.startswith("/"):
+        raise InputError(
+            f"{where} is the relative path {shown(uri, 200)!r}, and workers have no common folder. Write an absolute "
+            "path or a URI."
+        )
+    if signatures_in(uri):
+        raise InputError(
+            f"{where}, {shown(uri, 200)!r}, carries a signature that opens the file. A batch writes its sources into "
+            "its journal and its manifest. Name the file in its storage, for example s3://my_connection@bucket/page.png."
+        )
+    try:
+        check_form(uri)
+    except ValueError as error:
+        raise InputError(f"{where} is {shown(uri, 200)!r}, which cannot be used: {error}.") from None
     return uri
