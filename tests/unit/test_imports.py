@@ -52,9 +52,9 @@ ORDER_WITHIN = {
     ),
     "documents": (
         ("file_systems", "manifest"),
-        ("atomic_create", "uris"),
-        ("owners", "stored_files"),
-        ("destinations",),
+        ("atomic_create", "folders", "uris", "versions"),
+        ("folder_pages", "owners", "stored_files"),
+        ("destinations", "json_lines"),
         ("sources",),
     ),
     "lifecycle": (

@@ -1,0 +1,146 @@
+"""
+The files of an inbox, page by page.
+
+Invariant: the listing is complete or an error, is asked for afresh each time, and keeps no file that was handed on. A file
+that lies outside of the inbox is never listed, whatever a person may put into the folder.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, SourceError, SourceUnreadableError
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.documents.file_systems import LOCAL, UnusablePathError, object_path
+from airflow_provider_asposeocr.documents.folder_pages import folder_pages
+from airflow_provider_asposeocr.documents.versions import changed_at, listed_version, stored_version
+from airflow_provider_asposeocr.ingestion.inbox import is_left_out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from airflow.sdk import ObjectStoragePath
+
+    from airflow_provider_asposeocr.ingestion.inbox import AsposeOcrInbox
+
+log = logging.getLogger(__name__)
+
+#: Names that are shown in the log of one listing.
+_MOST_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class InboxFile:
+    """
+    A file of an inbox.
+
+    :param uri: Absolute path or URI that it is opened by, with its Airflow connection.
+    :param version: Its version, see :func:`.listed_version`; ``None`` = the storage reports none.
+    :param size_bytes: Its size; ``None`` = the storage reports none.
+    :param changed_at: When it was last changed, in seconds since the epoch by the clock of its storage; 0 = not known.
+    """
+
+    uri: str
+    version: str | None
+    size_bytes: int | None
+    changed_at: float
+
+
+class InboxListing:
+    """
+    One listing of an inbox.
+
+    :param inbox: The inbox.
+    :param path: Opens the folder; by default :func:`.object_path`.
+    """
+
+    def __init__(self, inbox: AsposeOcrInbox, path: Callable[[str], ObjectStoragePath] = object_path) -> None:
+        self._inbox = inbox
+        self._path = path
+        #: Files that cannot be read, each with the reason; at most some are kept.
+        self.refused: list[tuple[str, str]] = []
+        self.refused_files = 0
+
+    def pages(self) -> Iterator[list[InboxFile]]:
+        """
+        List the documents. Blocks while it asks for a page.
+
+        :return: Pages of at most 1,000 documents, in the storage's order. They are asked for one after the other.
+        :raises SourceError: if there is no such folder, or a part of it may not be read;
+            :class:`.SourceUnreadableError` if the storage does not answer.
+        """
+        with _explained(self._inbox.folder):
+            path = self._path(self._inbox.folder)
+            root = os.path.realpath(path.path) if path.protocol in LOCAL else None
+            for page in folder_pages(
+                path, recursive=self._inbox.recursive, enters=lambda name: not is_left_out(name)
+            ):
+                files = [self._file(below, facts, root) for below, facts in page if self._inbox.takes(below)]
+                if kept := [file for file in files if file is not None]:
+                    yield kept
+        if self.refused_files:
+            named = "; ".join(f"{shown(name, 120)!r} {why}" for name, why in self.refused)
+            log.warning(
+                "%d files of the inbox %s are left out: %s", self.refused_files, self._inbox.uri, named
+            )
+
+    def _file(self, below: str, facts: dict[str, Any], root: str | None) -> InboxFile | None:
+        uri = self._inbox.folder + below
+        if root is not None and "link" in facts and not _lies_in(f"{root}/{below}", root):
+            self._refuse(below, "is a symbolic link that leads out of the inbox")
+            return None
+        if any("\ud800" <= char <= "\udfff" for char in below):
+            self._refuse(below, "has bytes in its name that are no text; rename it")
+            return None
+        return InboxFile(uri, listed_version(facts), facts.get("size"), changed_at(facts))
+
+    def _refuse(self, below: str, why: str) -> None:
+        self.refused_files += 1
+        if len(self.refused) < _MOST_SHOWN:
+            self.refused.append((below, why))
+
+
+def unchanged(files: Iterable[InboxFile]) -> Iterator[InboxFile]:
+    """
+    Look at files once more, and return those that are still as they were listed. Blocks while it asks for each.
+
+    :param files: The files, as they were listed.
+    :raises SourceUnreadableError: if the storage does not answer.
+    """
+    for file in files:
+        with _explained(file.uri):
+            try:
+                version = stored_version(object_path(file.uri))
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # It was removed or renamed.
+            except UnusablePathError:
+                version = file.version  # A row of the manifest will say what is wrong with the name.
+        if version == file.version:
+            yield file
+
+
+def _lies_in(path: str, root: str) -> bool:
+    return os.path.realpath(path).startswith(root.rstrip("/") + "/")
+
+
+@contextmanager
+def _explained(uri: str) -> Iterator[None]:
+    """Raise the errors of a storage as errors that say which inbox it is."""
+    name = repr(shown(uri, 300))
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        raise SourceError(f"There is no folder {name}, which is to be the inbox.") from None
+    except PermissionError as error:
+        raise SourceError(f"The inbox {name} may not be listed as a whole: {shown(error)}.") from error
+    except (ValueError, ImportError) as error:
+        raise SourceError(f"The inbox {name} cannot be listed: {shown(error)}.") from error
+    except AsposeOcrError:
+        raise
+    except Exception as error:  # each storage library has its own root class
+        what = f"{type(error).__name__}: {shown(error)}"
+        raise SourceUnreadableError(f"The inbox {name} cannot be listed: {what}.") from error
