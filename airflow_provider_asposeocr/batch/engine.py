@@ -22,6 +22,7 @@ from airflow_provider_asposeocr.batch.errands import Errands
 from airflow_provider_asposeocr.batch.forecast import idle_seconds
 from airflow_provider_asposeocr.batch.group_commit import GroupCommit
 from airflow_provider_asposeocr.batch.machine import Machine
+from airflow_provider_asposeocr.batch.metrics import BatchMetrics
 from airflow_provider_asposeocr.batch.records import record_to_dict
 from airflow_provider_asposeocr.batch.references import running_refs
 from airflow_provider_asposeocr.batch.rows import count_outcomes, make_rows
@@ -62,6 +63,7 @@ class BatchEngine:
     :param records: What the journal says so far, in its order; nothing where it was just created.
     :param settings: Limits and policies.
     :param client: The client of the batch's account, of this loop.
+    :param is_new: Whether this process has begun the batch; by default an earlier one has.
     :param woken: What the trigger has told, where the batch was deferred; by default nothing.
     :param on_progress: Called in the loop about once a second. It must not block.
     :param clock: Seconds since the epoch.
@@ -76,6 +78,7 @@ class BatchEngine:
         settings: BatchSettings,
         client: AsyncCloudClient,
         *,
+        is_new: bool = False,
         woken: Woken | None = None,
         on_progress: Callable[[Progress], object] | None = None,
         clock: Callable[[], float] = time.time,
@@ -94,6 +97,9 @@ class BatchEngine:
         for duration in woken.durations if woken else ():
             book.entry(duration.operation).observe(duration.after_seconds, duration.until_seconds)
         self._machine = Machine(batch, state, settings, book, random)
+        self._metrics = BatchMetrics(batch, state)
+        if is_new:
+            self._metrics.count_decided()
         self._committing: deque[tuple[Record, ...]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -137,6 +143,7 @@ class BatchEngine:
                 task.cancel()
             await asyncio.gather(looking, *self._tasks, return_exceptions=True)
             await self._group.close()
+            await asyncio.to_thread(self._metrics.drain().send)
 
     def running(self) -> list[RunningTask]:
         """Return the cloud tasks that may run now, in the order of their documents. May be called from any thread."""
@@ -255,6 +262,7 @@ class BatchEngine:
         while taken < len(described):
             records = self._committing.popleft()
             taken += len(records)
+            self._metrics.take(records)
             self._tell(events.Durable(records))
 
     def _announce(self, action: events.Announce) -> None:
@@ -300,6 +308,7 @@ class BatchEngine:
     async def _look_once(self) -> None:
         if self._on_progress is not None:
             self._on_progress(self.progress())
+        await asyncio.to_thread(self._metrics.drain().send)
         if self._is_to_be_deferred():
             self._waits = True  # no poll begins while the snapshot is written
             self._stop_timer()

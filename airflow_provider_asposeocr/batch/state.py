@@ -317,9 +317,12 @@ def _intend(document: DocumentState, record: Intent) -> None:
     document.step, document.intended, document.last_intent = record.step, True, record.again
     document.outcome = document.row = document.error = None
     document.final = False
-    if record.step:
+    if (
+        record.step and record.seconds is not None
+    ):  # A process that sends the document once more has not watched it.
         document.at(record.step - 1).seconds = record.seconds
     step = document.at(record.step)
+    step.seconds = None
     step.submits += 1
     step.doubts += record.again is not None
     step.again, step.reference, step.over = None, None, False

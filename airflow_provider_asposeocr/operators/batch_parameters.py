@@ -194,7 +194,6 @@ def request_of(
         push=lambda value: ti.xcom_push(key=BATCH_KEY, value=value),
         sweep=lambda: sweep_journals(request.state, ti),
         polls_per_second=default_number("batch_polls_per_second"),
-        try_number=ti.try_number,
     )
     return request, around
 

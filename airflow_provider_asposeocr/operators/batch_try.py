@@ -19,13 +19,11 @@ from airflow_provider_asposeocr.batch.ending import Deferral
 from airflow_provider_asposeocr.batch.engine import BatchEngine
 from airflow_provider_asposeocr.batch.errors import BatchFailedError
 from airflow_provider_asposeocr.batch.manifest_file import write_manifest
-from airflow_provider_asposeocr.batch.metrics import counted
 from airflow_provider_asposeocr.batch.opening import open_batch
 from airflow_provider_asposeocr.batch.progress import ProgressLog, shown_end, shown_progress
 from airflow_provider_asposeocr.batch.superseded import end_superseded, take_over_superseded
 from airflow_provider_asposeocr.clients import batch_client
 from airflow_provider_asposeocr.connection import mask_token
-from airflow_provider_asposeocr.metrics import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +76,6 @@ class Surroundings:
     :param push: Pushes the XCom that says where journal and manifest are.
     :param sweep: Removes the journals of batches that are over.
     :param polls_per_second: Most polls per second.
-    :param try_number: Airflow's number of the try.
     """
 
     account: Account
@@ -88,7 +85,6 @@ class Surroundings:
     push: Callable[[dict[str, Any]], None]
     sweep: Callable[[], None]
     polls_per_second: float
-    try_number: int
 
 
 class BatchTry:
@@ -186,6 +182,7 @@ class BatchTry:
             opened.records,
             settings,
             client,
+            is_new=opened.is_new,
             woken=self._woken,
             on_progress=self._on_progress,
         )
@@ -213,7 +210,6 @@ class BatchTry:
         cancel = await self._is_to_be_cancelled()
         stopped = await engine.stop(cancel=cancel, seconds=KILL_SECONDS)
         if cancel:
-            count("cancels", stopped.cancelled)
             log.warning(
                 "The batch was killed: %d cloud tasks were cancelled, %d may still run.",
                 stopped.cancelled,
@@ -279,8 +275,7 @@ class BatchTry:
     def _write(self, opened: OpenBatch, ended: Ended) -> ManifestFile:
         uri = opened.batch.manifest
         try:
-            rows = counted(ended.rows(), self._around.try_number)
-            return write_manifest(uri, rows, len(opened.batch.documents))
+            return write_manifest(uri, ended.rows(), len(opened.batch.documents))
         except AsposeOcrError:
             raise
         except Exception as error:  # of the storage's library

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections import defaultdict
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR
 from airflow.sdk.execution_time.context import set_current_context
 
+from airflow_provider_asposeocr import metrics
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, StorageError
 from airflow_provider_asposeocr.batch.__main__ import main
 from airflow_provider_asposeocr.batch.errors import BatchFailedError, JournalFencedError
@@ -436,6 +438,45 @@ class TestRetryIsWorthwhile:
         cloud.add_faults({"kind": "task_error", "count": 1})
         with pytest.raises(AirflowFailException):
             batch.run(steps=ONE_STEP, retry_failed=False)
+
+
+class Sink:
+    """Counts what it is sent, by name and operation."""
+
+    def __init__(self) -> None:
+        self.sent: dict[tuple[str, str | None], float] = defaultdict(float)
+        self.times = 0
+
+    def _take(self, name: str, value: float, tags: dict[str, str] | None) -> None:
+        self.sent[name, tags["operation"] if tags else None] += value
+
+    def incr(self, name: str, value: int, *, tags: dict[str, str] | None) -> None:
+        self._take(name, value, tags)
+
+    def timing(self, name: str, value: float, *, tags: dict[str, str] | None) -> None:
+        self.times += 1
+        self._take(name, value, tags)
+
+
+def test_all_tries_together_count_what_was_billed_and_stored(
+    batch: Batch, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = Sink()
+    monkeypatch.setattr(metrics, "_sink", lambda: sink)
+    cloud.add_faults({"kind": "task_error", "path": "RecognizeImage", "count": 2})
+    with pytest.raises(BatchFailedError):
+        batch.run()
+    batch.run()
+    sizes = [path.stat().st_size for path in batch.out.glob("*.txt")]
+    sent = {name: number for name, number in sink.sent.items() if name[0] != "aspose_ocr.cloud_seconds"}
+    assert sent == {
+        **{("aspose_ocr.submits", operation): number for operation, number in cloud.billing().items()},
+        ("aspose_ocr.resubmits", "RecognizeImage"): 2,
+        ("aspose_ocr.failures", "RecognizeImage"): 2,
+        ("aspose_ocr.results", "RecognizeImage"): 6,
+        ("aspose_ocr.result_bytes", "RecognizeImage"): sum(sizes),
+    }
+    assert sink.times == 6 + 6
 
 
 class Teardown:
