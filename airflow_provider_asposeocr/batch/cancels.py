@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.http.retrying import ONCE
 from airflow_provider_asposeocr.api.polling.progress import task_text
 from airflow_provider_asposeocr.api.printable import shown
@@ -44,12 +45,15 @@ class Cancels:
 
     :param cancelled: Those that were cancelled.
     :param ended: Those that had ended before, so that there was nothing to cancel.
+    :param gone: Those of these that the cloud does not know any more: a trigger has cancelled them when a user killed the
+        task, or the cloud has deleted them after a day.
     :param left: Those that may still run.
     :param problem: Why one of these could not be cancelled, fit to be shown; empty where the cloud did not answer in time.
     """
 
     cancelled: list[TaskRef] = field(default_factory=list)
     ended: list[TaskRef] = field(default_factory=list)
+    gone: list[TaskRef] = field(default_factory=list)
     left: list[TaskRef] = field(default_factory=list)
     problem: str = ""
 
@@ -99,6 +103,8 @@ async def cancel_all_async(
                 continue
             del undecided[ref.id]
             {"cancelled": done.cancelled, "ended": done.ended, "unknown": done.left}[outcome.what].append(ref)
+            if outcome.what == "ended" and outcome.status is TaskStatus.NOT_EXIST:
+                done.gone.append(ref)
 
     with suppress(TimeoutError):
         async with asyncio.timeout(max(0.0, seconds)):

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, SubmitUnknownError, TaskTimeoutError
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError
 from airflow_provider_asposeocr.api.polling.plan import WaitPlan
 from airflow_provider_asposeocr.api.polling.poller import Poller
 from airflow_provider_asposeocr.batch import events
 from airflow_provider_asposeocr.batch.limits import Limits
 from airflow_provider_asposeocr.batch.records import Failed, Intent
 from airflow_provider_asposeocr.batch.references import reference_of
-from airflow_provider_asposeocr.batch.verdicts import error_to_dict
+from airflow_provider_asposeocr.batch.verdicts import concerns_account, error_to_dict, never_answered
 from airflow_provider_asposeocr.batch.work import Alarm, Line, Phase, Work
 from airflow_provider_asposeocr.lifecycle.record import MOST_RESUBMITS
 
@@ -50,7 +50,7 @@ class Course:
         self._settings = settings
         self._random = random
         self.works: dict[int, Work] = {}
-        #: Documents that this try leaves undecided, and why.
+        #: Documents that this try leaves undecided, and why where that is their own; see also :attr:`error`.
         self.left: dict[int, AsposeOcrError | None] = {}
         self.limits = Limits(settings)
         self._to_prepare, self._to_send, self._to_deliver = Line(), Line(), Line()
@@ -155,7 +155,9 @@ class Course:
         elif not self._may_send_again(why, known, work.step) or not self.limits.budget.allows(
             self.state.submits, max(0, missing)
         ):
-            self._fail(work, error or _never_answered(self.batch, work), over=True, final=True)
+            self._fail(
+                work, error or never_answered(self.batch.steps[work.step].operation), over=True, final=True
+            )
         else:
             work.doubt, work.ref = why, None
             self._actions.append(events.Announce(work.document, work.step, why))
@@ -193,7 +195,7 @@ class Course:
 
     def _leave(self, work: Work, error: AsposeOcrError | None = None) -> None:
         """Leave a document undecided: the journal says how a later try goes on."""
-        self.left[work.document] = error or self.error
+        self.left[work.document] = None if error is None or concerns_account(error) else error
         self._end(work)
 
     def _end(self, work: Work) -> None:
@@ -210,11 +212,3 @@ class Course:
             work.holds_file = False
             self.limits.files.leave()
             self._actions.append(events.Discard(work.document))
-
-
-def _never_answered(batch: Batch, work: Work) -> SubmitUnknownError:
-    operation = batch.steps[work.step].operation
-    return SubmitUnknownError(
-        f"The submit of {operation} was never answered: an earlier process ended before the answer was written down.",
-        operation=operation,
-    )

@@ -132,7 +132,7 @@ class BatchEngine:
     async def _run(self, over: asyncio.Future[Ended | Deferral]) -> Ended | Deferral:
         looking = asyncio.create_task(self._look())
         try:
-            self._do(self._machine.start(self._clock(), self._ended_meanwhile()))
+            self._do(self._machine.start(self._clock(), *self._told()))
             if self._machine_stop is not None:
                 self._tell(self._machine_stop)
             return await over
@@ -338,14 +338,23 @@ class BatchEngine:
 
     # What a process begins and ends with.
 
-    def _ended_meanwhile(self) -> frozenset[int] | None:
-        """Return the documents whose cloud task has ended while the batch was deferred; ``None`` = nothing is known."""
-        if self._woken is None or self._woken.because is None:
-            return None
+    def _told(self) -> tuple[frozenset[int] | None, frozenset[int]]:
+        """
+        Return what the trigger has told of documents while the batch was deferred.
+
+        :return: Those whose cloud task has ended, ``None`` = nothing is known; and those whose cloud task it has cancelled.
+        """
+        woken = self._woken
+        if woken is None or woken.because is None:
+            return None, frozenset()
         refs = running_refs(self._batch, self._machine.state)
-        if digest_of([ref for _, ref in refs]) != self._woken.digest:
-            return None
-        return frozenset(refs[place][0] for place in self._woken.ended if place < len(refs))
+        if digest_of([ref for _, ref in refs]) != woken.digest:
+            return None, frozenset()
+        ended, cancelled = (
+            frozenset(refs[place][0] for place in places if place < len(refs))
+            for places in (woken.ended, woken.cancelled)
+        )
+        return ended, cancelled
 
     def _ended(self) -> Ended:
         state, left, try_number = self._machine.state, self._machine.left, self._settings.try_number

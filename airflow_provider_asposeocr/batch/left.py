@@ -8,6 +8,7 @@ would submit them again.
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -152,7 +153,9 @@ async def cancel_running(client: AsyncCloudClient, left: LeftBatch, reason: str)
     if not refs:
         return Cancels()
     done = await cancel_all_async(client, refs, reason, IN_WORKER, CANCEL_SECONDS)
-    await asyncio.to_thread(left.note_cancelled, done.cancelled)
+    # A trigger that has cancelled them after a user's kill cannot write it into the journal.
+    gone = [ref for ref in done.gone if ref.expires_at.timestamp() > time.time()]
+    await asyncio.to_thread(left.note_cancelled, [*done.cancelled, *gone])
     return done
 
 

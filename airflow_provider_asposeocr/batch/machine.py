@@ -14,7 +14,15 @@ from airflow_provider_asposeocr.api.errors import RateLimitedError, UnknownStatu
 from airflow_provider_asposeocr.api.http.pacing import LONGEST_PAUSE_SECONDS
 from airflow_provider_asposeocr.api.polling.poller import Finished, Wait
 from airflow_provider_asposeocr.batch import events
-from airflow_provider_asposeocr.batch.records import Cancelled, Done, Failed, Intent, Reference, Withdrawn
+from airflow_provider_asposeocr.batch.records import (
+    Cancelled,
+    Done,
+    Failed,
+    Intent,
+    Reference,
+    Refused,
+    Withdrawn,
+)
 from airflow_provider_asposeocr.batch.setbacks import Setbacks
 from airflow_provider_asposeocr.batch.work import Phase, Work
 
@@ -51,16 +59,23 @@ class Machine(Setbacks):
 
     # What a process begins with.
 
-    def start(self, now: float, ended: frozenset[int] | None = None) -> list[events.Action]:
+    def start(
+        self, now: float, ended: frozenset[int] | None = None, cancelled: frozenset[int] = frozenset()
+    ) -> list[events.Action]:
         """
         Go on where the journal ends.
 
         :param now: Seconds since the epoch.
         :param ended: Documents whose cloud task has ended while the batch was deferred; the others were running a moment
             ago. By default nothing is known, and all are asked for at once.
+        :param cancelled: Documents whose cloud task was cancelled meanwhile, because its deadline or that of the batch has
+            passed; by default none.
         :return: The first actions.
         """
         self._now = now
+        refused = self.state.refused
+        if refused is not None and refused.try_number < self._settings.try_number:
+            self.state.refused = None  # This try finds out for itself.
         running: list[int] = []
         unknown: list[int] = []
         again: list[int] = []
@@ -81,8 +96,16 @@ class Machine(Setbacks):
         # what the others leave of the budget.
         for index in running + unknown:
             self._begin(index, ended)
+        for index in cancelled.intersection(running):
+            self._on_cancelled_meanwhile(self.works[index])
         self._waiting.extend(again + fresh)
         return self._decided()
+
+    def _on_cancelled_meanwhile(self, work: Work) -> None:
+        if self._now >= work.wait.deadline_at:  # Its own, not that of the batch.
+            work.error = work.wait.late(self._now).error
+        work.due = 0.0
+        self._on_cancel_ended(events.CancelEnded(work.document, True, None))
 
     def _is_to_be_tried_again(self, document: DocumentState) -> bool:
         if document.outcome == "cancelled":
@@ -215,6 +238,8 @@ class Machine(Setbacks):
 
     def _take_record(self, record: Record) -> None:
         self.state.apply(record)
+        if isinstance(record, Refused):
+            self._announces_refusal = False
         if not isinstance(record, Intent | Withdrawn | Reference | Done | Failed | Cancelled):
             return
         work = self.works[record.document]
@@ -288,7 +313,12 @@ class Machine(Setbacks):
         return actions
 
     def _finish_if_over(self) -> None:
-        if self.works or self._finished or (self._waiting and not self.stopped and self._is_paused):
+        if (
+            self.works
+            or self._announces_refusal
+            or self._finished
+            or (self._waiting and not self.stopped and self._is_paused)
+        ):
             return
         if self._waiting and not self.stopped:
             self.stopped = "budget"

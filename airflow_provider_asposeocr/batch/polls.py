@@ -20,7 +20,7 @@ from airflow_provider_asposeocr.batch.running import digest_of
 from airflow_provider_asposeocr.batch.woken import Duration, Woken
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from airflow_provider_asposeocr.api.errors import AsposeOcrError
     from airflow_provider_asposeocr.api.http.retrying import Random
@@ -127,6 +127,7 @@ class BatchPolls:
         ]
         heapq.heapify(self._due)
         self._ended: set[int] = set()
+        self._cancelled: set[str] = set()
         self._first_ended_at = math.inf
         self._durations: list[Duration] = []
         self._error: AsposeOcrError | None = None
@@ -206,6 +207,14 @@ class BatchPolls:
         self._ended.add(place)
         self._first_ended_at = min(self._first_ended_at, now)
 
+    def note_cancelled(self, refs: Iterable[TaskRef]) -> None:
+        """
+        Take note of tasks that were cancelled.
+
+        :param refs: The tasks.
+        """
+        self._cancelled.update(ref.id for ref in refs)
+
     def woken(self, now: float) -> Because | None:
         """
         Decide whether to wake the worker.
@@ -230,7 +239,12 @@ class BatchPolls:
         :param because: Why the worker is woken.
         """
         return Woken(
-            because, frozenset(self._ended), digest_of(self.refs), tuple(self._durations), self._error
+            because,
+            frozenset(self._ended),
+            digest_of(self.refs),
+            tuple(self._durations),
+            self._error,
+            frozenset(place for place, ref in enumerate(self.refs) if ref.id in self._cancelled),
         )
 
     def _follow(self, place: int, following: Wait | Finished, now: float) -> Finished | None:

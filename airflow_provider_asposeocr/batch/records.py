@@ -133,6 +133,20 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """
+    The account was refused, so that nothing more is submitted; the next :class:`Intent` ends that.
+
+    :param error: The error, as :meth:`.AsposeOcrError.to_dict` describes it, with ``retryable``.
+    :param try_number: Airflow's number of the try.
+    """
+
+    kind: ClassVar[str] = "refused"
+    error: Mapping[str, Any]
+    try_number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Whole:
     """
     All that is known about a document; only in snapshots, where it takes the place of the records before.
@@ -158,10 +172,11 @@ class Durations:
     book: Mapping[str, Any]
 
 
-Record = Intent | Withdrawn | Reference | Done | Failed | Cancelled | Whole | Durations
+Record = Intent | Withdrawn | Reference | Done | Failed | Cancelled | Refused | Whole | Durations
 
 _KINDS: dict[str, type[Record]] = {
-    cls.kind: cls for cls in (Intent, Withdrawn, Reference, Done, Failed, Cancelled, Whole, Durations)
+    cls.kind: cls
+    for cls in (Intent, Withdrawn, Reference, Done, Failed, Cancelled, Refused, Whole, Durations)
 }
 _NAMES = {cls: tuple(field.name for field in fields(cls)) for cls in _KINDS.values()}
 

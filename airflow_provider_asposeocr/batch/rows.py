@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.batch.references import reference_of
+from airflow_provider_asposeocr.batch.verdicts import never_answered
 from airflow_provider_asposeocr.documents.manifest import DocumentError, Manifest, StepTask
 from airflow_provider_asposeocr.documents.uris import source_uri
 
@@ -34,7 +35,7 @@ def make_rows(
 
     :param batch: The batch.
     :param state: What the journal says.
-    :param left: Documents that this try has left undecided, and why; nothing where no try runs.
+    :param left: Documents that this try has left undecided, and why where that is their own; nothing where no try runs.
     :param try_number: Airflow's number of the try that writes them.
     :return: The rows in the order of the documents, made while they are asked for.
     """
@@ -55,8 +56,8 @@ def make_rows(
             row |= document.decided
         elif known is not None:
             row |= _known(batch, document, known)
-        if row["outcome"] == "not_started" and (error := left.get(document.index)) is not None:
-            row["error"] = DocumentError.of(error, known.step if known else None)
+        if row["outcome"] == "not_started":
+            row["error"] = _why_not_started(batch, state, known, left.get(document.index))
         yield Manifest.model_validate(row)
 
 
@@ -74,7 +75,8 @@ def _known(batch: Batch, document: BatchDocument, known: DocumentState) -> dict[
     if references:
         row["task"] = reference_of(batch, known, references[-1])
     if known.error is not None:
-        row["error"] = _error(batch, known)
+        operation = known.error.get("operation") or batch.steps[known.step].operation
+        row["error"] = _error(known.error, known.step, operation)
     if known.row is not None:
         row |= json.loads(known.row)
     return row
@@ -94,14 +96,24 @@ def _steps(known: DocumentState) -> list[StepTask]:
     ]
 
 
-def _error(batch: Batch, known: DocumentState) -> DocumentError:
-    error = known.error or {}
+def _why_not_started(
+    batch: Batch, state: BatchState, known: DocumentState | None, own: AsposeOcrError | None
+) -> DocumentError | None:
+    """Say why a document is not decided: what happened to it, or else to the account, which is no step's fault."""
+    if known is not None and own is None and known.intended:
+        own = never_answered(batch.steps[known.step].operation)
+    if own is not None:
+        return DocumentError.of(own, known.step if known else None)
+    return None if state.refused is None else _error(state.refused.error)
+
+
+def _error(error: Mapping[str, Any], step: int | None = None, operation: str | None = None) -> DocumentError:
     return DocumentError.model_validate(
         {
             "class": error["error"],
             "message": error["message"],
-            "step": known.step,
-            "operation": error.get("operation") or batch.steps[known.step].operation,
+            "step": step,
+            "operation": operation,
             "billed": error.get("billed", "maybe"),
             "retryable": error.get("retryable", False),
         }

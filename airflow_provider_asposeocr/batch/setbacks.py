@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from airflow_provider_asposeocr.api.errors import TaskError, TaskTimeoutError
 from airflow_provider_asposeocr.api.http.pacing import LONGEST_PAUSE_SECONDS
 from airflow_provider_asposeocr.batch.course import Course
-from airflow_provider_asposeocr.batch.records import Withdrawn
-from airflow_provider_asposeocr.batch.verdicts import concerns_account, verdict_on
+from airflow_provider_asposeocr.batch.records import Refused, Withdrawn
+from airflow_provider_asposeocr.batch.verdicts import concerns_account, error_to_dict, verdict_on
 from airflow_provider_asposeocr.batch.work import Phase, Work
 
 if TYPE_CHECKING:
@@ -28,10 +28,15 @@ class Setbacks(Course):
 
     #: No request is begun before this moment, in seconds since the epoch: the cloud has asked for a pause.
     _paused_until = 0.0
+    #: Whether the record that the account was refused is not durable yet. The try does not end before.
+    _announces_refusal = False
 
     def _stop(self, reason: StopReason, *, cancel: bool = False, error: AsposeOcrError | None = None) -> None:
         self.stopped = self.stopped or reason
-        self.error = self.error or error
+        if error is not None and self.error is None:
+            self.error = error
+            self._records.append(Refused(error_to_dict(error), self._settings.try_number))
+            self._announces_refusal = True
         self._cancels = self._cancels or cancel
         for line in (self._to_prepare, self._to_send):
             line.clear()

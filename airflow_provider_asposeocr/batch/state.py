@@ -22,6 +22,7 @@ from airflow_provider_asposeocr.batch.records import (
     Intent,
     Record,
     Reference,
+    Refused,
     Whole,
     Withdrawn,
     parse_record,
@@ -204,6 +205,8 @@ class BatchState:
         self.outcomes: Counter[str] = Counter()
         #: How long cloud tasks take, from the last snapshot.
         self.durations: Mapping[str, Any] | None = None
+        #: Why nothing more is submitted, where the account was refused.
+        self.refused: Refused | None = None
         #: Number of the process whose records are applied.
         self.epoch = 0
 
@@ -229,6 +232,9 @@ class BatchState:
         if isinstance(record, Durations):
             self.durations = record.book
             return
+        if isinstance(record, Refused):
+            self.refused = record
+            return
         document = self.of(record.document)
         if self.epoch < document.epoch:
             return
@@ -238,6 +244,8 @@ class BatchState:
         else:
             if isinstance(record, Intent) and self._did_not_know_of(document, record):
                 _take_back(document)
+            if isinstance(record, Intent):
+                self.refused = None
             _apply(document, record)
         document.epoch = self.epoch
         self.submits += document.submits
@@ -263,6 +271,8 @@ class BatchState:
         """Return records that make the same state, one per document."""
         if self.durations is not None:
             yield Durations(self.durations)
+        if self.refused is not None:
+            yield self.refused
         for index in sorted(self.documents):
             yield Whole(index, self.documents[index].to_dict())
 

@@ -95,3 +95,15 @@ def error_to_dict(error: AsposeOcrError) -> dict[str, Any]:
     :return: As :meth:`.AsposeOcrError.to_dict`, with ``retryable``.
     """
     return {**error.to_dict(), "retryable": error.retryable}
+
+
+def never_answered(operation: str) -> SubmitUnknownError:
+    """
+    Return the error of a submit of which the journal has no answer.
+
+    :param operation: The operation of the submit.
+    """
+    return SubmitUnknownError(
+        f"The submit of {operation} was never answered, or its process ended before the answer was written down.",
+        operation=operation,
+    )

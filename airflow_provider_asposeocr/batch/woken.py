@@ -1,8 +1,9 @@
 """
 The event with which a batch's trigger wakes the worker.
 
-Invariant: it is a hint and decides nothing. The worker asks the cloud itself about each cloud task that the event names,
-and takes an event that it does not understand for one that names none.
+Invariant: the worker asks the cloud itself about each cloud task that the event names as ended. It believes the event only
+about what the trigger has cancelled, because the cloud has no word for that. An event that it does not understand names
+nothing.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class Woken:
     :param digest: Fingerprint of the row's cloud tasks, see :func:`.running.digest_of`.
     :param durations: What the trigger has learned, the latest last.
     :param error: What the account or Airflow refused, where that is why it fired.
+    :param cancelled: Places of the cloud tasks that the trigger has cancelled, because their deadline or that of the batch
+        has passed.
     """
 
     because: Because | None = None
@@ -51,17 +54,20 @@ class Woken:
     digest: str = ""
     durations: tuple[Duration, ...] = ()
     error: AsposeOcrError | None = None
+    cancelled: frozenset[int] = frozenset()
 
     def to_event(self) -> dict[str, Any]:
         """
         Return the event's payload, which Airflow writes into the metadata database.
 
-        :return: ``{"because", "ended", "digest", "durations", "error"}``. Bit i of the hexadecimal number ``ended`` stands
-            for the task at place i; a duration is ``[operation, after_seconds, until_seconds]``.
+        :return: ``{"because", "ended", "cancelled", "digest", "durations", "error"}``. Bit i of the hexadecimal numbers
+            ``ended`` and ``cancelled`` stands for the task at place i; a duration is
+            ``[operation, after_seconds, until_seconds]``.
         """
         return {
             "because": self.because,
-            "ended": f"{sum(1 << place for place in self.ended):x}",
+            "ended": _written(self.ended),
+            "cancelled": _written(self.cancelled),
             "digest": self.digest,
             "durations": [
                 [each.operation, round(each.after_seconds, 1), round(each.until_seconds, 1)]
@@ -81,7 +87,6 @@ def read_event(event: Any) -> Woken:
     if not isinstance(event, dict) or event.get("because") not in BECAUSE:
         return Woken()
     try:
-        bits = int(event["ended"], 16)
         durations = tuple(
             Duration(str(operation), float(after), float(until))
             for operation, after, until in event["durations"]
@@ -89,10 +94,20 @@ def read_event(event: Any) -> Woken:
         described = event.get("error")
         return Woken(
             because=event["because"],
-            ended=frozenset(place for place in range(bits.bit_length()) if bits >> place & 1),
+            ended=_read(event["ended"]),
+            cancelled=_read(event.get("cancelled", "0")),  # missing in an event of an earlier version
             digest=str(event["digest"]),
             durations=durations,
             error=from_dict(described) if isinstance(described, dict) else None,
         )
     except (KeyError, TypeError, ValueError):
         return Woken()
+
+
+def _written(places: frozenset[int]) -> str:
+    return f"{sum(1 << place for place in places):x}"
+
+
+def _read(text: str) -> frozenset[int]:
+    bits = int(text, 16)
+    return frozenset(place for place in range(bits.bit_length()) if bits >> place & 1)

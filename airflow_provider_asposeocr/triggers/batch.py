@@ -112,7 +112,8 @@ class AsposeOcrBatchTrigger(CloudTrigger):
             await self._poll_until_woken(polls, Pacer(plan.polls_per_second))
             because = polls.woken(time.time()) or "error"
             if because == "deadline":
-                await self._cancel_all(polls.running, "the batch's deadline has passed", DEADLINE_SECONDS)
+                reason = "the batch's deadline has passed"
+                polls.note_cancelled(await self._cancel_all(polls.running, reason, DEADLINE_SECONDS))
         woken = polls.event(because)
         log.info("%d of %d cloud tasks have ended; the worker goes on.", len(woken.ended), len(tasks))
         return woken
@@ -148,7 +149,8 @@ class AsposeOcrBatchTrigger(CloudTrigger):
             finished = answer
             polls.fail(answer.error or WaitError("The wait has ended."))
         if finished is not None and isinstance(finished.error, TaskTimeoutError):
-            await self._give_up(ref, answer.status if isinstance(answer, TaskState) else None)
+            if await self._give_up(ref, answer.status if isinstance(answer, TaskState) else None):
+                polls.note_cancelled([ref])
             polls.end(place, time.time())
 
     def _warn(self, error: AsposeOcrError, now: float) -> None:
@@ -157,22 +159,34 @@ class AsposeOcrBatchTrigger(CloudTrigger):
             self._warn_at = now + WARN_SECONDS
             log.warning("%s", error.message)
 
-    async def _give_up(self, ref: TaskRef, seen: TaskStatus | None) -> None:
-        """Cancel one task at its deadline: the worker that is told of it may have to wait for a slot, for hours."""
+    async def _give_up(self, ref: TaskRef, seen: TaskStatus | None) -> bool:
+        """
+        Cancel one task at its deadline: the worker that is told of it may have to wait for a slot, for hours.
+
+        :return: Whether it was cancelled.
+        """
         try:
             client = await self._client(ref.conn_id)
-            await cancel_if_running_async(client, ref, "its deadline has passed", IN_TRIGGER, seen)
+            outcome = await cancel_if_running_async(client, ref, "its deadline has passed", IN_TRIGGER, seen)
         except Exception as error:  # the connection cannot be read; the worker tries again
             log.warning("Could not cancel %s at its deadline: %s", shown(ref.id, 80), shown(error))
+            return False
+        return outcome.what == "cancelled"
 
-    async def _cancel_all(self, refs: list[TaskRef], reason: str, seconds: float) -> None:
+    async def _cancel_all(self, refs: list[TaskRef], reason: str, seconds: float) -> list[TaskRef]:
+        """
+        Cancel all that run.
+
+        :return: Those that were cancelled.
+        """
         if not refs:
-            return
+            return []
         try:
             client = await self._client(refs[0].conn_id)
-            await cancel_all_async(client, refs, reason, KILL_IN_TRIGGER, seconds)
+            return (await cancel_all_async(client, refs, reason, KILL_IN_TRIGGER, seconds)).cancelled
         except Exception as error:  # the connection cannot be read
             log.warning("Could not cancel %d cloud tasks: %s", len(refs), shown(error))
+            return []
 
     async def _kill(self) -> None:
         began = time.monotonic()

@@ -25,7 +25,15 @@ from airflow_provider_asposeocr.api.polling.durations import DurationBook
 from airflow_provider_asposeocr.api.responses import TaskState
 from airflow_provider_asposeocr.batch import events
 from airflow_provider_asposeocr.batch.machine import Machine
-from airflow_provider_asposeocr.batch.records import Cancelled, Done, Failed, Intent, Reference, Withdrawn
+from airflow_provider_asposeocr.batch.records import (
+    Cancelled,
+    Done,
+    Failed,
+    Intent,
+    Reference,
+    Refused,
+    Withdrawn,
+)
 from airflow_provider_asposeocr.batch.settings import BatchSettings
 from airflow_provider_asposeocr.batch.state import BatchState
 from airflow_provider_asposeocr.batch.verdicts import MOST_REFUSED_TOKENS
@@ -288,7 +296,21 @@ def test_an_error_of_the_account_stops_submits_and_lets_the_running_end(error: A
     batch.commit()
     assert batch.kinds()[-1] == "Finish"
     assert batch.machine.state.submits == 1
-    assert set(batch.machine.left) == {1, 2}
+    assert batch.machine.left == {1: None, 2: None}
+    refused = batch.machine.state.refused
+    assert refused is not None
+    assert refused.error["error"] == type(error).__name__
+    batch.now += 1
+    assert Batch(documents=4, state=batch.machine.state, try_number=2).machine.state.refused is None
+
+
+def test_the_try_does_not_end_before_the_refusal_of_the_account_is_durable() -> None:
+    batch = Batch(documents=2, max_in_flight=1)
+    batch.pop(events.Prepare)
+    batch.tell(events.Broken(0, QuotaExceededError("No.")))
+    assert "Finish" not in batch.kinds()
+    assert [type(record) for record in batch.commit()] == [Refused]
+    assert batch.kinds()[-1] == "Finish"
 
 
 def test_a_pause_holds_back_everything() -> None:
@@ -373,6 +395,31 @@ def test_after_a_deferral_only_what_has_ended_is_polled_at_once() -> None:
     machine.start(BEGINNING, frozenset({0}))
     polls = machine.on(events.Tick(), BEGINNING)
     assert [action.document for action in polls if isinstance(action, events.Poll)] == [0]
+
+
+@pytest.mark.parametrize(
+    ("age_seconds", "record"),
+    [(50, Cancelled), (150, Failed)],
+    ids=["at the deadline of the batch", "at its own"],
+)
+def test_what_the_trigger_has_cancelled_is_cancelled(age_seconds: float, record: type[Record]) -> None:
+    """The cloud does not know it any more, so that a poll would take it for lost and the document would be sent again."""
+    reference = Reference(0, 0, OPERATIONS[-1], "id", BEGINNING - age_seconds, 1, "aa")
+    machine = Machine(
+        small_batch(1, 1),
+        after(Intent(0, 0), reference),
+        BatchSettings(timeout_seconds=100.0, deadline_at=BEGINNING),
+        DurationBook(),
+        lambda: 0.5,
+    )
+    (commit,) = machine.start(BEGINNING, frozenset(), frozenset({0}))
+    assert isinstance(commit, events.Commit)
+    (written,) = commit.records
+    assert isinstance(written, record)
+    if isinstance(written, Failed):
+        assert (written.error["error"], written.over) == ("TaskTimeoutError", True)
+    machine.on(events.Durable(commit.records), BEGINNING)
+    assert not machine.works
 
 
 def test_an_intent_of_an_earlier_process_is_unknown() -> None:

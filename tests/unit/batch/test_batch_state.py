@@ -15,6 +15,7 @@ from airflow_provider_asposeocr.batch.records import (
     Failed,
     Intent,
     Reference,
+    Refused,
     Whole,
     Withdrawn,
     parse_record,
@@ -35,6 +36,7 @@ EVERY_KIND: list[Record] = [
     Done(0, {"results": [], "seconds": 1.0}),
     Failed(0, 1, ERROR, over=True, try_number=2, final=True, again="gone"),
     Cancelled(0, 1),
+    Refused(ERROR, 2),
     Whole(0, {"steps": []}),
     Durations({"version": 1}),
 ]
@@ -167,3 +169,12 @@ def test_a_snapshot_makes_the_same_state() -> None:
 def test_a_snapshot_that_is_not_understood_is_an_error(state: dict[str, Any]) -> None:
     with pytest.raises(JournalError):
         replay(written(Whole(0, state)))
+
+
+def test_a_refusal_of_the_account_lasts_until_something_is_sent() -> None:
+    refused = Refused(ERROR, 1)
+    state = replay(written(Intent(0, 0), REFERENCE, refused))
+    assert state.refused == refused
+    assert replay(written(*state.snapshot())).refused == refused
+    state.apply(Intent(1, 0))
+    assert state.refused is None

@@ -18,8 +18,20 @@ def sent(woken: Woken) -> Any:
 
 
 def test_it_is_read_as_it_was_written() -> None:
-    woken = Woken("a share has ended", frozenset({0, 7, 999}), "0123456789abcdef", DURATIONS)
+    woken = Woken(
+        "a share has ended",
+        frozenset({0, 7, 999}),
+        "0123456789abcdef",
+        DURATIONS,
+        cancelled=frozenset({1, 998}),
+    )
     assert read_event(sent(woken)) == woken
+
+
+def test_an_event_of_an_earlier_version_names_nothing_cancelled() -> None:
+    event = sent(Woken("deadline", frozenset({1}), "d", cancelled=frozenset({2})))
+    del event["cancelled"]
+    assert read_event(event) == Woken("deadline", frozenset({1}), "d")
 
 
 def test_the_error_of_an_account_arrives_as_itself() -> None:
@@ -49,6 +61,7 @@ GOOD = Woken("deadline", frozenset({1}), "d", DURATIONS).to_event()
         {**GOOD, "because": ["deadline"]},
         {**GOOD, "ended": "no number"},
         {**GOOD, "ended": None},
+        {**GOOD, "cancelled": 3},
         {**GOOD, "durations": [["RecognizeImage"]]},
         {**GOOD, "durations": [["RecognizeImage", "soon", 1]]},
         {**GOOD, "durations": 3},

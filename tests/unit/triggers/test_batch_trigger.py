@@ -165,6 +165,7 @@ class TestDeadlines:
         woken = await woken_by(trigger_for(refs, deadline_at=time.time() + 0.5))
         assert woken.because == "deadline"
         assert {entry["id"] for entry in deletes(cloud)} == {ref.id for ref in refs}
+        assert woken.cancelled == frozenset(range(40))
 
     async def test_at_a_task_s_own_that_one_is(
         self, accepted: Callable[..., list[TaskRef]], cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
@@ -175,7 +176,7 @@ class TestDeadlines:
         hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
         refs = [parse_task_ref({**old.to_dict(), "submitted_at": hour_ago}), *others]
         woken = await woken_by(trigger_for(refs, timeout_seconds=3600.0, deadline_at=time.time() + 3600))
-        assert woken.ended == {0}
+        assert woken.ended == woken.cancelled == {0}
         assert [entry["id"] for entry in deletes(cloud)] == [old.id]
 
 
