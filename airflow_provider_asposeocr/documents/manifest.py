@@ -53,6 +53,16 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 _SETTLED = frozenset({"succeeded", "skipped", "duplicate", "gone"})
 
 
+def is_settled(outcome: object, final: object) -> bool:
+    """
+    Tell whether no later run has to look at a document again.
+
+    :param outcome: What has become of it.
+    :param final: Whether no later run tries it again, although it has failed.
+    """
+    return final is True or outcome in _SETTLED
+
+
 class StoredResult(BaseModel):
     """
     One result and the file that holds it.
@@ -187,6 +197,8 @@ class Manifest(BaseModel):
     :param quality: Kept for measures of quality; ``None``.
     :param try_number: Airflow's number of the try that wrote this; in JSON it is called ``try``.
     :param continues: URI of the manifest whose rows were this batch's sources; ``None`` where they were not.
+    :param pipeline: Pipeline of the work list that named the document; ``None`` of another source. The index of the files
+        that were read is made of it.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
@@ -216,6 +228,7 @@ class Manifest(BaseModel):
     quality: dict[str, Any] | None = None
     try_number: int | None = Field(default=None, alias="try", ge=0)
     continues: str | None = None
+    pipeline: str | None = None
 
     @field_serializer("task")
     def _task_as_xcom_has_it(self, task: TaskRef | None) -> dict[str, Any] | None:
@@ -224,7 +237,7 @@ class Manifest(BaseModel):
     @property
     def settled(self) -> bool:
         """Whether no later run has to look at the document again."""
-        return self.final or self.outcome in _SETTLED
+        return is_settled(self.outcome, self.final)
 
     def to_dict(self) -> dict[str, Any]:
         """

@@ -1,0 +1,205 @@
+"""
+The index of the files that were read already: a key of 16 bytes for each file and version.
+
+Invariant: it is a cache of what the manifests say. A key that is missing costs a download and a checksum, because the
+register knows each content; a key too many would lose a file. So a key is only made of a row that says how the file ended.
+Pure.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from dataclasses import dataclass, field
+from hashlib import blake2b, sha256
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.api.errors import InputError
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.documents.manifest import is_settled
+from airflow_provider_asposeocr.documents.uris import same_place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+#: Raise it when a key is made of something else.
+SCHEMA_VERSION = 1
+KEY_BYTES = 16
+#: New manifests that are worth a segment of their own: reading one costs a request.
+_FRESH_FOR_A_SEGMENT = 32
+#: Segments that are worth to be made one.
+_SEGMENTS_FOR_ONE = 16
+
+
+def seen_key(pipeline: str, uri: str, version: str | None) -> bytes:
+    """
+    Return the key of a file that a pipeline has read.
+
+    :param pipeline: Name of the pipeline, as the work list says it.
+    :param uri: Absolute path or URI of the file. The id of a connection is left out, so that renaming one reads nothing
+        again.
+    :param version: Version of the file, see :func:`.listed_version`.
+    """
+    text = "\0".join((pipeline, same_place(uri), version or ""))
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
+
+
+@dataclass
+class SeenKeys:
+    """
+    Keys of files.
+
+    :param settled: Of files that were read, or need not be read.
+    :param failed: Of files that have failed for good.
+    """
+
+    settled: set[bytes] = field(default_factory=set)
+    failed: set[bytes] = field(default_factory=set)
+
+    def add(self, other: SeenKeys) -> None:
+        """
+        Add other keys.
+
+        :param other: The others.
+        """
+        self.settled |= other.settled
+        self.failed |= other.failed
+
+    def take(self, row: Mapping[str, Any]) -> None:
+        """
+        Add the file of a manifest's row, if the row says that no later run has to look at it.
+
+        A file that was ``gone`` is not added: where equal content is dropped again under its name, a store may give it the
+        version that it had.
+
+        :param row: The row, as JSON.
+        """
+        key = row_key(row)
+        if (
+            key is None
+            or row.get("outcome") == "gone"
+            or not is_settled(row.get("outcome"), row.get("final"))
+        ):
+            return
+        (self.failed if row.get("outcome") == "failed" else self.settled).add(key)
+
+    def has(self, key: bytes, *, include_failed: bool = False) -> bool:
+        """
+        Tell whether a file need not be read.
+
+        :param key: Its key.
+        :param include_failed: Whether files that have failed for good are to be read again.
+        """
+        return key in self.settled or (not include_failed and key in self.failed)
+
+    def __len__(self) -> int:
+        return len(self.settled) + len(self.failed)
+
+
+def row_key(row: Mapping[str, Any]) -> bytes | None:
+    """
+    Return the key of the file of a manifest's row.
+
+    :param row: The row, as JSON.
+    :return: The key; ``None`` if the row does not come from a work list.
+    """
+    pipeline, source, version = (row.get(name) for name in ("pipeline", "source", "source_version"))
+    if not isinstance(pipeline, str) or not isinstance(source, str):
+        return None
+    return seen_key(pipeline, source, version if isinstance(version, str) else None)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """
+    A part of the index, as it is stored.
+
+    :param manifests: The manifests whose rows it has: their version by their path below the folder of manifests.
+    :param keys: The keys.
+    """
+
+    manifests: Mapping[str, str | None]
+    keys: SeenKeys
+
+    def to_bytes(self) -> bytes:
+        """Return the stored form. Equal segments have equal bytes."""
+        head = {
+            "schema_version": SCHEMA_VERSION,
+            "kind": "seen_index",
+            "settled": len(self.keys.settled),
+            "failed": len(self.keys.failed),
+            "manifests": dict(sorted(self.manifests.items())),
+        }
+        body = b"".join((*sorted(self.keys.settled), *sorted(self.keys.failed)))
+        return gzip.compress(json.dumps(head).encode() + b"\n" + body, compresslevel=1, mtime=0)
+
+
+def segment_name(content: bytes) -> str:
+    """
+    Name a segment by its content, so that two processes that make the same one do not disturb each other.
+
+    :param content: What :meth:`Segment.to_bytes` returned.
+    """
+    return f"{sha256(content).hexdigest()[:32]}.keys.gz"
+
+
+def parse_segment(content: bytes) -> Segment:
+    """
+    Read a segment.
+
+    :param content: The stored form.
+    :raises InputError: if it was cut or damaged, or another version of the provider wrote it. The manifests have what it
+        had.
+    """
+    try:
+        head_line, _, body = gzip.decompress(content).partition(b"\n")
+        head = json.loads(head_line)
+        version, settled, failed = head["schema_version"], head["settled"], head["failed"]
+        manifests: dict[str, str | None] = dict(head["manifests"])
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"it was cut or damaged ({shown(error, 100)})") from None
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"its schema_version is {shown(repr(version), 40)}, and this one reads {SCHEMA_VERSION}"
+        )
+    if (
+        not isinstance(settled, int)
+        or not isinstance(failed, int)
+        or len(body) != KEY_BYTES * (settled + failed)
+    ):
+        raise InputError("it does not have as many keys as it says")
+    keys = [body[place : place + KEY_BYTES] for place in range(0, len(body), KEY_BYTES)]
+    return Segment(manifests, SeenKeys(set(keys[:settled]), set(keys[settled:])))
+
+
+@dataclass(frozen=True)
+class Compaction:
+    """
+    How the index is to be written anew.
+
+    :param write: The segment to write; ``None`` = none.
+    :param remove: Names of the segments that it replaces.
+    """
+
+    write: Segment | None = None
+    remove: tuple[str, ...] = ()
+
+
+def plan_compaction(segments: Mapping[str, Segment], fresh: Segment, stale: Iterable[str] = ()) -> Compaction:
+    """
+    Decide whether the index is to be written anew. Pure.
+
+    :param segments: The segments that were read, by name.
+    :param fresh: What was read from manifests that are in none of them.
+    :param stale: Names of segments that cannot be read; they are removed with the next segment.
+    """
+    if len(segments) >= _SEGMENTS_FOR_ONE:
+        keys, manifests = SeenKeys(), dict[str, str | None]()
+        for segment in (*segments.values(), fresh):
+            keys.add(segment.keys)
+            manifests |= segment.manifests
+        return Compaction(Segment(manifests, keys), (*segments, *stale))
+    if len(fresh.manifests) >= _FRESH_FOR_A_SEGMENT:
+        return Compaction(fresh, tuple(stale))
+    return Compaction()
