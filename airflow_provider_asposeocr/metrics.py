@@ -8,9 +8,12 @@ number is sent, which no parsed DAG does.
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.printable import shown
+
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.api.responses import TaskRef
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +41,30 @@ def time_taken(name: str, seconds: float, operation: str | None = None) -> None:
     :param operation: The cloud's operation, as a tag where the sink knows tags; by default none.
     """
     _send("timing", name, seconds * 1000.0, operation)
+
+
+def waited(ref: TaskRef, seconds: float | None, now: float) -> None:
+    """
+    Note that a wait has seen the end of a cloud task.
+
+    :param ref: The task, which is completed.
+    :param seconds: How long after its submit a poll has seen that; ``None`` where the wait came so late that the
+        task may have ended long before. Then nothing is sent.
+    :param now: When the worker goes on, in seconds since the epoch. After a deferral that is later than the poll.
+    """
+    if seconds is not None:
+        time_taken("cloud_seconds", seconds, ref.operation)
+        time_taken("wait_seconds", max(seconds, now - ref.submitted_epoch), ref.operation)
+
+
+def gauge(name: str, value: float) -> None:
+    """
+    Set a gauge.
+
+    :param name: Its name without the prefix, for example ``oldest_unsettled_seconds``.
+    :param value: Its value.
+    """
+    _send("gauge", name, value, None)
 
 
 def _send(method: str, name: str, value: float, operation: str | None) -> None:

@@ -20,6 +20,7 @@ from airflow_provider_asposeocr.api.http.retrying import ONCE
 from airflow_provider_asposeocr.api.polling.progress import task_text
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.lifecycle.cancel import ASK_AGAIN_SECONDS, try_cancel_async
+from airflow_provider_asposeocr.metrics import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,6 +103,8 @@ async def cancel_all_async(
                 await asyncio.sleep(ASK_AGAIN_SECONDS)
                 continue
             del undecided[ref.id]
+            if outcome.what == "cancelled":
+                count("cancels", operation=ref.operation)
             {"cancelled": done.cancelled, "ended": done.ended, "unknown": done.left}[outcome.what].append(ref)
             if outcome.what == "ended" and outcome.status is TaskStatus.NOT_EXIST:
                 done.gone.append(ref)

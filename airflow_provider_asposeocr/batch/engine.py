@@ -97,7 +97,7 @@ class BatchEngine:
         for duration in woken.durations if woken else ():
             book.entry(duration.operation).observe(duration.after_seconds, duration.until_seconds)
         self._machine = Machine(batch, state, settings, book, random)
-        self._metrics = BatchMetrics(batch, state)
+        self._metrics = BatchMetrics(batch, state, woken)
         if is_new:
             self._metrics.count_decided()
         self._committing: deque[tuple[Record, ...]] = deque()
@@ -152,6 +152,10 @@ class BatchEngine:
             for work in sorted(self._machine.works.values(), key=lambda work: work.document)
             if work.ref is not None and work.phase in _IN_CLOUD
         ]
+
+    def count_reattached(self) -> None:
+        """Count in the metrics what a retry goes on with; called before :meth:`run`."""
+        self._metrics.count_reattached()
 
     def progress(self) -> Progress:
         """Return how far the batch is."""

@@ -13,21 +13,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_asposeocr.batch.records import Cancelled, Done, Failed, Intent, Reference, Withdrawn
-from airflow_provider_asposeocr.metrics import count, time_taken
+from airflow_provider_asposeocr.metrics import count, gauge, time_taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from airflow_provider_asposeocr.batch.plan import Batch
     from airflow_provider_asposeocr.batch.records import Record
     from airflow_provider_asposeocr.batch.state import BatchState
+    from airflow_provider_asposeocr.batch.woken import Woken
+    from airflow_provider_asposeocr.documents.manifest import Manifest
 
 
 class _Sent(NamedTuple):
     """A submit that was announced, and whose answer is not known yet."""
 
     operation: str
-    is_again: bool
+    may_be_billed_twice: bool
 
 
 @dataclass
@@ -37,10 +39,12 @@ class Numbers:
 
     :param sums: By metric and operation.
     :param durations: How long cloud tasks took: operation and seconds.
+    :param waits: How long after their submit this process went on with them, likewise.
     """
 
     sums: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     durations: list[tuple[str, float]] = field(default_factory=list)
+    waits: list[tuple[str, float]] = field(default_factory=list)
 
     def send(self) -> None:
         """Send it. Blocks: Airflow reads a file before it sends the first number of a process."""
@@ -48,6 +52,8 @@ class Numbers:
             count(name, number, operation)
         for operation, seconds in self.durations:
             time_taken("cloud_seconds", seconds, operation)
+        for operation, seconds in self.waits:
+            time_taken("wait_seconds", seconds, operation)
 
 
 class BatchMetrics:
@@ -56,27 +62,47 @@ class BatchMetrics:
 
     :param batch: The batch.
     :param state: What the journal says; read before each record is applied to it.
+    :param woken: What the trigger has told; by default the batch was not deferred.
     """
 
-    def __init__(self, batch: Batch, state: BatchState) -> None:
+    def __init__(self, batch: Batch, state: BatchState, woken: Woken | None = None) -> None:
         self._batch = batch
         self._state = state
         self.numbers = Numbers()
         # A submit counts when it is known that it was not refused. Those of a killed process count in the one after it.
         self._open: dict[int, _Sent] = {
-            index: _Sent(batch.steps[known.step].operation, known.current.submits > 1)
+            index: _Sent(batch.steps[known.step].operation, known.last_intent is not None)
             for index, known in state.documents.items()
             if known.intended
+        }
+        self._was_deferred = woken is not None and woken.because is not None
+        # A trigger sees when a task has ended; this process sees only that it has.
+        for duration in woken.durations if woken else ():
+            self.numbers.durations.append((duration.operation, duration.until_seconds))
+        #: Documents whose cloud task an earlier process has submitted.
+        self._inherited = {
+            index
+            for index, known in state.documents.items()
+            if known.outcome is None and known.running is not None
         }
         #: Documents the duration of whose last cloud task was counted: a submit that was refused announces it twice.
         self._timed: set[int] = set()
 
     def count_decided(self) -> None:
-        """Count the documents that the first try has refused without sending them; for a batch that has just begun."""
-        self.numbers.sums["failures", None] += sum(
-            document.decided is not None and document.decided.get("outcome") == "failed"
+        """Count the documents that the first try does not send; for a batch that has just begun."""
+        decided = Counter(
+            document.decided.get("outcome")
             for document in self._batch.documents
+            if document.decided is not None
         )
+        self.numbers.sums["failures", None] += decided["failed"]
+        self.numbers.sums["duplicates", None] += decided["duplicate"]
+
+    def count_reattached(self) -> None:
+        """Count the cloud tasks of an earlier try that this one goes on with; for a retry that has just begun."""
+        for index in self._inherited:
+            operation = self._batch.steps[self._state.documents[index].step].operation
+            self.numbers.sums["reattached", operation] += 1
 
     def take(self, records: Iterable[Record]) -> None:
         """
@@ -93,13 +119,13 @@ class BatchMetrics:
                 case Reference():
                     self._close(record.document)
                     self._timed.discard(record.document)
+                    self._inherited.discard(record.document)
                 case Failed():
                     self._close(record.document)
                     operation = self._batch.steps[record.step].operation
                     self.numbers.sums["failures", record.error.get("operation") or operation] += 1
                 case Cancelled():
                     self._close(record.document)
-                    self.numbers.sums["cancels", self._batch.steps[record.step].operation] += 1
                 case Done():
                     self._deliver(record)
 
@@ -112,17 +138,14 @@ class BatchMetrics:
         self._close(intent.document)  # An earlier one that was never answered.
         if intent.step:
             self._take_time(intent.document, intent.step - 1, intent.seconds)
-        known = self._state.documents.get(intent.document)
-        is_again = known is not None and any(
-            step.submits for step in known.steps[intent.step : intent.step + 1]
-        )
-        self._open[intent.document] = _Sent(self._batch.steps[intent.step].operation, is_again)
+        operation = self._batch.steps[intent.step].operation
+        self._open[intent.document] = _Sent(operation, intent.again is not None)
 
     def _close(self, document: int) -> None:
         sent = self._open.pop(document, None)
         if sent is not None:
             self.numbers.sums["submits", sent.operation] += 1
-            self.numbers.sums["resubmits", sent.operation] += sent.is_again
+            self.numbers.sums["resubmits", sent.operation] += sent.may_be_billed_twice
 
     def _deliver(self, done: Done) -> None:
         step = len(self._batch.steps) - 1
@@ -132,6 +155,26 @@ class BatchMetrics:
         self.numbers.sums["result_bytes", operation] += sum(result["bytes"] for result in results)
 
     def _take_time(self, document: int, step: int, seconds: float | None) -> None:
-        if seconds is not None and document not in self._timed:
-            self._timed.add(document)
-            self.numbers.durations.append((self._batch.steps[step].operation, seconds))
+        if seconds is None or document in self._timed:
+            return
+        self._timed.add(document)
+        measured, is_inherited = (self._batch.steps[step].operation, seconds), document in self._inherited
+        if not is_inherited:
+            self.numbers.durations.append(measured)
+        if self._was_deferred or not is_inherited:
+            self.numbers.waits.append(measured)
+
+
+def noted(rows: Iterable[Manifest], age_seconds: float) -> Iterator[Manifest]:
+    """
+    Hand on the rows of a manifest, and tell at their end whether a later run has to look at some of them again.
+
+    :param rows: The rows.
+    :param age_seconds: Time since the batch began.
+    :return: The same rows.
+    """
+    is_settled = True
+    for row in rows:
+        is_settled = is_settled and row.settled
+        yield row
+    gauge("oldest_unsettled_seconds", 0.0 if is_settled else age_seconds)

@@ -29,6 +29,7 @@ from airflow_provider_asposeocr.documents.file_systems import (
 from airflow_provider_asposeocr.documents.manifest import Manifest, StoredResult, make_manifest
 from airflow_provider_asposeocr.documents.owners import IF_EXISTS, Claims, IfExists
 from airflow_provider_asposeocr.documents.stored_files import Writer, pieces
+from airflow_provider_asposeocr.metrics import count
 from airflow_provider_asposeocr.parameters import native_hint
 
 if TYPE_CHECKING:
@@ -196,6 +197,7 @@ def store(
             for target in targets
         ]
         claims.confirm()
+    _count(ref, results)
     return make_manifest(ref, download, results)
 
 
@@ -217,6 +219,12 @@ def store_unasked(
     """
     with _storing(ref, destination):
         return [_write_result(target, writer) for target in plan(ref, results, destination, file_stem)]
+
+
+def _count(ref: TaskRef, results: Sequence[StoredResult]) -> None:
+    written = [result for result in results if not result.skipped]
+    count("results", len(written), ref.operation)
+    count("result_bytes", sum(result.bytes for result in written), ref.operation)
 
 
 @contextmanager

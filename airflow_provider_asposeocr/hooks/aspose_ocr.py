@@ -38,6 +38,7 @@ from airflow_provider_asposeocr.connection import account_of, mask_token, unknow
 from airflow_provider_asposeocr.documents import destinations, sources
 from airflow_provider_asposeocr.lifecycle.wait import TaskWait
 from airflow_provider_asposeocr.lifecycle.wait_plan import WaitParameters
+from airflow_provider_asposeocr.metrics import count
 from airflow_provider_asposeocr.parameters import native_hint
 
 if TYPE_CHECKING:
@@ -165,6 +166,7 @@ class AsposeOcrHook(BaseHook):
         self.log.info("Submitting %s to %s as %s", called, operation.name, self.aspose_ocr_conn_id)
         began = time.monotonic()
         submitted = self.client.submit(operation, document.path, settings)
+        count("submits", operation=submitted.operation)
         ref = TaskRef(
             operation=submitted.operation,
             id=submitted.id,

@@ -20,6 +20,7 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.api.http.retrying import ONCE
 from airflow_provider_asposeocr.api.polling.progress import task_text
 from airflow_provider_asposeocr.api.tasks import has_ended
+from airflow_provider_asposeocr.metrics import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,6 +110,7 @@ def _said(outcome: CancelOutcome, ref: TaskRef, reason: str) -> CancelOutcome:
     task = task_text(ref)
     if outcome.what == "cancelled":
         log.info("Cancelled %s, because %s.", task, reason)
+        count("cancels", operation=ref.operation)
     elif outcome.what == "ended":
         log.info("%s has ended and is not cancelled.", task)
     else:

@@ -7,6 +7,7 @@ taken for a success.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, WaitError, from_dict
@@ -23,11 +24,12 @@ def event_of(task: dict[str, Any] | None, finished: Finished) -> dict[str, Any]:
 
     :param task: The task reference; ``None`` = the wait ended before it was known.
     :param finished: How it ended.
-    :return: ``{"status": "completed" | "failed", "task": …, "error": … or None}``.
+    :return: ``{"status": "completed" | "failed", "task": …, "error": … or None, "seconds": … or None}``.
     """
     error = finished.error
     status = "completed" if error is None else "failed"
-    return {"status": status, "task": task, "error": error and error.to_dict()}
+    seconds = None if finished.seconds is None else round(finished.seconds, 3)
+    return {"status": status, "task": task, "error": error and error.to_dict(), "seconds": seconds}
 
 
 def outcome_of(event: Any) -> tuple[TaskRef, AsposeOcrError | None]:
@@ -47,3 +49,15 @@ def outcome_of(event: Any) -> tuple[TaskRef, AsposeOcrError | None]:
         raise error
     ref = parse_task_ref(event.get("task"))
     return ref, None if event["status"] == "completed" else error
+
+
+def seconds_of(event: Any) -> float | None:
+    """
+    Return how long after its submit the trigger has seen the cloud task completed.
+
+    :param event: An event that :func:`outcome_of` has read.
+    :return: Seconds, for metrics alone; ``None`` where the event does not say it.
+    """
+    seconds = event.get("seconds")
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    return float(seconds) if is_number and 0 <= seconds < math.inf else None

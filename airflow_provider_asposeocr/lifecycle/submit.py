@@ -30,6 +30,7 @@ from airflow_provider_asposeocr.lifecycle.record import (
     decide_start,
     may_resubmit,
 )
+from airflow_provider_asposeocr.metrics import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,6 +156,7 @@ class TaskSubmit:
             task.id,
             status.value if status else "not known yet",
         )
+        count("reattached", operation=task.operation)
         return task
 
     def _status(self, task: TaskRef) -> TaskStatus | None:
@@ -179,6 +181,7 @@ class TaskSubmit:
         policy = self._policies.on_unknown_submit
         if may_resubmit(policy, self._stored.resubmits + self._again):
             log.warning("%s Submitting once more: %s may be billed twice.", message, self._what)
+            count("resubmits", operation=self._identity.operation)
             self._again = True
             return
         why = (
@@ -187,6 +190,7 @@ class TaskSubmit:
             else "it has been submitted again once already, so that it may have been billed more than once"
         )
         self._stored.write_doubt(self._identity)
+        count("failures", operation=self._identity.operation)
         fail_task(
             log,
             f"{message} {self._what} may have been billed; {why}. Look into the vendor's dashboard; clearing this "

@@ -33,6 +33,7 @@ from airflow_provider_asposeocr.api.tasks import failed_error
 from airflow_provider_asposeocr.config import event_delay_seconds
 from airflow_provider_asposeocr.lifecycle.cancel import CancelOutcome, cancel_if_running
 from airflow_provider_asposeocr.lifecycle.worker_kill import WaitRole, Watched, WorkerKill
+from airflow_provider_asposeocr.metrics import waited
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.client import CloudClient
@@ -100,6 +101,8 @@ class TaskWait:
         self.role = role or WaitRole()
         self._kill = kill or WorkerKill()
         self._kill.watch(Watched(ref, client, self.role, ti))
+        #: Whether this process has submitted the task just now, so that it knows how long it took.
+        self.is_fresh = False
         self._progress = Progress(ref, ref.expires_at.timestamp(), time.time())
 
     def run(self, plan: WaitPlan, inline_seconds: float = math.inf) -> Deferral | None:
@@ -123,7 +126,7 @@ class TaskWait:
             following = self.poll(poller)
             said = self._progress.polled(time.time())
             if isinstance(following, Finished):
-                self.settle(following.error)
+                self.settle(following.error, following.seconds)
                 return None
             if said:
                 log.info("%s", said)
@@ -143,11 +146,12 @@ class TaskWait:
             log.warning("%s", error.message)
             return poller.on_error(error, time.time())
 
-    def settle(self, error: AsposeOcrError | None) -> None:
+    def settle(self, error: AsposeOcrError | None, seconds: float | None = None) -> None:
         """
         Take the end of the wait: return if the task is completed; otherwise cancel what still runs, and raise.
 
         :param error: Why the wait failed; ``None`` = the task is completed.
+        :param seconds: How long after its submit the task was seen completed, for metrics; ``None`` = it is not known.
         :raises AsposeOcrError: if the task is not completed after all.
         """
         status, is_gone = None, False
@@ -164,6 +168,9 @@ class TaskWait:
         self._kill.release(self.ref)
         if error is None:
             log.info("%s", self._progress.completed(time.time()))
+            now = time.time()
+            age = max(0.0, now - self.ref.submitted_epoch)
+            waited(self.ref, age if seconds is None and self.is_fresh else seconds, now)
             return
         raise failure_of(self.client, self.ref, error) if isinstance(error, TaskFailedError) else error
 

@@ -19,6 +19,7 @@ from airflow_provider_asposeocr.batch.ending import Deferral
 from airflow_provider_asposeocr.batch.engine import BatchEngine
 from airflow_provider_asposeocr.batch.errors import BatchFailedError
 from airflow_provider_asposeocr.batch.manifest_file import write_manifest
+from airflow_provider_asposeocr.batch.metrics import noted
 from airflow_provider_asposeocr.batch.opening import open_batch
 from airflow_provider_asposeocr.batch.progress import ProgressLog, shown_end, shown_progress
 from airflow_provider_asposeocr.batch.superseded import end_superseded, take_over_superseded
@@ -186,6 +187,8 @@ class BatchTry:
             woken=self._woken,
             on_progress=self._on_progress,
         )
+        if not (opened.is_new or self._resumes):
+            self._engine.count_reattached()
         self._working = asyncio.create_task(self._engine.run())
         if self._kill is not None:
             self._begin_ending()
@@ -275,7 +278,8 @@ class BatchTry:
     def _write(self, opened: OpenBatch, ended: Ended) -> ManifestFile:
         uri = opened.batch.manifest
         try:
-            return write_manifest(uri, ended.rows(), len(opened.batch.documents))
+            rows = noted(ended.rows(), max(0.0, time.time() - opened.begun_at))
+            return write_manifest(uri, rows, len(opened.batch.documents))
         except AsposeOcrError:
             raise
         except Exception as error:  # of the storage's library

@@ -235,14 +235,16 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         submit = TaskSubmit(
             hook.client_of, self._stored_record(context), _identity(self, hook, source), policies
         )
-        ref = submit.find()
+        ref, is_fresh = submit.find(), False
         if ref is None:
             settings, strict = self._settings(), self.strict_settings
             with hook.prepared(self.operation, source, settings=settings, strict_settings=strict) as send:
                 ref = submit.send(send, lambda: self._kill.killed)
+            is_fresh = True
         # From here on a kill finds something to cancel. Airflow is not asked for the connection again: if it does not
         # answer, an accepted task would be lost.
         wait = self._watch(ref, context, hook.client_of(ref.conn_id))
+        wait.is_fresh = is_fresh
         try:
             if self._kill.killed:
                 self.on_kill()

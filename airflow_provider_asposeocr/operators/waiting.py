@@ -20,11 +20,12 @@ from airflow_provider_asposeocr.config import default_seconds
 from airflow_provider_asposeocr.failing import fail_with
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.lifecycle.cancel import cancel_if_running
-from airflow_provider_asposeocr.lifecycle.event import outcome_of
+from airflow_provider_asposeocr.lifecycle.event import outcome_of, seconds_of
 from airflow_provider_asposeocr.lifecycle.policies import CANCEL_ON_KILL
 from airflow_provider_asposeocr.lifecycle.wait import TaskWait
 from airflow_provider_asposeocr.lifecycle.wait_plan import WaitParameters
 from airflow_provider_asposeocr.lifecycle.worker_kill import WaitRole, WorkerKill
+from airflow_provider_asposeocr.metrics import count
 from airflow_provider_asposeocr.operators.map_index import name_map_index
 from airflow_provider_asposeocr.parameters import check_choice, check_seconds, rendered
 from airflow_provider_asposeocr.triggers.task import AsposeOcrTaskTrigger
@@ -141,11 +142,12 @@ class WaitsForTask(_Operator):
             raise
         name_map_index(context, ref.source_name)
         wait = self._watch(ref, context)
-        wait.settle(error)
+        wait.settle(error, seconds_of(event))
         return wait
 
     def _fail(self, error: AsposeOcrError, ref: TaskRef | None = None) -> NoReturn:
         """Fail so that Airflow retries only what a retry can solve. ``ref``: a cloud task that this one only consumes."""
+        count("failures", operation=error.operation)
         fail_with(self.log, error, ref)
 
     def on_kill(self) -> None:

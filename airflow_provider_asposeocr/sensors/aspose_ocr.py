@@ -21,6 +21,7 @@ from airflow_provider_asposeocr.api.polling.poller import Finished, Poller
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.compat import AirflowSensorTimeout
 from airflow_provider_asposeocr.failing import fail_task
+from airflow_provider_asposeocr.metrics import count
 from airflow_provider_asposeocr.operators.map_index import name_map_index
 from airflow_provider_asposeocr.operators.start_from_trigger import set_start_trigger_args
 from airflow_provider_asposeocr.operators.waiting import WaitsForTask, check_waiting, plan_of
@@ -109,6 +110,7 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
     def _fail(self, error: AsposeOcrError, ref: TaskRef | None = None) -> NoReturn:
         error.place = "task"
         if isinstance(error, TaskTimeoutError):
+            count("failures", operation=error.operation)
             fail_task(self.log, str(error), AirflowSensorTimeout(str(error)))
         super()._fail(error, ref)
 
@@ -149,7 +151,7 @@ class AsposeOcrTaskSensor(WaitsForTask, BaseSensorOperator):
             self._poller = Poller(ref, plan_of(self, context), random)
         following = wait.poll(self._poller)
         if isinstance(following, Finished):
-            wait.settle(following.error)
+            wait.settle(following.error, following.seconds)
             return True
         if following.asked_seconds:
             # How often to poke is the user's; only what the cloud has asked for comes before it.

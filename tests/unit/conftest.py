@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
     from airflow_provider_asposeocr.emulator.server import Emulator
     from tests.support.counting_cloud import CountingCloud
+    from tests.support.metric_sink import Sink
     from tests.support.starting_in_triggerer import Supervisor
     from tests.support.task_instances import Instance
 
@@ -52,6 +53,17 @@ def cloud(
     # The emulator has forgotten its tokens, and a renewal would be in every journal.
     monkeypatch.setattr(clients, "_clients", {})
     return aspose_ocr_emulator.control
+
+
+@pytest.fixture
+def sink(monkeypatch: pytest.MonkeyPatch) -> Sink:
+    """Return what stands in the place of Airflow's metrics."""
+    from airflow_provider_asposeocr import metrics
+    from tests.support.metric_sink import Sink
+
+    sink = Sink()
+    monkeypatch.setattr(metrics, "_sink", lambda: sink)
+    return sink
 
 
 @pytest.fixture

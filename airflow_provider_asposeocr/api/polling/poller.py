@@ -56,9 +56,12 @@ class Finished:
     Stop asking.
 
     :param error: Why the wait failed; ``None`` when the task is completed.
+    :param seconds: How long after its submit the task was seen completed; ``None`` where it is not, or where the wait came
+        to it so late that it may have ended long before.
     """
 
     error: AsposeOcrError | None = None
+    seconds: float | None = field(default=None, compare=False)
 
 
 class Poller:
@@ -112,7 +115,7 @@ class Poller:
         status = known_status(self._ref, state)
         if status is TaskStatus.COMPLETED:
             self._learn(now)
-            return Finished()
+            return Finished(seconds=self._age(now) if self.saw_it_end else None)
         if status is TaskStatus.ERROR:
             return Finished(failed_error(self._ref, state))
         if status is TaskStatus.NOT_EXIST:
@@ -177,11 +180,16 @@ class Poller:
     def _schedule(self) -> Schedule:
         return self._entry.schedule(self._limits) if self._entry is not None else Geometric(self._limits)
 
+    @property
+    def saw_it_end(self) -> bool:
+        """Whether the wait began early enough to tell when the task ended: seen running, or polled when due."""
+        return bool(self.seen_running_at) or not self._late
+
     def _learn(self, now: float) -> None:
         if self._entry is None:
             return
         seen = self.seen_running_at
-        self._entry.observe(self._age(seen) if seen else 0.0, self._age(now), late=self._late and not seen)
+        self._entry.observe(self._age(seen) if seen else 0.0, self._age(now), late=not self.saw_it_end)
 
     def _age(self, at: float) -> float:
         # The clocks of two machines differ, so that the age could be negative.

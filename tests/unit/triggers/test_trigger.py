@@ -57,7 +57,9 @@ class TestEvent:
     ) -> None:
         task = submit()
         events = await events_of(trigger_of(task))
-        assert events == [{"status": "completed", "task": task, "error": None}]
+        (event,) = events
+        del event["seconds"]  # As long as the machine takes.
+        assert event == {"status": "completed", "task": task, "error": None}
         assert len(json.dumps(events)) < 1000
         assert {entry["method"] for entry in polls(cloud)} == {"GET"}
 
