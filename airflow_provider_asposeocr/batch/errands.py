@@ -8,6 +8,7 @@ document.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
@@ -16,6 +17,7 @@ from airflow_provider_asposeocr.api.http.retrying import ONCE
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.results.reasons import state_with_reasons_async
 from airflow_provider_asposeocr.batch import events
+from airflow_provider_asposeocr.batch.foreseen import Foreseen
 from airflow_provider_asposeocr.lifecycle.cancel import IN_WORKER, cancel_if_running_async
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class Errands:
         self._client = client
         self._transfer = transfer
         self._keep_incomplete = keep_incomplete
+        self._foreseen = Foreseen(batch)
         self._prepared: dict[int, Document] = {}
 
     async def do(self, action: events.Action) -> events.Event:
@@ -118,7 +121,13 @@ class Errands:
         document, ref = self._batch.documents[action.document], action.ref
         try:
             fetched = await self._transfer.fetch(document.index, ref, keep_incomplete=self._keep_incomplete)
-            results = await self._transfer.store(ref, fetched, self._batch.destination, document.file_stem)
+            results = await self._transfer.store(
+                ref,
+                fetched,
+                self._batch.destination,
+                document.file_stem,
+                partial(self._foreseen.check, document.index),
+            )
         finally:
             self._transfer.discard(document.index)
         state = fetched.state

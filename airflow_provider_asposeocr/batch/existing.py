@@ -99,9 +99,8 @@ def decide_existing(
 
 def _numbered_endings(step: Step) -> list[str]:
     """Name what a step makes of a document of each type: ``RecognizeRegions`` one result per region, others one."""
-    regions = step.settings.get("regions") if step.operation == "RecognizeRegions" else None
-    count = len(regions) if isinstance(regions, list | tuple) else 1
-    return list(number_names("", [suffix for suffix in step.suffixes or ALL_SUFFIXES for _ in range(count)]))
+    suffixes = step.suffixes or ALL_SUFFIXES
+    return list(number_names("", [suffix for suffix in suffixes for _ in range(step.results_per_type)]))
 
 
 def _makers(

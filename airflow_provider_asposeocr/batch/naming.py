@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.api.files.filetypes import (
-    ALL_SUFFIXES,
     LONGEST_SUFFIX_BYTES,
     safe_name,
     safe_stem,
@@ -22,9 +21,10 @@ from airflow_provider_asposeocr.documents.uris import same_place, source_name
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from airflow_provider_asposeocr.batch.plan import ListedSource, Names
+    from airflow_provider_asposeocr.batch.steps import Step
 
 #: What object stores take for the key of an object (S3, Google Cloud Storage and Azure Blob document 1,024 bytes or
 #: characters), and Linux for a path.
@@ -101,7 +101,7 @@ def check_names(
     sources: Sequence[ListedSource],
     file_stems: Sequence[str],
     destination: str,
-    suffixes: tuple[str, ...] | None,
+    step: Step,
 ) -> None:
     """
     Refuse names that would lose a result, before anything is sent.
@@ -109,41 +109,47 @@ def check_names(
     :param sources: The sources, in order.
     :param file_stems: The names of their results.
     :param destination: URI of a folder, with a slash at its end.
-    :param suffixes: What the last step's results end in; ``None`` where its settings do not say.
-    :raises InputError: if two sources would be written to one file or one's file would be another's folder, if a result
-        would be written over a source, or if a name is longer than its storage takes. The message names the sources.
+    :param step: The last step, for the number of its results and what they end in. Where its settings do not say that,
+        all counts that the operation can make.
+    :raises InputError: if two sources could be written to one file or one's file could be another's folder, if a result
+        could be written over a source, or if a name is longer than its storage takes. The message names the sources.
     """
-    _check_twins(sources, file_stems, destination, suffixes)
-    _check_folders(sources, file_stems, suffixes)
-    _check_overwritten(sources, file_stems, destination, suffixes)
+    _check_twins(sources, file_stems, destination, step)
+    _check_folders(sources, file_stems, step)
+    _check_overwritten(sources, file_stems, destination, step)
     longest = max(range(len(file_stems)), key=lambda index: len(file_stems[index].encode()), default=None)
     if longest is not None:
         _check_length(sources[longest].uri, destination + file_stems[longest])
 
 
+def _stems_of_files(file_stem: str, step: Step) -> Iterator[str]:
+    """Name the files of a document without suffixes: several results of one type are numbered, one of them is not."""
+    yield file_stem
+    if step.results_per_type > 1:
+        yield from (f"{file_stem}-{number}" for number in range(1, step.results_per_type + 1))
+
+
 def _check_twins(
-    sources: Sequence[ListedSource],
-    file_stems: Sequence[str],
-    destination: str,
-    suffixes: tuple[str, ...] | None,
+    sources: Sequence[ListedSource], file_stems: Sequence[str], destination: str, step: Step
 ) -> None:
     first: dict[str, int] = {}
-    twins: list[tuple[int, int]] = []
-    for index, stem in enumerate(file_stems):
-        other = first.setdefault(stem, index)
-        if other != index:
-            twins.append((other, index))
+    twins: dict[tuple[int, int], str] = {}
+    for index, file_stem in enumerate(file_stems):
+        for stem in _stems_of_files(file_stem, step):
+            other = first.setdefault(stem, index)
+            if other != index:
+                twins.setdefault((other, index), stem)
     if not twins:
         return
-    one, two = (sources[index].uri for index in twins[0])
+    pair, stem = next(iter(twins.items()))
+    one, two = (sources[index].uri for index in pair)
     more = f" So are {len(twins) - 1} more pairs." if len(twins) > 1 else ""
     if same_place(one) == same_place(two):
         raise InputError(
-            f"The source {shown(one, 300)!r} is listed twice, as number {twins[0][0] + 1} and {twins[0][1] + 1}; it "
+            f"The source {shown(one, 300)!r} is listed twice, as number {pair[0] + 1} and {pair[1] + 1}; it "
             f"would be billed twice.{more} List each document once."
         )
-    ending = (suffixes or ("",))[0]
-    target = f"{destination}{file_stems[twins[0][0]]}{ending}"
+    target = f"{destination}{stem}{(step.suffixes or ('',))[0]}"
     raise InputError(
         f"The results of two sources would be written to one file, {shown(target, 300)!r}: {shown(one, 300)!r} and "
         f"{shown(two, 300)!r}.{more} Use names='path', which keeps folders and suffixes of the sources in the names, "
@@ -151,41 +157,57 @@ def _check_twins(
     )
 
 
-def _check_folders(
-    sources: Sequence[ListedSource], file_stems: Sequence[str], suffixes: tuple[str, ...] | None
-) -> None:
+def _check_folders(sources: Sequence[ListedSource], file_stems: Sequence[str], step: Step) -> None:
     """Refuse ``scan`` (written to ``scan.txt``) beside ``scan.txt/page.png``: a file cannot be a folder, too."""
     folders: dict[str, int] = {}
     for index, stem in enumerate(file_stems):
         for place, char in enumerate(stem):
             if char == "/":
                 folders.setdefault(stem[:place], index)
-    for index, stem in enumerate(file_stems if folders else ()):
-        for suffix in suffixes or ():
-            inside = folders.get(stem + suffix)
+    for index, file_stem in enumerate(file_stems if folders else ()):
+        for name in names_of_files(file_stem, step):
+            inside = folders.get(name)
             if inside is not None:
                 raise InputError(
                     f"The result of {shown(sources[index].uri, 300)!r} would be the file "
-                    f"{shown(stem + suffix, 200)!r}, and that of {shown(sources[inside].uri, 300)!r} would lie in a "
-                    "folder of that name. Give one of them a file_stem."
+                    f"{shown(name, 200)!r}, and that of {shown(sources[inside].uri, 300)!r} would lie in a "
+                    f"folder of that name.{_unsaid(step)} Give one of them a file_stem."
                 )
 
 
+def names_of_files(file_stem: str, step: Step) -> Iterator[str]:
+    """
+    Name the files that a document may become.
+
+    :param file_stem: Name of its results below the destination, without suffixes.
+    :param step: The last step.
+    :return: The names of all files that the step's settings allow, numbered ones among them.
+    """
+    for stem in _stems_of_files(file_stem, step):
+        yield from (stem + suffix for suffix in step.possible_suffixes)
+
+
+def _unsaid(step: Step) -> str:
+    """Say, where a name is only possible, why it is."""
+    if step.suffixes is not None:
+        return ""
+    return f" The settings of {step.operation} do not say which results it makes: set {step.type_setting}."
+
+
 def _check_overwritten(
-    sources: Sequence[ListedSource],
-    file_stems: Sequence[str],
-    destination: str,
-    suffixes: tuple[str, ...] | None,
+    sources: Sequence[ListedSource], file_stems: Sequence[str], destination: str, step: Step
 ) -> None:
     folder = same_place(destination)
     places = {same_place(source.uri): index for index, source in enumerate(sources)}
-    for index, stem in enumerate(file_stems):
-        for suffix in suffixes or ():
-            hit = places.get(f"{folder}{stem}{suffix}")
+    if not any(place.startswith(folder) for place in places):
+        return
+    for index, file_stem in enumerate(file_stems):
+        for name in names_of_files(file_stem, step):
+            hit = places.get(f"{folder}{name}")
             if hit is not None:
                 raise InputError(
                     f"The result of {shown(sources[index].uri, 300)!r} would be written over the source "
-                    f"{shown(sources[hit].uri, 300)!r}. Choose another destination."
+                    f"{shown(sources[hit].uri, 300)!r}.{_unsaid(step)} Choose another destination."
                 )
 
 
@@ -207,7 +229,7 @@ def _check_length(source: str, target: str) -> None:
 def check_not_listed(
     file_stems: Sequence[str],
     destination: str,
-    suffixes: tuple[str, ...] | None,
+    step: Step,
     base: str,
     pattern: re.Pattern[str],
 ) -> None:
@@ -216,7 +238,7 @@ def check_not_listed(
 
     :param file_stems: The names of the results.
     :param destination: URI of a folder, with a slash at its end.
-    :param suffixes: What the last step's results end in; ``None`` where its settings do not say.
+    :param step: The last step, for the number of its results and what they end in.
     :param base: URI of the folder that was listed, with a slash at its end.
     :param pattern: What the listed files match below it.
     :raises InputError: if a result would be listed.
@@ -224,9 +246,9 @@ def check_not_listed(
     folder, listed = same_place(destination), same_place(base)
     if not folder.startswith(listed):
         return
-    for stem in file_stems:
-        for suffix in suffixes or ALL_SUFFIXES:
-            below = f"{folder}{stem}{suffix}".removeprefix(listed)
+    for file_stem in file_stems:
+        for name in names_of_files(file_stem, step):
+            below = f"{folder}{name}".removeprefix(listed)
             if pattern.match(below) and not any(is_hidden(part) for part in below.split("/")):
                 raise InputError(
                     f"The destination {shown(destination, 300)!r} lies in the folder of the sources, "

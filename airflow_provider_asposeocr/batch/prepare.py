@@ -52,10 +52,9 @@ def prepare(
     listing = list_sources(parse_sources(rendered(sources)))
     base = base or listing.base or common_folder([source.uri for source in listing.sources])
     file_stems = make_names(listing.sources, base, names)
-    suffixes = steps[-1].suffixes
-    check_names(listing.sources, file_stems, destination, suffixes)
+    check_names(listing.sources, file_stems, destination, steps[-1])
     if listing.pattern is not None and listing.base is not None:
-        check_not_listed(file_stems, destination, suffixes, listing.base, listing.pattern)
+        check_not_listed(file_stems, destination, steps[-1], listing.base, listing.pattern)
     documents = tuple(
         BatchDocument(index, source.uri, source.version, file_stem, source.size_bytes)
         for index, (source, file_stem) in enumerate(zip(listing.sources, file_stems, strict=True))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.enums import RESULT_TYPES_TABLE
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError
-from airflow_provider_asposeocr.api.files.filetypes import suffix_for
+from airflow_provider_asposeocr.api.files.filetypes import ALL_SUFFIXES, suffix_for
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.api.printable import shown
@@ -78,6 +78,23 @@ class Step:
         """The suffixes of the files that the step makes; ``None`` where the settings do not say which results there are."""
         types = self.result_types
         return None if types is None else tuple(suffix_for(self.row, word, b"") for word in types)
+
+    @property
+    def possible_suffixes(self) -> tuple[str, ...]:
+        """The suffixes of the files that the step may make; where the settings do not say it, all of the operation's."""
+        possible = {suffix_for(self.row, word, b"") for word in _possible_types(self)}
+        return self.suffixes or tuple(sorted(possible)) or ALL_SUFFIXES
+
+    @property
+    def type_setting(self) -> str:
+        """The setting that says which results the step makes."""
+        return "resultTypeTable" if "resultTypeTable" in self.row.settings else "resultType"
+
+    @property
+    def results_per_type(self) -> int:
+        """How many results of each type the step makes at most: one for each region, else one."""
+        regions = self.settings.get("regions") if self.operation == "RecognizeRegions" else None
+        return len(regions) if isinstance(regions, list | tuple) else 1
 
 
 def parse_steps(
@@ -150,7 +167,7 @@ def _check_fit(number: int, before: Step, after: Step, *, settings_are_known: bo
         if settings_are_known:
             raise InputError(
                 f"Step {number}, {after.operation}, reads {reads}. What step {number - 1}, {before.operation}, makes is not "
-                f"said: set {_type_setting(before)} in its settings."
+                f"said: set {before.type_setting} in its settings."
             )
         return
     if not _fitting(types or (), after):
@@ -168,7 +185,3 @@ def _fitting(types: Iterable[str], after: Step) -> list[str]:
 def _possible_types(step: Step) -> set[str]:
     chosen = (*step.row.result_types, *(RESULT_TYPES_TABLE if "resultTypeTable" in step.row.settings else ()))
     return {word for types in chosen for word in types.split("And")}
-
-
-def _type_setting(step: Step) -> str:
-    return "resultTypeTable" if "resultTypeTable" in step.row.settings else "resultType"

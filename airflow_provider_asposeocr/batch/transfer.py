@@ -130,7 +130,12 @@ class Transfer:
         return await download_into(self._client, ref, folder, self._clock(), keep_incomplete=keep_incomplete)
 
     async def store(
-        self, ref: TaskRef, download: Download, destination: str, file_stem: str
+        self,
+        ref: TaskRef,
+        download: Download,
+        destination: str,
+        file_stem: str,
+        check_names: Callable[[list[str]], None],
     ) -> list[StoredResult]:
         """
         Write the results of a document, each whole or not at all, over what is there.
@@ -139,12 +144,13 @@ class Transfer:
         :param download: What :meth:`fetch` returned.
         :param destination: URI of the folder of the batch's results, with a slash at its end.
         :param file_stem: Name of the document's results below it, without the suffix of a type.
+        :param check_names: See :func:`.store_unasked`.
         :return: What was written, in the order of the results.
         :raises DestinationError: if the destination cannot take them.
         :raises StorageError: if writing fails; the cloud still has the results.
         """
         return await self._in_thread(
-            lambda: store_unasked(ref, download.results, destination, file_stem, self._writer)
+            lambda: store_unasked(ref, download.results, destination, file_stem, self._writer, check_names)
         )
 
     def discard(self, index: int) -> None:

@@ -33,7 +33,7 @@ from airflow_provider_asposeocr.metrics import count
 from airflow_provider_asposeocr.parameters import native_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow_provider_asposeocr.api.responses import TaskRef
     from airflow_provider_asposeocr.api.results.download import Download, Result
@@ -49,10 +49,12 @@ class Target:
 
     :param result: The decoded result.
     :param path: Final path of its file.
+    :param name: Its name below the destination; empty where that is the file itself.
     """
 
     result: Result
     path: ObjectStoragePath
+    name: str = ""
 
 
 def parse_destination(value: Any) -> str:
@@ -136,9 +138,9 @@ def plan(ref: TaskRef, results: Sequence[Result], destination: str, file_stem: s
     stem = file_stem or safe_stem(ref.source_name) or safe_stem(f"{ref.operation}-{ref.id}") or ref.operation
     folder = object_path(destination)
     names = list(number_names(stem, [suffix_for(ref.row, result.type, result.head) for result in results]))
-    targets = [Target(result, folder / name) for result, name in zip(results, names, strict=True)]
-    for target, name in zip(targets, names, strict=True):
-        check_nothing_dropped(f"{destination}{name}", target.path)
+    targets = [Target(result, folder / name, name) for result, name in zip(results, names, strict=True)]
+    for target in targets:
+        check_nothing_dropped(f"{destination}{target.name}", target.path)
     return targets
 
 
@@ -202,7 +204,12 @@ def store(
 
 
 def store_unasked(
-    ref: TaskRef, results: Sequence[Result], destination: str, file_stem: str, writer: Writer
+    ref: TaskRef,
+    results: Sequence[Result],
+    destination: str,
+    file_stem: str,
+    writer: Writer,
+    check_names: Callable[[list[str]], None],
 ) -> list[StoredResult]:
     """
     Write all results of a task over what is there. A batch has decided for all its documents before whether it may.
@@ -213,12 +220,16 @@ def store_unasked(
     :param file_stem: Name of the files below the destination without the suffix of a type, with folders; it is made so
         that it stays inside of the destination.
     :param writer: Writes them.
+    :param check_names: Called with the names of all files below the destination before any is written; it raises an error
+        if they may not be.
     :return: What was written, in the order of the results.
     :raises DestinationError: if the destination cannot take them.
     :raises StorageError: if writing fails; the cloud still has the results.
     """
     with _storing(ref, destination):
-        return [_write_result(target, writer) for target in plan(ref, results, destination, file_stem)]
+        targets = plan(ref, results, destination, file_stem)
+        check_names([target.name for target in targets])
+        return [_write_result(target, writer) for target in targets]
 
 
 def _count(ref: TaskRef, results: Sequence[StoredResult]) -> None:

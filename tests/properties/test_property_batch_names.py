@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.batch.naming import check_names, is_hidden, is_name, make_names
 from airflow_provider_asposeocr.batch.plan import ListedSource
+from airflow_provider_asposeocr.batch.steps import Step
 from airflow_provider_asposeocr.documents.uris import same_place
 from tests.support.hostile import NAMES
 from tests.support.tried import holds_for
@@ -40,7 +41,7 @@ def test_no_two_documents_share_a_file(names: list[str]) -> None:
     listed = [ListedSource(f"s3://inbox/{name}") for name in names]
     made = make_names(listed, "s3://inbox/", "path")
     try:
-        check_names(listed, made, "s3://outbox/", (".txt",))
+        check_names(listed, made, "s3://outbox/", Step("RecognizeImage", {"resultType": "Text"}))
     except InputError:
         return
     assert len({f"{name}.txt" for name in made}) == len(names)

@@ -17,8 +17,14 @@ from airflow_provider_asposeocr.batch.naming import (
     make_names,
 )
 from airflow_provider_asposeocr.batch.plan import ListedSource
+from airflow_provider_asposeocr.batch.steps import Step
 
-TXT = (".txt",)
+TXT = Step("RecognizeImage", {"resultType": "Text"})
+PDF = Step("RecognizeImage", {"resultType": "Pdf"})
+TXT_AND_PDF = Step("RecognizeImage", {"resultType": "TextAndPdf"})
+PNG = Step("BinarizeImage")
+UNSAID = Step("RecognizePdf")
+TWO_REGIONS = Step("RecognizeRegions", {"resultType": "Text", "regions": [{}, {}]})
 
 
 def sources(*uris: str) -> list[ListedSource]:
@@ -105,7 +111,7 @@ class TestCollisions:
         listed = sources("/in/a/page.png", "/in/b/page.tif", "/in/c/page.gif", "/in/other.png")
         names = make_names(listed, None, "stem")
         with pytest.raises(InputError) as refused:
-            check_names(listed, names, "/out/", (".txt", ".pdf"))
+            check_names(listed, names, "/out/", TXT_AND_PDF)
         message = str(refused.value)
         assert "'/out/page.txt'" in message
         assert "'/in/a/page.png' and '/in/b/page.tif'" in message
@@ -130,19 +136,52 @@ class TestCollisions:
             InputError, match="'/in/page' would be the file 'page.txt', .* '/in/page.txt/scan.png'"
         ):
             check_names(listed, names, "/out/", TXT)
-        check_names(listed, names, "/out/", (".pdf",))
+        check_names(listed, names, "/out/", PDF)
 
     @pytest.mark.parametrize("destination", ["/in/", "file:///in/"])
     def test_a_result_over_a_source_is_refused(self, destination: str) -> None:
         listed = sources("/in/page.png")
         with pytest.raises(InputError, match="would be written over the source '/in/page.png'"):
-            check_names(listed, ["page"], destination, (".png",))
+            check_names(listed, ["page"], destination, PNG)
         check_names(listed, ["page"], destination, TXT)
+
+    def test_a_possible_result_over_a_source_is_refused_where_the_settings_do_not_say_which_results_there_are(
+        self,
+    ) -> None:
+        listed = sources("/in/page.pdf", "/in/page.xlsx")
+        with pytest.raises(InputError, match="over the source '/in/page.pdf'.* set resultType") as refused:
+            check_names(listed, ["page", "other"], "/in/", UNSAID)
+        assert "Nothing was billed." in str(refused.value)
+        check_names(listed, ["page", "other"], "/in/", TXT)
+        table = Step("RecognizeTable")
+        with pytest.raises(InputError, match="over the source '/in/page.xlsx'.* set resultTypeTable"):
+            check_names(listed, ["page", "other"], "/in/", table)
+
+    def test_a_possible_file_cannot_be_a_folder_either(self) -> None:
+        listed = sources("/in/page", "/in/page.txt/scan.png")
+        with pytest.raises(
+            InputError, match="a folder of that name. The settings of RecognizePdf do not say"
+        ):
+            check_names(listed, make_names(listed, "/in/", "path"), "/out/", UNSAID)
+
+    def test_a_numbered_result_has_no_name_of_another_document(self) -> None:
+        listed = sources("/in/page.png", "/in/page-1.png", "/in/page-2.png", "/in/page-3.png")
+        names = make_names(listed, None, "stem")
+        with pytest.raises(InputError, match=r"'/out/page-1.txt': '/in/page.png' and '/in/page-1.png'"):
+            check_names(listed, names, "/out/", TWO_REGIONS)
+        check_names([listed[0], listed[3]], ["page", "page-3"], "/out/", TWO_REGIONS)
+        check_names(listed, make_names(listed, "/in/", "path"), "/out/", TWO_REGIONS)
+        check_names(listed, names, "/out/", TXT)
+
+    def test_a_numbered_result_over_a_source_is_refused(self) -> None:
+        listed = sources("/in/page.png", "/in/page-2.txt")
+        with pytest.raises(InputError, match="over the source '/in/page-2.txt'"):
+            check_names(listed, ["page", "other"], "/in/", TWO_REGIONS)
 
     def test_settings_that_do_not_promise_a_suffix_leave_equal_names_refused(self) -> None:
         listed = sources("/in/a.png", "/in/x/a.png")
         with pytest.raises(InputError, match="one file, '/out/a'"):
-            check_names(listed, ["a", "a"], "/out/", None)
+            check_names(listed, ["a", "a"], "/out/", UNSAID)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +220,8 @@ class TestResultsAmongTheSources:
         pattern = re.compile(r"[^/]+/[^/]+\.png\Z")
         check_not_listed(["a.png"], "/in/out/", TXT, "/in/", pattern)
         with pytest.raises(InputError, match="for example 'out/a.png'"):
-            check_not_listed(["a"], "/in/out/", (".png",), "/in/", pattern)
-        with pytest.raises(InputError, match="for example 'out/a.png'"):
-            check_not_listed(["a"], "/in/out/", None, "/in/", pattern)
+            check_not_listed(["a"], "/in/out/", PNG, "/in/", pattern)
+        pdf = re.compile(r"[^/]+/[^/]+\.pdf\Z")
+        check_not_listed(["a"], "/in/out/", TXT, "/in/", pdf)
+        with pytest.raises(InputError, match="for example 'out/a.pdf'"):
+            check_not_listed(["a"], "/in/out/", UNSAID, "/in/", pdf)
