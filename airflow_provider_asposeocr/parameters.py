@@ -94,15 +94,6 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
 
 
-def has_template(text: str) -> bool:
-    """
-    Return whether a text is a Jinja template.
-
-    :param text: A field as the DAG's author wrote it.
-    """
-    return any(mark in text for mark in ("{{", "{%", "{#"))
-
-
 def check_one_document(operator: Any, **values: Any) -> None:
     """
     Refuse a list instead of one document, at parse time. Call this when the operator has its task group.

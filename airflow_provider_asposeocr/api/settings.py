@@ -18,6 +18,7 @@ from airflow_provider_asposeocr.api import enums
 from airflow_provider_asposeocr.api.errors import SettingsError
 from airflow_provider_asposeocr.api.languages import suggest_languages
 from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.api.templates import has_template
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.operations import Operation
@@ -130,17 +131,6 @@ def regions_from_corners(corners: Iterable[Iterable[int]]) -> list[dict[str, Any
     return regions
 
 
-def _is_template(value: object) -> bool:
-    """Return whether a value is known only after rendering: a Jinja template, or an object that Airflow resolves."""
-    if isinstance(value, str):
-        return "{{" in value or "{%" in value
-    if isinstance(value, Mapping):
-        return any(_is_template(item) for item in value.values())
-    if isinstance(value, list | tuple):
-        return any(_is_template(item) for item in value)
-    return value is not None and not isinstance(value, bool | int | float | BaseModel)
-
-
 def _server_spelling(name: str) -> str:
     """Return the server's spelling of a name such as ``make_skew_correct`` (Python) or ``rotate`` (vendor's docs)."""
     by_lower = {known.lower(): known for known in Settings.model_fields}
@@ -210,7 +200,7 @@ def validate_settings(
         settings = settings.model_dump(exclude_unset=True)
     given = _in_server_spelling(settings or {})
     problems = _name_problems(operation, given, strict)
-    ready = {name: value for name, value in given.items() if rendered or not _is_template(value)}
+    ready = {name: value for name, value in given.items() if rendered or not has_template(value)}
     regions = ready.get("regions")
     if isinstance(regions, list) and regions and all(isinstance(region, list | tuple) for region in regions):
         ready["regions"] = regions_from_corners(regions)

@@ -18,6 +18,7 @@ from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.settings import near_miss, validate_settings
+from airflow_provider_asposeocr.api.templates import has_template
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.operations import Operation
@@ -122,7 +123,7 @@ def parse_steps(
     for number, (before, after) in enumerate(zip(parsed, parsed[1:], strict=False), 2):
         if before is not None and after is not None:
             _check_fit(
-                number, before, after, settings_are_known=rendered or not _has_template(steps[number - 2])
+                number, before, after, settings_are_known=rendered or not has_template(steps[number - 2])
             )
     return tuple(step for step in parsed if step is not None)
 
@@ -142,7 +143,7 @@ def _parse_step(number: int, step: Any, strict: bool, rendered: bool, trial: boo
             "A step has an operation and settings; all else is a parameter of the operator."
         )
     name = step["operation"]
-    if not rendered and _has_template(name):
+    if not rendered and has_template(name):
         return None
     try:
         find_operation(name, trial)
@@ -152,12 +153,6 @@ def _parse_step(number: int, step: Any, strict: bool, rendered: bool, trial: boo
         error.message = error.args[0]
         raise
     return Step(name, settings)
-
-
-def _has_template(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(_has_template(item) for item in value.values())
-    return isinstance(value, str) and ("{{" in value or "{%" in value)
 
 
 def _check_fit(number: int, before: Step, after: Step, *, settings_are_known: bool) -> None:

@@ -18,9 +18,9 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_asposeocr.api.errors import InputError, shown_at
 from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.api.templates import has_template
 from airflow_provider_asposeocr.documents.folders import parse_folder
 from airflow_provider_asposeocr.documents.uris import same_place
-from airflow_provider_asposeocr.parameters import has_template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -36,6 +36,7 @@ from airflow_provider_asposeocr.lifecycle.worker_kill import state_of
 from airflow_provider_asposeocr.links import AsposeOcrResultLink
 from airflow_provider_asposeocr.operators.batch_parameters import (
     check_batch,
+    check_partial,
     request_of,
     settings_of,
 )
@@ -44,6 +45,7 @@ from airflow_provider_asposeocr.triggers.batch import AsposeOcrBatchTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
     from airflow_provider_asposeocr.batch.ending import StopReason
     from airflow_provider_asposeocr.batch.plan import Names
@@ -198,6 +200,16 @@ class AsposeOcrBatchOperator(BaseOperator):
         check_batch(self)
         given = self.on_success_callback or ()
         self.on_success_callback = [*(given if isinstance(given, Sequence) else [given]), forget_batch]
+
+    @classmethod
+    def partial(cls, **given: Any) -> OperatorPartial:
+        """
+        Begin to map the operator. What is passed here is checked when the DAG is parsed.
+
+        :param given: Parameters that are the same for each task instance.
+        """
+        check_partial(given)
+        return super().partial(**given)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """

@@ -6,12 +6,15 @@ Invariant: what can be known to be wrong at parse time fails there, before a bat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_asposeocr.api.errors import shown_at
+from airflow_provider_asposeocr.api.polling import deadlines
+from airflow_provider_asposeocr.api.templates import has_template
 from airflow_provider_asposeocr.batch.parts import batch_key
 from airflow_provider_asposeocr.batch.plan import NAMES
 from airflow_provider_asposeocr.batch.running import MOST_TASKS
@@ -37,12 +40,12 @@ from airflow_provider_asposeocr.parameters import (
     check_counts,
     check_seconds,
     constructing,
-    has_template,
     rendered,
 )
 
 if TYPE_CHECKING:
-    from datetime import date
+    from collections.abc import Mapping
+    from datetime import date, timedelta
 
     from airflow.sdk import Context
 
@@ -66,52 +69,93 @@ def check_batch(operator: AsposeOcrBatchOperator) -> None:
     :raises ValueError: if a number or a policy makes no sense; it names the parameter.
     :raises InputError: if steps do not fit together, or sources or a folder cannot be meant.
     """
-    check_counts(
-        max_in_flight=(operator.max_in_flight, MOST_TASKS),
-        max_unanswered_submits=(operator.max_unanswered_submits, MOST_TASKS),
-        max_submits=(operator.max_submits, None),
-        stop_after_failures=(operator.stop_after_failures, None),
-    )
-    check_max_failures(operator.max_failures)
-    if operator.batch_timeout_seconds is None:
-        raise ValueError("batch_timeout_seconds must be a number of seconds, not None")
-    check_seconds(
-        defer_idle_seconds=operator.defer_idle_seconds,
-        poll_interval_seconds=operator.poll_interval_seconds,
-        max_poll_interval_seconds=operator.max_poll_interval_seconds,
-        timeout_seconds=operator.timeout_seconds,
-        batch_timeout_seconds=operator.batch_timeout_seconds,
-    )
-    check_choice("names", operator.names, NAMES)
-    check_choice("if_exists", operator.if_exists, IF_EXISTS)
-    check_choice("on_incomplete", operator.on_incomplete, ON_INCOMPLETE)
-    check_choice("on_unknown_submit", operator.on_unknown_submit, ON_UNKNOWN_SUBMIT)
-    check_choice("on_expired", operator.on_expired, ON_EXPIRED)
-    check_choice("cancel_on_kill", operator.cancel_on_kill, CANCEL_ON_KILL)
+    given = {name: getattr(operator, name) for name in _CHECKED}
+    _check_numbers(given)
     with constructing(operator):
-        _check_fields(operator)
+        _check_fields(given)
 
 
-def _check_fields(operator: AsposeOcrBatchOperator) -> None:
-    if isinstance(operator.steps, list | tuple) or _is_known(operator.steps):
-        parse_steps(operator.steps, strict=operator.strict_settings, rendered=False)
-    for name in ("destination", "state", "base"):
-        value = getattr(operator, name)
-        if value is not None and (_is_known(value) or isinstance(value, PurePath)):
+def check_partial(given: Mapping[str, Any]) -> None:
+    """
+    Check what a DAG's author passed to ``partial()``: Airflow makes the operator itself only when a mapped task runs.
+
+    :param given: Parameters by their names; those that are missing are expanded, or have their default.
+    :raises ValueError: as :func:`check_batch`; :class:`InputError` likewise.
+    """
+    _check_numbers(given)
+    with shown_at("parse"):
+        _check_fields(given)
+
+
+#: Most of what a number may be; ``None`` = any.
+_COUNTS: dict[str, int | None] = {
+    "max_in_flight": MOST_TASKS,
+    "max_unanswered_submits": MOST_TASKS,
+    "max_submits": None,
+    "stop_after_failures": None,
+}
+_DURATIONS = (
+    "defer_idle_seconds",
+    "poll_interval_seconds",
+    "max_poll_interval_seconds",
+    "timeout_seconds",
+    "batch_timeout_seconds",
+)
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "names": NAMES,
+    "if_exists": IF_EXISTS,
+    "on_incomplete": ON_INCOMPLETE,
+    "on_unknown_submit": ON_UNKNOWN_SUBMIT,
+    "on_expired": ON_EXPIRED,
+    "cancel_on_kill": CANCEL_ON_KILL,
+}
+_FOLDERS = ("destination", "state", "base")
+_CHECKED = (
+    *_COUNTS,
+    *_DURATIONS,
+    *_CHOICES,
+    *_FOLDERS,
+    "max_failures",
+    "execution_timeout",
+    "sources",
+    "steps",
+    "strict_settings",
+)
+
+
+def _check_numbers(given: Mapping[str, Any]) -> None:
+    check_counts(**{name: (given[name], most) for name, most in _COUNTS.items() if name in given})
+    if "max_failures" in given:
+        check_max_failures(given["max_failures"])
+    if "batch_timeout_seconds" in given and given["batch_timeout_seconds"] is None:
+        raise ValueError("batch_timeout_seconds must be a number of seconds, not None")
+    check_seconds(**{name: given[name] for name in _DURATIONS if name in given})
+    for name, choices in _CHOICES.items():
+        if name in given:
+            check_choice(name, given[name], choices)
+    _check_execution_timeout(given.get("execution_timeout"))
+
+
+def _check_execution_timeout(given: timedelta | None) -> None:
+    if given is not None and given.total_seconds() <= EXECUTION_TIMEOUT_MARGIN_SECONDS:
+        margin = f"{EXECUTION_TIMEOUT_MARGIN_SECONDS:g} seconds"
+        raise ValueError(
+            f"execution_timeout is {given.total_seconds():g} seconds. A batch stops {margin} before it, to cancel what runs "
+            f"and to write the manifest, so that it could send nothing. Set more than {margin}, or batch_timeout_seconds, "
+            "which limits all tries together"
+        )
+
+
+def _check_fields(given: Mapping[str, Any]) -> None:
+    steps = given.get("steps")
+    if isinstance(steps, list | tuple) or ("steps" in given and not has_template(steps)):
+        parse_steps(steps, strict=given.get("strict_settings", True), rendered=False)
+    for name in _FOLDERS:
+        value = given.get(name)
+        if value is not None and (isinstance(value, PurePath) or not has_template(value)):
             parse_folder(value, name)
-    if _is_known(operator.sources):
-        parse_sources(operator.sources)
-
-
-def _is_known(value: Any) -> bool:
-    """Tell whether a value is what it will be when the task runs: templates and Airflow's lazy values are not."""
-    if isinstance(value, str):
-        return not has_template(value)
-    if isinstance(value, Mapping):
-        return all(_is_known(each) for each in value.values())
-    if isinstance(value, list | tuple):
-        return all(_is_known(each) for each in value)
-    return value is None or isinstance(value, int | float | bytes)
+    if "sources" in given and not has_template(given["sources"]):
+        parse_sources(given["sources"])
 
 
 @dataclass(frozen=True)
@@ -238,11 +282,10 @@ def deadline_of(operator: AsposeOcrBatchOperator, ti: Any, begun_at: float) -> f
     :return: Seconds since the epoch. It comes before Airflow's ``execution_timeout``, which is not enforced after a
         deferral and would leave the cloud tasks running.
     """
-    ends_at = begun_at + operator.batch_timeout_seconds
-    if operator.execution_timeout is None:
-        return ends_at
-    airflow_ends_at: float = ti.start_date.timestamp() + operator.execution_timeout.total_seconds()
-    return min(ends_at, airflow_ends_at - EXECUTION_TIMEOUT_MARGIN_SECONDS)
+    limit = operator.execution_timeout
+    airflow_ends_at = math.inf if limit is None else ti.start_date.timestamp() + limit.total_seconds()
+    margin = EXECUTION_TIMEOUT_MARGIN_SECONDS
+    return deadlines.deadline_of(begun_at, operator.batch_timeout_seconds, airflow_ends_at, margin)
 
 
 def _seconds(operator: AsposeOcrBatchOperator, name: str) -> float:

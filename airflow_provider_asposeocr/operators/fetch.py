@@ -18,6 +18,7 @@ from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.api.results.download import download_results
 from airflow_provider_asposeocr.api.tasks import refuse_expired
+from airflow_provider_asposeocr.api.templates import has_template
 from airflow_provider_asposeocr.documents import destinations
 from airflow_provider_asposeocr.documents.owners import IF_EXISTS, IfExists
 from airflow_provider_asposeocr.lifecycle.policies import ON_INCOMPLETE
@@ -28,7 +29,6 @@ from airflow_provider_asposeocr.parameters import (
     check_choice,
     check_one_document,
     constructing,
-    has_template,
     is_mapped,
     one_document,
     rendered,

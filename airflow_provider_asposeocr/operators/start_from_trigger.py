@@ -19,8 +19,9 @@ from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 from airflow_provider_asposeocr.api.polling.deadlines import BACKSTOP_SECONDS
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
+from airflow_provider_asposeocr.api.templates import has_template
 from airflow_provider_asposeocr.lifecycle.wait_plan import WaitParameters
-from airflow_provider_asposeocr.parameters import has_template, is_mapped, rendered
+from airflow_provider_asposeocr.parameters import is_mapped, rendered
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.operators.waiting import WaitsForTask

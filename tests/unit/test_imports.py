@@ -39,7 +39,7 @@ ORDER = (
 #: The same within a room.
 ORDER_WITHIN = {
     "api": (
-        ("enums", "operations", "printable"),
+        ("enums", "operations", "printable", "templates"),
         ("errors",),
         ("base_url", "languages"),
         ("account", "responses", "settings"),

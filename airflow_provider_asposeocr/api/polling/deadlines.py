@@ -15,16 +15,22 @@ BACKSTOP_SECONDS = 300.0
 EXECUTION_TIMEOUT_MARGIN_SECONDS = 5.0
 
 
-def deadline_of(began_at: float, timeout_seconds: float, airflow_ends_at: float = math.inf) -> float:
+def deadline_of(
+    began_at: float,
+    timeout_seconds: float,
+    airflow_ends_at: float = math.inf,
+    margin_seconds: float = EXECUTION_TIMEOUT_MARGIN_SECONDS,
+) -> float:
     """
     Return the deadline of a wait.
 
     :param began_at: When the wait began, in seconds since the epoch.
     :param timeout_seconds: How long it may take.
     :param airflow_ends_at: When Airflow would end it; by default never.
+    :param margin_seconds: How long before that the wait ends; 5 by default, which is enough for one cancel.
     :return: Seconds since the epoch, not before the wait began.
     """
-    limit = airflow_ends_at - EXECUTION_TIMEOUT_MARGIN_SECONDS
+    limit = airflow_ends_at - margin_seconds
     return min(began_at + timeout_seconds, max(limit, began_at))
 
 

@@ -409,9 +409,11 @@ class TestKill:
 
 class TestRetryIsWorthwhile:
     def test_after_the_execution_timeout_of_one_try(self, batch: Batch, cloud: EmulatorControl) -> None:
+        operator, context = batch.begin(steps=ONE_STEP, execution_timeout=timedelta(seconds=60))
         # The deadline of the try, which comes before execution_timeout, has passed when it begins.
+        context["ti"].start_date -= timedelta(seconds=45)
         with pytest.raises(BatchFailedError, match="deadline"):
-            batch.run(steps=ONE_STEP, execution_timeout=timedelta(seconds=1))
+            execute(operator, context)
         assert batch.run(steps=ONE_STEP)["succeeded"] == 6
 
     def test_not_after_the_deadline_of_the_whole_batch(self, batch: Batch, cloud: EmulatorControl) -> None:

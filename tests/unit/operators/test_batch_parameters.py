@@ -57,6 +57,7 @@ class TestParseTime:
             ({"batch_timeout_seconds": math.inf}, "batch_timeout_seconds"),
             ({"batch_timeout_seconds": None}, "batch_timeout_seconds"),
             ({"defer_idle_seconds": -5}, "defer_idle_seconds"),
+            ({"execution_timeout": timedelta(seconds=30)}, "execution_timeout is 30 seconds"),
             ({"names": "flat"}, "names must be one of"),
             ({"if_exists": "append"}, "if_exists must be one of"),
             ({"on_incomplete": "skip"}, "on_incomplete must be one of"),
@@ -129,6 +130,33 @@ class TestParseTime:
         restored = DagSerialization.from_dict(DagSerialization.to_dict(dag))
         assert restored.get_task("read").is_mapped
         assert {"sources", "steps", "destination"} <= set(restored.get_task("alone").template_fields)
+
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            ({"steps": ["RecognizeImage", "BinarizeImage"]}, "Step 2"),
+            ({"steps": [{"operation": "RecognizeImage", "settings": {"langauge": "English"}}]}, "Step 1"),
+            ({"destination": "outbox/"}, "relative"),
+            ({"sources": "inbox/"}, "relative"),
+            ({"max_in_flight": 0}, "max_in_flight"),
+            ({"max_failures": "2%"}, "max_failures"),
+            ({"batch_timeout_seconds": None}, "batch_timeout_seconds"),
+            ({"if_exists": "append"}, "if_exists must be one of"),
+            ({"execution_timeout": timedelta(seconds=5)}, "execution_timeout is 5 seconds"),
+        ],
+        ids=str,
+    )
+    def test_a_mapped_one_checks_what_all_have_in_common(self, given: dict[str, Any], said: str) -> None:
+        with DAG("shared", schedule=None), pytest.raises((AsposeOcrError, ValueError), match=said) as caught:
+            AsposeOcrBatchOperator.partial(task_id="read", **given)
+        if isinstance(caught.value, AsposeOcrError):
+            assert caught.value.place == "parse"
+
+    def test_a_mapped_one_leaves_what_is_expanded_and_templates_for_later(self) -> None:
+        with DAG("shared", schedule=None):
+            AsposeOcrBatchOperator.partial(task_id="read", destination="{{ params.outbox }}").expand_kwargs(
+                [{"sources": "/inbox/a/", "steps": STEPS}]
+            )
 
     @pytest.mark.process
     def test_it_loads_no_http_library_and_no_file_system(self) -> None:
