@@ -20,6 +20,8 @@ _PUBLIC = {
     "AsposeOcrDetectRegionsOperator": "operators",
     "AsposeOcrFetchResultOperator": "operators",
     "AsposeOcrHook": "hooks.aspose_ocr",
+    "AsposeOcrInbox": "ingestion.inbox",
+    "AsposeOcrPlanInboxOperator": "operators",
     "AsposeOcrRecognizeImageOperator": "operators",
     "AsposeOcrRecognizePdfOperator": "operators",
     "AsposeOcrRecognizeRegionsOperator": "operators",

@@ -14,6 +14,7 @@ try:
         AirflowFailException,
         AirflowNotFoundException,
         AirflowSensorTimeout,
+        AirflowSkipException,
         TaskDeferralError,
         TaskDeferralTimeout,
     )
@@ -22,6 +23,7 @@ except ImportError:  # Airflow 3.1. Later versions warn about these imports.
         AirflowFailException,
         AirflowNotFoundException,
         AirflowSensorTimeout,
+        AirflowSkipException,
         TaskDeferralError,
         TaskDeferralTimeout,
     )
@@ -30,6 +32,7 @@ __all__ = [
     "AirflowFailException",
     "AirflowNotFoundException",
     "AirflowSensorTimeout",
+    "AirflowSkipException",
     "TaskDeferralError",
     "TaskDeferralTimeout",
     "lineage_is_read",

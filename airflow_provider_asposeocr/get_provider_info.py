@@ -190,6 +190,7 @@ def get_provider_info() -> dict[str, Any]:
                     f"{root}.operators.fetch",
                     f"{root}.operators.batch",
                     f"{root}.operators.cancel",
+                    f"{root}.operators.plan_inbox",
                 ],
             }
         ],

@@ -94,6 +94,21 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
 
 
+def parse_bool(value: object, name: str) -> bool:
+    """
+    Read a parameter that is yes or no, also if a template has turned it into text.
+
+    :param value: The value.
+    :param name: Name of the parameter.
+    :raises ValueError: if it is neither.
+    """
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, not {value!r}")
+    return value
+
+
 def check_one_document(operator: Any, **values: Any) -> None:
     """
     Refuse a list instead of one document, at parse time. Call this when the operator has its task group.

@@ -17,15 +17,13 @@ from airflow_provider_asposeocr.batch.errors import ManifestError
 from airflow_provider_asposeocr.batch.summary import Tally
 from airflow_provider_asposeocr.documents.atomic_create import replace
 from airflow_provider_asposeocr.documents.file_systems import object_path
+from airflow_provider_asposeocr.documents.folders import path_part
 from airflow_provider_asposeocr.documents.json_lines import read_objects
 from airflow_provider_asposeocr.documents.manifest import Manifest, parse_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import date
-
-#: Bytes of each part of a manifest's name; a name has up to 255 in file systems.
-_LONGEST_PART_BYTES = 60
 
 
 @dataclass(frozen=True)
@@ -57,13 +55,8 @@ def manifest_uri(
     :param key: Key of the batch; its first digits tell apart what the rest of the name does not.
     """
     parts = (dag_id, run_id, task_id, str(map_index))
-    name = "-".join(_part(part) for part in parts)
+    name = "-".join(path_part(part) for part in parts)
     return f"{state}manifests/{day:%Y/%m/%d}/{name}-{key[:8]}.jsonl"
-
-
-def _part(text: str) -> str:
-    kept = "".join(char if char.isascii() and (char.isalnum() or char in ".-_+=") else "_" for char in text)
-    return kept.lstrip(".")[:_LONGEST_PART_BYTES]
 
 
 def write_manifest(uri: str, rows: Iterable[Manifest], documents: int) -> ManifestFile:

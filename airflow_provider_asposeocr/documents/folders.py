@@ -18,6 +18,8 @@ from airflow_provider_asposeocr.parameters import native_hint
 
 #: The longest name of a folder. Object stores take 1,024 bytes for a whole key, and names of files come below.
 LONGEST_FOLDER_BYTES = 800
+#: Bytes of each of several parts of a name; a name has up to 255 in file systems.
+_LONGEST_PART_BYTES = 60
 
 
 def parse_folder(value: Any, name: str) -> str:
@@ -46,6 +48,17 @@ def parse_folder(value: Any, name: str) -> str:
             f"{LONGEST_FOLDER_BYTES} bytes, because object stores take 1,024 for the whole name of a file."
         )
     return uri
+
+
+def path_part(text: str) -> str:
+    """
+    Make a part of a path of any text, for example of the id of a run.
+
+    :param text: The text.
+    :return: At most 60 characters that every storage takes. Different texts may become equal.
+    """
+    kept = "".join(char if char.isascii() and (char.isalnum() or char in ".-_+=") else "_" for char in text)
+    return kept.lstrip(".")[:_LONGEST_PART_BYTES]
 
 
 def check_uri(uri: str, where: str) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         AsposeOcrRecognizeRegionsOperator,
         AsposeOcrUpscaleImageOperator,
     )
+    from airflow_provider_asposeocr.operators.plan_inbox import AsposeOcrPlanInboxOperator
     from airflow_provider_asposeocr.operators.submit import AsposeOcrSubmitOperator
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "AsposeOcrDeskewImageOperator",
     "AsposeOcrDetectRegionsOperator",
     "AsposeOcrFetchResultOperator",
+    "AsposeOcrPlanInboxOperator",
     "AsposeOcrRecognizeImageOperator",
     "AsposeOcrRecognizePdfOperator",
     "AsposeOcrRecognizeRegionsOperator",
@@ -44,6 +46,7 @@ _MODULES = {
     "AsposeOcrBatchOperator": "batch",
     "AsposeOcrCancelTasksOperator": "cancel",
     "AsposeOcrFetchResultOperator": "fetch",
+    "AsposeOcrPlanInboxOperator": "plan_inbox",
     "AsposeOcrSubmitOperator": "submit",
 }
 

@@ -26,6 +26,7 @@ from airflow_provider_asposeocr.documents.manifest import (
     parse_manifest,
 )
 from airflow_provider_asposeocr.get_provider_info import CONFIG, CONN_FIELDS
+from airflow_provider_asposeocr.ingestion import AsposeOcrInbox
 from airflow_provider_asposeocr.operators.submit import TASK_KEY
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 from tools import picture
@@ -179,6 +180,18 @@ def test_every_parameter_of_a_batch_is_documented() -> None:
     section = section_of(read("docs/batch.md"), "Parameters")
     names = named_parameters(operators.AsposeOcrBatchOperator.__init__)
     assert [name for name in names if f"\n| `{name}` |" not in section] == []
+
+
+@pytest.mark.parametrize(
+    ("heading", "constructor"),
+    [
+        ("The inbox", AsposeOcrInbox.__init__),
+        ("The plan", operators.AsposeOcrPlanInboxOperator.__init__),
+    ],
+)
+def test_every_parameter_of_an_inbox_is_documented(heading: str, constructor: Callable[..., Any]) -> None:
+    section = section_of(read("docs/ingestion.md"), heading)
+    assert [name for name in named_parameters(constructor) if f"\n| `{name}` |" not in section] == []
 
 
 def test_every_operator_and_operation_is_documented() -> None:

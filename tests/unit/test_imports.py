@@ -382,6 +382,7 @@ def test_an_exported_name_resolves(name: str) -> None:
 def test_every_public_class_is_exported() -> None:
     public = {
         "AsposeOcrHook",
+        "AsposeOcrInbox",
         "AsposeOcrRetryPolicy",
         "AsposeOcrTaskSensor",
         "AsposeOcrTaskTrigger",

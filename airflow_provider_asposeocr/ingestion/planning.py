@@ -1,0 +1,152 @@
+"""
+What of an inbox the next batches read: the oldest files that were not read yet, and at most as many as the user wants.
+
+Invariant: a file is chosen only if it is not in the index, and, where programs may still write into the inbox, only if two
+looks with the wanted time between them find the same version. Clocks are never compared: the time between the looks is
+measured by this process, and files are ordered by the times of their storage.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_provider_asposeocr.ingestion.inbox_files import InboxFile, InboxListing, unchanged
+from airflow_provider_asposeocr.ingestion.seen import seen_key
+from airflow_provider_asposeocr.ingestion.work_list import WorkFile, WorkList
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from airflow_provider_asposeocr.ingestion.inbox import AsposeOcrInbox
+    from airflow_provider_asposeocr.ingestion.seen import SeenKeys
+
+
+@dataclass
+class Oldest:
+    """
+    The oldest of many files. At most twice as many as are wanted are in memory.
+
+    :param most: How many are wanted.
+    """
+
+    most: int
+    _kept: list[InboxFile] = field(default_factory=list)
+
+    def add(self, file: InboxFile) -> None:
+        """
+        Take a file into account.
+
+        :param file: The file.
+        """
+        self._kept.append(file)
+        if len(self._kept) >= 2 * self.most:
+            self._kept = self.files()
+
+    def files(self) -> list[InboxFile]:
+        """Return the oldest files, the oldest first; of equally old ones in the order of their names."""
+        return sorted(self._kept, key=lambda file: (file.changed_at, file.uri))[: self.most]
+
+
+@dataclass(frozen=True)
+class InboxPlan:
+    """
+    What is to be read next.
+
+    :param files: The files, the oldest first.
+    :param listed: How many documents the inbox has.
+    :param new: How many of them were not read yet.
+    :param growing: How many were chosen, but changed between two looks; a later run takes them.
+    :param refused: How many files cannot be read at all, for example links out of the inbox.
+    """
+
+    files: tuple[InboxFile, ...]
+    listed: int
+    new: int
+    growing: int = 0
+    refused: int = 0
+
+    @property
+    def left(self) -> int:
+        """How many new documents are left to later runs."""
+        return self.new - len(self.files)
+
+    @property
+    def size_bytes(self) -> int:
+        """How large the chosen files are together, as far as the storage says."""
+        return sum(file.size_bytes or 0 for file in self.files)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """
+    Time, as this process measures it.
+
+    :param monotonic: Seconds since any moment.
+    :param sleep: Waits for some seconds.
+    """
+
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+def plan_inbox(
+    inbox: AsposeOcrInbox,
+    pipeline: str,
+    seen: SeenKeys,
+    *,
+    most: int,
+    include_failed: bool = False,
+    clock: Clock | None = None,
+) -> InboxPlan:
+    """
+    Decide what of an inbox is read next. Blocks while it lists, and between two looks.
+
+    :param inbox: The inbox.
+    :param pipeline: Name of the pipeline that reads it.
+    :param seen: The files that it has read already.
+    :param most: How many files are chosen at most.
+    :param include_failed: Whether files that have failed for good are read again.
+    :param clock: By default the clock of this process.
+    :return: The plan.
+    :raises SourceError: if the inbox cannot be listed; :class:`.SourceUnreadableError` if its storage does not answer.
+    """
+    clock = clock or Clock()
+    listing, oldest, listed, new = InboxListing(inbox), Oldest(most), 0, 0
+    for page in listing.pages():
+        listed += len(page)
+        for file in page:
+            if not seen.has(seen_key(pipeline, file.uri, file.version), include_failed=include_failed):
+                new += 1
+                oldest.add(file)
+    chosen = oldest.files()
+    still = chosen
+    if chosen and inbox.quiet:
+        _wait_until(clock.monotonic() + inbox.quiet, clock)
+        still = list(unchanged(chosen))
+    return InboxPlan(tuple(still), listed, new, len(chosen) - len(still), listing.refused_files)
+
+
+def _wait_until(moment: float, clock: Clock) -> None:
+    while (left := moment - clock.monotonic()) > 0:
+        clock.sleep(left)
+
+
+def work_lists(
+    files: Sequence[InboxFile], documents: int, *, register: str, base: str, pipeline: str
+) -> Iterator[WorkList]:
+    """
+    Divide files among batches. Pure.
+
+    :param files: The files, the oldest first.
+    :param documents: How many a batch reads at most.
+    :param register: URI of the register, with a slash at its end.
+    :param base: URI of the inbox, with a slash at its end.
+    :param pipeline: Name of the pipeline.
+    :return: A work list for each batch, made while it is asked for.
+    """
+    for start in range(0, len(files), documents):
+        part = files[start : start + documents]
+        entries = tuple(WorkFile(file.uri, file.version, file.size_bytes) for file in part)
+        yield WorkList(register, base, pipeline, entries)
