@@ -23,6 +23,7 @@ from airflow_provider_asposeocr.api.http import protocol
 from airflow_provider_asposeocr.api.http.aiohttp_transport import AiohttpTransport
 from airflow_provider_asposeocr.api.http.pacing import Pacer
 from airflow_provider_asposeocr.api.http.retrying import (
+    ONCE,
     Accept,
     Again,
     GiveUp,
@@ -119,15 +120,17 @@ class AsyncCloudClient:
         row = operation_named(operation)
         if ahead:
             return await self._status(row, id, retry, ahead)
-        # What is held back takes no moment of the pace, and a poll under way should hold few objects.
-        if seconds := self._held_seconds(
-            protocol.status_request(self.account, row, id), retry or self._env.retry
-        ):
+        # A poll under way should hold few objects: the request is made anew when it is sent.
+        await self._wait_for_pace(protocol.status_request(self.account, row, id), retry or self._env.retry)
+        async with self._turns:
+            return await self._status(row, id, retry)
+
+    async def _wait_for_pace(self, request: Request, retry: RequestRetry) -> None:
+        # What is held back takes no moment of the pace.
+        if seconds := self._held_seconds(request, retry):
             await self._sleep(seconds)
         if seconds := self._pacer.reserve(self._env.clock()):
             await self._sleep(seconds)
-        async with self._turns:
-            return await self._status(row, id, retry)
 
     async def _status(
         self, row: Operation, id: str, retry: RequestRetry | None, ahead: bool = False
@@ -163,6 +166,25 @@ class AsyncCloudClient:
                 log.warning("Reading the result once more: %s", error.message)
                 await self._sleep(self._env.retry.wait_seconds(1, self._env.random))
             return await self._read(request, Reading(make_sink))
+
+    async def collect(self, operation: str, id: str, make_sink: Callable[[], ResultSink]) -> TaskState:
+        """
+        Read the status of a task, and its results in the same answer if it is completed.
+
+        The request is that of :meth:`fetch`, which the cloud answers at once with the task's status, whatever it is
+        (vendor's docs, "Recognition workflow"). It is a poll: it keeps the pace, and is sent once.
+
+        :param operation: Name of the operation that submitted it.
+        :param id: The task's id.
+        :param make_sink: As of :meth:`fetch`.
+        :return: The state, as of :meth:`fetch`.
+        :raises ResultCorruptError: if the answer is broken.
+        :raises UnexpectedResponseError: if the answer is something else.
+        """
+        request = protocol.fetch_request(self.account, operation_named(operation), id, "status")
+        await self._wait_for_pace(request, ONCE)
+        async with self._turns:
+            return await self._read(request, Reading(make_sink), ONCE)
 
     async def cancel(self, operation: str, id: str, retry: RequestRetry | None = None) -> None:
         """

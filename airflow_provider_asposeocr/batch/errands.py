@@ -12,7 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, SubmitUnknownError
+from airflow_provider_asposeocr.api.errors import (
+    AsposeOcrError,
+    ResultError,
+    StorageError,
+    SubmitUnknownError,
+    UnexpectedResponseError,
+)
 from airflow_provider_asposeocr.api.http.retrying import ONCE
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.results.reasons import state_with_reasons_async
@@ -112,6 +118,12 @@ class Errands:
 
     async def _poll(self, action: events.Poll) -> events.Event:
         ref = action.ref
+        if action.with_result:
+            try:
+                return events.Polled(action.document, await self._transfer.collect(action.document, ref))
+            except (ResultError, StorageError, UnexpectedResponseError) as error:
+                # Whether that is the end is for Prepare or Deliver to find out, which read the answer more than once.
+                log.debug("The status alone is asked for: %s", error.message)
         state: TaskState = await self._client.status(ref.operation, ref.id, ONCE)
         if state.taskStatus == TaskStatus.ERROR.value:
             state = await state_with_reasons_async(self._client, ref) or state

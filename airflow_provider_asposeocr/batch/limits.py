@@ -85,6 +85,12 @@ class Limits:
         self.budget = Budget(settings.max_submits)
         self._transfers, self._heavy = Gate(MOST_TRANSFERS), Gate(MOST_HEAVY)
 
+    @property
+    def are_unused(self) -> bool:
+        """Whether nothing takes a place, as it is when no document is under way."""
+        gates = (self.slots, self.permits, self.files, self._transfers, self._heavy)
+        return not any(gate.taken for gate in gates)
+
     def begin_transfer(self, work: Work, size_bytes: int) -> bool:
         """
         Take a place for a transfer, if one is free.

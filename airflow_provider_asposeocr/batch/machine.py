@@ -183,6 +183,8 @@ class Machine(Setbacks):
         self._follow(work, following)
 
     def _follow(self, work: Work, following: Wait | Finished) -> None:
+        if following != Finished():
+            self._leave_result(work)
         if isinstance(following, Wait):
             work.phase = Phase.RUNNING
             self._alarm.put(work, self._now + following.seconds)
@@ -289,8 +291,7 @@ class Machine(Setbacks):
         while (work := self._alarm.take(self._now)) is not None:
             match work.phase:
                 case Phase.RUNNING if work.ref is not None:
-                    work.phase = Phase.POLLING
-                    self._actions.append(events.Poll(work.document, work.ref))
+                    self._poll(work)
                 case Phase.QUEUED:
                     self._to_prepare.put(work)
                 case Phase.PREPARED:
@@ -346,13 +347,32 @@ class Machine(Setbacks):
 
     def _use_transfers(self) -> None:
         while len(self._to_deliver) and self._begins_transfer(self._to_deliver.first):
-            work = self._to_deliver.take()
-            work.phase = Phase.DELIVERING
-            self._actions.append(events.Deliver(work.document, work.task))
+            self._deliver(self._to_deliver.take())
         while len(self._to_prepare) and self._has_file(first := self._to_prepare.first):
             if not self._begins_transfer(first):
                 break
             self._prepare(self._to_prepare.take())
+
+    def _poll(self, work: Work) -> None:
+        work.phase, work.takes_result = Phase.POLLING, self._may_take_result(work)
+        self._actions.append(events.Poll(work.document, work.task, work.takes_result))
+
+    def _may_take_result(self, work: Work) -> bool:
+        """
+        Take places for the result of a cloud task that has probably ended, so that one request asks for both.
+
+        Results that are known to be there come first.
+        """
+        is_last = self._is_at_last_step(work)
+        if self.stopped or len(self._to_deliver) or len(self._to_prepare):
+            return False
+        if not (is_last or self.limits.files.is_open):
+            return False
+        if not (work.was_seen_over or work.wait.is_likely_over(self._now)) or not self._begins_transfer(work):
+            return False
+        if not is_last:
+            self._hold_file(work)
+        return True
 
     def _has_file(self, work: Work) -> bool:
         # A document with a permit waits for no other one: those with files wait for its permit.

@@ -14,9 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
+from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.files.work_folder import work_folder
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
-from airflow_provider_asposeocr.api.results.download import download_into, local_disk
+from airflow_provider_asposeocr.api.results.download import collect_into, download_into, local_disk
 from airflow_provider_asposeocr.documents.destinations import store_unasked
 from airflow_provider_asposeocr.documents.sources import spool_file, spool_result
 from airflow_provider_asposeocr.documents.stored_files import Writer
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
     from airflow_provider_asposeocr.api.http.submits import Submitted
-    from airflow_provider_asposeocr.api.responses import TaskRef
-    from airflow_provider_asposeocr.api.results.download import Download
+    from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
+    from airflow_provider_asposeocr.api.results.download import Answered, Download
     from airflow_provider_asposeocr.batch.steps import Step
     from airflow_provider_asposeocr.documents.manifest import StoredResult
     from airflow_provider_asposeocr.documents.sources import Document
@@ -66,6 +67,8 @@ class Transfer:
         self._folders: dict[int, Path] = {}
         self._empty: list[Path] = []
         self._made = 0
+        #: Answers of :meth:`collect` whose results were not taken yet.
+        self._collected: dict[int, Answered] = {}
 
     async def read_source(self, index: int, uri: str, step: Step) -> Document:
         """
@@ -81,6 +84,26 @@ class Transfer:
         folder = self._begin(index)
         return await self._in_thread(lambda: spool_file(uri, step.row, folder))
 
+    async def collect(self, index: int, ref: TaskRef) -> TaskState:
+        """
+        Ask for the status of a cloud task, and bring its results to local disk if it is completed.
+
+        :param index: Index of the document.
+        :param ref: The cloud task.
+        :return: Its state. If it is completed, :meth:`read_result` and :meth:`fetch` take the results from local disk.
+        :raises RequestError: if the cloud does not answer. The request is sent once.
+        :raises ResultError: if the answer is broken.
+        :raises StorageError: if there is no room on local disk.
+        """
+        try:
+            answered = await collect_into(self._client, ref, self._begin(index))
+            if answered.state.taskStatus == TaskStatus.COMPLETED.value:
+                self._collected[index] = answered
+        finally:
+            if index not in self._collected:
+                self.discard(index)
+        return answered.state
+
     async def read_result(self, index: int, ref: TaskRef, step: Step) -> Document:
         """
         Bring the result of one step to local disk, for the next step.
@@ -94,10 +117,9 @@ class Transfer:
         :raises SourceError: if none of them, or more than one, is of a type that the step reads.
         :raises RequestError: if the cloud does not answer.
         """
-        folder = self._begin(index)
-        upstream = await download_into(self._client, ref, folder, self._clock())
+        upstream = await self.fetch(index, ref)
         with local_disk():
-            return spool_result(ref, step.row, upstream.results, folder)
+            return spool_result(ref, step.row, upstream.results, self._begin(index))
 
     async def send(self, document: Document, step: Step) -> Submitted:
         """
@@ -116,16 +138,19 @@ class Transfer:
 
     async def fetch(self, index: int, ref: TaskRef, *, keep_incomplete: bool = False) -> Download:
         """
-        Bring the results of the last step to local disk.
+        Bring the results of a step to local disk, unless :meth:`collect` has.
 
         :param index: Index of the document.
-        :param ref: The completed cloud task of the last step.
+        :param ref: The completed cloud task of the step.
         :param keep_incomplete: Whether a cloud task that lost some of its results returns the rest.
         :return: The results, in files that :meth:`discard` removes.
         :raises TaskError: if the cloud task is not completed.
         :raises ResultError: if its results are missing or broken.
         :raises RequestError: if the cloud does not answer.
         """
+        answered = self._collected.pop(index, None)
+        if answered is not None and answered.ref.id == ref.id:
+            return answered.download(self._clock(), keep_incomplete=keep_incomplete)
         folder = self._begin(index)
         return await download_into(self._client, ref, folder, self._clock(), keep_incomplete=keep_incomplete)
 
@@ -159,6 +184,7 @@ class Transfer:
 
         :param index: Index of the document; one that has no files is left alone.
         """
+        self._collected.pop(index, None)
         folder = self._folders.pop(index, None)
         if folder is None:
             return

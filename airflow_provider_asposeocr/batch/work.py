@@ -60,6 +60,8 @@ class Work:
     :param holds_permit: Whether it may have been sent without a durable reference.
     :param holds_file: Whether what it sends is, or is being brought, on local disk.
     :param is_heavy: Whether the transfer under way counts as a heavy one.
+    :param was_seen_over: Whether a trigger has seen the end of its cloud task.
+    :param takes_result: Whether its poll brings the result with it, or has: it holds the places of a transfer for that.
     :param ref: The cloud task of its step.
     :param poller: The wait for it.
     :param due: When it is polled, or tried again, in seconds since the epoch.
@@ -80,6 +82,8 @@ class Work:
     holds_permit: bool = False
     holds_file: bool = False
     is_heavy: bool = False
+    was_seen_over: bool = False
+    takes_result: bool = False
     ref: TaskRef | None = None
     poller: Poller | None = None
     due: float = 0.0

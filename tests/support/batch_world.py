@@ -28,7 +28,7 @@ from airflow_provider_asposeocr.api.errors import (
     TaskExpiredError,
     TaskUnknownError,
 )
-from airflow_provider_asposeocr.api.polling.durations import DurationBook
+from airflow_provider_asposeocr.api.polling.durations import ENOUGH, DurationBook
 from airflow_provider_asposeocr.api.responses import TaskState
 from airflow_provider_asposeocr.batch import events
 from airflow_provider_asposeocr.batch.machine import Machine
@@ -119,8 +119,15 @@ class World:
             state, replay(json.loads(json.dumps([record_to_dict(record) for record in state.snapshot()])))
         )
         state.epoch = self.epoch
-        self.machine = Machine(self.batch, state, self.settings, DurationBook(), self.random.random)
+        self.machine = Machine(self.batch, state, self.settings, self._book(), self.random.random)
         self._do(self.machine.start(self.now, ended))
+
+    def _book(self) -> DurationBook:
+        """What a process knows of durations: nothing, or that tasks end within a second."""
+        book = DurationBook()
+        for operation in OPERATIONS * (ENOUGH if self.random.random() < 0.5 else 0):
+            book.entry(operation).observe(0.1, 0.9)
+        return book
 
     def crash(self) -> None:
         """Let the process die at this moment, and the next one take over."""
@@ -175,6 +182,7 @@ class World:
                     pass
                 case events.Finish():
                     assert not self.pending
+                    assert self.machine.limits.are_unused, "places are taken, and no document is under way"
                     self.finished = True
                 case events.Send():
                     self._check_send(action)

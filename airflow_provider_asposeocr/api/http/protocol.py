@@ -189,7 +189,7 @@ def fetch_request(account: Account, operation: Operation, id: str, kind: Kind = 
     :param account: Whose task.
     :param operation: The operation that submitted it.
     :param id: The task's id.
-    :param kind: ``status`` where only the status in the answer is of interest.
+    :param kind: ``status`` where the answer is taken as that of a poll.
     """
     return _task_request(kind, "GET", account, operation.path, operation, id)
 

@@ -157,6 +157,34 @@ class _Spool:
                 self.parts[-1].stream.close()
 
 
+@dataclass(frozen=True)
+class Answered:
+    """
+    A whole answer whose results are in local files, and which is not judged yet.
+
+    :param ref: The task.
+    :param state: Its state, whatever it is.
+    :param parts: The decoded results, in the order of the answer.
+    """
+
+    ref: TaskRef
+    state: TaskState
+    parts: list[_Part] = field(repr=False)
+
+    def download(self, now: float, *, keep_incomplete: bool = False) -> Download:
+        """
+        Decide what the answer means.
+
+        :param now: Seconds since the epoch.
+        :param keep_incomplete: Whether a completed task that lost some of its results returns the rest.
+        :return: What it brought.
+        :raises TaskError: if the task is not completed.
+        :raises ResultError: if results are missing or broken.
+        """
+        _check_state(self.ref, self.state, now)
+        return _assemble(self.ref, self.state, self.parts, keep_incomplete)
+
+
 def _check_state(ref: TaskRef, state: TaskState, now: float) -> None:
     status = known_status(ref, state)
     if status is TaskStatus.COMPLETED:
@@ -190,9 +218,9 @@ def download_results(
     with ExitStack() as stack:
         with _about(ref), local_disk():
             folder = stack.enter_context(work_folder())
-        with _about(ref), _LocalFiles(ref, folder) as files:
+        with _about(ref), _LocalFiles(folder) as files:
             state = client.fetch(ref.operation, ref.id, files.begin)
-        yield files.finish(state, now, keep_incomplete)
+        yield Answered(ref, state, files.parts).download(now, keep_incomplete=keep_incomplete)
 
 
 async def download_into(
@@ -212,9 +240,26 @@ async def download_into(
     :raises StorageError: if there is no room for them in the folder.
     """
     refuse_expired(ref, now)
-    with _about(ref), _LocalFiles(ref, folder) as files:
+    with _about(ref), _LocalFiles(folder) as files:
         state = await client.fetch(ref.operation, ref.id, files.begin)
-    return files.finish(state, now, keep_incomplete)
+    return Answered(ref, state, files.parts).download(now, keep_incomplete=keep_incomplete)
+
+
+async def collect_into(client: AsyncCloudClient, ref: TaskRef, folder: Path) -> Answered:
+    """
+    Ask for the status of a task, and decode its results into a folder if it is completed.
+
+    :param client: The account that owns the task.
+    :param ref: The task.
+    :param folder: Existing local folder for the results of this task alone.
+    :return: The answer, with any status.
+    :raises RequestError: if the cloud does not answer; the request is not repeated.
+    :raises ResultError: if the answer is broken.
+    :raises StorageError: if there is no room for the results in the folder.
+    """
+    with _about(ref), _LocalFiles(folder) as files:
+        state = await client.collect(ref.operation, ref.id, files.begin)
+    return Answered(ref, state, files.parts)
 
 
 @contextmanager
@@ -230,8 +275,7 @@ def _about(ref: TaskRef) -> Iterator[None]:
 class _LocalFiles:
     """The local files of one task's results. Each attempt to read the answer writes them anew."""
 
-    def __init__(self, ref: TaskRef, folder: Path) -> None:
-        self._ref = ref
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._spool: _Spool | None = None
 
@@ -251,10 +295,10 @@ class _LocalFiles:
         if self._spool is not None:
             self._spool.close()
 
-    def finish(self, state: TaskState, now: float, keep_incomplete: bool) -> Download:
-        """Decide what the answer means, and return what it brought."""
-        _check_state(self._ref, state, now)
-        return _assemble(self._ref, state, self._spool.parts if self._spool else [], keep_incomplete)
+    @property
+    def parts(self) -> list[_Part]:
+        """What the last attempt has brought."""
+        return self._spool.parts if self._spool else []
 
 
 def _assemble(ref: TaskRef, state: TaskState, parts: list[_Part], keep_incomplete: bool) -> Download:

@@ -21,9 +21,10 @@ from airflow_provider_asposeocr.api.errors import (
     StorageError,
     SubmitUnknownError,
 )
-from airflow_provider_asposeocr.api.polling.durations import DurationBook
+from airflow_provider_asposeocr.api.polling.durations import ENOUGH, DurationBook
 from airflow_provider_asposeocr.api.responses import TaskState
 from airflow_provider_asposeocr.batch import events
+from airflow_provider_asposeocr.batch.limits import MOST_TRANSFERS
 from airflow_provider_asposeocr.batch.machine import Machine
 from airflow_provider_asposeocr.batch.records import (
     Cancelled,
@@ -50,14 +51,19 @@ class Batch:
     """A machine, and a world in which all goes well unless a test says otherwise."""
 
     def __init__(
-        self, documents: int = 1, steps: int = 1, state: BatchState | None = None, **settings: Any
+        self,
+        documents: int = 1,
+        steps: int = 1,
+        state: BatchState | None = None,
+        book: DurationBook | None = None,
+        **settings: Any,
     ) -> None:
         self.now = BEGINNING
         self.machine = Machine(
             small_batch(documents, steps),
             state or BatchState(),
             BatchSettings(**settings),
-            DurationBook(),
+            book or DurationBook(),
             lambda: 0.5,
         )
         self.todo: list[events.Action] = []
@@ -100,13 +106,14 @@ class Batch:
         self.commit()
         self.pop(events.Discard, document)
 
-    def poll(self, state: TaskState = COMPLETED, document: int = 0) -> None:
+    def poll(self, state: TaskState = COMPLETED, document: int = 0) -> events.Poll:
         while not any(
             isinstance(action, events.Poll) and action.document == document for action in self.todo
         ):
             self.tick()
-        self.pop(events.Poll, document)
+        poll: events.Poll = self.pop(events.Poll, document)
         self.tell(events.Polled(document, state))
+        return poll
 
     @property
     def outcome(self) -> str | None:
@@ -136,6 +143,64 @@ def test_one_document_through_two_steps() -> None:
     assert isinstance(done, Done)
     assert batch.kinds() == ["Finish"]
     assert batch.outcome == "succeeded"
+
+
+def book_of_short_tasks() -> DurationBook:
+    """What is known after some cloud tasks of less than a second."""
+    book = DurationBook()
+    for operation in OPERATIONS * ENOUGH:
+        book.entry(operation).observe(0.1, 0.9)
+    return book
+
+
+def test_a_task_that_has_probably_ended_is_asked_for_its_result_at_once() -> None:
+    batch = Batch(steps=2, book=book_of_short_tasks())
+    batch.to_run()
+    assert batch.poll().with_result
+    assert batch.kinds() == ["Prepare"]
+    batch.todo.append(events.Prepare(0, 1, None))
+    batch.pop(events.Prepare)
+    batch.to_run(step=1)
+    assert batch.poll().with_result
+    assert batch.kinds() == ["Deliver"]
+
+
+def test_a_task_of_which_nothing_is_known_is_asked_for_its_status_alone() -> None:
+    batch = Batch()
+    batch.to_run()
+    assert not batch.poll().with_result
+
+
+def test_a_task_that_runs_on_gives_the_places_back_that_its_result_would_take() -> None:
+    batch = Batch(steps=2, book=book_of_short_tasks())
+    batch.to_run()
+    assert batch.poll(TaskState(taskStatus="Processing")).with_result
+    assert batch.machine.limits.files.taken == 0
+    batch.poll(TaskState(taskStatus="Error"))
+    batch.commit()
+    assert batch.machine.limits.are_unused
+
+
+def test_results_that_are_known_to_be_there_come_before_those_that_may_be() -> None:
+    batch = Batch(documents=60, max_in_flight=60, max_unanswered_submits=60, book=book_of_short_tasks())
+    for document in range(60):
+        batch.to_run(document)
+    while len(batch.todo) < 60:
+        batch.tick()
+    polls = [batch.pop(events.Poll, document) for document in range(60)]
+    # No more than can be moved at once; the others are asked for their status.
+    assert sum(poll.with_result for poll in polls) == MOST_TRANSFERS
+
+
+def test_a_document_whose_batch_has_stopped_is_not_asked_for_a_result_that_nothing_would_read() -> None:
+    batch = Batch(documents=2, steps=2, book=book_of_short_tasks(), stop_after_failures=1)
+    batch.to_run(0)
+    batch.pop(events.Prepare, 1)
+    batch.tell(events.Broken(1, SourceError("No.")))
+    batch.commit()
+    assert batch.machine.stopped
+    assert not batch.poll().with_result
+    assert batch.kinds()[-1] == "Finish"
 
 
 def test_nothing_is_sent_before_the_intent_is_durable() -> None:

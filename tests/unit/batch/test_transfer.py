@@ -15,12 +15,15 @@ from airflow_provider_asposeocr.api.errors import SourceError, StorageError, Tas
 from airflow_provider_asposeocr.api.files.work_folder import remove_abandoned
 from airflow_provider_asposeocr.api.http.transports import tls_context
 from airflow_provider_asposeocr.api.responses import TaskRef
+from airflow_provider_asposeocr.batch import events
+from airflow_provider_asposeocr.batch.errands import Errands
 from airflow_provider_asposeocr.batch.steps import Step
 from airflow_provider_asposeocr.batch.transfer import Transfer, transfers
 from airflow_provider_asposeocr.documents import stored_files
 from airflow_provider_asposeocr.documents.file_systems import object_path
 from airflow_provider_asposeocr.documents.stored_files import Writer
 from airflow_provider_asposeocr.emulator.work.engines.canned import canned_text
+from tests.support.batch_world import small_batch
 from tests.support.client_drivers import PNG
 from tests.support.object_stores import Store, attached
 
@@ -151,6 +154,65 @@ async def test_a_task_that_still_runs_is_no_failure_of_its_document(
     with pytest.raises(TaskPendingError):
         await transfer.read_result(0, ref, RECOGNIZE)
     assert len((await transfer.fetch(0, ref)).results) == 2
+
+
+def gets(emulator: Emulator) -> list[str]:
+    """Return what was asked of tasks, without the folders of the path."""
+    entries = emulator.control.journal()
+    return [entry["path"].rpartition("/")[2] for entry in entries if entry["method"] == "GET"]
+
+
+class TestAPollThatTakesTheResult:
+    async def test_is_the_only_request_for_both(
+        self,
+        transfer: Transfer,
+        aspose_ocr_emulator: Emulator,
+        page: str,
+        out: Path,
+        own_temporary_folder: Path,
+    ) -> None:
+        source = await transfer.read_source(0, page, BINARIZE)
+        black = await run(transfer, aspose_ocr_emulator, source, BINARIZE)
+        transfer.discard(0)
+        assert (await transfer.collect(0, black)).taskStatus == "Completed"
+        text = await run(
+            transfer, aspose_ocr_emulator, await transfer.read_result(0, black, RECOGNIZE), RECOGNIZE
+        )
+        transfer.discard(0)
+
+        assert (await transfer.collect(0, text)).taskStatus == "Completed"
+        check_stored(await transfer.store(text, await transfer.fetch(0, text), f"{out}/", "page"))
+        transfer.discard(0)
+        assert gets(aspose_ocr_emulator) == ["BinarizeImage", "RecognizeImage"]
+        assert files_below(own_temporary_folder) == []
+
+    async def test_says_that_the_task_still_runs_and_leaves_no_file(
+        self, transfer: Transfer, aspose_ocr_emulator: Emulator, page: str, own_temporary_folder: Path
+    ) -> None:
+        source = await transfer.read_source(0, page, BINARIZE)
+        ref = await run(transfer, aspose_ocr_emulator, source, BINARIZE)
+        transfer.discard(0)
+        aspose_ocr_emulator.control.add_faults({"kind": "task_stuck", "method": "GET", "count": 1})
+        assert (await transfer.collect(0, ref)).taskStatus == "Processing"
+        assert files_below(own_temporary_folder) == []
+        assert (await transfer.read_result(0, ref, RECOGNIZE)).size_bytes
+        assert gets(aspose_ocr_emulator) == ["BinarizeImage"] * 2
+
+    async def test_whose_answer_breaks_off_asks_for_the_status_alone(
+        self, transfer: Transfer, aspose_ocr_emulator: Emulator, page: str, own_temporary_folder: Path
+    ) -> None:
+        emulator = aspose_ocr_emulator
+        ref = await run(transfer, emulator, await transfer.read_source(0, page, BINARIZE), BINARIZE)
+        transfer.discard(0)
+        emulator.control.add_faults({"kind": "bad_base64", "method": "GET", "count": 1})
+        errands = Errands(small_batch(1), transfer._client, transfer, keep_incomplete=False)
+
+        polled = await errands.do(events.Poll(0, ref, with_result=True))
+        assert isinstance(polled, events.Polled)
+        assert polled.state.taskStatus == "Completed"
+        assert files_below(own_temporary_folder) == []
+        assert (await transfer.read_result(0, ref, RECOGNIZE)).size_bytes
+        assert gets(emulator) == ["BinarizeImage", "GetTaskStatus", "BinarizeImage"]
 
 
 class Noting(Store):
