@@ -94,10 +94,9 @@ class Estimate:
         if not (0 <= after_seconds < until_seconds < math.inf):
             return
         first, last = bin_of(after_seconds), bin_of(until_seconds)
-        shares = [
-            self._density[number] * _part(number, after_seconds, until_seconds)
-            for number in range(first, last + 1)
-        ]
+        shares = self._density[first : last + 1]
+        for number in {first, last}:  # Those between are covered as a whole.
+            shares[number - first] *= _part(number, after_seconds, until_seconds)
         self._weight *= 1 + 1 / WINDOW
         whole = sum(shares)
         for number, share in enumerate(shares, first):
