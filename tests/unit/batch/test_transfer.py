@@ -181,7 +181,8 @@ class TestAPollThatTakesTheResult:
         transfer.discard(0)
 
         assert (await transfer.collect(0, text)).taskStatus == "Completed"
-        check_stored(await transfer.store(text, await transfer.fetch(0, text), f"{out}/", "page"))
+        fetched = await transfer.fetch(0, text)
+        check_stored(await transfer.store(text, fetched, f"{out}/", "page", allow))
         transfer.discard(0)
         assert gets(aspose_ocr_emulator) == ["BinarizeImage", "RecognizeImage"]
         assert files_below(own_temporary_folder) == []
