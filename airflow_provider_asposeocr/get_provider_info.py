@@ -125,6 +125,12 @@ CONFIG: dict[str, dict[str, Any]] = {
                 "string",
                 "",
             ),
+            "preview_roots": _option(
+                "Folders from which the viewer in Airflow's UI may show files, divided by commas; a file elsewhere is not "
+                "shown. Empty = no limit: a file is shown if its size and checksum are those of the manifest.",
+                "string",
+                "",
+            ),
             "event_delay_seconds": _option(
                 "Shortest time between a deferral and its event. The LocalExecutor fails a task whose trigger fires "
                 "before Airflow has noticed the exit of the worker process. -1 stands for the time that the "
@@ -206,5 +212,6 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "extra-links": [f"{root}.links.AsposeOcrResultLink"],
+        "plugins": [{"name": "aspose_ocr", "plugin-class": f"{root}.plugin.AsposeOcrPlugin"}],
         "config": CONFIG,
     }

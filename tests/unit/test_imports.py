@@ -34,6 +34,8 @@ ORDER = (
     ("hooks",),
     ("operators",),
     ("sensors",),
+    ("viewer",),
+    ("plugin",),
     ("testing",),
 )
 #: The same within a room.

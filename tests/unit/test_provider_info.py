@@ -215,7 +215,10 @@ class TestConfiguration:
         assert default_seconds(name) == 12.5
 
     def test_a_text_can_be_set_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert [name for name in self.OPTIONS if name not in self.NUMBERS] == ["installation"]
+        assert [name for name in self.OPTIONS if name not in self.NUMBERS] == [
+            "installation",
+            "preview_roots",
+        ]
         assert config.default_text("installation") == ""
         monkeypatch.setenv("AIRFLOW__ASPOSE_OCR__INSTALLATION", "north")
         assert config.default_text("installation") == "north"

@@ -1,0 +1,104 @@
+"""
+Send a file of a document.
+
+Invariant: a file goes out with its own type, which browsers do not guess, into a sandbox without scripts. An answer that the
+browser has already is confirmed without asking the storage, since its entity tag is the checksum.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from starlette.responses import Response, StreamingResponse
+
+from airflow_provider_asposeocr.viewer.ranges import (
+    Part,
+    UnsatisfiableRangeError,
+    etag_of,
+    names_etag,
+    parse_range,
+    wants_range,
+)
+from airflow_provider_asposeocr.viewer.verified import open_verified
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import Receive, Scope, Send
+
+    from airflow_provider_asposeocr.viewer.kinds import Kind
+    from airflow_provider_asposeocr.viewer.verified import Claim, VerifiedFile
+
+#: Of all that is no page: nothing in it may run, load anything, or be embedded by another site.
+GUARDS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "private, no-cache",
+}
+
+
+class _FileResponse(StreamingResponse):
+    """Sends a part of a file, and closes the file whatever happens."""
+
+    def __init__(self, file: VerifiedFile, part: Part | None, **arguments: Any) -> None:
+        first, count = (part.first, part.size_bytes) if part else (0, file.size_bytes)
+        super().__init__(file.pieces(first, count), **arguments)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._file.close()
+
+
+def deliver(claim: Claim, kind: Kind, headers: Mapping[str, str]) -> Response:
+    """
+    Answer a request for a file.
+
+    :param claim: What the manifest says of it.
+    :param kind: Its kind.
+    :param headers: Headers of the request, in lower case.
+    :return: The file, a part of it, or that it has not changed.
+    :raises RefusedError: if it is not what the manifest says.
+    """
+    etag = etag_of((claim.sha256 or "").lower())
+    guards = {**GUARDS, "ETag": etag}
+    if claim.sha256 and names_etag(headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=guards)
+    file = open_verified(claim, kind.most_bytes)
+    try:
+        wanted = headers.get("range") if wants_range(headers.get("if-range"), etag) else None
+        part = parse_range(wanted, file.size_bytes)
+    except UnsatisfiableRangeError:
+        file.close()
+        return Response(status_code=416, headers={**guards, "Content-Range": f"bytes */{file.size_bytes}"})
+    sent = {
+        **guards,
+        "Accept-Ranges": "bytes",
+        "Content-Length": str(part.size_bytes if part else file.size_bytes),
+        # Airflow would compress it: seconds of CPU for a large PDF, and another representation under the same strong tag.
+        "Content-Encoding": "identity",
+        "Content-Disposition": disposition(claim.uri, kind),
+    }
+    if part is not None:
+        sent["Content-Range"] = f"bytes {part.first}-{part.last}/{file.size_bytes}"
+    return _FileResponse(
+        file, part, status_code=206 if part else 200, headers=sent, media_type=kind.content_type
+    )
+
+
+def disposition(uri: str, kind: Kind) -> str:
+    """
+    Say whether a browser shows or saves a file.
+
+    :param uri: The URI of the file; its last part is the name under which a browser saves it.
+    :param kind: Its kind.
+    """
+    name = PurePosixPath(uri).name or "result"
+    word = "attachment" if kind.name == "other" else "inline"
+    return f"{word}; filename*=UTF-8''{quote(name, safe='')}"

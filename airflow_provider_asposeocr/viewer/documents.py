@@ -1,0 +1,127 @@
+"""
+Make what the page shows of one document. Pure.
+
+Invariant: a view has no content of a file, only what the manifest says, and addresses below the viewer's own. The page
+shows all of it as text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.documents.uris import source_name
+from airflow_provider_asposeocr.viewer.answers import NO_CHECKSUM, TOO_LARGE
+from airflow_provider_asposeocr.viewer.kinds import kind_of
+from airflow_provider_asposeocr.viewer.manifests import claims_of, read_pages
+
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.documents.manifest import Manifest
+    from airflow_provider_asposeocr.viewer.places import Place
+
+#: Without a picture of its own, a document of at most this size is its own thumbnail.
+_MOST_THUMBNAIL_BYTES = 512 * 1024
+_FIRST_CHARACTERS = 300
+
+
+def document_view(place: Place, manifest: Manifest) -> dict[str, Any]:
+    """
+    Show a document.
+
+    :param place: The task instance that has stored it.
+    :param manifest: What it has stored.
+    """
+    row = manifest.index or 0
+    view = manifest.model_dump(
+        mode="json",
+        include={
+            "index", "documents", "source", "bytes", "outcome", "final", "response_status_code", "messages",
+            "warnings", "shortfall", "maybe_billed_twice", "duplicate_of",
+        },
+    )  # fmt: skip
+    return view | {
+        "name": _name(manifest),
+        "error": manifest.error and manifest.error.model_dump(mode="json", by_alias=True),
+        "task": manifest.task and manifest.task.to_dict(),
+        "steps": [step.model_dump(mode="json") for step in manifest.steps],
+        "results": [
+            {"type": result.type, "skipped": result.skipped, **file}
+            for result, file in zip(manifest.results, _files(place, manifest, row, "results"), strict=False)
+            if file is not None
+        ],
+        "source_file": next(iter(_files(place, manifest, row, "source")), None),
+        "pages": _pages(place, manifest, row),
+    }
+
+
+def _name(manifest: Manifest) -> str:
+    if manifest.source:
+        return source_name(manifest.source) or manifest.source
+    return (manifest.task and manifest.task.source_name) or manifest.file_stem or "document"
+
+
+def _pages(place: Place, manifest: Manifest, row: int) -> list[dict[str, Any]]:
+    images, thumbnails = (_files(place, manifest, row, part) for part in ("pages", "thumbnails"))
+    return [
+        {
+            "number": page.number,
+            "width": page.width,
+            "height": page.height,
+            "image": images[place_in_list],
+            "thumbnail": thumbnails[place_in_list],
+        }
+        for place_in_list, page in enumerate(read_pages(manifest))
+    ]
+
+
+def _files(place: Place, manifest: Manifest, row: int, part: str) -> list[dict[str, Any] | None]:
+    """Say of each file of a document where it is, and under which address the page finds it, or why it does not."""
+    found: list[dict[str, Any] | None] = []
+    for number, claim in enumerate(claims_of(manifest, part)):
+        if claim is None:
+            found.append(None)
+            continue
+        kind = kind_of(claim.uri)
+        refused = NO_CHECKSUM if claim.sha256 is None else None
+        if claim.size_bytes is not None and claim.size_bytes > kind.most_bytes:
+            refused = TOO_LARGE
+        found.append(
+            {
+                "uri": claim.uri,
+                "bytes": claim.size_bytes,
+                "kind": kind.name,
+                "address": None if refused else f"data/file/{place.path}/{row}/{part}/{number}",
+                "refused": refused,
+            }
+        )
+    return found
+
+
+def card_view(place: Place, manifest: Manifest) -> dict[str, Any]:
+    """
+    Show a document in a gallery.
+
+    :param place: The task instance that has stored it.
+    :param manifest: What it has stored.
+    """
+    row = manifest.index or 0
+    results = [file for file in _files(place, manifest, row, "results") if file is not None]
+    texts = [file for file in results if file["kind"] == "text" and file["address"]]
+    inline = next((result.text for result in manifest.results if result.text is not None), None)
+    return {
+        "name": _name(manifest),
+        "outcome": manifest.outcome,
+        "error": manifest.error and manifest.error.name,
+        "say": (manifest.error and manifest.error.message) or "",
+        "thumbnail": _thumbnail(place, manifest, row),
+        "words": inline and inline[:_FIRST_CHARACTERS],
+        "text": None if inline is not None or not texts else texts[0]["address"],
+    }
+
+
+def _thumbnail(place: Place, manifest: Manifest, row: int) -> str | None:
+    files = [*_files(place, manifest, row, "thumbnails"), *_files(place, manifest, row, "source")]
+    for file in files:
+        if file and file["kind"] == "image" and file["address"]:
+            is_small = file["bytes"] is not None and file["bytes"] <= _MOST_THUMBNAIL_BYTES
+            return str(file["address"]) if is_small else None
+    return None

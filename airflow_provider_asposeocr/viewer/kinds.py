@@ -1,0 +1,68 @@
+"""
+What the viewer shows of which file, as which type, and up to which size. Pure.
+
+Invariant: a content type comes from this table. Neither a name, which a user may have written, nor the cloud can choose
+another one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+#: Largest file of each kind that is sent, in bytes.
+MOST_IMAGE_BYTES = 32 * 1024 * 1024
+MOST_TEXT_BYTES = 2 * 1024 * 1024
+MOST_DOWNLOAD_BYTES = 256 * 1024 * 1024
+
+KindName = Literal["image", "text", "hocr", "json", "other"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """
+    One kind of file.
+
+    :param name: What the page does with it; it shows all but ``other``, which it offers as a download.
+    :param content_type: As which type it is sent.
+    :param most_bytes: A larger file is not sent.
+    """
+
+    name: KindName
+    content_type: str
+    most_bytes: int
+
+
+def _image(subtype: str) -> Kind:
+    return Kind("image", f"image/{subtype}", MOST_IMAGE_BYTES)
+
+
+_PLAIN = "text/plain; charset=utf-8"
+_OTHER = Kind("other", "application/octet-stream", MOST_DOWNLOAD_BYTES)
+#: By suffix. hOCR is HTML, and is sent as a text: a browser must never show it as a page.
+_BY_SUFFIX = {
+    ".png": _image("png"),
+    ".jpg": _image("jpeg"),
+    ".jpeg": _image("jpeg"),
+    ".jpe": _image("jpeg"),
+    ".jfif": _image("jpeg"),
+    ".gif": _image("gif"),
+    ".bmp": _image("bmp"),
+    ".dib": _image("bmp"),
+    ".webp": _image("webp"),
+    ".txt": Kind("text", _PLAIN, MOST_TEXT_BYTES),
+    ".csv": Kind("text", _PLAIN, MOST_TEXT_BYTES),
+    ".hocr": Kind("hocr", _PLAIN, MOST_TEXT_BYTES),
+    ".json": Kind("json", _PLAIN, MOST_TEXT_BYTES),
+    ".pdf": Kind("other", "application/pdf", MOST_DOWNLOAD_BYTES),
+}
+
+
+def kind_of(uri: str) -> Kind:
+    """
+    Return the kind of a file.
+
+    :param uri: Its URI or path. Only the suffix counts.
+    """
+    return _BY_SUFFIX.get(PurePosixPath(uri).suffix.lower(), _OTHER)

@@ -1,0 +1,236 @@
+"""
+Open a file only if it is what a manifest says.
+
+Invariant: not one byte of a file leaves this module before its size and checksum were compared with the manifest's. Users
+can write XComs, so that a manifest is no permission; but who knows the checksum of a file knows the file.
+
+What the page shows is read once, into a temporary file, and sent from there, so that a writer between the check and the read
+changes nothing. Of a larger file, the module remembers that it was verified, by URI, checksum, size, and what the storage
+says about its version; as long as all of that stays the same, parts of it are read from the storage itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import posixpath
+import tempfile
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.config import default_text
+from airflow_provider_asposeocr.documents.file_systems import LOCAL, UnusablePathError, object_path
+from airflow_provider_asposeocr.documents.versions import listed_version, local_facts
+from airflow_provider_asposeocr.viewer.answers import (
+    NO_CHECKSUM,
+    STORAGE_FAILED,
+    TOO_LARGE,
+    RefusedError,
+    not_verified,
+)
+from airflow_provider_asposeocr.viewer.kinds import MOST_IMAGE_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from airflow.sdk import ObjectStoragePath
+
+log = logging.getLogger(__name__)
+
+#: A temporary file up to this size stays in memory.
+_IN_MEMORY_BYTES = 1024 * 1024
+#: Size of the pieces that are read from a storage, and of those that are sent.
+_READ_BYTES = 4 * 1024 * 1024
+_SEND_BYTES = 256 * 1024
+#: How many large files are remembered.
+_MOST_REMEMBERED = 1000
+
+
+@dataclass(frozen=True)
+class Claim:
+    """
+    What a manifest says of a file.
+
+    :param uri: Its URI or path.
+    :param sha256: Its checksum in hex; ``None`` = the manifest has none.
+    :param size_bytes: Its size; ``None`` = the manifest does not say.
+    """
+
+    uri: str
+    sha256: str | None
+    size_bytes: int | None
+
+
+class VerifiedFile:
+    """
+    A file that is what the manifest says. It has to be closed.
+
+    :param stream: Its content.
+    :param size_bytes: Its size.
+    """
+
+    def __init__(self, stream: IO[bytes], size_bytes: int) -> None:
+        self._stream = stream
+        self.size_bytes = size_bytes
+
+    def pieces(self, first: int, count: int) -> Iterator[bytes]:
+        """
+        Read a part.
+
+        :param first: Place of the first byte, from 0.
+        :param count: How many bytes.
+        :return: The bytes, in pieces. A file that has become shorter ends early.
+        """
+        self._stream.seek(first)
+        while count and (piece := self._stream.read(min(_SEND_BYTES, count))):
+            count -= len(piece)
+            yield piece
+
+    def content(self) -> bytes:
+        """Read all of it."""
+        return b"".join(self.pieces(0, self.size_bytes))
+
+    def close(self) -> None:
+        """Close it."""
+        self._stream.close()
+
+
+class _Memory:
+    """Which large files were verified. Threads share it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: OrderedDict[tuple[str, str, int, str], None] = OrderedDict()
+
+    def add(self, key: tuple[str, str, int, str]) -> None:
+        with self._lock:
+            self._known[key] = None
+            if len(self._known) > _MOST_REMEMBERED:
+                self._known.popitem(last=False)
+
+    def __contains__(self, key: tuple[str, str, int, str]) -> bool:
+        with self._lock:
+            return key in self._known
+
+
+_verified = _Memory()
+
+
+def open_verified(claim: Claim, most_bytes: int) -> VerifiedFile:
+    """
+    Open a file after comparing it with the manifest.
+
+    :param claim: What the manifest says.
+    :param most_bytes: A larger file is refused.
+    :return: The file.
+    :raises RefusedError: if it is not what the manifest says, is too large, or the storage does not answer.
+    """
+    if claim.sha256 is None:
+        raise RefusedError(409, NO_CHECKSUM)
+    if claim.size_bytes is not None and claim.size_bytes > most_bytes:
+        raise RefusedError(413, TOO_LARGE)
+    if not is_allowed(claim.uri, default_text("preview_roots")):
+        raise not_verified()
+    try:
+        return _open(object_path(claim.uri), claim, claim.sha256.lower(), most_bytes)
+    except RefusedError:
+        raise
+    except (OSError, UnusablePathError) as error:
+        log.info("Not shown: %s (%s: %s)", shown(claim.uri, 300), type(error).__name__, shown(error, 300))
+        if isinstance(error, ConnectionError | TimeoutError):
+            raise RefusedError(502, STORAGE_FAILED) from None
+        raise not_verified() from None
+    except Exception as error:  # each storage library has its own root class
+        log.warning("Not shown: %s (%s: %s)", shown(claim.uri, 300), type(error).__name__, shown(error, 300))
+        raise RefusedError(502, STORAGE_FAILED) from None
+
+
+def is_allowed(uri: str, roots: str) -> bool:
+    """
+    Tell whether ``[aspose_ocr] preview_roots`` allows a file. Pure.
+
+    :param uri: Its URI or path.
+    :param roots: The option: folders, divided by commas or line breaks; empty = all are allowed.
+    """
+    allowed = [_plain(root.strip()) for root in roots.replace("\n", ",").split(",") if root.strip()]
+    if not allowed:
+        return True
+    name = _plain(uri)
+    if ".." in name.split("/"):
+        return False
+    return any(name.startswith(f"{root.rstrip('/')}/") for root in allowed)
+
+
+def _plain(uri: str) -> str:
+    """Write a local path in one way. What has another scheme stays as it is, its connection included."""
+    scheme, mark, rest = uri.partition("://")
+    if mark and scheme not in LOCAL:
+        return uri
+    path = rest if mark else uri
+    return path if ".." in path.split("/") else posixpath.normpath(path)
+
+
+def _open(path: ObjectStoragePath, claim: Claim, sha256: str, most_bytes: int) -> VerifiedFile:
+    facts = _facts(path)
+    size = facts.get("size")
+    # Of a pipe or a device the local file system says "other"; reading it may never end.
+    if facts.get("type") != "file" or not isinstance(size, int) or size > most_bytes:
+        raise not_verified()
+    if claim.size_bytes is not None and size != claim.size_bytes:
+        raise not_verified()
+    version = _version(path, facts)
+    key = (claim.uri, sha256, size, version or "")
+    if version is not None and key in _verified:
+        return _open_again(path, size, version)
+    stream, digest = _copy(path, size)
+    if digest != sha256:
+        stream.close()
+        raise not_verified()
+    # A smaller file is read whole each time; it costs little, and no writer can come between.
+    if version is not None and size > MOST_IMAGE_BYTES:
+        _verified.add(key)
+    return VerifiedFile(stream, size)
+
+
+def _facts(path: ObjectStoragePath) -> Mapping[str, Any]:
+    path.fs.invalidate_cache()
+    facts: Mapping[str, Any] = path.fs.info(path.path)
+    return facts
+
+
+def _version(path: ObjectStoragePath, facts: Mapping[str, Any]) -> str | None:
+    """Say what the storage knows of the file's version; ``None`` = nothing by which a change would be noticed."""
+    # fsspec leaves out what of a local file cannot be set back after a change.
+    return listed_version(local_facts(os.stat(path.path)) if path.protocol in LOCAL else facts)
+
+
+def _open_again(path: ObjectStoragePath, size: int, version: str) -> VerifiedFile:
+    stream = path.fs.open(path.path, "rb", block_size=_READ_BYTES, cache_type="none")
+    # After the open: what is read from here on is what the storage now describes.
+    if _version(path, _facts(path)) != version:
+        stream.close()
+        raise not_verified()
+    return VerifiedFile(stream, size)
+
+
+def _copy(path: ObjectStoragePath, size: int) -> tuple[IO[bytes], str]:
+    """Copy a file of a known size into a temporary file. Returns it, and its checksum in hex."""
+    digest, copied = hashlib.sha256(), 0
+    spooled: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)
+    try:
+        with path.fs.open(path.path, "rb", block_size=_READ_BYTES, cache_type="none") as source:
+            # One byte more than there may be, so that a file that grows is noticed, and read no further.
+            while piece := source.read(min(_READ_BYTES, size + 1 - copied)):
+                copied += len(piece)
+                digest.update(piece)
+                spooled.write(piece)
+                if copied > size:
+                    raise not_verified()
+    except BaseException:
+        spooled.close()
+        raise
+    return spooled, digest.hexdigest() if copied == size else ""
