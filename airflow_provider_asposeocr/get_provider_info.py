@@ -208,6 +208,7 @@ def get_provider_info() -> dict[str, Any]:
                     f"{root}.triggers.task",
                     f"{root}.triggers.start",
                     f"{root}.triggers.batch",
+                    f"{root}.triggers.inbox",
                 ],
             }
         ],

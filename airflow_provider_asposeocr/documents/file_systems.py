@@ -74,6 +74,25 @@ def object_path(uri: str) -> ObjectStoragePath:
     return path
 
 
+def fresh_path(uri: str) -> ObjectStoragePath:
+    """
+    Return the path that a URI names, with a file system that was made now.
+
+    A process that lives for weeks needs this: file systems keep the credentials and connections with which they were made.
+
+    :param uri: As for :func:`object_path`.
+    :return: The path. Later calls of :func:`object_path` use the same file system.
+    :raises UnusablePathError: as :func:`object_path`.
+    """
+    scheme, conn_id = check_form(uri)
+    store = attach(scheme or "file", conn_id)
+    old = vars(store).pop("fs", None)
+    if old is not None and scheme not in LOCAL:
+        # fsspec would return the same object for the same credentials, with its broken connections.
+        type(old).clear_instance_cache()
+    return object_path(uri)
+
+
 def check_form(uri: str) -> tuple[str, str | None]:
     """
     Check the form of a URI without opening anything.

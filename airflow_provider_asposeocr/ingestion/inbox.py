@@ -7,6 +7,9 @@ several DAG files.
 
 from __future__ import annotations
 
+import hashlib
+import importlib
+import json
 import math
 import re
 from dataclasses import dataclass, field
@@ -20,10 +23,12 @@ from airflow_provider_asposeocr.api.errors import InputError, shown_at
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.templates import has_template
 from airflow_provider_asposeocr.documents.folders import parse_folder
-from airflow_provider_asposeocr.documents.uris import same_place
+from airflow_provider_asposeocr.documents.uris import canonical_uri, same_place, source_uri
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from airflow.sdk import Asset, AssetWatcher
 
 
 #: PDF documents and the images that the cloud reads, without SVG, which is rarely a scan.
@@ -37,6 +42,9 @@ QUIET_SECONDS = 60.0
 _LONGEST_QUIET_SECONDS = 3600.0
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _MOST_PATTERNS = 200
+#: Module and name of the trigger's class. By name, as in the row of a trigger: the trigger lists an inbox, so that its
+#: module is above this one.
+_TRIGGER = ("airflow_provider_asposeocr.triggers.inbox", "AsposeOcrInboxTrigger")
 
 
 @dataclass(frozen=True)
@@ -115,6 +123,41 @@ class AsposeOcrInbox:
         :param folder: The rendered folder.
         """
         return AsposeOcrInbox(folder, self.pattern, self.ignore, self.recursive, self.quiet_seconds)
+
+    def asset(self, watcher: AssetWatcher | None = None) -> Asset:
+        """
+        Return the asset of the inbox, for the ``schedule`` of a DAG. It is the same for equal inboxes.
+
+        Airflow removes and adds watchers at each parse where an asset of one name has different ones, so name the asset in
+        other DAG files by this method, too.
+
+        :param watcher: What wakes the DAG; by default an :class:`.AsposeOcrInboxTrigger` that lists the folder once a
+            minute. For more than some 10,000 files, pass a watcher of a queue that the store notifies.
+        :raises InputError: if the folder is a template, which a watcher cannot render.
+        """
+        from airflow.sdk import Asset, AssetWatcher
+
+        if has_template(self.folder):
+            with shown_at("parse"):
+                raise InputError(
+                    f"The folder of the inbox is the template {shown(self.folder, 200)!r}, and a watcher runs without a "
+                    "DAG run that could render it. Write the folder out, or schedule the DAG by time only."
+                )
+        if watcher is None:
+            trigger = getattr(importlib.import_module(_TRIGGER[0]), _TRIGGER[1])
+            watcher = AssetWatcher("inbox", trigger(**self.to_dict()))
+        name = self._asset_uri()
+        return Asset(name=name, uri=name, watchers=[watcher])
+
+    def _asset_uri(self) -> str:
+        uri = canonical_uri(source_uri(self.folder)).rstrip("/")
+        plain = AsposeOcrInbox(self.folder, quiet_seconds=self.quiet_seconds)
+        if self == plain:
+            return uri
+        # Two inboxes in one folder are two assets: an asset has one watcher.
+        described = {name: value for name, value in self.to_dict().items() if name != "folder"}
+        digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+        return f"{uri}?inbox={digest[:8]}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the arguments that make an equal inbox, as plain JSON; those that have their default are left out."""

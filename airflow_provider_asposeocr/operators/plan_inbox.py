@@ -8,6 +8,7 @@ listing the inbox and looking into the index, each time. So no event, no waterma
 from __future__ import annotations
 
 import time
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
@@ -118,11 +119,11 @@ class AsposeOcrPlanInboxOperator(BaseOperator):
             "dry_run": self.is_dry_run,
         }
         for name, value in words.items():
-            if not (isinstance(value, str) and has_template(value)):
+            if not has_template(value):
                 parse_bool(value, name)
         for name in ("destination", "register"):
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, str) and has_template(value)):
+            if isinstance(value, PurePath) or (value is not None and not has_template(value)):
                 parse_folder(value, name)
                 self.inbox.check_no_loop(**{name: str(value)})
 

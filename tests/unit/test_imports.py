@@ -340,6 +340,23 @@ def test_the_triggers_load_nothing_that_submits_or_stores() -> None:
 
 
 @pytest.mark.process
+def test_the_watcher_of_an_inbox_loads_nothing_that_submits_or_stores() -> None:
+    """The DAG processor loads it with every DAG that names the asset of an inbox."""
+    loaded = _loaded_by(f"import {NAME}.triggers.inbox")
+    ours = {module.removeprefix(f"{NAME}.") for module in loaded if _is_ours(module)}
+    assert "triggers.inbox" in ours
+    assert not {module.split(".")[0] for module in ours} & {
+        "hooks",
+        "operators",
+        "batch",
+        "lifecycle",
+        "clients",
+    }
+    assert not ours & {"documents.stored_files", "documents.folder_pages", "ingestion.inbox_files"}
+    assert not {module.split(".")[0] for module in loaded} & {"requests", "aiohttp"}
+
+
+@pytest.mark.process
 def test_the_client_loads_no_airflow() -> None:
     loaded = _loaded_by(f"import {NAME}.api.client, {NAME}.api.async_client, {NAME}.api.results.download")
     assert "airflow" not in {module.split(".")[0] for module in loaded}
