@@ -21,6 +21,7 @@ from airflow_provider_asposeocr.batch.ending import Deferral, Ended, Progress, S
 from airflow_provider_asposeocr.batch.errands import Errands
 from airflow_provider_asposeocr.batch.forecast import idle_seconds
 from airflow_provider_asposeocr.batch.group_commit import GroupCommit
+from airflow_provider_asposeocr.batch.limits import most_parts
 from airflow_provider_asposeocr.batch.machine import Machine
 from airflow_provider_asposeocr.batch.metrics import BatchMetrics
 from airflow_provider_asposeocr.batch.records import record_to_dict
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: A snapshot is made when the next process would have to read this number of parts of the journal.
-MOST_PARTS = 200
 #: How often it is asked whether the batch could leave the worker, and how often it tells how far it is.
 _LOOK_SECONDS = 1.0
 #: Documents whose cloud task may run.
@@ -316,18 +315,20 @@ class BatchEngine:
         if self._is_to_be_deferred():
             self._waits = True  # no poll begins while the snapshot is written
             self._stop_timer()
-            await self._group.snapshot(self._snapshot)
+            await self._snapshot()
             if self._machine_stop is not None:  # Cancels may be under way, which a deferral would drop.
                 self._waits = False
                 self._set_timer()
                 return
             self._end(Deferral(tuple(self.running()), self._settings.deadline_at))
-        elif self._journal.parts_to_replay > MOST_PARTS:
-            await self._group.snapshot(self._snapshot)
+        elif self._journal.parts_to_replay > most_parts(len(self._batch.documents)):
+            await self._snapshot()
 
-    def _snapshot(self) -> list[dict[str, Any]]:
+    async def _snapshot(self) -> None:
+        # Not in the journal's thread: the loop goes on learning meanwhile.
         self._machine.state.durations = self._machine.book.to_dict()
-        return [record_to_dict(record, self._journal.epoch) for record in self._machine.state.snapshot()]
+        epoch, state = self._journal.epoch, self._machine.state
+        await self._group.snapshot(lambda: (record_to_dict(record, epoch) for record in state.snapshot()))
 
     def _is_to_be_deferred(self) -> bool:
         if self._machine_stop or not self._settings.deferrable or not self._machine.is_idle:

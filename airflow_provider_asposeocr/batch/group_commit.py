@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_provider_asposeocr.batch.errors import JournalUnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from airflow_provider_asposeocr.batch.journal import Journal, Marks
 
@@ -106,21 +106,22 @@ class GroupCommit:
             self._flusher = asyncio.create_task(self._run())
         await waiting.done
 
-    async def snapshot(self, make_records: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+    async def snapshot(self, make_records: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
         """
         Replace all parts of the journal by one with the whole state.
 
         :param make_records: Returns the state that the durable records make, without those that still wait: these are
-            replayed after the snapshot. It is called while nothing is being written.
+            replayed after the snapshot. It is called, and its records are gone through, while nothing is being written,
+            so that ``on_durable`` changes nothing meanwhile; and in the journal's thread, because the records of ten
+            thousand documents would keep the loop from everything else for a second.
         :raises JournalFencedError: if another process has taken over the batch, or has finished it.
         :raises JournalUnreachableError: if the storage has refused for ``error_budget_seconds``.
         """
         async with self._lock:
             if self._failure is not None:
                 raise self._failure
-            records = make_records()
             try:
-                await self._insist(lambda: self._journal.snapshot(records))
+                await self._insist(lambda: self._journal.snapshot(make_records()))
             except Exception as error:
                 self._fail(error, [])
                 raise

@@ -31,7 +31,7 @@ from airflow_provider_asposeocr.batch.parts import EPOCHS, Part, PartName
 from airflow_provider_asposeocr.batch.replay import Replay
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from airflow.sdk import ObjectStoragePath
 
@@ -175,8 +175,8 @@ class Journal:
         self._unacknowledged += records
         if not self._unacknowledged:
             return
-        part = self._write(self._unacknowledged)
-        self.acknowledged = part.total
+        self._write(self._unacknowledged)
+        self.acknowledged += len(self._unacknowledged)
         self._unacknowledged = []
         self.parts_to_replay += 1
 
@@ -200,11 +200,11 @@ class Journal:
                 raise self._fenced("Another process owns the batch")
         return Marks(drain=DRAIN in names)
 
-    def snapshot(self, records: Sequence[Mapping[str, Any]]) -> None:
+    def snapshot(self, records: Iterable[Mapping[str, Any]]) -> None:
         """
         Write the whole state as one part, and delete the parts that it replaces.
 
-        :param records: The whole state: what was appended so far is replayed no more.
+        :param records: The whole state: what was appended so far is replayed no more. They are gone through once.
         :raises JournalFencedError: if another process has taken over; then nothing is deleted.
         :raises JournalUnreachableError: if the storage does not answer or refuses; the old parts are still there.
         """
@@ -224,12 +224,12 @@ class Journal:
         """Delete the journal, see :func:`delete_journal`."""
         delete_journal(self._files.folder)
 
-    def _write(self, records: Sequence[Mapping[str, Any]], replaces: Sequence[str] | None = None) -> Part:
+    def _write(self, records: Iterable[Mapping[str, Any]], replaces: Sequence[str] | None = None) -> None:
         self._sequence += 1
         name = PartName(self.epoch, self._sequence, self._writer)
         part = Part(
             name=name,
-            records=tuple(records),
+            records=(),
             acknowledged=self.acknowledged,
             after=self._last,
             replaces=replaces,
@@ -237,9 +237,8 @@ class Journal:
             writer=self._first.writer,
         )
         self._parts.add(name.text)  # Before the request: it may arrive although no answer comes.
-        self._files.write(name.text, part.to_bytes())
+        self._files.write(name.text, part.to_bytes_with(records))
         self._last = (name.text,)
-        return part
 
     def _fenced(self, what: str) -> JournalFencedError:
         return JournalFencedError(f"{what} ({shown(self.uri, 300)}). This process stops.")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 SCHEMA_VERSION = 1
 #: Subfolder with the first part of each epoch and the marks: few files, so that looking for a higher epoch is cheap.
@@ -113,7 +113,19 @@ class Part:
 
     def to_bytes(self) -> bytes:
         """Return the content of the part's file: JSON Lines, the head first."""
-        body = "".join(f"{_line(record)}\n" for record in self.records).encode()
+        return self.to_bytes_with(self.records)
+
+    def to_bytes_with(self, records: Iterable[Mapping[str, Any]]) -> bytes:
+        """
+        Return the content of the part's file with other records than its own.
+
+        :param records: They are gone through once, and only their text is kept: those of a snapshot take three times as much
+            memory together.
+        """
+        body, count = bytearray(), 0
+        for record in records:
+            body += f"{_line(record)}\n".encode()
+            count += 1
         head = {
             "schema_version": SCHEMA_VERSION,
             "epoch": self.name.epoch,
@@ -121,7 +133,7 @@ class Part:
             "writer": self.writer,
             "acknowledged": self.acknowledged,
             "after": list(self.after),
-            "records": len(self.records),
+            "records": count,
             "crc32": f"{zlib.crc32(body):08x}",
         }
         if self.replaces is not None:
@@ -130,7 +142,7 @@ class Part:
             head["header"] = dict(self.header)
         if self.identity is not None:
             head["identity"] = dict(self.identity)
-        return f"{_line(head)}\n".encode() + body
+        return b"".join((f"{_line(head)}\n".encode(), body))
 
 
 def parse_part(name: PartName, content: bytes) -> Part:

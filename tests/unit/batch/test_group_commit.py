@@ -15,7 +15,7 @@ from airflow_provider_asposeocr.batch.group_commit import GroupCommit
 from airflow_provider_asposeocr.batch.journal import Journal, Marks, read_journal, request_drain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 #: Longer than any test: what does not begin by itself, does not begin.
@@ -54,7 +54,7 @@ class Slow:
         """All calls that write."""
         return [call for call in self.calls if call[0] != "check"]
 
-    def snapshot(self, records: Sequence[Mapping[str, Any]]) -> None:
+    def snapshot(self, records: Iterable[Mapping[str, Any]]) -> None:
         self._call("snapshot", [record["n"] for record in records])
 
     def _call(self, what: str, numbers: list[int]) -> None:
@@ -279,6 +279,23 @@ async def test_a_snapshot_holds_exactly_what_is_durable() -> None:
         assert journal.writes == [("append", [1]), ("append", [2]), ("snapshot", [1, 2])]
     else:
         assert journal.writes == [("append", [1]), ("snapshot", [1]), ("append", [2])]
+    await commits.close()
+
+
+async def test_the_records_of_a_snapshot_are_made_in_the_journal_s_thread_anew_for_each_attempt() -> None:
+    """Those of ten thousand documents would keep the loop from everything else for a second."""
+    threads: list[int] = []
+
+    def make() -> Iterator[Mapping[str, Any]]:
+        threads.append(threading.get_ident())
+        yield {"n": 1}
+
+    journal = Slow(unreachable())
+    commits = group(journal)
+    await commits.snapshot(make)
+    assert journal.writes == [("snapshot", [1])] * 2
+    assert set(threads) == journal.threads
+    assert threading.get_ident() not in threads
     await commits.close()
 
 
