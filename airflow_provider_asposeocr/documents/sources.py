@@ -16,7 +16,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow.sdk.log import mask_secret
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, SourceError, SourceUnreadableError
-from airflow_provider_asposeocr.api.files.file_kinds import has_several_pages, sniff, sniff_file
+from airflow_provider_asposeocr.api.files.file_kinds import has_several_pages, sniff_file
 from airflow_provider_asposeocr.api.printable import shown, signatures_in
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.results.download import Result, download_results
@@ -172,7 +172,7 @@ def spool_file(uri: str, operation: Operation, folder: Path) -> Document:
     """
     target = folder / _SPOOLED
     size, sha256 = _download(uri, target)
-    _check_content(target, size, operation, uri)
+    _check_content(target, size, sniff_file(target), operation, uri)
     path = object_path(uri)
     original = source_uri(uri, has_version=has_version(path)), qualifier_of(path, sha256), sha256
     return Document(target, size, sha256, source_name(uri) or None, *original)
@@ -189,9 +189,9 @@ def spool_result(ref: TaskRef, operation: Operation, results: Sequence[Result], 
     :return: The document.
     :raises SourceError: if none or several of the results can be read, or if the result is empty.
     """
-    target, chosen = folder / _SPOOLED, _choose(ref, operation, results)
+    target, (chosen, kind) = folder / _SPOOLED, _choose(ref, operation, results)
     chosen.path.replace(target)
-    _check_content(target, chosen.size_bytes, operation, ref)
+    _check_content(target, chosen.size_bytes, kind, operation, ref)
     original = ref.source_uri, ref.source_qualifier, ref.source_sha256
     return Document(target, chosen.size_bytes, chosen.sha256, ref.source_name, *original)
 
@@ -202,8 +202,9 @@ def _label(source: str | TaskRef) -> str:
     return repr(shown(source, 300))
 
 
-def _choose(ref: TaskRef, operation: Operation, results: Sequence[Result]) -> Result:
-    fitting = [result for result in results if sniff(result.head) in operation.input_types]
+def _choose(ref: TaskRef, operation: Operation, results: Sequence[Result]) -> tuple[Result, str | None]:
+    kinds = [(result, sniff_file(result.path)) for result in results]
+    fitting = [(result, kind) for result, kind in kinds if kind in operation.input_types]
     if len(fitting) == 1:
         return fitting[0]
     offered = ", ".join(shown(result.type, 40) for result in results)
@@ -259,21 +260,17 @@ def _oddity(uri: str) -> str:
     return ""
 
 
-def _check_content(path: Path, size: int, operation: Operation, source: str | TaskRef) -> None:
-    label = _label(source)
+def _check_content(
+    path: Path, size: int, kind: str | None, operation: Operation, source: str | TaskRef
+) -> None:
     if not size:
-        raise SourceError(f"The source {label} is empty.")
-    _check_type(path, operation, label)
-
-
-def _check_type(path: Path, operation: Operation, label: str) -> None:
+        raise SourceError(f"The source {_label(source)} is empty.")
     # A text for ConvertTextToSpeech may begin like JSON or HTML.
     if operation.body_field == "text":
         return
-    kind = sniff_file(path)
     if kind == "tiff" and has_several_pages(path):
         raise SourceError(
-            f"The source {label} is a TIFF with several pages, and the cloud reads one page per TIFF. "
+            f"The source {_label(source)} is a TIFF with several pages, and the cloud reads one page per TIFF. "
             "Split it into a file per page and map the operator over them, or make it a PDF for RecognizePdf."
         )
     if kind in operation.input_types:
@@ -281,5 +278,5 @@ def _check_type(path: Path, operation: Operation, label: str) -> None:
     looks = f"looks like {kind}" if kind else "is of a type that is not known"
     hint = " Save it as an ordinary TIFF or a PNG." if kind == "bigtiff" else ""
     raise SourceError(
-        f"The source {label} {looks}; {operation.name} reads {', '.join(sorted(operation.input_types))}.{hint}"
+        f"The source {_label(source)} {looks}; {operation.name} reads {', '.join(sorted(operation.input_types))}.{hint}"
     )
