@@ -45,6 +45,16 @@ def default_text(name: str) -> str:
     return str(conf.get(SECTION, name, fallback=fallback))
 
 
+def default_flag(name: str) -> bool:
+    """
+    Return a yes or no of the section ``[aspose_ocr]``.
+
+    :param name: Name of the option, for example ``previews``.
+    """
+    fallback = CONFIG[SECTION]["options"][name]["default"] == "True"
+    return bool(conf.getboolean(SECTION, name, fallback=fallback))
+
+
 def event_delay_seconds() -> float:
     """Return the shortest time in seconds between a deferral and its event, see ``[aspose_ocr] event_delay_seconds``."""
     configured = default_seconds("event_delay_seconds")

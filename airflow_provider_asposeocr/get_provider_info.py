@@ -131,6 +131,12 @@ CONFIG: dict[str, dict[str, Any]] = {
                 "string",
                 "",
             ),
+            "previews": _option(
+                "Whether fetches and batches store pictures of the pages of their documents, for the page of results in "
+                "Airflow's UI. It needs the extra 'preview' on workers.",
+                "boolean",
+                "False",
+            ),
             "event_delay_seconds": _option(
                 "Shortest time between a deferral and its event. The LocalExecutor fails a task whose trigger fires "
                 "before Airflow has noticed the exit of the worker process. -1 stands for the time that the "

@@ -124,8 +124,13 @@ class BatchEngine:
             error_budget_seconds=self._settings.error_budget_seconds,
         )
         with transfers(self._client, self._clock) as transfer:
-            keep_incomplete = self._settings.keep_incomplete
-            self._errands = Errands(self._batch, self._client, transfer, keep_incomplete=keep_incomplete)
+            self._errands = Errands(
+                self._batch,
+                self._client,
+                transfer,
+                keep_incomplete=self._settings.keep_incomplete,
+                previews=self._settings.previews,
+            )
             return await self._run(over)
 
     async def _run(self, over: asyncio.Future[Ended | Deferral]) -> Ended | Deferral:

@@ -44,16 +44,24 @@ class Errands:
     :param client: The client of its account.
     :param transfer: Moves documents and results.
     :param keep_incomplete: Whether a cloud task that lost some of its results is stored with the rest.
+    :param previews: Whether pictures of the pages of each document are stored before it is sent.
     """
 
     def __init__(
-        self, batch: Batch, client: AsyncCloudClient, transfer: Transfer, *, keep_incomplete: bool
+        self,
+        batch: Batch,
+        client: AsyncCloudClient,
+        transfer: Transfer,
+        *,
+        keep_incomplete: bool,
+        previews: bool = False,
     ) -> None:
         self._batch = batch
         self._client = client
         self._transfer = transfer
         self._keep_incomplete = keep_incomplete
         self._foreseen = Foreseen(batch)
+        self._previews = previews
         self._prepared: dict[int, Document] = {}
 
     async def do(self, action: events.Action) -> events.Event:
@@ -107,6 +115,8 @@ class Errands:
                 "bytes": content.size_bytes,
                 "sha256": content.sha256,
             }
+            if self._previews:
+                source |= await self._transfer.store_previews(content, self._batch.destination)
         self._prepared[action.document] = content
         return events.Prepared(action.document, content.size_bytes, content.sha256, source)
 

@@ -15,6 +15,7 @@ from airflow_provider_asposeocr.batch.references import reference_of
 from airflow_provider_asposeocr.batch.verdicts import never_answered
 from airflow_provider_asposeocr.documents.manifest import DocumentError, Manifest, StepTask
 from airflow_provider_asposeocr.documents.uris import source_uri
+from airflow_provider_asposeocr.previews.storing import described
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,6 +72,7 @@ def _known(batch: Batch, document: BatchDocument, known: DocumentState) -> dict[
     }
     if source:
         row |= {"source": source.get("uri"), "bytes": source.get("bytes"), "sha256": source.get("sha256")}
+        row["pages"] = described(source.get("pages", ()), source.get("sha256", ""), batch.destination)
     references = [step.reference for step in known.steps if step.reference is not None]
     if references:
         row["task"] = reference_of(batch, known, references[-1])
@@ -79,6 +81,8 @@ def _known(batch: Batch, document: BatchDocument, known: DocumentState) -> dict[
         row["error"] = _error(known.error, known.step, operation)
     if known.row is not None:
         row |= json.loads(known.row)
+    if source.get("preview_warning"):
+        row["warnings"] = [*row.get("warnings", ()), source["preview_warning"]]
     return row
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.files.work_folder import work_folder
@@ -21,10 +24,10 @@ from airflow_provider_asposeocr.api.results.download import collect_into, downlo
 from airflow_provider_asposeocr.documents.destinations import store_unasked
 from airflow_provider_asposeocr.documents.sources import spool_file, spool_result
 from airflow_provider_asposeocr.documents.stored_files import Writer
+from airflow_provider_asposeocr.previews.storing import make_previews, preview_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
     from airflow_provider_asposeocr.api.http.submits import Submitted
@@ -33,12 +36,15 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.steps import Step
     from airflow_provider_asposeocr.documents.manifest import StoredResult
     from airflow_provider_asposeocr.documents.sources import Document
+    from airflow_provider_asposeocr.previews.storing import Previews
 
 T = TypeVar("T")
 
 #: Most files that are read from or written to storages at once. A store answers within some ten milliseconds, so that this
 #: many threads move hundreds of files per second.
 STORAGE_THREADS = 16
+#: Documents whose pictures are made at once. Each takes half a second of CPU in a process of its own.
+PREVIEWS_AT_ONCE = 2
 
 
 class Transfer:
@@ -48,6 +54,7 @@ class Transfer:
     :param client: Client of the batch's account, of this loop.
     :param folder: Existing local folder of this batch alone.
     :param pool: Threads in which storages are used.
+    :param previews: Threads in which pictures of pages are made.
     :param clock: Seconds since the epoch.
     """
 
@@ -56,12 +63,14 @@ class Transfer:
         client: AsyncCloudClient,
         folder: Path,
         pool: ThreadPoolExecutor,
+        previews: ThreadPoolExecutor,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._folder = folder
         self._pool = pool
         self._clock = clock
+        self._previews = previews
         self._writer = Writer(many=True)
         #: Folders of documents, and empty ones: to make and remove a folder at each step costs more than its files.
         self._folders: dict[int, Path] = {}
@@ -103,6 +112,28 @@ class Transfer:
             if index not in self._collected:
                 self.discard(index)
         return answered.state
+
+    async def store_previews(self, document: Document, destination: str) -> dict[str, Any]:
+        """
+        Make pictures of a document's pages, and store them beside the results.
+
+        :param document: What :meth:`read_source` returned.
+        :param destination: URI of the folder of the batch's results, with a slash at its end.
+        :return: What the journal says about them, see :class:`.Previews`: ``pages``, and ``preview_warning`` where some or
+            all could not be made. Nothing is raised because of them.
+        """
+
+        def make() -> Previews:
+            spool = Path(mkdtemp(dir=self._folder))
+            try:
+                folder = preview_folder(destination)
+                return make_previews(document.path, document.sha256, folder, spool, self._writer)
+            finally:
+                shutil.rmtree(spool, ignore_errors=True)
+
+        made = await asyncio.get_running_loop().run_in_executor(self._previews, make)
+        told = {"pages": made.pages, "preview_warning": made.warning}
+        return {name: value for name, value in told.items() if value}
 
     async def read_result(self, index: int, ref: TaskRef, step: Step) -> Document:
         """
@@ -219,5 +250,11 @@ def transfers(client: AsyncCloudClient, clock: Callable[[], float] = time.time) 
     :param clock: Seconds since the epoch; by default the system's.
     :return: A context in which documents can be moved. What is left on local disk is removed at its end.
     """
-    with work_folder() as folder, ThreadPoolExecutor(STORAGE_THREADS, "aspose-ocr-storage") as pool:
-        yield Transfer(client, folder, pool, clock)
+    previews = ThreadPoolExecutor(PREVIEWS_AT_ONCE, "aspose-ocr-preview")
+    try:
+        with work_folder() as folder, ThreadPoolExecutor(STORAGE_THREADS, "aspose-ocr-storage") as pool:
+            yield Transfer(client, folder, pool, previews, clock)
+    finally:
+        previews.shutdown(
+            wait=False, cancel_futures=True
+        )  # A picture may take a minute, and a kill has seconds.

@@ -189,7 +189,9 @@ class Manifest(BaseModel):
     :param shortfall: With ``on_incomplete="keep"``, a sentence that says why results are missing; ``None`` if none is
         missing.
     :param results: The files, in the order of the cloud's results.
-    :param pages: Kept for pictures of the pages; empty.
+    :param pages: Pictures of the document's pages, with ``previews=True``: ``number``, ``width`` and ``height`` in pixels,
+        and ``image`` and ``thumbnail``, each with ``uri``, ``bytes``, ``sha256`` and ``type``. In the JSON of a single
+        fetch they are left out where there are none.
     :param maybe_billed_twice: Whether a step of the document was sent again although an earlier submit of it may have been
         billed.
     :param key: Kept for the register of documents; ``None``.
@@ -247,7 +249,11 @@ class Manifest(BaseModel):
         """
         found: dict[str, Any] = self.model_dump(by_alias=True)
         if self.index is None:
-            return {name: value for name, value in found.items() if name in _OF_A_FETCH}
+            return {
+                name: value
+                for name, value in found.items()
+                if name in _OF_A_FETCH or (name == "pages" and value)
+            }
         return found
 
 

@@ -103,6 +103,8 @@ class AsposeOcrBatchOperator(BaseOperator):
     :param if_exists: What to do about results that are there already: ``overwrite``, the default, those that the same source
         made; ``overwrite_any``; ``fail``; or ``skip``, leave them and send nothing for that document.
     :param on_incomplete: What to do when the cloud lost some results of a document: ``fail``, or ``keep`` what is there.
+    :param previews: Whether to store pictures of the pages of each document beside the results before it is sent, for the
+        page of results in Airflow's UI; by default ``[aspose_ocr] previews`` (no). Workers need the extra ``preview``.
     :param on_unknown_submit: What to do when a document was sent and no answer came: ``resubmit``, the default, once per
         document and step, which may bill it twice; or ``fail``.
     :param on_expired: What to do when the cloud no longer keeps a result that was not fetched: ``fail``, or ``resubmit``.
@@ -160,6 +162,7 @@ class AsposeOcrBatchOperator(BaseOperator):
         retry_failed: bool = True,
         if_exists: IfExists = "overwrite",
         on_incomplete: OnIncomplete = "fail",
+        previews: bool | None = None,
         on_unknown_submit: OnUnknownSubmit = "resubmit",
         on_expired: OnExpired = "fail",
         cancel_on_kill: CancelOnKill = "last_try",
@@ -188,6 +191,7 @@ class AsposeOcrBatchOperator(BaseOperator):
         self.retry_failed = retry_failed
         self.if_exists = if_exists
         self.on_incomplete = on_incomplete
+        self.previews = previews
         self.on_unknown_submit = on_unknown_submit
         self.on_expired = on_expired
         self.cancel_on_kill = cancel_on_kill

@@ -23,7 +23,7 @@ from airflow_provider_asposeocr.batch.sources import parse_sources
 from airflow_provider_asposeocr.batch.steps import parse_steps
 from airflow_provider_asposeocr.batch.summary import check_max_failures
 from airflow_provider_asposeocr.batch.tripwire import Tripwire
-from airflow_provider_asposeocr.config import default_number, default_seconds, default_text
+from airflow_provider_asposeocr.config import default_flag, default_number, default_seconds, default_text
 from airflow_provider_asposeocr.documents.folders import parse_folder
 from airflow_provider_asposeocr.documents.owners import IF_EXISTS
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
@@ -40,6 +40,7 @@ from airflow_provider_asposeocr.parameters import (
     check_counts,
     check_seconds,
     constructing,
+    parse_bool,
     rendered,
 )
 
@@ -117,6 +118,7 @@ _CHECKED = (
     *_FOLDERS,
     "max_failures",
     "execution_timeout",
+    "previews",
     "sources",
     "steps",
     "strict_settings",
@@ -133,6 +135,8 @@ def _check_numbers(given: Mapping[str, Any]) -> None:
     for name, choices in _CHOICES.items():
         if name in given:
             check_choice(name, given[name], choices)
+    if given.get("previews") is not None:
+        parse_bool(given["previews"], "previews")
     _check_execution_timeout(given.get("execution_timeout"))
 
 
@@ -260,6 +264,7 @@ def settings_of(operator: AsposeOcrBatchOperator, ti: Any, begun_at: float, *, h
         on_unknown_submit=operator.on_unknown_submit,
         on_expired=operator.on_expired,
         keep_incomplete=operator.on_incomplete == "keep",
+        previews=default_flag("previews") if operator.previews is None else operator.previews,
         timeout_seconds=_seconds(operator, "timeout_seconds"),
         deadline_at=deadline_of(operator, ti, begun_at),
         poll_interval_seconds=_seconds(operator, "poll_interval_seconds"),

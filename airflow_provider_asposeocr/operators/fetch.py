@@ -19,6 +19,7 @@ from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.api.results.download import download_results
 from airflow_provider_asposeocr.api.tasks import refuse_expired
 from airflow_provider_asposeocr.api.templates import has_template
+from airflow_provider_asposeocr.config import default_flag
 from airflow_provider_asposeocr.documents import destinations
 from airflow_provider_asposeocr.documents.owners import IF_EXISTS, IfExists
 from airflow_provider_asposeocr.lifecycle.policies import ON_INCOMPLETE
@@ -31,6 +32,7 @@ from airflow_provider_asposeocr.parameters import (
     constructing,
     is_mapped,
     one_document,
+    parse_bool,
     rendered,
 )
 
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_asposeocr.documents.manifest import Manifest
     from airflow_provider_asposeocr.lifecycle.policies import CancelOnKill, OnIncomplete
     from airflow_provider_asposeocr.lifecycle.wait import TaskWait
 
@@ -64,6 +67,9 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         what is there.
     :param inline_text_bytes: Largest text result in bytes that is put into the manifest too; 0, the default, = none,
         because XCom lives in the metadata database.
+    :param previews: Whether to store pictures of the pages of the source document beside the results, for the page of
+        results in Airflow's UI; by default ``[aspose_ocr] previews`` (no). The worker reads the source again, and needs the
+        extra ``preview``.
     :param deferrable: Whether to wait in the triggerer; by default ``[operators] default_deferrable``.
     :param start_from_trigger: Whether the wait begins in the triggerer, without a worker before it (Airflow 3.3,
         ``deferrable=True``); by default it does not, because that takes longer where the result is there already.
@@ -91,6 +97,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         if_exists: IfExists = "overwrite",
         on_incomplete: OnIncomplete = "fail",
         inline_text_bytes: int = 0,
+        previews: bool | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         start_from_trigger: bool = False,
         inline_wait_seconds: float | None = None,
@@ -107,6 +114,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         self.if_exists = if_exists
         self.on_incomplete = on_incomplete
         self.inline_text_bytes = inline_text_bytes
+        self.previews = previews
         self.deferrable = deferrable
         self.inline_wait_seconds = inline_wait_seconds
         self.poll_interval_seconds = poll_interval_seconds
@@ -117,6 +125,8 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         check_waiting(self)
         check_choice("if_exists", if_exists, IF_EXISTS)
         check_choice("on_incomplete", on_incomplete, ON_INCOMPLETE)
+        if previews is not None:
+            parse_bool(previews, "previews")
         if (
             isinstance(inline_text_bytes, bool)
             or not isinstance(inline_text_bytes, int)
@@ -187,4 +197,15 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
             verb = "Left" if result.skipped else "Wrote"
             where, what = shown(result.uri, 300), shown(result.type, 40)
             self.log.info("%s %s (%s, %d bytes)", verb, where, what, result.bytes)
-        return manifest.to_dict()
+        return self._with_previews(manifest).to_dict()
+
+    def _with_previews(self, manifest: Manifest) -> Manifest:
+        if not (default_flag("previews") if self.previews is None else self.previews):
+            return manifest
+        # What it imports is for workers: parsing a DAG should not load it.
+        from airflow_provider_asposeocr.previews.storing import with_previews
+
+        made = with_previews(manifest, destinations.parse_destination(self.destination))
+        for warning in made.warnings[len(manifest.warnings) :]:
+            self.log.warning("%s", warning)
+        return made

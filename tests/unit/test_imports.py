@@ -27,6 +27,7 @@ ORDER = (
     ("compat", "config", "parameters"),
     ("connection", "clients", "failing", "links", "metrics", "retry_policy"),
     ("documents",),
+    ("previews",),
     ("lifecycle",),
     ("ingestion",),
     ("batch",),

@@ -215,13 +215,16 @@ class TestConfiguration:
         assert default_seconds(name) == 12.5
 
     def test_a_text_can_be_set_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert [name for name in self.OPTIONS if name not in self.NUMBERS] == [
-            "installation",
-            "preview_roots",
-        ]
+        assert "installation" not in self.NUMBERS
         assert config.default_text("installation") == ""
         monkeypatch.setenv("AIRFLOW__ASPOSE_OCR__INSTALLATION", "north")
         assert config.default_text("installation") == "north"
+
+    def test_a_yes_or_no_can_be_set_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert self.OPTIONS["previews"]["type"] == "boolean"
+        assert config.default_flag("previews") is False
+        monkeypatch.setenv("AIRFLOW__ASPOSE_OCR__PREVIEWS", "True")
+        assert config.default_flag("previews") is True
 
     def test_airflow_knows_the_section(self) -> None:
         assert conf.getfloat("aspose_ocr", "timeout_seconds", fallback=3600.0) == 3600.0
@@ -237,5 +240,5 @@ class TestConfiguration:
         sources = sources.replace((PACKAGE / "get_provider_info.py").read_text(), "")
         for name in self.OPTIONS:
             assert f'"{name}"' in sources, f"nothing reads {name}"
-        used = set(re.findall(r'default_(?:seconds|number|text)\("(\w+)"\)', sources))
+        used = set(re.findall(r'default_(?:seconds|number|text|flag)\("(\w+)"\)', sources))
         assert used <= set(self.OPTIONS)
