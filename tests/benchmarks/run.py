@@ -13,7 +13,17 @@ import sys
 from tests.benchmarks import table
 from tests.benchmarks.measuring import CHECKOUT
 
-PROGRAMS = ("triggerer", "cadence", "chain", "documents", "imports", "scale", "batch_cpu", "batch_s3")
+PROGRAMS = (
+    "triggerer",
+    "cadence",
+    "chain",
+    "documents",
+    "imports",
+    "scale",
+    "batch_cpu",
+    "batch_s3",
+    "inbox_plan",
+)
 
 
 def main(names: list[str]) -> int:

@@ -7,6 +7,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import BaseHook
 
+from airflow_provider_asposeocr.operators import AsposeOcrPlanInboxOperator
 from demo.inbox import POOL, environment, fill_inbox
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "example_dags").glob("*.py"))
@@ -30,6 +31,7 @@ def test_there_are_some() -> None:
     assert {path.stem for path in EXAMPLES} >= {
         "batch_folder",
         "chain",
+        "inbox",
         "mapped_folder",
         "regions",
         "from_task",
@@ -68,8 +70,10 @@ def test_make_airflow_gives_each_parameter_a_default_that_exists(
     fill_inbox(inbox)
     for name, value in environment(inbox, tmp_path / "outbox").items():
         monkeypatch.setenv(name, value)
-    params = parsed(path.stem).params
+    dag = parsed(path.stem)
+    params = dag.params
     sources = [params[name] for name in ("scan", "inbox") if name in params]
+    sources += [task.folder for task in dag.tasks if isinstance(task, AsposeOcrPlanInboxOperator)]
     assert [source for source in sources if Path(source.removeprefix("file://")).exists()] == sources != []
     assert params.get("outbox", f"file://{tmp_path}/outbox/") == f"file://{tmp_path}/outbox/"
 

@@ -1,0 +1,62 @@
+"""
+Read the scans of an inbox, each once: every hour, and soon after something new is dropped into it.
+
+Drop files while the DAG runs, drop one twice, rename one: the manifests below the outbox have a row for each file, and no
+content is billed twice. Set `dry_run` when you trigger the DAG to see what it would read.
+"""
+
+from __future__ import annotations
+
+import os
+
+# On Airflow 3.1, the timetables come from airflow.timetables.assets and airflow.timetables.trigger.
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
+
+from airflow_provider_asposeocr.ingestion import AsposeOcrInbox
+from airflow_provider_asposeocr.operators import AsposeOcrBatchOperator, AsposeOcrPlanInboxOperator
+
+# The folder is written out, because the watcher runs without a DAG run that could render a template.
+INBOX = os.environ.get("ASPOSE_OCR_EXAMPLES_INBOX", "s3://scans@inbox/")
+OUTBOX = os.environ.get("ASPOSE_OCR_EXAMPLES_OUTBOX", "s3://scans@outbox/")
+
+# [start inbox]
+inbox = AsposeOcrInbox(INBOX, pattern="*.{png,jpg,jpeg,tif,tiff}")
+
+with DAG(
+    "aspose_ocr_inbox",
+    description="Read each new scan of an inbox once, by schedule and by event",
+    schedule=AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable("0 * * * *", timezone="UTC"), assets=[inbox.asset()]
+    ),
+    catchup=False,
+    max_active_runs=1,
+    # [end inbox]
+    doc_md=__doc__,
+    params={
+        "dry_run": Param(False, type="boolean", description="Only say in the log what would be read"),
+        "reprocess": Param(
+            False,
+            type="boolean",
+            description="Look at all files again; content that was read before is not billed again",
+        ),
+    },
+    tags=["aspose-ocr"],
+):
+    # [start tasks]
+    plan = AsposeOcrPlanInboxOperator(
+        task_id="plan",
+        inbox=inbox,
+        destination=OUTBOX,
+        max_documents=1_000,
+        dry_run="{{ params.dry_run }}",
+        reprocess="{{ params.reprocess }}",
+        retries=2,
+    )
+    AsposeOcrBatchOperator.partial(
+        task_id="read",
+        steps=[{"operation": "RecognizeImage", "settings": {"language": "English", "resultType": "Text"}}],
+        destination=OUTBOX,
+        deferrable=True,
+        retries=2,
+    ).expand(sources=plan.output)
+    # [end tasks]

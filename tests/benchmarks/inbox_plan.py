@@ -1,0 +1,218 @@
+"""
+What a plan of an inbox costs, by the number of documents that lie in it, against boto3's paginator over the same keys.
+
+A server of its own answers the listings of a bucket that exists in no memory: page after page of a thousand keys, without
+bodies. ``PLAN_KEYS`` sets the number of keys (100,000; 1,000,000 take half an hour), ``PLAN_ROUNDS`` how often each is
+measured. ``python -m tests.benchmarks.inbox_plan ours|seen|rival URL KEYS`` measures once; ``serve`` is the server.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.benchmarks.measuring import CHECKOUT, compared, in_turn, limited, publish
+
+KEYS = int(os.environ.get("PLAN_KEYS", "100000"))
+ROUNDS = int(os.environ.get("PLAN_ROUNDS", "3"))
+BUCKET = "scans"
+MOST_DOCUMENTS = 10_000
+#: Goals by the number of keys: seconds of CPU and MiB.
+GOALS = {100_000: (25.0, 150.0), 1_000_000: (250.0, 400.0)}
+PAGE = 1000
+MIB = 1024 * 1024
+
+
+class _Listings(BaseHTTPRequestHandler):
+    """Answers ``ListObjectsV2`` of a bucket with ``keys`` keys below ``in/``."""
+
+    keys = 0
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        asked = parse_qs(urlsplit(self.path).query)
+        start = int(asked.get("continuation-token", ["0"])[0])
+        end = min(start + PAGE, self.keys)
+        rows = "".join(
+            f"<Contents><Key>in/2026/scan-{number:08d}.png</Key><LastModified>2026-01-01T00:{number // 60 % 60:02d}:"
+            f"{number % 60:02d}.000Z</LastModified><ETag>&quot;{number:032x}&quot;</ETag><Size>{number % 100000}</Size>"
+            "<StorageClass>STANDARD</StorageClass></Contents>"
+            for number in range(start, end)
+        )
+        more = end < self.keys
+        token = f"<NextContinuationToken>{end}</NextContinuationToken>" if more else ""
+        body = (
+            '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+            f"<Name>{BUCKET}</Name><Prefix>in/</Prefix><KeyCount>{end - start}</KeyCount><MaxKeys>{PAGE}</MaxKeys>"
+            f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}{rows}</ListBucketResult>"
+        ).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+def serve(keys: int) -> None:
+    """Run the server, and print its address."""
+    _Listings.keys = keys
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Listings)
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    server.serve_forever()
+
+
+def _ours(register: Path, *, seen: bool) -> int:
+    """Plan; with ``seen``, all but a hundred keys are in the index."""
+    from airflow_provider_asposeocr.ingestion import AsposeOcrInbox
+    from airflow_provider_asposeocr.ingestion.plan_folders import PlannedRun, write_plan
+    from airflow_provider_asposeocr.ingestion.planning import plan_inbox, work_lists
+    from airflow_provider_asposeocr.ingestion.seen_files import SeenFiles
+
+    inbox = AsposeOcrInbox(f"s3://bench@{BUCKET}/in/")
+    index = SeenFiles(f"{register}/")
+    plan = plan_inbox(inbox, "bench", index.load(), most=MOST_DOCUMENTS)
+    lists = work_lists(plan.files, 500, register=f"{register}/", base=inbox.folder, pipeline="bench")
+    write_plan(f"{register}/", PlannedRun("", "dag", "run", "plan", 1, time.time()), lists)
+    assert len(plan.files) == (100 if seen else min(MOST_DOCUMENTS, plan.listed))
+    return plan.listed
+
+
+def _rival(url: str) -> int:
+    """Read the keys with boto3's paginator, and keep the same facts of the same number of them."""
+    import boto3
+
+    client = boto3.client(
+        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    kept, found = list[tuple[Any, ...]](), 0
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="in/"):
+        for item in page["Contents"]:
+            found += 1
+            if len(kept) < MOST_DOCUMENTS:
+                kept.append((item["Key"], item["ETag"], item["Size"], item["LastModified"]))
+    return found
+
+
+def _prepare(register: Path, keys: int) -> None:
+    """Write the index of all keys but a hundred, as batches and plans have left it."""
+    from airflow_provider_asposeocr.ingestion.seen import SeenKeys, Segment, seen_key, segment_name
+
+    known = (
+        seen_key(
+            "bench",
+            f"s3://{BUCKET}/in/2026/scan-{number:08d}.png",
+            f"etag={number:032x} size={number % 100000}",
+        )
+        for number in range(keys - 100)
+    )
+    content = Segment({}, SeenKeys(set(known))).to_bytes()
+    (register / "index").mkdir()
+    (register / "index" / segment_name(content)).write_bytes(content)
+
+
+def measure_here(what: str, url: str, keys: int) -> dict[str, float]:
+    """Measure one way in this process: seconds of CPU, and MiB that its memory grew after its imports."""
+    with tempfile.TemporaryDirectory() as folder:
+        register = Path(folder)
+        if what == "rival":
+            import boto3  # noqa: F401  # so that the import is not measured
+        else:
+            import s3fs  # noqa: F401  # likewise
+
+            from airflow_provider_asposeocr.documents.file_systems import object_path
+
+            object_path(f"s3://bench@{BUCKET}/in/").fs.invalidate_cache()
+        if what == "seen":
+            subprocess.run(
+                [sys.executable, "-m", "tests.benchmarks.inbox_plan", "prepare", folder, str(keys)],
+                check=True,
+                cwd=CHECKOUT,
+            )
+        memory, cpu = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+        found = _rival(url) if what == "rival" else _ours(register, seen=what == "seen")
+        assert found == keys, found
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
+        return {"cpu": time.process_time() - cpu, "memory": grown * 1024 / MIB}
+
+
+def measure(url: str, keys: int, what: str) -> dict[str, float]:
+    """Measure one way in a process of its own."""
+    connection = {
+        "conn_type": "aws",
+        "login": "bench",
+        "password": "bench-secret",
+        "extra": {"endpoint_url": url, "region_name": "us-east-1"},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {
+            **os.environ,
+            "AIRFLOW_CONN_BENCH": json.dumps(connection),
+            "AIRFLOW_HOME": folder,
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+        }
+        command = [sys.executable, "-m", "tests.benchmarks.inbox_plan", what, url, str(keys)]
+        done = subprocess.run(
+            command, check=True, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT, env=environment
+        )
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    print(f"{what}: {found}", file=sys.stderr, flush=True)
+    return found
+
+
+def main() -> None:
+    """Measure, print and keep the rows."""
+    command = [sys.executable, "-m", "tests.benchmarks.inbox_plan", "serve", "", str(KEYS)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT, start_new_session=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            url = server.stdout.readline().strip()
+            ours, seen, theirs = in_turn(
+                ROUNDS, *(partial(measure, url, KEYS, what) for what in ("ours", "seen", "rival"))
+            )
+        finally:
+            server.terminate()
+    seconds, mib = GOALS.get(KEYS, (None, None))
+    rival = "boto3's paginator over the same keys"
+    keys, name = f"{KEYS:,} keys in S3", "Plan of an inbox"
+
+    def of(figures: Any, what: str) -> list[float]:
+        return [figure[what] for figure in figures]
+
+    against = partial(compared, rival=rival, unit="s", at_most=1.5)
+    new, read = f"{keys}, all new, 10,000 planned", f"{keys}, all but 100 read before"
+    publish(
+        "inbox_plan",
+        [
+            against(f"{name}: CPU, {new}", of(ours, "cpu"), theirs=of(theirs, "cpu")),
+            against(f"{name}: CPU, {read}", of(seen, "cpu"), theirs=of(theirs, "cpu")),
+            limited(f"{name}: CPU, {new}", of(ours, "cpu"), unit="s", at_most=seconds),
+            limited(f"{name}: memory that it adds, {new}", of(ours, "memory"), unit="MiB", at_most=mib),
+            limited(f"{name}: memory that it adds, {read}", of(seen, "memory"), unit="MiB", at_most=mib),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["serve"]:
+        serve(int(sys.argv[3]))
+    elif sys.argv[1:2] == ["prepare"]:
+        _prepare(Path(sys.argv[2]), int(sys.argv[3]))
+    elif len(sys.argv) > 1:
+        print(json.dumps(measure_here(sys.argv[1], sys.argv[2], int(sys.argv[3]))))
+    else:
+        main()
