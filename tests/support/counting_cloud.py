@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_asposeocr.api.account import Account
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -59,7 +60,7 @@ class CountingCloud:
         return Account("id", "secret", self.url, **{"max_requests_per_second": 1e6, **options})
 
     async def until(self, reached: Any) -> None:
-        async with self._changed, asyncio.timeout(60):
+        async with self._changed, asyncio.timeout(PATIENCE_SECONDS):
             await self._changed.wait_for(reached)
 
     async def _count(self, what: str = "", connections: int = 0) -> None:

@@ -12,6 +12,8 @@ import threading
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
+from tests.support.patience import PATIENCE_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -50,7 +52,7 @@ class RawServer:
         self._listener.close()
         self._acceptor.join()
         for thread in self._threads:
-            thread.join(60)
+            thread.join(PATIENCE_SECONDS)
 
     def _accept(self) -> None:
         while True:

@@ -11,6 +11,7 @@ from airflow_provider_asposeocr import __version__, clients
 from airflow_provider_asposeocr.api.account import Account
 from airflow_provider_asposeocr.api.errors import CertificateError
 from airflow_provider_asposeocr.clients import LOOKUP_SECONDS, LoopClients, client_for, loop_clients
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.server import Emulator
@@ -174,7 +175,7 @@ class TestLoop:
                 assert (await before.status("RecognizeImageTrial", "x")).taskStatus == "Pending"
                 assert not closed.is_set()
                 await loop.close()
-                await asyncio.wait_for(closed.wait(), 60)
+                await asyncio.wait_for(closed.wait(), PATIENCE_SECONDS)
         assert await loop.client("ocr", look_up) is not before
         await loop.close()
 

@@ -29,6 +29,7 @@ from tests.support.airflow_tasks import context_for, deferral, execute, resume
 from tests.support.clocks import Clock
 from tests.support.emulated_cloud import STATUS
 from tests.support.ocr_tasks import completed, fetch, recognize
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.starting_in_triggerer import event_of, in_triggerer, sensor, submit_task
 from tests.support.triggers import run, trigger
 
@@ -54,7 +55,7 @@ class Sleeps:
         await self.over.wait()
 
     async def begun(self, count: int) -> list[float]:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             return [await self._seconds.get() for _ in range(count)]
 
 

@@ -18,6 +18,7 @@ from airflow_provider_asposeocr.emulator.server import EmulatorProcess
 from tests.live.checks import CHECKS, CONN_ID, MOST_SUBMITS, SCAN, CheckFailedError, Live
 from tests.live.report import Circumstances, Row, Secrets, render
 from tests.live.run import BASE_URL, CLIENT_ID, CLIENT_SECRET, DOCUMENT, MARKERS
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SECRET = "the-secret-of-the-live-account"
-PATIENCE_SECONDS = 180.0
 BEFORE = f"Text before.\n<!-- {MARKERS} -->\nOld.\n<!-- /{MARKERS} -->\nText after.\n"
 
 

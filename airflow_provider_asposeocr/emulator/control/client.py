@@ -97,7 +97,7 @@ class EmulatorControl:
         method: str | None,
         path_glob: str = "*",
         count: int = 1,
-        timeout_seconds: float = 30.0,
+        timeout_seconds: float = 120.0,
         *,
         since: int = 0,
         answered: bool = True,
@@ -109,7 +109,8 @@ class EmulatorControl:
         :param method: HTTP method; ``None`` means any method.
         :param path_glob: Glob on the path after ``/v5.0/ocr`` in any casing, or ``/connect/token``.
         :param count: Number of requests to wait for.
-        :param timeout_seconds: Longest wait, in real time.
+        :param timeout_seconds: Longest wait, in real time. A process that submits may first have to import Airflow,
+            which takes a minute on a busy machine.
         :param since: Count only entries after this number ``n``.
         :param answered: Whether to wait until the emulator has answered the requests; ``False`` waits for their arrival.
         :param held: Whether to wait until a ``hold`` rule holds the requests.

@@ -36,13 +36,15 @@ from tests.support.batch_engine import (
     run_try,
 )
 from tests.support.emulated_cloud import STUCK, deletes
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_provider_asposeocr.batch.steps import Step
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
 
 ROOT = Path(__file__).parents[3]
-PATIENCE_SECONDS = 60.0
 HOLD_ACCEPTED = {"kind": "hold", "method": "POST", "path": "UpscaleImage", "after": "accepted", "count": 3}
 
 
@@ -56,6 +58,7 @@ class Try:
 
     def __init__(self, url: str, folder: Path, documents: int, steps: tuple[Step, ...] = STEPS) -> None:
         self.url, self.folder, self.documents = url, folder, documents
+        self._processes: list[subprocess.Popen[str]] = []
         begin_journal(folder, batch_in(folder, documents, steps))
 
     def leave(self, **settings: Any) -> Ended | Deferral:
@@ -69,7 +72,7 @@ class Try:
 
     def process(self, try_number: int, **settings: Any) -> subprocess.Popen[str]:
         arguments = (self.url, str(self.folder), str(try_number), json.dumps(settings))
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.batch_engine", *arguments],
             cwd=ROOT,
             stdout=subprocess.PIPE,
@@ -77,6 +80,14 @@ class Try:
             text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
+        self._processes.append(process)
+        return process
+
+    def close(self) -> None:
+        """End the processes that a failed test has left, so that they disturb no later test."""
+        for process in self._processes:
+            process.kill()
+            process.communicate()
 
     @property
     def texts(self) -> dict[str, str]:
@@ -84,8 +95,10 @@ class Try:
 
 
 @pytest.fixture
-def batch(aspose_ocr_emulator: Emulator, tmp_path: Path) -> Try:
-    return Try(aspose_ocr_emulator.url, tmp_path, 8)
+def batch(aspose_ocr_emulator: Emulator, tmp_path: Path) -> Iterator[Try]:
+    batch = Try(aspose_ocr_emulator.url, tmp_path, 8)
+    yield batch
+    batch.close()
 
 
 def billed(control: EmulatorControl) -> int:

@@ -15,6 +15,7 @@ from airflow_provider_asposeocr.batch.cancels import Cancels, cancel_all_async
 from airflow_provider_asposeocr.lifecycle.cancel import KILL_IN_TRIGGER, KILL_IN_WORKER
 from tests.support.batch_tasks import running
 from tests.support.counting_cloud import COMPLETED, CountingCloud, refusal
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.lifecycle.cancel import CancelRule
 
 #: More than any machine needs.
-PATIENCE_SECONDS = 300.0
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow_provider_asposeocr.batch.errors import JournalError, JournalFencedError, JournalUnreachableError
 from airflow_provider_asposeocr.batch.group_commit import GroupCommit
 from airflow_provider_asposeocr.batch.journal import Journal, Marks, read_journal, request_drain
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -63,7 +64,7 @@ class Slow:
             self.threads.add(threading.get_ident())
             self.calls.append((what, list(numbers)))
             self.started.release()
-            assert self.go.wait(60)
+            assert self.go.wait(PATIENCE_SECONDS)
             error = self.errors.pop(0) if self.errors else None
             if error is not None:
                 raise error
@@ -86,7 +87,7 @@ def commit(commits: GroupCommit, *numbers: int) -> asyncio.Task[None]:
 
 async def started(journal: Slow) -> None:
     """Wait until the next call of the journal has begun."""
-    assert await asyncio.to_thread(journal.started.acquire, timeout=60)
+    assert await asyncio.to_thread(journal.started.acquire, timeout=PATIENCE_SECONDS)
 
 
 async def test_what_waits_at_the_same_time_is_one_part() -> None:

@@ -16,6 +16,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow_provider_asposeocr.documents import atomic_create
 from airflow_provider_asposeocr.documents.atomic_create import create_or_read, is_atomic, read, replace
 from tests.support.object_stores import Store, attached
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
@@ -28,7 +29,7 @@ def _create_all(folder: str, rounds: int, number: int, start: Barrier) -> None:
     won = []
     for round in range(rounds):
         mine = json.dumps({"writer": uuid4().hex, "padding": "x" * 5000}).encode()
-        start.wait(60)
+        start.wait(PATIENCE_SECONDS)
         found = create_or_read(ObjectStoragePath(f"{folder}/names/{round}.json"), mine)
         assert json.loads(found)["padding"] == "x" * 5000  # complete, from any of the writers
         if found == mine:
@@ -65,7 +66,7 @@ class TestLocally:
             fsync(descriptor)
             if threading.get_ident() not in met:
                 met.add(threading.get_ident())
-                both.wait(60)
+                both.wait(PATIENCE_SECONDS)
 
         monkeypatch.setattr(os, "fsync", wait_for_the_other)
         with ThreadPoolExecutor(2) as pool:

@@ -24,6 +24,7 @@ from airflow_provider_asposeocr.documents.owners import (
 )
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from tests.support.object_stores import Store, attached
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
@@ -256,7 +257,7 @@ def attach_as_s3(store: Store) -> None:
 def _race(folder: str, number: int, rounds: int, start: Barrier) -> None:
     won = []
     for round in range(rounds):
-        start.wait(60)
+        start.wait(PATIENCE_SECONDS)
         try:
             take(f"/{number}/page.png", f"{folder}/{round}.txt")
             won.append(round)

@@ -14,6 +14,7 @@ import requests
 from airflow_provider_asposeocr.emulator.__main__ import main
 from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
 from airflow_provider_asposeocr.emulator.server import Emulator, EmulatorProcess
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,7 @@ COMMAND = [sys.executable, "-m", "airflow_provider_asposeocr.emulator"]
 
 def token(url: str, client_id: str, client_secret: str) -> int:
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
-    return requests.post(f"{url}/connect/token", data=form, timeout=60).status_code
+    return requests.post(f"{url}/connect/token", data=form, timeout=PATIENCE_SECONDS).status_code
 
 
 def test_the_process_tells_where_it_listens_serves_and_ends_cleanly(tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ def test_the_process_tells_where_it_listens_serves_and_ends_cleanly(tmp_path: Pa
         assert token(emulator.url, "emulator", "emulator") == 400
         assert len(list(tmp_path.iterdir())) == 1
 
-        assert emulator.stop(timeout_seconds=60) == 0, "it did not end before it was killed"
+        assert emulator.stop(timeout_seconds=PATIENCE_SECONDS) == 0, "it did not end before it was killed"
 
     assert list(tmp_path.iterdir()) == []
 
@@ -62,10 +63,10 @@ def test_an_interrupt_ends_it_although_connections_are_open() -> None:
         idle.sendall(b"POST /connect/token HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
         arrived: dict[str, str | int] = {"method": "POST", "path": "/connect/token", "wait_seconds": 30}
         journal = f"http://127.0.0.1:{match.group(1)}/_emulator/journal"
-        assert len(requests.get(journal, params=arrived, timeout=60).json()) == 1
+        assert len(requests.get(journal, params=arrived, timeout=PATIENCE_SECONDS).json()) == 1
 
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert process.returncode == 0
     assert out == ""
@@ -89,12 +90,15 @@ def test_a_signal_ends_it_in_the_middle_of_the_work(tmp_path: Path) -> None:
     assert process.stdout is not None
     url = process.stdout.readline().split()[5]
     trial = {"image": "aGk=", "settings": {}}
-    assert requests.post(f"{url}/v5.0/ocr/RecognizeImageTrial", json=trial, timeout=60).status_code == 200
+    assert (
+        requests.post(f"{url}/v5.0/ocr/RecognizeImageTrial", json=trial, timeout=PATIENCE_SECONDS).status_code
+        == 200
+    )
     while EmulatorControl(url).tasks()[0]["status"] != "Processing":
         pass
 
     process.terminate()
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE_SECONDS)
 
     assert process.returncode == 0
     assert list(tmp_path.iterdir()) == []
@@ -168,7 +172,7 @@ def test_the_fixtures_work_in_a_project_of_its_own(tmp_path: Path) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # It may be installed, or not.
     )
@@ -184,7 +188,7 @@ def test_the_plugin_imports_nothing_heavy() -> None:
         "print(sorted(heavy), sorted(ours))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
     )
 
     package = "airflow_provider_asposeocr.emulator"

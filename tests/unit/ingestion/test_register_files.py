@@ -24,6 +24,7 @@ from airflow_provider_asposeocr.ingestion.register_records import (
     parse_register_record,
 )
 from tests.support.object_stores import Store, attached
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
@@ -51,7 +52,7 @@ def _claim_all(folder: str, number: int, start: Barrier) -> None:
     register, won = RegisterFiles(f"{folder}/"), []
     for n in range(1, ROUNDS + 1):
         mine = claim_of(number)
-        start.wait(60)
+        start.wait(PATIENCE_SECONDS)
         content = register.create(RecordName(KEY, n, "claim"), mine)
         found = parse_register_record(ClaimRecord, content, "the claim")  # complete, whoever has created it
         if found.writer == mine.writer:

@@ -21,6 +21,7 @@ from airflow_provider_asposeocr.lifecycle.kills import decide_after_kill
 from tests.support.airflow_tasks import context_for, deferral, execute, resume
 from tests.support.emulated_cloud import STATUS, STUCK, deletes
 from tests.support.ocr_tasks import REF, fetch, recognize
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,7 +123,7 @@ def test_the_handler_does_not_wait_for_airflow_s_answer(cloud: EmulatorControl, 
         operator.on_kill()
         assert time.monotonic() - began < worker_kill.KILL_SECONDS / 2
         assert not deletes(cloud)
-    operator._kill.thread.join(60)
+    operator._kill.thread.join(PATIENCE_SECONDS)
     assert len(deletes(cloud)) == 1
 
 
@@ -145,7 +146,7 @@ class TestInOneProcessWithOtherTasks:
         ti.state, ask = "failed", ti.get_task_states
 
         def slow(**question: Any) -> Any:
-            assert answer.wait(60)
+            assert answer.wait(PATIENCE_SECONDS)
             return ask(**question)
 
         ti.get_task_states = slow
@@ -173,7 +174,7 @@ class TestInOneProcessWithOtherTasks:
         operator = self.submitted(instance, answer)
         operator.on_kill()
         answer.set()
-        operator._kill.thread.join(60)
+        operator._kill.thread.join(PATIENCE_SECONDS)
         assert not deletes(cloud)
         assert instance.run()["id"] == cloud.tasks()[0]["id"]
 
@@ -189,7 +190,7 @@ def test_a_thread_cancels_only_what_was_waited_for_when_the_signal_came(
     other = TaskRef.model_validate(execute(recognize(instance._source, wait_for_completion=False)))
     operator._watch(other, instance.context(operator))
     answer.set()
-    operator._kill.thread.join(60)
+    operator._kill.thread.join(PATIENCE_SECONDS)
     assert not deletes(cloud)
 
 
@@ -239,12 +240,12 @@ class TestWhileTheResultComes:
 
         def stopped(part: download._Part, chunk: bytes) -> None:
             begun.set()
-            assert go_on.wait(30)
+            assert go_on.wait(PATIENCE_SECONDS)
             write(part, chunk)
 
         monkeypatch.setattr(download._Part, "write", stopped)
         worker = fetching(operator)
-        assert begun.wait(30)
+        assert begun.wait(PATIENCE_SECONDS)
         kill_without_a_look(cloud, operator)
         go_on.set()
         worker.join()
@@ -268,4 +269,4 @@ def kill_without_a_look(cloud: EmulatorControl, operator: Any) -> None:
     cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "probability": 1.0})
     operator.on_kill()
     if operator._kill.thread is not None:
-        operator._kill.thread.join(60)
+        operator._kill.thread.join(PATIENCE_SECONDS)

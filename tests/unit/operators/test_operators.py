@@ -33,6 +33,7 @@ from tests.support.airflow_names import DagSerialization
 from tests.support.airflow_tasks import PNG, context_for, deferral, events_of, execute, resume
 from tests.support.emulated_cloud import STATUS, deletes, methods
 from tests.support.ocr_tasks import REF, completed, fetch, now_text, recognize
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -513,7 +514,7 @@ class TestKill:
         execute(operator)
         completed(cloud)
         operator.on_kill()
-        operator._kill.thread.join(60)
+        operator._kill.thread.join(PATIENCE_SECONDS)
         assert not deletes(cloud)
 
     def test_before_the_submit_there_is_nothing_to_cancel(self, cloud: EmulatorControl, page: str) -> None:

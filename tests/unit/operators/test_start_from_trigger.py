@@ -40,6 +40,7 @@ from airflow_provider_asposeocr.triggers.start import AsposeOcrStartTrigger
 from airflow_provider_asposeocr.triggers.task import AsposeOcrTaskTrigger
 from tests.support.airflow_tasks import PNG, StateStore, context_for, deferral, execute, resume
 from tests.support.ocr_tasks import CLOUD_TASK
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.starting_in_triggerer import (
     CADENCE,
     STARTING,
@@ -371,7 +372,7 @@ class TestInTheTriggerer:
         with DAG("d"):
             # Nothing in the text says what it calls.
             operator = fetch("{{ ti['xcom' ~ '_pull'](task_ids='submit') }}")
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             event = await event_of(in_triggerer(operator))
         assert event["task"] is None
         with pytest.raises(WaitError, match="was not rendered within"):

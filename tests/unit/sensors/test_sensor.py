@@ -10,6 +10,7 @@ from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.sensors.aspose_ocr import AsposeOcrTaskSensor
 from tests.support.airflow_names import AirflowRescheduleException, AirflowSkipException
 from tests.support.airflow_tasks import context_for, deferral, events_of, execute, resume
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,7 +141,8 @@ class TestInAWorker:
         operator._watch(operator._ref(), context_for(operator))
         operator.on_kill()
         assert operator._kill.thread is not None
-        operator._kill.thread.join(60)  # A consumer's verdict is not waited for in the signal handler.
+        # A consumer's verdict is not waited for in the signal handler.
+        operator._kill.thread.join(PATIENCE_SECONDS)
         assert deleted(cloud) == [task["id"]]
 
 

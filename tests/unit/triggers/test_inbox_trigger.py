@@ -19,6 +19,7 @@ from airflow_provider_asposeocr.ingestion import AsposeOcrInbox
 from airflow_provider_asposeocr.operators import AsposeOcrPlanInboxOperator
 from airflow_provider_asposeocr.triggers.inbox import AsposeOcrInboxTrigger
 from tests.support.object_stores import Store, attached
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,7 +180,7 @@ class TestAStorageThatIsOff:
             def ls(self, path: str, detail: bool = True, **kwargs: Any) -> Any:
                 Hanging.asked += 1
                 Hanging.entered.set()
-                assert Hanging.go.wait(60)
+                assert Hanging.go.wait(PATIENCE_SECONDS)
                 return super().ls(path, detail=detail, **kwargs)
 
         store = attached("memory", "hangs", kind=Hanging)
@@ -193,7 +194,7 @@ class TestAStorageThatIsOff:
                 assert trigger._ended is not None
                 trigger._look_seconds = 60.0
                 Hanging.go.set()
-                assert trigger._ended.wait(60)
+                assert trigger._ended.wait(PATIENCE_SECONDS)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(file_systems, "fresh_path", file_systems.object_path)

@@ -25,6 +25,7 @@ from airflow_provider_asposeocr.triggers.task import AsposeOcrTaskTrigger
 from tests.support.airflow_names import deserialize, serialize
 from tests.support.airflow_tasks import events_of
 from tests.support.emulated_cloud import STATUS, deletes, polls
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.triggers import Decided, trigger_of
 
 if TYPE_CHECKING:
@@ -231,7 +232,7 @@ class TestTime:
         monkeypatch.setattr(trigger_module, "IN_TRIGGER", replace(IN_TRIGGER, ask_seconds=0.1))
         cloud.add_faults({"kind": "delay", "delay_seconds": 600, "path": STATUS, "count": 10})
         task = submit()
-        async with asyncio.timeout(300):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             (event,) = await events_of(trigger_of(task, deadline_at=time.time() + 0.3))
         assert event["error"]["error"] == "TaskTimeoutError"
 

@@ -14,6 +14,7 @@ from airflow_provider_asposeocr.emulator.__main__ import main
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator, EmulatorProcess
 from tests.support.emulator_clients import CloudClient, ScriptedWorker, decoded
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,14 +76,14 @@ def test_a_task_that_had_not_ended_is_worked_on_again(tmp_path: Path) -> None:
 
     def gate() -> None:
         reached.set()
-        end.wait(30)
+        end.wait(PATIENCE_SECONDS)
 
     stuck.gate = gate
     try:
         with emulator(tmp_path, stuck) as first:
             cloud = CloudClient(first).login()
             tasks = [cloud.submit(image=b"echo:" + name) for name in (b"one", b"two")]
-            assert reached.wait(10)
+            assert reached.wait(PATIENCE_SECONDS)
 
         with emulator(tmp_path) as second:
             cloud = CloudClient(second).login()
@@ -161,7 +162,7 @@ def test_an_emulator_that_is_killed_leaves_all_that_it_has_answered(tmp_path: Pa
         before = cloud.fetch(task_id)
         assert first.process is not None
         os.kill(first.process.pid, signal.SIGKILL)
-        first.process.wait(10)
+        first.process.wait(PATIENCE_SECONDS)
 
     with EmulatorProcess(*arguments) as second:
         cloud = CloudClient(second).login()  # type: ignore[arg-type]  # as above

@@ -8,6 +8,7 @@ import pytest
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
 from tests.support.emulator_clients import CloudClient, ScriptedWorker, decoded
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,7 @@ class Gate:
 
     def __call__(self) -> None:
         self.reached.set()
-        assert self.open.wait(60)
+        assert self.open.wait(PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def gate(scripted: CloudClient, worker: ScriptedWorker) -> Iterator[Gate]:
 
 def test_a_queued_task_is_pending_and_a_running_one_processing(scripted: CloudClient, gate: Gate) -> None:
     first, second = (scripted.submit(image=b"echo:text") for _ in range(2))
-    assert gate.reached.wait(60)
+    assert gate.reached.wait(PATIENCE_SECONDS)
 
     answer = scripted.fetch(first)
     assert (answer["taskStatus"], answer["responseStatusCode"]) == ("Processing", "NotReady")
@@ -84,7 +85,7 @@ def test_cancelling_a_queued_task_keeps_it_from_the_worker(
     scripted: CloudClient, gate: Gate, worker: ScriptedWorker
 ) -> None:
     first, second = (scripted.submit(image=b"echo:text") for _ in range(2))
-    assert gate.reached.wait(60)
+    assert gate.reached.wait(PATIENCE_SECONDS)
 
     answer = scripted.cancel(second)
 
@@ -99,7 +100,7 @@ def test_cancelling_a_running_task_discards_its_result(
     scripted: CloudClient, gate: Gate, worker: ScriptedWorker
 ) -> None:
     running = scripted.submit(image=b"echo:text")
-    assert gate.reached.wait(60)
+    assert gate.reached.wait(PATIENCE_SECONDS)
 
     assert scripted.cancel(running).status_code == 200
 
@@ -255,7 +256,7 @@ def test_reset_while_a_task_runs_leaves_nothing(
 ) -> None:
     scripted.submit(image=b"echo:text")
     scripted.submit(image=b"echo:queued")
-    assert gate.reached.wait(60)
+    assert gate.reached.wait(PATIENCE_SECONDS)
 
     scripted.emulator.control.reset()
     gate.open.set()

@@ -22,6 +22,7 @@ from airflow_provider_asposeocr.emulator.cloud.submission import read_submission
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator, EmulatorProcess
 from tests.support.emulator_clients import CloudClient
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +89,7 @@ def test_another_accounts_task_reads_like_one_that_never_was(cloud: CloudClient,
 def send(cloud: CloudClient, head: str, body: bytes = b"", answer: bool = True) -> bytes:
     """Speak HTTP by hand and return all that comes back until the emulator hangs up; fail if it does not."""
     address = ("127.0.0.1", int(cloud.url.rpartition(":")[2]))
-    with socket.create_connection(address, timeout=60) as connection:
+    with socket.create_connection(address, timeout=PATIENCE_SECONDS) as connection:
         lines = f"POST /v5.0/ocr/RecognizeImage HTTP/1.1\r\nHost: x\r\nAuthorization: {cloud.headers['Authorization']}"
         connection.sendall(f"{lines}\r\n{head}\r\n\r\n".encode() + body)
         return b"".join(iter(lambda: connection.recv(65536), b"")) if answer else b""

@@ -13,6 +13,7 @@ import requests
 from airflow_provider_asposeocr import __version__
 from airflow_provider_asposeocr.emulator.__main__ import main
 from airflow_provider_asposeocr.emulator.control import faults
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.server import Emulator
@@ -58,7 +59,7 @@ def test_its_help_has_its_name(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_first_page_says_what_it_is_and_where_to_go(cloud: CloudClient) -> None:
-    answer = requests.get(f"{cloud.url}/", timeout=10)
+    answer = requests.get(f"{cloud.url}/", timeout=PATIENCE_SECONDS)
 
     page = Page(answer.text)
     assert answer.status_code == 200
@@ -67,11 +68,11 @@ def test_the_first_page_says_what_it_is_and_where_to_go(cloud: CloudClient) -> N
     assert __version__ in page.text
     assert "canned" in page.text
     for link in page.links:
-        assert requests.get(f"{cloud.url}{link}", timeout=10).status_code == 200, link
+        assert requests.get(f"{cloud.url}{link}", timeout=PATIENCE_SECONDS).status_code == 200, link
 
 
 def test_health_says_what_it_is(cloud: CloudClient) -> None:
-    answer = requests.get(f"{cloud.url}/health", timeout=10)
+    answer = requests.get(f"{cloud.url}/health", timeout=PATIENCE_SECONDS)
 
     assert answer.status_code == 200
     assert answer.json() == {
@@ -84,7 +85,7 @@ def test_health_says_what_it_is(cloud: CloudClient) -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_the_pages_load_nothing_from_anywhere(cloud: CloudClient, path: str) -> None:
-    answer = requests.get(f"{cloud.url}{path}", headers=BROWSER, timeout=10)
+    answer = requests.get(f"{cloud.url}{path}", headers=BROWSER, timeout=PATIENCE_SECONDS)
 
     assert Page(answer.text).loaded == []
     assert not re.search(r"url\(|@import|<script", answer.text)
@@ -97,7 +98,7 @@ def test_they_show_no_secret_and_leave_no_trace(
 ) -> None:
     before = cloud.emulator.control.journal()
 
-    text = requests.get(f"{cloud.url}{path}", timeout=10).text
+    text = requests.get(f"{cloud.url}{path}", timeout=PATIENCE_SECONDS).text
 
     assert cloud.emulator.control.journal() == before
     assert cloud.headers["Authorization"].split()[1] not in text
@@ -106,8 +107,8 @@ def test_they_show_no_secret_and_leave_no_trace(
 
 class TestDocs:
     def test_every_call_is_described(self, cloud: CloudClient) -> None:
-        openapi = requests.get(f"{cloud.url}/openapi.json", timeout=10).json()
-        page = Page(requests.get(f"{cloud.url}/docs", timeout=10).text)
+        openapi = requests.get(f"{cloud.url}/openapi.json", timeout=PATIENCE_SECONDS).json()
+        page = Page(requests.get(f"{cloud.url}/docs", timeout=PATIENCE_SECONDS).text)
 
         calls = [(method, path) for path, methods in openapi["paths"].items() for method in methods]
         assert len(calls) == 10
@@ -119,7 +120,7 @@ class TestDocs:
                 assert parameter["description"] in page.text
 
     def test_every_fault_rule_is_described(self, cloud: CloudClient) -> None:
-        page = Page(requests.get(f"{cloud.url}/docs", timeout=10).text)
+        page = Page(requests.get(f"{cloud.url}/docs", timeout=PATIENCE_SECONDS).text)
 
         for name in dir(faults):
             if name.endswith("Fault"):
@@ -128,15 +129,17 @@ class TestDocs:
                 assert f"#{name}" in page.links
 
     def test_only_the_control_api_is_described(self, cloud: CloudClient) -> None:
-        openapi = requests.get(f"{cloud.url}/openapi.json", timeout=10).json()
+        openapi = requests.get(f"{cloud.url}/openapi.json", timeout=PATIENCE_SECONDS).json()
 
         assert {path.split("/")[1] for path in openapi["paths"]} == {"_emulator"}
 
 
 def test_other_paths_are_the_clouds(cloud: CloudClient) -> None:
     """They are refused and journalled as before; the cloud's API asks for its token."""
-    assert requests.get(f"{cloud.url}/doc", timeout=10).status_code == 404
-    assert requests.get(f"{cloud.url}/v5.0/ocr/RecognizeImage?id=x", timeout=10).status_code == 401
+    assert requests.get(f"{cloud.url}/doc", timeout=PATIENCE_SECONDS).status_code == 404
+    assert (
+        requests.get(f"{cloud.url}/v5.0/ocr/RecognizeImage?id=x", timeout=PATIENCE_SECONDS).status_code == 401
+    )
     assert [entry["path"] for entry in cloud.emulator.control.journal()[-2:]] == [
         "/doc",
         "/v5.0/ocr/RecognizeImage",

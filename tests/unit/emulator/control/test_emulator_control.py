@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from airflow_provider_asposeocr.emulator.control.api import is_loopback
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from tests.support.emulator_clients import CloudClient
@@ -47,7 +48,7 @@ def test_nothing_under_control_tells_a_secret(cloud: CloudClient) -> None:
     token = cloud.headers["Authorization"].removeprefix("Bearer ")
 
     for path in ("journal", "tasks", "billing", "clock", "faults"):
-        text = requests.get(f"{cloud.url}/_emulator/{path}", timeout=60).text
+        text = requests.get(f"{cloud.url}/_emulator/{path}", timeout=PATIENCE_SECONDS).text
         for secret in (token, "s3cret", "confidential", "Y29uZmlkZW50aWFs", "Bearer"):
             assert secret not in text
 
@@ -107,7 +108,9 @@ def test_reset_forgets_everything(cloud: CloudClient) -> None:
     [{}, {"advance_seconds": -1}, {"advance_seconds": "NaN"}, {"advance_seconds": 1, "x": 1}, {"seconds": 1}],
 )
 def test_the_clock_refuses_what_is_no_step_forward(cloud: CloudClient, body: dict[str, Any]) -> None:
-    assert requests.post(f"{cloud.url}/_emulator/clock", json=body, timeout=60).status_code == 422
+    assert (
+        requests.post(f"{cloud.url}/_emulator/clock", json=body, timeout=PATIENCE_SECONDS).status_code == 422
+    )
     assert cloud.emulator.control.clock()["advanced_seconds"] == 0
 
 
@@ -135,7 +138,9 @@ def test_waiting_for_an_arrival_does_not_wait_for_the_answer(cloud: CloudClient)
     thread = threading.Thread(target=cloud.status, args=("x",))
     thread.start()
 
-    (entry,) = cloud.emulator.control.wait_for_request(None, "*", answered=False, timeout_seconds=10)
+    (entry,) = cloud.emulator.control.wait_for_request(
+        None, "*", answered=False, timeout_seconds=PATIENCE_SECONDS
+    )
 
     assert (entry["answered"], entry["status"]) == (False, None)
     thread.join()
@@ -156,7 +161,9 @@ def test_waiting_in_vain_says_what_was_seen(cloud: CloudClient) -> None:
 def test_web_pages_cannot_use_the_control_api(
     cloud: CloudClient, headers: dict[str, str], method: str, path: str
 ) -> None:
-    answer = requests.request(method, f"{cloud.url}/_emulator/{path}", headers=headers, timeout=60)
+    answer = requests.request(
+        method, f"{cloud.url}/_emulator/{path}", headers=headers, timeout=PATIENCE_SECONDS
+    )
 
     assert answer.status_code == 403
     assert cloud.emulator.control.journal()

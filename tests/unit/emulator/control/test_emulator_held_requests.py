@@ -19,6 +19,7 @@ import requests
 
 from airflow_provider_asposeocr.emulator.server import Emulator
 from tests.support.emulator_clients import CloudClient
+from tests.support.patience import PATIENCE_SECONDS
 
 HOLD = {"kind": "hold", "method": "POST", "path": "RecognizeImage"}
 
@@ -36,7 +37,7 @@ class InBackground:
             self.answer = call()
 
     def join(self) -> requests.Response | None:
-        self._thread.join(60)
+        self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive()
         return self.answer
 
@@ -82,7 +83,7 @@ def test_a_client_that_is_killed_in_mid_submit_never_learns_the_id(
     control.wait_for_request("POST", "RecognizeImage", held=True)
 
     os.kill(client.pid, signal.SIGKILL)
-    client.wait(60)
+    client.wait(PATIENCE_SECONDS)
     assert control.release() == 1
 
     (entry,) = control.wait_for_request("POST", "RecognizeImage")
@@ -143,7 +144,9 @@ def test_a_reset_lets_go_what_is_held(cloud: CloudClient) -> None:
 def test_an_emulator_ends_although_a_request_is_held() -> None:
     with Emulator() as emulator:
         emulator.control.add_faults({"kind": "hold", "path": "/connect/token"})
-        client = InBackground(lambda: requests.post(f"{emulator.url}/connect/token", timeout=60))
+        client = InBackground(
+            lambda: requests.post(f"{emulator.url}/connect/token", timeout=PATIENCE_SECONDS)
+        )
         emulator.control.wait_for_request("POST", "/connect/token", held=True)
 
     assert client.join() is None

@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from airflow_provider_asposeocr.emulator.work.jobs import JobError
 from airflow_provider_asposeocr.emulator.work.workers import make_worker
 from tests.support.drawn_pages import OTHER_PROSE, PROSE, blank, cer, encoded, prose, write
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -228,7 +229,7 @@ def test_four_jobs_at_once_do_not_mix(worker: Worker, run: Run) -> None:
 
     def one(line: str) -> str:
         page = encoded(write(blank(900, 160), (line,)))
-        start.wait(timeout=30)
+        start.wait(timeout=PATIENCE_SECONDS)
         settings = {"resultType": "TextAndPdf"} if line in PROSE else {}
         return text_of(run(worker, "RecognizeImage", page, **settings))
 

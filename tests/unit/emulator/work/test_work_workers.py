@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_asposeocr.emulator.work import workers
 from airflow_provider_asposeocr.emulator.work.engines import tesseract
 from airflow_provider_asposeocr.emulator.work.engines.rapid import RapidEngine
+from tests.support.patience import PATIENCE_SECONDS
 
 WITHOUT_EXTRA = """
 import sys
@@ -28,7 +29,7 @@ def test_door_opens_without_the_extra_and_says_what_to_install() -> None:
     project = Path(workers.__file__).parents[3]
     # -S: no site-packages, so nothing but the standard library and the project.
     command = [sys.executable, "-I", "-S", "-c", WITHOUT_EXTRA, str(project)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS)
     assert "needs numpy, cv2, PIL, pypdfium2, rapidocr, onnxruntime" in done.stdout
     assert "pip install 'airflow-provider-asposeocr[emulator]'" in done.stdout
 
