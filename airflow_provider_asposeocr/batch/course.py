@@ -113,19 +113,26 @@ class Course:
         work.doubt = None
 
     def _watch(
-        self, work: Work, reference: Reference, *, seen_running: bool = False, at_once: bool = False
+        self,
+        work: Work,
+        reference: Reference,
+        *,
+        seen_running: bool = False,
+        at_once: bool = False,
+        anew: bool = False,
     ) -> None:
         """
         Wait for a cloud task.
 
         :param seen_running: Whether it ran a moment ago, as a trigger has seen.
         :param at_once: Whether it may have ended long ago, so that it is asked for now.
+        :param anew: Whether its time begins now, because another batch has left it.
         """
         known = self.state.of(work.document)
         work.ref, work.input_bytes = reference_of(self.batch, known, reference), reference.input_bytes
         work.phase, work.seconds = Phase.RUNNING, None
         # A document that an earlier try has given up gets its time once more.
-        began = self._now if known.outcome is not None else reference.submitted_at
+        began = self._now if anew or known.outcome is not None else reference.submitted_at
         plan = WaitPlan(
             deadline_at=began + self._settings.timeout_seconds,
             poll_interval_seconds=self._settings.poll_interval_seconds,
@@ -219,7 +226,12 @@ class Course:
         self._discard(work)
         self.limits.release_permit(work)
         self.limits.reserve(work, 0)
-        self.limits.slots.leave()
+        self._leave_slot(work)
+
+    def _leave_slot(self, work: Work) -> None:
+        if work.holds_slot:
+            work.holds_slot = False
+            self.limits.slots.leave()
 
     def _hold_file(self, work: Work) -> None:
         if not work.holds_file:

@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.journal import Journal
     from airflow_provider_asposeocr.batch.plan import Batch
     from airflow_provider_asposeocr.batch.records import Record
+    from airflow_provider_asposeocr.batch.registrar import Registrar
     from airflow_provider_asposeocr.batch.settings import BatchSettings
+    from airflow_provider_asposeocr.batch.state import BatchState
     from airflow_provider_asposeocr.batch.woken import Woken
 
 log = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ class BatchEngine:
     :param client: The client of the batch's account, of this loop.
     :param is_new: Whether this process has begun the batch; by default an earlier one has.
     :param woken: What the trigger has told, where the batch was deferred; by default nothing.
+    :param registrar: The register, where the batch has one; by default it has none.
     :param on_progress: Called in the loop about once a second. It must not block.
     :param clock: Seconds since the epoch.
     :param random: Source of jitter.
@@ -79,6 +82,7 @@ class BatchEngine:
         *,
         is_new: bool = False,
         woken: Woken | None = None,
+        registrar: Registrar | None = None,
         on_progress: Callable[[Progress], object] | None = None,
         clock: Callable[[], float] = time.time,
         random: Random = usual_random,
@@ -88,6 +92,7 @@ class BatchEngine:
         self._settings = settings
         self._client = client
         self._on_progress = on_progress
+        self._registrar = registrar
         self._clock = clock
         self._woken = woken
         state = replay(records)
@@ -130,6 +135,7 @@ class BatchEngine:
                 transfer,
                 keep_incomplete=self._settings.keep_incomplete,
                 previews=self._settings.previews,
+                registrar=self._registrar,
             )
             return await self._run(over)
 
@@ -148,6 +154,11 @@ class BatchEngine:
             await asyncio.gather(looking, *self._tasks, return_exceptions=True)
             await self._group.close()
             await asyncio.to_thread(self._metrics.drain().send)
+
+    @property
+    def state(self) -> BatchState:
+        """What the journal says about the documents."""
+        return self._machine.state
 
     def running(self) -> list[RunningTask]:
         """Return the cloud tasks that may run now, in the order of their documents. May be called from any thread."""
@@ -342,6 +353,7 @@ class BatchEngine:
         running = [
             (max(0.0, now - work.task.submitted_epoch), book.entry(work.task.operation, work.input_bytes))
             for work in self._machine.works.values()
+            if work.phase is Phase.RUNNING
         ]
         least = self._settings.defer_idle_seconds
         return idle_seconds(running, least) >= least

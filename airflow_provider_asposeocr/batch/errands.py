@@ -15,6 +15,8 @@ from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
     ResultError,
+    SourceError,
+    SourceUnreadableError,
     StorageError,
     SubmitUnknownError,
     UnexpectedResponseError,
@@ -24,12 +26,16 @@ from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.results.reasons import state_with_reasons_async
 from airflow_provider_asposeocr.batch import events
 from airflow_provider_asposeocr.batch.foreseen import Foreseen
+from airflow_provider_asposeocr.ingestion.register import key_of
+from airflow_provider_asposeocr.ingestion.stored_results import stem_of, versions_at, with_version
 from airflow_provider_asposeocr.lifecycle.cancel import IN_WORKER, cancel_if_running_async
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
     from airflow_provider_asposeocr.api.responses import TaskState
-    from airflow_provider_asposeocr.batch.plan import Batch
+    from airflow_provider_asposeocr.batch.plan import Batch, BatchDocument
+    from airflow_provider_asposeocr.batch.registrar import Registrar
+    from airflow_provider_asposeocr.batch.steps import Step
     from airflow_provider_asposeocr.batch.transfer import Transfer
     from airflow_provider_asposeocr.documents.sources import Document
 
@@ -45,6 +51,7 @@ class Errands:
     :param transfer: Moves documents and results.
     :param keep_incomplete: Whether a cloud task that lost some of its results is stored with the rest.
     :param previews: Whether pictures of the pages of each document are stored before it is sent.
+    :param registrar: The register of the batch; ``None`` = it has none.
     """
 
     def __init__(
@@ -55,7 +62,9 @@ class Errands:
         *,
         keep_incomplete: bool,
         previews: bool = False,
+        registrar: Registrar | None = None,
     ) -> None:
+        self._registrar = registrar
         self._batch = batch
         self._client = client
         self._transfer = transfer
@@ -83,6 +92,8 @@ class Errands:
                     return await self._deliver(action)
                 case events.Cancel():
                     return await self._cancel(action)
+                case events.Claim() | events.Share() | events.Conclude():
+                    return await self._ask_register(action)
         except AsposeOcrError as error:
             return events.Broken(_document(action), error)
         except Exception as error:
@@ -107,8 +118,17 @@ class Errands:
         if action.upstream is not None:
             content = await self._transfer.read_result(action.document, action.upstream, step)
         else:
-            uri = self._batch.documents[action.document].source
-            content = await self._transfer.read_source(action.document, uri, step)
+            document = self._batch.documents[action.document]
+            if self._registrar is None:
+                content, version = (
+                    await self._transfer.read_source(document.index, document.source, step),
+                    None,
+                )
+            else:
+                read = await self._read_as_listed(document, step)
+                if isinstance(read, events.Decided):
+                    return read
+                content, version = read
             source = {
                 "uri": content.source_uri,
                 "qualifier": content.source_qualifier,
@@ -117,8 +137,56 @@ class Errands:
             }
             if self._previews:
                 source |= await self._transfer.store_previews(content, self._batch.destination)
+            if version is not None:
+                source["version"] = version
         self._prepared[action.document] = content
         return events.Prepared(action.document, content.size_bytes, content.sha256, source)
+
+    async def _read_as_listed(
+        self, document: BatchDocument, step: Step
+    ) -> tuple[Document, str | None] | events.Decided:
+        """Read a source in the version that was listed; one that is gone, or was changed since, is for the next run."""
+        try:
+            content = await self._transfer.read_source(document.index, document.source, step)
+        except SourceUnreadableError:
+            raise
+        except SourceError:
+            if await self._versions_of(document) is None:
+                return events.Decided(document.index, "gone", {})
+            raise
+        versions = await self._versions_of(document)
+        if versions is None or (document.version is not None and document.version not in versions):
+            self._transfer.discard(document.index)
+            return events.Decided(document.index, "gone" if versions is None else "changed", {})
+        return content, versions[0]
+
+    async def _versions_of(self, document: BatchDocument) -> tuple[str | None, ...] | None:
+        """Ask for the present version of a source; ``None`` = it is not there."""
+        try:
+            return await self._transfer.in_thread(lambda: versions_at(document.source))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except ValueError:  # a name that no storage can open
+            return ()
+        except AsposeOcrError:
+            raise
+        except Exception as error:  # each storage library has its own root class
+            what = f"{type(error).__name__}: {shown(error)}"
+            raise SourceUnreadableError(
+                f"The version of {shown(document.source, 300)!r} cannot be read: {what}."
+            ) from error
+
+    async def _ask_register(self, action: events.Claim | events.Share | events.Conclude) -> events.Event:
+        registrar = self._registrar
+        if registrar is None:
+            raise LookupError("The batch has no register.")
+        match action:
+            case events.Claim():
+                return await self._transfer.in_thread(lambda: registrar.claim(action))
+            case events.Share():
+                return await self._transfer.in_thread(lambda: registrar.share(action))
+            case events.Conclude():
+                return await self._transfer.in_thread(lambda: registrar.conclude(action))
 
     async def _send(self, action: events.Send) -> events.Event:
         submitted = await self._transfer.send(self._prepared[action.document], self._batch.steps[action.step])
@@ -141,15 +209,17 @@ class Errands:
 
     async def _deliver(self, action: events.Deliver) -> events.Event:
         document, ref = self._batch.documents[action.document], action.ref
+        register, stem = self._batch.register, document.file_stem
         try:
             fetched = await self._transfer.fetch(document.index, ref, keep_incomplete=self._keep_incomplete)
-            results = await self._transfer.store(
-                ref,
-                fetched,
-                self._batch.destination,
-                document.file_stem,
-                partial(self._foreseen.check, document.index),
-            )
+            if document.is_occupied and register is not None and ref.source_sha256 is not None:
+                key = key_of(ref.source_sha256, register.fingerprint)
+                is_stored = await self._transfer.is_stored(ref, fetched, self._batch.destination, stem)
+                stem = stem_of(stem, key, is_occupied=not is_stored)
+            check = partial(self._foreseen.check, document.index)
+            results = await self._transfer.store(ref, fetched, self._batch.destination, stem, check)
+            if register is not None:
+                results = await self._transfer.in_thread(lambda: [with_version(result) for result in results])
         finally:
             self._transfer.discard(document.index)
         state = fetched.state
@@ -159,6 +229,7 @@ class Errands:
             "messages": state.messages,
             "warnings": state.warnings,
             "shortfall": fetched.shortfall,
+            "file_stem": stem if stem != document.file_stem else None,
         }
         return events.Delivered(document.index, {name: value for name, value in row.items() if value})
 

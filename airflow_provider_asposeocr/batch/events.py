@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
     from airflow_provider_asposeocr.batch.ending import StopReason
     from airflow_provider_asposeocr.batch.records import Record
+    from airflow_provider_asposeocr.batch.state import DocumentState
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +103,81 @@ class CancelEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimTaken:
+    """
+    The claim of a document in the register is this batch's.
+
+    :param document: Index of the document.
+    :param n: Number of the claim.
+    :param left: What the journal of the batch that had it says about it, see :class:`.records.Adopted`; ``None`` = nothing
+        was sent.
+    """
+
+    document: int
+    n: int
+    left: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """
+    A document is not sent: the register or its storage says what becomes of it.
+
+    :param document: Index of the document.
+    :param outcome: ``duplicate``, ``gone``, ``changed`` or ``failed``.
+    :param row: What the manifest says about it.
+    :param error: Why it failed; ``None`` = it has not.
+    :param final: Whether no later run sends it.
+    """
+
+    document: int
+    outcome: str
+    row: Mapping[str, Any]
+    error: AsposeOcrError | None = None
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Occupied:
+    """
+    Another batch has a document.
+
+    :param document: Index of the document.
+    :param row: What the manifest says about it, should it stay so.
+    """
+
+    document: int
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """
+    Another batch had a document, and this one may try to claim it now.
+
+    :param document: Index of the document.
+    """
+
+    document: int
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """
+    What was to be done after the end of a document is done, or cannot be done now.
+
+    :param document: Index of the document.
+    :param is_done: Whether it is done.
+    """
+
+    document: int
+    is_done: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """
-    What was under way for a document did not succeed: its preparation, its submit, its poll or its delivery.
+    What was under way for a document did not succeed: its preparation, its claim, its submit, its poll or its delivery.
 
     :param document: Index of the document.
     :param error: Why.
@@ -132,7 +205,22 @@ class Stop:
     cancel: bool = False
 
 
-Event = Durable | Prepared | Sent | Polled | Delivered | CancelEnded | Broken | Tick | Stop
+Event = (
+    Durable
+    | Prepared
+    | Sent
+    | Polled
+    | Delivered
+    | CancelEnded
+    | ClaimTaken
+    | Decided
+    | Occupied
+    | Freed
+    | Concluded
+    | Broken
+    | Tick
+    | Stop
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +318,54 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """
+    Ask the register about a document, and claim it; :class:`ClaimTaken`, :class:`Decided`, :class:`Occupied`,
+    :class:`Freed` or :class:`Broken` follows.
+
+    :param document: Index of the document.
+    :param key: Its key.
+    :param source: What is known about the document since it was read.
+    :param looks_only: Whether only to look: its content is not on local disk. :class:`Freed` follows instead of a claim.
+    """
+
+    document: int
+    key: str
+    source: Mapping[str, Any]
+    looks_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """
+    Copy the results of a document to the names of another one with the same content; :class:`Decided` or :class:`Broken`
+    follows.
+
+    :param document: Index of the other one.
+    :param row: What the manifest says about it; its results are those that are copied.
+    :param file_stem: Name of these results below the destination, without the suffix of a type.
+    """
+
+    document: int
+    row: Mapping[str, Any]
+    file_stem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conclude:
+    """
+    Close the claim of a document whose results are stored, and do with its source what the user wants; :class:`Concluded`
+    follows.
+
+    :param document: Index of the document.
+    :param known: What is known about it; the caller does not change it meanwhile.
+    """
+
+    document: int
+    known: DocumentState
+
+
+@dataclass(frozen=True, slots=True)
 class Announce:
     """
     Tell the user that a document may be billed twice.
@@ -261,4 +397,6 @@ class Finish:
     """Nothing is under way and nothing can be begun: the try is over."""
 
 
-Action = Commit | Prepare | Send | Discard | Poll | Deliver | Cancel | Announce | Finish
+Action = (
+    Commit | Prepare | Send | Discard | Poll | Deliver | Cancel | Claim | Share | Conclude | Announce | Finish
+)

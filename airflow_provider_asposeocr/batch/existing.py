@@ -56,6 +56,8 @@ def decide_existing(
     if_exists: IfExists,
     state: str,
     earlier: Iterable[Manifest] = (),
+    *,
+    keeps: bool = False,
 ) -> tuple[BatchDocument, ...]:
     """
     Decide about the documents of a batch whose results are in the destination already. Blocks.
@@ -67,6 +69,8 @@ def decide_existing(
         ``skip``, where all results of a document are there.
     :param state: URI of the state folder; the manifests of earlier batches below it say who made a file.
     :param earlier: Rows about which no manifest was written, for example those of this batch before a Clear.
+    :param keeps: Whether results of an earlier content are kept, as with a register, whose records say where they are. By
+        default those that the same source made are overwritten.
     :return: The same documents; those that are not sent have ``decided``.
     :raises StorageError: if the destination cannot be listed; nothing was sent.
     """
@@ -80,6 +84,8 @@ def decide_existing(
         document.index: [ending for ending in endings if document.file_stem + ending in found]
         for document in documents
     }
+    if keeps and if_exists == "overwrite":  # Nothing is overwritten, so that nobody is asked who made it.
+        return tuple(replace(document, is_occupied=bool(there[document.index])) for document in documents)
     made = _makers(documents, there, destination, state, earlier) if if_exists != "fail" else {}
     owners = SourceOwners()
     decided = []
@@ -93,7 +99,12 @@ def decide_existing(
         is_complete = complete.issubset(there[document.index])
         policy = "overwrite" if if_exists == "skip" and not is_complete else if_exists
         row = decide_document(document, step, files, policy, owners.of(document.source)) if files else None
-        decided.append(document if row is None else replace(document, decided=row))
+        is_occupied = keeps and bool(files) and row is None
+        decided.append(
+            document
+            if row is None and not is_occupied
+            else replace(document, decided=row, is_occupied=is_occupied)
+        )
     return tuple(decided)
 
 

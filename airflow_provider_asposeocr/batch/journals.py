@@ -36,6 +36,7 @@ def sweep(
     state: ObjectStoragePath,
     may_go: Callable[[Mapping[str, Any]], bool],
     *,
+    closes_claims: Callable[[ObjectStoragePath, Mapping[str, Any]], bool] = lambda folder, header: True,
     at_once: bool = False,
     now: Callable[[], float] = time.time,
 ) -> int:
@@ -45,6 +46,8 @@ def sweep(
     :param state: The state folder.
     :param may_go: Tells from a header whether its batch is over and nothing needs the journal. Where only single parts
         are left of a journal, it gets a header that has nothing but what :data:`.journal.IDENTITY` names.
+    :param closes_claims: Closes the claims in the register that name the journal of a batch that is over, and tells whether
+        all are closed; the arguments are the journal's folder and its header. By default there are none.
     :param at_once: Whether to sweep although the folder was swept within the last ten minutes.
     :param now: Seconds since the epoch.
     :return: How many journals were deleted. What cannot be read or deleted stays, and is logged.
@@ -58,9 +61,12 @@ def sweep(
     for journal, names in _by_journal(files.names()).items():
         folder = state / BATCHES / journal
         try:
-            if CLOSED in names or may_go(_header_of(JournalFiles(folder), names)):
-                delete_journal(folder)
-                deleted += 1
+            if CLOSED not in names:
+                header = _header_of(JournalFiles(folder), names)
+                if not may_go(header) or not closes_claims(folder, header):
+                    continue
+            delete_journal(folder)
+            deleted += 1
         except JournalError as error:
             log.warning("The journal %s was not deleted: %s", shown(folder, 300), error.message)
     return deleted

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
 
 from fsspec.utils import glob_translate
 
@@ -22,11 +22,13 @@ from airflow_provider_asposeocr.batch.plan import MOST_DOCUMENTS, ListedSource
 from airflow_provider_asposeocr.batch.sources import Folder, Glob, ListFile, Rows, parse_entry
 from airflow_provider_asposeocr.documents.folders import check_uri
 from airflow_provider_asposeocr.documents.json_lines import read_objects
+from airflow_provider_asposeocr.ingestion.work_list import is_work_list, parse_head, parse_work_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from airflow_provider_asposeocr.batch.sources import Sources
+    from airflow_provider_asposeocr.ingestion.work_list import WorkList
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,14 @@ class Listing:
         that of a glob before its first wildcard, or what a list file carries; else ``None``.
     :param pattern: What the listed files match below ``base``, as a regular expression; ``None`` = nothing was listed.
     :param continues: URI of the manifest that names the sources; else ``None``.
+    :param is_work_list: Whether a work list names them, whose base is an inbox.
     """
 
     sources: tuple[ListedSource, ...]
     base: str | None = None
     pattern: re.Pattern[str] | None = None
     continues: str | None = None
+    is_work_list: bool = False
 
 
 def list_sources(wanted: Sources) -> Listing:
@@ -100,9 +104,41 @@ def _list_glob(wanted: Glob) -> Listing:
     return Listing(_counted(found, f"that {_quoted(wanted.uri)} matches{_SKIPPED}"), base, pattern)
 
 
+def read_work_list_head(wanted: Sources) -> WorkList | None:
+    """
+    Read the first line of a work list, which says where what was done is kept.
+
+    :param wanted: What :func:`.parse_sources` returned.
+    :return: The work list without its files; ``None`` if it is none. A list that cannot be read is none here: listing its
+        sources says why.
+    :raises InputError: if the line cannot be understood.
+    """
+    if not isinstance(wanted, ListFile):
+        return None
+    try:
+        number, first = next(read_objects(wanted.uri, "list of sources"), (0, {}))
+    except (InputError, SourceError):
+        return None
+    return parse_head(first, f"Line {number} of {_list_name(wanted.uri)}") if is_work_list(first) else None
+
+
+def _list_name(uri: str) -> str:
+    return f"the list {_quoted(uri)}"
+
+
+def _read_work_list(lines: Iterable[tuple[int, dict[str, Any]]], name: str) -> Listing:
+    work = parse_work_list(lines, name)
+    files = (ListedSource(file.uri, file.version, file.size_bytes) for file in work.files)
+    return Listing(_counted(files, f"in {name}"), work.base, is_work_list=True)
+
+
 def _read_list(uri: str) -> Listing:
-    name = f"the list {_quoted(uri)}"
+    name = _list_name(uri)
     lines = read_objects(uri, "list of sources")
+    first = next(lines, None)
+    lines = chain(() if first is None else (first,), lines)
+    if first is not None and is_work_list(first[1]):
+        return _read_work_list(lines, name)
     base: str | None = None
     sources: list[ListedSource] = []
     for number, found in islice(lines, MOST_DOCUMENTS + 2):

@@ -14,6 +14,7 @@ from airflow_provider_asposeocr.api.errors import RateLimitedError, UnknownStatu
 from airflow_provider_asposeocr.api.http.pacing import LONGEST_PAUSE_SECONDS
 from airflow_provider_asposeocr.api.polling.poller import Finished, Wait
 from airflow_provider_asposeocr.batch import events
+from airflow_provider_asposeocr.batch.claims import WAITS, Claims
 from airflow_provider_asposeocr.batch.records import (
     Cancelled,
     Done,
@@ -23,7 +24,6 @@ from airflow_provider_asposeocr.batch.records import (
     Refused,
     Withdrawn,
 )
-from airflow_provider_asposeocr.batch.setbacks import Setbacks
 from airflow_provider_asposeocr.batch.work import Phase, Work
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.state import BatchState, DocumentState
 
 
-class Machine(Setbacks):
+class Machine(Claims):
     """The documents of a batch and the limits between them; its parameters are those of :class:`.course.Course`."""
 
     def __init__(
@@ -52,6 +52,11 @@ class Machine(Setbacks):
             events.Polled: self._on_polled,
             events.Delivered: self._on_delivered,
             events.CancelEnded: self._on_cancel_ended,
+            events.ClaimTaken: self._on_claim_taken,
+            events.Decided: self._on_decided,
+            events.Occupied: self._on_occupied,
+            events.Freed: self._on_freed,
+            events.Concluded: self._on_concluded,
             events.Broken: self._on_broken,
             events.Tick: self._on_tick,
             events.Stop: lambda stop: self._stop(stop.reason, cancel=stop.cancel),
@@ -99,6 +104,7 @@ class Machine(Setbacks):
         for index in cancelled.intersection(running):
             self._on_cancelled_meanwhile(self.works[index])
         self._waiting.extend(again + fresh)
+        self._begin_with_register()
         return self._decided()
 
     def _on_cancelled_meanwhile(self, work: Work) -> None:
@@ -108,7 +114,7 @@ class Machine(Setbacks):
         self._on_cancel_ended(events.CancelEnded(work.document, True, None))
 
     def _is_to_be_tried_again(self, document: DocumentState) -> bool:
-        if document.outcome == "cancelled":
+        if document.outcome == "cancelled" or (document.outcome == "busy" and document.key is None):
             return True
         # To go on with a cloud task that is there costs no second bill, whatever retry_failed says.
         may_help = document.is_worth_retry if self._settings.retry_failed else document.may_have_result
@@ -140,7 +146,13 @@ class Machine(Setbacks):
         """Whether all that is under way runs in the cloud, and nothing can be begun."""
         if self._records or not self.works:
             return False
-        return all(work.phase is Phase.RUNNING for work in self.works.values()) and not self._may_begin()
+        if self._concluding or not self.limits.slots.taken:
+            return False
+        works = self.works.values()
+        return (
+            all(work.phase is Phase.RUNNING or work.phase in WAITS for work in works)
+            and not self._may_begin()
+        )
 
     # What comes of what was begun.
 
@@ -151,6 +163,8 @@ class Machine(Setbacks):
         work.phase = Phase.PREPARED
         if self.stopped:
             self._leave(work)
+        elif self._needs_claim(work, event.input_sha256):
+            self._approach_register(work, event.input_sha256)
         elif work.holds_permit:
             self._intend(work)
         else:
@@ -215,6 +229,12 @@ class Machine(Setbacks):
                 self._on_not_prepared(work, error)
             case Phase.SENDING:
                 self._on_not_sent(work, error)
+            case Phase.CLAIMING:
+                self._on_not_claimed(work, error)
+            case Phase.LOOKING:
+                self._wait_for_other(work)
+            case Phase.DELIVERING if work.ref is None:  # the results of another document
+                self._fail(work, error, over=True)
             case _:
                 self.limits.end_transfer(work)
                 self._on_not_delivered(work, error)
@@ -243,6 +263,7 @@ class Machine(Setbacks):
         if isinstance(record, Refused):
             self._announces_refusal = False
         if not isinstance(record, Intent | Withdrawn | Reference | Done | Failed | Cancelled):
+            self._take_record_of_register(record)
             return
         work = self.works[record.document]
         match record:
@@ -264,6 +285,7 @@ class Machine(Setbacks):
                 self._watch(work, record)
             case Done() | Failed() | Cancelled():
                 self._end(work)
+                self._conclude(work.document)
                 self._stop_after_failures()
 
     def _stop_after_failures(self) -> None:
@@ -298,6 +320,10 @@ class Machine(Setbacks):
                     self._to_send.put(work)
                 case Phase.READY:
                     self._to_deliver.put(work)
+                case Phase.BUSY:
+                    self._look(work)
+                case Phase.CLAIMING:
+                    self._claim(work)
 
     def _decided(self) -> list[events.Action]:
         if not self._is_paused:
@@ -306,6 +332,7 @@ class Machine(Setbacks):
             while self._may_begin():
                 self._begin(self._waiting.popleft())
                 self._use_transfers()
+        self._settle_waiting()
         if self._records:
             self._actions.append(events.Commit(tuple(self._records)))
             self._records = []
@@ -317,6 +344,7 @@ class Machine(Setbacks):
         if (
             self.works
             or self._announces_refusal
+            or self._concluding
             or self._finished
             or (self._waiting and not self.stopped and self._is_paused)
         ):
@@ -325,10 +353,6 @@ class Machine(Setbacks):
             self.stopped = "budget"
         self._finished = True
         self._actions.append(events.Finish())
-
-    @property
-    def _is_paused(self) -> bool:
-        return self._now < self._paused_until
 
     def _may_begin(self) -> bool:
         if not self._waiting or self.stopped or len(self._to_prepare):

@@ -173,7 +173,8 @@ def _read_rows(uri: str) -> Iterator[Mapping[str, Any]]:
 def _take(row: Mapping[str, Any], said_by: str, missing: dict[str, str], found: dict[str, Made]) -> None:
     """Note the makers of missing files that a row of a manifest, perhaps one that was changed, names."""
     source, task, results = row.get("source"), row.get("task"), row.get("results")
-    if not isinstance(source, str) or not isinstance(results, list):
+    # The results of a duplicate are those of the document that was read.
+    if not isinstance(source, str) or not isinstance(results, list) or row.get("outcome") == "duplicate":
         return
     qualifier = task.get("source_qualifier") if isinstance(task, dict) else None
     for result in results:

@@ -258,6 +258,28 @@ def check_not_listed(
                 )
 
 
+def check_outside(folder: str | None, what: str, listed: str) -> None:
+    """
+    Refuse a folder whose files the next run would list as sources.
+
+    :param folder: URI of the folder; ``None`` = there is none.
+    :param what: Name of the parameter.
+    :param listed: URI of the folder that was listed.
+    :raises InputError: if it lies in that folder, and listings do not skip it.
+    """
+    if folder is None:
+        return
+    place, root = same_place(folder), same_place(listed)
+    if place.startswith(root) and not any(
+        is_hidden(part) for part in place.removeprefix(root).split("/") if part
+    ):
+        raise InputError(
+            f"The {what} {shown(folder, 300)!r} lies in the folder of the sources, {shown(listed, 300)!r}, and the next "
+            "run would take its files for sources. Choose a folder outside of it, or one whose name begins with _, which "
+            "listings skip."
+        )
+
+
 def is_hidden(name: str) -> bool:
     """
     Tell whether listings of sources skip a file or a folder.

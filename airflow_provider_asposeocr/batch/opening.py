@@ -17,6 +17,7 @@ from airflow_provider_asposeocr.batch.existing import decide_existing
 from airflow_provider_asposeocr.batch.journal import Journal, read_journal
 from airflow_provider_asposeocr.batch.journals import superseded_journals
 from airflow_provider_asposeocr.batch.manifest_file import manifest_uri
+from airflow_provider_asposeocr.batch.naming import check_outside
 from airflow_provider_asposeocr.batch.parts import journal_folder_name
 from airflow_provider_asposeocr.batch.plan import Batch, parse_header
 from airflow_provider_asposeocr.batch.prepare import prepare
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from airflow_provider_asposeocr.batch.journal import Opened
-    from airflow_provider_asposeocr.batch.plan import Names
+    from airflow_provider_asposeocr.batch.plan import Names, RegisterPlan
     from airflow_provider_asposeocr.batch.steps import Step
     from airflow_provider_asposeocr.batch.tripwire import JournalPlan
     from airflow_provider_asposeocr.documents.manifest import Manifest
@@ -58,6 +59,8 @@ class BatchRequest:
     :param dag_id: The task instance, as the next three.
     :param max_tries: Airflow's count: a Clear changes it.
     :param day: A day of the DAG run that does not change from try to try.
+    :param register: The register that documents are claimed in; ``None``, the default, = none.
+    :param archive: URI of the folder that sources are moved to; ``None``, the default, = they are not.
     :param if_exists: What to do about files that are in the destination already, see :func:`.existing.decide_existing`.
     """
 
@@ -77,6 +80,8 @@ class BatchRequest:
     max_tries: int
     day: date
     if_exists: IfExists = "overwrite"
+    register: RegisterPlan | None = None
+    archive: str | None = None
 
     @property
     def journal_uri(self) -> str:
@@ -163,6 +168,9 @@ def _rows_before_a_clear(request: BatchRequest) -> Iterator[Manifest]:
 def _header(request: BatchRequest) -> Mapping[str, Any]:
     """Decide what the batch does, for all of its tries."""
     prepared = prepare(request.sources, request.steps, request.destination, request.names, request.base)
+    if prepared.listed is not None:
+        check_outside(request.archive, "archive", prepared.listed)
+        check_outside(None if request.register is None else request.register.uri, "register", prepared.listed)
     documents = decide_existing(
         prepared.documents,
         request.steps[-1],
@@ -170,6 +178,7 @@ def _header(request: BatchRequest) -> Mapping[str, Any]:
         request.if_exists,
         request.state,
         _rows_before_a_clear(request),
+        keeps=request.register is not None,
     )
     batch = Batch(
         key=request.key,
@@ -190,6 +199,7 @@ def _header(request: BatchRequest) -> Mapping[str, Any]:
         base=prepared.base,
         names=request.names,
         continues=prepared.continues,
+        register=request.register,
         dag_id=request.dag_id,
         run_id=request.run_id,
         task_id=request.task_id,

@@ -7,7 +7,7 @@ the same document at every try, also where the folder has other files by then. P
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -59,6 +59,8 @@ class BatchDocument:
     :param file_stem: Name of its results below the destination, with folders and without the suffix of a result's type,
         for example ``2026/page.png``. It stays inside of the destination, whatever the source is called.
     :param size_bytes: Its size when the sources were listed; ``None`` where the storage was not asked.
+    :param is_occupied: Whether a file has the name of one of its results already, which was made from another content; only
+        with a register, whose records must stay true. Its results then get a name of their own.
     :param decided: Of a document that is not sent at all, fields of its row in the manifest, ``outcome`` among them;
         ``None`` = it is sent. Decided by the first try: later ones would take its results for another batch's.
     """
@@ -69,6 +71,24 @@ class BatchDocument:
     file_stem: str
     size_bytes: int | None = None
     decided: Mapping[str, Any] | None = None
+    is_occupied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterPlan:
+    """
+    The register of a batch.
+
+    :param uri: URI of its folder, with a slash at its end.
+    :param fingerprint: What is done with each document, see :func:`.register.fingerprint_of`.
+    :param installation: Name of the Airflow installation; may be empty.
+    :param pipeline: Name under which the files count as seen; ``None`` where no work list says it.
+    """
+
+    uri: str
+    fingerprint: str
+    installation: str
+    pipeline: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +106,7 @@ class Batch:
     :param base: URI of the folder that ``names="path"`` is relative to; ``None`` where no name was made by it.
     :param names: How names of results were made.
     :param continues: URI of the manifest whose rows are the sources, for example only the failed ones; else ``None``.
+    :param register: The register that its documents are claimed in; ``None`` = none.
     :param dag_id: The Airflow task that the batch belongs to, as the other three.
     """
 
@@ -99,6 +120,7 @@ class Batch:
     base: str | None = None
     names: Names = "path"
     continues: str | None = None
+    register: RegisterPlan | None = None
     dag_id: str | None = None
     run_id: str | None = None
     task_id: str | None = None
@@ -113,6 +135,7 @@ class Batch:
                 document.file_stem,
                 document.size_bytes,
                 document.decided and dict(document.decided),
+                *([True] if document.is_occupied else []),
             ]
             for document in self.documents
         ]
@@ -121,6 +144,7 @@ class Batch:
             **{name: getattr(self, name) for name in _PLAIN},
             "steps": [step.to_dict() for step in self.steps],
             "documents": documents,
+            **({} if self.register is None else {"register": asdict(self.register)}),
         }
 
 
@@ -149,7 +173,7 @@ class _Step(BaseModel):
 
 
 class _Header(BaseModel):
-    """The plan as JSON. No field has a default: a missing field means that the journal was damaged."""
+    """The plan as JSON. A missing field means that the journal was damaged; only ``register`` may be missing."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -167,8 +191,13 @@ class _Header(BaseModel):
     task_id: str | None
     map_index: int | None
     steps: Annotated[list[_Step], Field(min_length=1)]
-    #: Source, version, name of the results, size, and what was decided; the index is the place.
-    documents: list[tuple[str, str | None, str, int | None, dict[str, Any] | None]]
+    #: Source, version, name of the results, size, and what was decided; the index is the place. The last is whether the
+    #: name is taken, and is left out where it is not.
+    documents: list[
+        tuple[str, str | None, str, int | None, dict[str, Any] | None]
+        | tuple[str, str | None, str, int | None, dict[str, Any] | None, bool]
+    ]
+    register_plan: RegisterPlan | None = Field(default=None, alias="register")
 
 
 def parse_header(header: Mapping[str, Any]) -> Batch:
@@ -194,4 +223,5 @@ def parse_header(header: Mapping[str, Any]) -> Batch:
         **{name: getattr(found, name) for name in _PLAIN},
         steps=tuple(Step(step.operation, step.settings) for step in found.steps),
         documents=tuple(BatchDocument(index, *document) for index, document in enumerate(found.documents)),
+        register=found.register_plan,
     )

@@ -28,11 +28,13 @@ class Prepared:
     :param documents: The documents, in the order of their indexes.
     :param base: URI of the folder that names were made relative to; ``None`` where none was.
     :param continues: URI of the manifest that names the sources; else ``None``.
+    :param listed: URI of the folder that was listed; ``None`` where none was.
     """
 
     documents: tuple[BatchDocument, ...]
     base: str | None
     continues: str | None
+    listed: str | None = None
 
 
 def prepare(
@@ -59,4 +61,5 @@ def prepare(
         BatchDocument(index, source.uri, source.version, file_stem, source.size_bytes)
         for index, (source, file_stem) in enumerate(zip(listing.sources, file_stems, strict=True))
     )
-    return Prepared(documents, base, listing.continues)
+    listed = listing.base if listing.pattern is not None or listing.is_work_list else None
+    return Prepared(documents, base, listing.continues, listed)

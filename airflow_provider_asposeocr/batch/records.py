@@ -8,7 +8,7 @@ was billed. Pure.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.errors import JournalError
@@ -147,6 +147,110 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Keyed:
+    """
+    A document was read, and is about to be claimed in the register. Only in a batch with a register, as the next five.
+
+    :param document: Index of the document.
+    :param key: Its key, see :mod:`airflow_provider_asposeocr.ingestion.register`.
+    :param source: What is known about the document since it was read, see :class:`Reference`, and its ``version``.
+    """
+
+    kind: ClassVar[str] = "keyed"
+    document: int
+    key: str
+    source: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """
+    The claim of a document is this batch's.
+
+    :param document: Index of the document.
+    :param n: Number of the claim.
+    """
+
+    kind: ClassVar[str] = "claimed"
+    document: int
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """
+    A document is gone on with where another batch has left it.
+
+    :param document: Index of the document.
+    :param state: What that batch's journal says about it, as :meth:`.DocumentState.to_dict` returns it.
+    """
+
+    kind: ClassVar[str] = "adopted"
+    document: int
+    state: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """
+    What becomes of a document is decided without sending it: the register or its storage says so.
+
+    :param document: Index of the document.
+    :param outcome: ``duplicate``, ``busy``, ``gone``, ``changed`` or ``failed``.
+    :param row: What the manifest says about it.
+    :param try_number: Airflow's number of the try.
+    :param error: Why it failed, as in :class:`Failed`; ``None`` = it has not.
+    :param final: Whether no later run sends it; ``None`` = no.
+    """
+
+    kind: ClassVar[str] = "settled"
+    document: int
+    outcome: str
+    row: Mapping[str, Any]
+    try_number: int
+    error: Mapping[str, Any] | None = None
+    final: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """
+    Another batch has taken a document over, and goes on with it. That batch writes it.
+
+    :param document: Index of the document.
+    :param journal: URI of the journal of that batch.
+    """
+
+    kind: ClassVar[str] = "handed"
+    document: int
+    journal: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """
+    The claim of a document is closed in the register, and what was to be done with its source is done.
+
+    :param document: Index of the document.
+    """
+
+    kind: ClassVar[str] = "closed"
+    document: int
+
+
+@dataclass(frozen=True, slots=True)
+class BusyUntil:
+    """
+    Only documents are left that other batches have; so long this one waits for them.
+
+    :param at: Until when, in seconds since the epoch.
+    """
+
+    kind: ClassVar[str] = "busy until"
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Whole:
     """
     All that is known about a document; only in snapshots, where it takes the place of the records before.
@@ -172,12 +276,26 @@ class Durations:
     book: Mapping[str, Any]
 
 
-Record = Intent | Withdrawn | Reference | Done | Failed | Cancelled | Refused | Whole | Durations
+Record = (
+    Intent
+    | Withdrawn
+    | Reference
+    | Done
+    | Failed
+    | Cancelled
+    | Refused
+    | Keyed
+    | Claimed
+    | Adopted
+    | Settled
+    | Handed
+    | Closed
+    | BusyUntil
+    | Whole
+    | Durations
+)
 
-_KINDS: dict[str, type[Record]] = {
-    cls.kind: cls
-    for cls in (Intent, Withdrawn, Reference, Done, Failed, Cancelled, Refused, Whole, Durations)
-}
+_KINDS: dict[str, type[Record]] = {cls.kind: cls for cls in get_args(Record)}
 _NAMES = {cls: tuple(field.name for field in fields(cls)) for cls in _KINDS.values()}
 
 

@@ -51,6 +51,7 @@ def make_rows(
             "outcome": "not_started",
             "try": try_number,
             "continues": batch.continues,
+            "pipeline": None if batch.register is None else batch.register.pipeline,
         }
         known = state.documents.get(document.index)
         if document.decided is not None:
@@ -73,6 +74,8 @@ def _known(batch: Batch, document: BatchDocument, known: DocumentState) -> dict[
     if source:
         row |= {"source": source.get("uri"), "bytes": source.get("bytes"), "sha256": source.get("sha256")}
         row["pages"] = described(source.get("pages", ()), source.get("sha256", ""), batch.destination)
+    if known.key is not None:
+        row["key"] = known.key
     references = [step.reference for step in known.steps if step.reference is not None]
     if references:
         row["task"] = reference_of(batch, known, references[-1])
@@ -83,7 +86,44 @@ def _known(batch: Batch, document: BatchDocument, known: DocumentState) -> dict[
         row |= json.loads(known.row)
     if source.get("preview_warning"):
         row["warnings"] = [*row.get("warnings", ()), source["preview_warning"]]
+    row["source_version"] = document.version or row.get("source_version") or source.get("version")
     return row
+
+
+def stem_in(batch: Batch, index: int, known: DocumentState) -> str:
+    """
+    Return the name that the results of a document have below the destination, without the suffix of a type.
+
+    :param batch: Its batch.
+    :param index: Its index.
+    :param known: What is known about it.
+    """
+    row = json.loads(known.row) if known.row else {}
+    return str(row.get("file_stem") or batch.documents[index].file_stem)
+
+
+def duplicate_row(
+    batch: Batch, index: int, known: DocumentState, source: Mapping[str, Any]
+) -> dict[str, Any]:
+    """
+    Describe a document that has the content of another one of its batch.
+
+    :param batch: The batch.
+    :param index: Index of the other document.
+    :param known: What is known about that one.
+    :param source: What is known about the document itself since it was read.
+    :return: Fields of its row.
+    """
+    row = json.loads(known.row) if known.row else {}
+    found: dict[str, Any] = {
+        "key": known.key or row.get("key"),
+        "source_version": source.get("version"),
+        "bytes": source.get("bytes"),
+        "sha256": source.get("sha256"),
+        "results": row.get("results", []),
+    }
+    first = row.get("duplicate_of") or source_uri(batch.documents[index].source)
+    return found | ({"duplicate_of": first} if found["results"] else {})
 
 
 def _steps(known: DocumentState) -> list[StepTask]:

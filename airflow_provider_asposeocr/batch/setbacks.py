@@ -31,6 +31,10 @@ class Setbacks(Course):
     #: Whether the record that the account was refused is not durable yet. The try does not end before.
     _announces_refusal = False
 
+    @property
+    def _is_paused(self) -> bool:
+        return self._now < self._paused_until
+
     def _stop(self, reason: StopReason, *, cancel: bool = False, error: AsposeOcrError | None = None) -> None:
         self.stopped = self.stopped or reason
         if error is not None and self.error is None:

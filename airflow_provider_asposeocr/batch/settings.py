@@ -44,6 +44,11 @@ class BatchSettings:
     :param deferrable: Whether the batch may leave the worker while all of it runs in the cloud. The default is no.
     :param defer_idle_seconds: Shortest time without work that is worth a deferral, which costs up to 0.75 CPU seconds in
         Airflow's processes. The default is 30.
+    :param busy_wait_seconds: How long the batch waits in the end for documents that other batches have. The default is ten
+        minutes.
+    :param copies_duplicates: Whether the results of a document that was read before are copied to its name; by default they
+        are only named.
+    :param disposes_of_sources: Whether sources are moved or deleted after their documents are done. The default is no.
     :param try_number: Airflow's number of this try, from 1.
     :param has_tries_left: Whether a later try goes on with what this one leaves; if not, cloud tasks that cannot be waited
         for are cancelled. The default is yes.
@@ -66,6 +71,9 @@ class BatchSettings:
     error_budget_seconds: float = 900.0
     deferrable: bool = False
     defer_idle_seconds: float = 30.0
+    busy_wait_seconds: float = 600.0
+    copies_duplicates: bool = False
+    disposes_of_sources: bool = False
     try_number: int = 1
     has_tries_left: bool = True
 

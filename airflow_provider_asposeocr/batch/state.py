@@ -15,14 +15,21 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.errors import JournalError
 from airflow_provider_asposeocr.batch.records import (
+    Adopted,
+    BusyUntil,
     Cancelled,
+    Claimed,
+    Closed,
     Done,
     Durations,
     Failed,
+    Handed,
     Intent,
+    Keyed,
     Record,
     Reference,
     Refused,
+    Settled,
     Whole,
     Withdrawn,
     parse_record,
@@ -104,6 +111,9 @@ class DocumentState:
     :param try_number: Airflow's number of the try that decided.
     :param final: Whether no later try sends it again.
     :param epoch: Number of the process that wrote what is known.
+    :param key: Its key in the register; ``None`` = it has none, or another document of the batch has the claim.
+    :param n: Number of its claim; 0 = the journal knows of none.
+    :param closed: Whether nothing is to be done about the claim any more.
     """
 
     step: int = 0
@@ -117,6 +127,9 @@ class DocumentState:
     try_number: int = 0
     final: bool = False
     epoch: int = 0
+    key: str | None = None
+    n: int = 0
+    closed: bool = False
 
     @property
     def submits(self) -> int:
@@ -152,6 +165,20 @@ class DocumentState:
         return None if current.over else current.reference
 
     @property
+    def may_run(self) -> bool:
+        """Whether it was sent and is not over: a cloud task of it may run, or has a result that is paid for."""
+        if self.intended or self.running is not None:
+            return True
+        return self.step > 0 and not (len(self.steps) > self.step and self.steps[self.step].over)
+
+    @property
+    def has_claim(self) -> bool:
+        """Whether it may have an open claim of this batch in the register."""
+        # Of these two, the register has said that the claim is another one's.
+        is_others = self.n == 0 and self.outcome in ("duplicate", "busy")
+        return self.key is not None and not self.closed and not is_others
+
+    @property
     def is_worth_retry(self) -> bool:
         """Whether it has failed, and a later try may help."""
         return self.outcome == "failed" and bool((self.error or {}).get("retryable")) and not self.final
@@ -173,6 +200,9 @@ class DocumentState:
             "last_intent",
             "try_number",
             "final",
+            "key",
+            "n",
+            "closed",
         )
         found: dict[str, Any] = {name: value for name in names if (value := getattr(self, name))}
         found["steps"] = [step.to_dict() for step in self.steps]
@@ -207,6 +237,8 @@ class BatchState:
         self.durations: Mapping[str, Any] | None = None
         #: Why nothing more is submitted, where the account was refused.
         self.refused: Refused | None = None
+        #: Until when the batch waits for documents that others have, in seconds since the epoch; ``None`` = not yet.
+        self.busy_until: float | None = None
         #: Number of the process whose records are applied.
         self.epoch = 0
 
@@ -234,6 +266,9 @@ class BatchState:
             return
         if isinstance(record, Refused):
             self.refused = record
+            return
+        if isinstance(record, BusyUntil):
+            self.busy_until = record.at
             return
         document = self.of(record.document)
         if self.epoch < document.epoch:
@@ -273,6 +308,8 @@ class BatchState:
             yield Durations(self.durations)
         if self.refused is not None:
             yield self.refused
+        if self.busy_until is not None:
+            yield BusyUntil(self.busy_until)
         for index in sorted(self.documents):
             yield Whole(index, self.documents[index].to_dict())
 
@@ -319,6 +356,31 @@ def _apply(document: DocumentState, record: Record) -> None:
             document.step = record.step
             document.at(record.step).over = True
             _decide(document, "cancelled")
+        case _:
+            _apply_of_register(document, record)
+
+
+def _apply_of_register(document: DocumentState, record: Record) -> None:
+    match record:
+        case Keyed():
+            if document.key != record.key or document.closed:
+                document.n, document.closed = 0, False
+            document.key, document.source = record.key, record.source
+        case Claimed():
+            document.n, document.closed, document.outcome, document.row = record.n, False, None, None
+        case Adopted():
+            left = DocumentState.from_dict(record.state)
+            document.step, document.steps, document.intended = left.step, left.steps, left.intended
+            document.outcome = document.row = document.error = None
+        case Settled():
+            document.row, document.error = json.dumps(record.row, separators=(",", ":")), record.error
+            document.try_number, document.final = record.try_number, bool(record.final)
+            _decide(document, record.outcome)
+        case Handed():
+            # What was sent stays known: whoever has taken over may die before its own journal says so.
+            document.outcome, document.closed = "busy", True
+        case Closed():
+            document.closed = True
 
 
 def _intend(document: DocumentState, record: Intent) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.documents.manifest import OUTCOMES
+from airflow_provider_asposeocr.ingestion.errors import AttemptsUsedUpError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,8 @@ class Tally:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
         self.maybe_billed_twice = 0
+        #: Documents that have failed for good in earlier runs, of the register.
+        self.failed_before = 0
         self.errors: Counter[str] = Counter()
         self.retryable = False
         self.examples: list[dict[str, Any]] = []
@@ -45,6 +48,8 @@ class Tally:
         :param row: A row of the manifest.
         """
         self.counts[row.outcome] += 1
+        if row.error is not None and row.error.name == AttemptsUsedUpError.__name__:
+            self.failed_before += 1
         self.maybe_billed_twice += row.maybe_billed_twice
         if row.error is not None:
             self.errors[shown(row.error.name, 60)] += 1
@@ -57,6 +62,12 @@ class Tally:
     def documents(self) -> int:
         """How many rows there are."""
         return self.counts.total()
+
+    @property
+    def judged(self) -> dict[str, int]:
+        """The counts by which :func:`is_green` judges this run: what failed for good in earlier ones was told by them."""
+        failed = self.counts["failed"] - self.failed_before
+        return {**self.counts, "failed": failed, "failed before": self.failed_before}
 
     def summary(self, manifest: str, submits: int) -> dict[str, Any]:
         """

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.batch.closing import close_claims
 from airflow_provider_asposeocr.batch.journals import superseded_journals
 from airflow_provider_asposeocr.batch.left import cancel_running, take_over_batch
 from airflow_provider_asposeocr.documents.file_systems import object_path
@@ -64,7 +65,10 @@ async def end_superseded(client: AsyncCloudClient, superseded: list[LeftBatch], 
             continue
         try:
             cancels = await cancel_running(client, left, "the Airflow task was cleared")
-            if left.journal is not None and not cancels.left:
+            if left.journal is None:
+                continue
+            still_open = await asyncio.to_thread(close_claims, left.batch, left.state, left.journal)
+            if not cancels.left and not still_open:
                 await asyncio.to_thread(left.journal.delete)
         except AsposeOcrError as error:
             log.warning(

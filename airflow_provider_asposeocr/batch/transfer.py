@@ -21,9 +21,10 @@ from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.files.work_folder import work_folder
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.results.download import collect_into, download_into, local_disk
-from airflow_provider_asposeocr.documents.destinations import store_unasked
+from airflow_provider_asposeocr.documents.destinations import plan, store_unasked
 from airflow_provider_asposeocr.documents.sources import spool_file, spool_result
 from airflow_provider_asposeocr.documents.stored_files import Writer
+from airflow_provider_asposeocr.ingestion.stored_results import is_stored
 from airflow_provider_asposeocr.previews.storing import make_previews, preview_folder
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Transfer:
         :raises SourceUnreadableError: if its storage does not answer.
         """
         folder = self._begin(index)
-        return await self._in_thread(lambda: spool_file(uri, step.row, folder))
+        return await self.in_thread(lambda: spool_file(uri, step.row, folder))
 
     async def collect(self, index: int, ref: TaskRef) -> TaskState:
         """
@@ -205,9 +206,25 @@ class Transfer:
         :raises DestinationError: if the destination cannot take them.
         :raises StorageError: if writing fails; the cloud still has the results.
         """
-        return await self._in_thread(
+        return await self.in_thread(
             lambda: store_unasked(ref, download.results, destination, file_stem, self._writer, check_names)
         )
+
+    async def is_stored(self, ref: TaskRef, download: Download, destination: str, file_stem: str) -> bool:
+        """
+        Tell whether the results of a document are in their places already, with the same content.
+
+        :param ref: As in :meth:`store`, like the others.
+        :param download: What :meth:`fetch` returned.
+        :param destination: URI of the folder of the batch's results.
+        :param file_stem: Name of the document's results below it.
+        """
+
+        def look() -> bool:
+            targets = plan(ref, download.results, destination, file_stem)
+            return is_stored({str(target.path): target.result.sha256 for target in targets})
+
+        return await self.in_thread(look)
 
     def discard(self, index: int) -> None:
         """
@@ -237,7 +254,12 @@ class Transfer:
             folder.mkdir()
         return folder
 
-    async def _in_thread(self, do: Callable[[], T]) -> T:
+    async def in_thread(self, do: Callable[[], T]) -> T:
+        """
+        Use a storage in a thread of the batch.
+
+        :param do: What to do there; it blocks.
+        """
         return await asyncio.get_running_loop().run_in_executor(self._pool, do)
 
 

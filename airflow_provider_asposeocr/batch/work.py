@@ -42,6 +42,14 @@ class Phase(Enum):
     CANCELLING = auto()
     #: Its last record in the journal.
     ENDING = auto()
+    #: Its key in the journal, then its claim in the register.
+    CLAIMING = auto()
+    #: The end of the document of this batch that has the same content.
+    FOLLOWING = auto()
+    #: The end of another batch that has the document.
+    BUSY = auto()
+    #: The answer of the register whether that batch has ended.
+    LOOKING = auto()
 
 
 @dataclass(slots=True)
@@ -58,6 +66,7 @@ class Work:
     :param source: What is known about the original document, until it stands in the journal.
     :param doubt: Why its next submit is one more.
     :param holds_permit: Whether it may have been sent without a durable reference.
+    :param holds_slot: Whether it counts as under way, by ``max_in_flight``; not while it waits for another document.
     :param holds_file: Whether what it sends is, or is being brought, on local disk.
     :param is_heavy: Whether the transfer under way counts as a heavy one.
     :param was_seen_over: Whether a trigger has seen the end of its cloud task.
@@ -80,6 +89,7 @@ class Work:
     source: Mapping[str, Any] | None = None
     doubt: str | None = None
     holds_permit: bool = False
+    holds_slot: bool = True
     holds_file: bool = False
     is_heavy: bool = False
     was_seen_over: bool = False

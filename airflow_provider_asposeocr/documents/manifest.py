@@ -194,8 +194,8 @@ class Manifest(BaseModel):
         fetch they are left out where there are none.
     :param maybe_billed_twice: Whether a step of the document was sent again although an earlier submit of it may have been
         billed.
-    :param key: Kept for the register of documents; ``None``.
-    :param duplicate_of: Kept for the register of documents; ``None``.
+    :param key: Key of the document in the register; ``None`` where there is none.
+    :param duplicate_of: URI of the document with the same content that was read; ``None`` where it was this one.
     :param quality: Kept for measures of quality; ``None``.
     :param try_number: Airflow's number of the try that wrote this; in JSON it is called ``try``.
     :param continues: URI of the manifest whose rows were this batch's sources; ``None`` where they were not.

@@ -20,7 +20,7 @@ from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.documents.atomic_create import CONDITIONAL, create_or_read, read, replace
 from airflow_provider_asposeocr.documents.file_systems import LOCAL, object_path
 from airflow_provider_asposeocr.ingestion.errors import RegisterError, RegisterUnreachableError
-from airflow_provider_asposeocr.ingestion.register import RecordName, place_of
+from airflow_provider_asposeocr.ingestion.register import RecordName, key_of, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,21 +89,35 @@ class RegisterFiles:
         :param key: The document.
         """
         with self._storage_errors("listed"):
-            return [name for text in self._names(key) if (name := RecordName.parse(text)) and name.key == key]
+            found = self._names(f"{key}.")
+        return [name for text in found if (name := RecordName.parse(text)) and name.key == key]
 
-    def _names(self, key: str) -> list[str]:
-        folder = self._folder / place_of(key)
+    def look_for_content(self, sha256: str) -> list[RecordName]:
+        """
+        List the names of the records of a content, whatever was done with it: one request.
+
+        :param sha256: Checksum of the content in hex, at least 40 digits.
+        """
+        prefix = key_of(sha256, "")
+        with self._storage_errors("listed"):
+            found = self._names(prefix)
+        return sorted(
+            name for text in found if (name := RecordName.parse(text)) and name.key.startswith(prefix)
+        )
+
+    def _names(self, prefix: str) -> list[str]:
+        folder = self._folder / place_of(prefix)
         if self._is_local:
             try:
-                return [name for name in os.listdir(folder.path) if name.startswith(key)]
+                return [name for name in os.listdir(folder.path) if name.startswith(prefix)]
             except FileNotFoundError:
                 return []
         fs: Any = folder.fs
         fs.invalidate_cache()
         try:
             if folder.protocol in CONDITIONAL:
-                return list(fs.find(folder.path, prefix=f"{key}."))
-            return [str(name) for name in fs.glob(f"{folder.path}/{key}.*")]
+                return list(fs.find(folder.path, prefix=prefix))
+            return [str(name) for name in fs.glob(f"{folder.path}/{prefix}*")]
         except FileNotFoundError:
             return []
 

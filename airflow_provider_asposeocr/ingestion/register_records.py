@@ -80,6 +80,7 @@ class ClaimRecord(_Record):
     :param dag_id: The task instance of the batch, as the next three.
     :param source: The document.
     :param continues: The place of the claim that this one has taken over; ``None`` = there was none.
+    :param after: What that claim leaves behind, see :class:`.register.Claim`; ``None`` = there was none.
     """
 
     place: JournalPlace
@@ -90,6 +91,7 @@ class ClaimRecord(_Record):
     map_index: int | None
     source: Source
     continues: JournalPlace | None = None
+    after: Literal["journal", "unsure"] | None = None
 
 
 class DoneRecord(_Record):
@@ -151,7 +153,7 @@ class VoidedRecord(_Record):
 
 
 RegisterRecord = ClaimRecord | DoneRecord | FailedRecord | ReleasedRecord | VoidedRecord
-_R = TypeVar("_R", ClaimRecord, DoneRecord, FailedRecord, ReleasedRecord, VoidedRecord)
+_R = TypeVar("_R", bound=_Record)
 
 
 def parse_register_record(kind: type[_R], content: bytes, where: str) -> _R:

@@ -120,7 +120,7 @@ def parse_work_list(lines: Iterable[tuple[int, Mapping[str, Any]]], name: str) -
     for number, found in lines:
         where = f"Line {number} of {name}"
         if head is None:
-            head = _parse_head(found, where)
+            head = parse_head(found, where)
             base = same_place(head.base)
             continue
         file = _parse_file(found, where)
@@ -139,7 +139,15 @@ def parse_work_list(lines: Iterable[tuple[int, Mapping[str, Any]]], name: str) -
     return WorkList(head.register, head.base, head.pipeline, tuple(files))
 
 
-def _parse_head(found: Mapping[str, Any], where: str) -> WorkList:
+def parse_head(found: Mapping[str, Any], where: str) -> WorkList:
+    """
+    Understand the first line of a work list. Pure.
+
+    :param found: Its object.
+    :param where: Which line it is, for messages.
+    :return: The work list, without files.
+    :raises InputError: if it is not the beginning of a work list.
+    """
     if not is_work_list(found):
         raise InputError(f"{where} is not the beginning of a work list: it has no kind {KIND!r}.{_MADE_BY}")
     version = found.get("schema_version")

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.ending import StopReason
     from airflow_provider_asposeocr.batch.plan import Names
     from airflow_provider_asposeocr.documents.owners import IfExists
+    from airflow_provider_asposeocr.ingestion.register import OnDone, OnDuplicate, OnMissingResult
     from airflow_provider_asposeocr.lifecycle.policies import (
         CancelOnKill,
         OnExpired,
@@ -87,6 +88,19 @@ class AsposeOcrBatchOperator(BaseOperator):
         ``stem``: the name of its source without suffix (``page.txt``).
     :param state: URI of the folder of journals and manifests, with a slash at its end; by default ``.aspose-ocr/`` below the
         destination. It may lie in another bucket.
+    :param register: URI of the folder of a register, with a slash at its end: a document that any batch with this register
+        has read with the same steps is not sent again. ``state`` is then this folder by default. By default there is none,
+        unless ``sources`` is a work list, which names its own.
+    :param on_duplicate: What becomes of a document whose content was read before: ``reference``, the default: its row names
+        the results that are there; or ``copy`` them to its own name.
+    :param on_missing_result: What becomes of one whose results are not there any more: ``fail``, the default; or ``again``,
+        read it again, which is billed again.
+    :param max_attempts: How often a document may fail in all batches with this register; 3 by default.
+    :param claim_seconds: Age from which a document counts as left that a batch of another Airflow has; 90,000 by default.
+    :param busy_wait_seconds: How long to wait in the end for documents that other batches have; 600 by default.
+    :param on_done: What to do with the source of a document that is done, if it was not changed since: ``leave`` it, the
+        default; ``move`` it to ``archive``; or ``delete`` it. Only with a register.
+    :param archive: URI of the folder that sources are moved to, with a slash at its end.
     :param aspose_ocr_conn_id: Airflow connection of the type ``aspose_ocr``.
     :param strict_settings: Whether a setting that this version does not know for its operation is an error.
     :param max_in_flight: Most documents under way at once; 100 by default, which is what can be cancelled within the three
@@ -133,6 +147,8 @@ class AsposeOcrBatchOperator(BaseOperator):
         "destination",
         "base",
         "state",
+        "register",
+        "archive",
         "aspose_ocr_conn_id",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"sources": "json", "steps": "json"}
@@ -152,6 +168,14 @@ class AsposeOcrBatchOperator(BaseOperator):
         base: str | None = None,
         names: Names = "path",
         state: str | None = None,
+        register: str | None = None,
+        on_duplicate: OnDuplicate = "reference",
+        on_missing_result: OnMissingResult = "fail",
+        max_attempts: int = 3,
+        claim_seconds: float = 90_000.0,
+        busy_wait_seconds: float = 600.0,
+        on_done: OnDone = "leave",
+        archive: str | None = None,
         aspose_ocr_conn_id: str = AsposeOcrHook.default_conn_name,
         strict_settings: bool = True,
         max_in_flight: int = 100,
@@ -181,6 +205,14 @@ class AsposeOcrBatchOperator(BaseOperator):
         self.base = base
         self.names = names
         self.state = state
+        self.register = register
+        self.on_duplicate = on_duplicate
+        self.on_missing_result = on_missing_result
+        self.max_attempts = max_attempts
+        self.claim_seconds = claim_seconds
+        self.busy_wait_seconds = busy_wait_seconds
+        self.on_done = on_done
+        self.archive = archive
         self.aspose_ocr_conn_id = aspose_ocr_conn_id
         self.strict_settings = strict_settings
         self.max_in_flight = max_in_flight
@@ -317,7 +349,7 @@ class AsposeOcrBatchOperator(BaseOperator):
     def _finish(self, end: BatchEnd) -> dict[str, Any]:
         ended, tally = end.ended, end.manifest.tally
         summary = tally.summary(end.manifest.uri, ended.submits)
-        if is_green(tally.counts, self.max_failures):
+        if is_green(tally.judged, self.max_failures):
             self.log.info(
                 "The batch has ended: %d of %d documents succeeded, %d cloud tasks were submitted. All rows: %s",
                 tally.counts["succeeded"],
@@ -331,11 +363,15 @@ class AsposeOcrBatchOperator(BaseOperator):
             text = f"{STOPPED[ended.stopped]} {text}"
         if ended.error is not None:
             text = f"{ended.error.message} {text}"
-        cls = BatchFailedError if self._is_retry_worthwhile(end) else BatchFailedForGoodError
+        cls = BatchFailedError if self.is_retry_worthwhile(end) else BatchFailedForGoodError
         fail_with(self.log, cls(text, summary))
 
-    def _is_retry_worthwhile(self, end: BatchEnd) -> bool:
-        """Whether a retry would do more than to say the same again."""
+    def is_retry_worthwhile(self, end: BatchEnd) -> bool:
+        """
+        Tell whether a retry would do more than to say the same again.
+
+        :param end: How a try has ended.
+        """
         stopped, error = end.ended.stopped, end.ended.error
         if stopped == "account":
             return error is not None and error.retryable
@@ -373,7 +409,7 @@ def forget_batch(context: Mapping[str, Any]) -> None:
 
     operator = context["task"]
     this = getattr(operator, "_try", None)
-    if this is None or this.journal_uri is None:
+    if this is None or this.journal_uri is None or this.needs_journal:
         return
     try:
         delete_journal(object_path(this.journal_uri))

@@ -12,21 +12,29 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.api.errors import shown_at
+from airflow_provider_asposeocr.api.errors import InputError, shown_at
 from airflow_provider_asposeocr.api.polling import deadlines
+from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.templates import has_template
 from airflow_provider_asposeocr.batch.parts import batch_key
-from airflow_provider_asposeocr.batch.plan import NAMES
+from airflow_provider_asposeocr.batch.plan import NAMES, RegisterPlan
 from airflow_provider_asposeocr.batch.running import MOST_TASKS
 from airflow_provider_asposeocr.batch.settings import BatchSettings
 from airflow_provider_asposeocr.batch.sources import parse_sources
 from airflow_provider_asposeocr.batch.steps import parse_steps
-from airflow_provider_asposeocr.batch.summary import check_max_failures
+from airflow_provider_asposeocr.batch.summary import check_max_failures, is_green
 from airflow_provider_asposeocr.batch.tripwire import Tripwire
 from airflow_provider_asposeocr.config import default_flag, default_number, default_seconds, default_text
 from airflow_provider_asposeocr.documents.folders import parse_folder
 from airflow_provider_asposeocr.documents.owners import IF_EXISTS
+from airflow_provider_asposeocr.documents.uris import same_place
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+from airflow_provider_asposeocr.ingestion.register import (
+    ON_DONE,
+    ON_DUPLICATE,
+    ON_MISSING_RESULT,
+    fingerprint_of,
+)
 from airflow_provider_asposeocr.lifecycle.identity import digest
 from airflow_provider_asposeocr.lifecycle.policies import (
     CANCEL_ON_KILL,
@@ -34,6 +42,7 @@ from airflow_provider_asposeocr.lifecycle.policies import (
     ON_INCOMPLETE,
     ON_UNKNOWN_SUBMIT,
 )
+from airflow_provider_asposeocr.lifecycle.worker_kill import state_of
 from airflow_provider_asposeocr.operators.waiting import has_retry_left
 from airflow_provider_asposeocr.parameters import (
     check_choice,
@@ -51,6 +60,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_asposeocr.batch.opening import BatchRequest
+    from airflow_provider_asposeocr.batch.steps import Step
     from airflow_provider_asposeocr.operators.batch import AsposeOcrBatchOperator
     from airflow_provider_asposeocr.operators.batch_try import Surroundings
 
@@ -94,6 +104,7 @@ _COUNTS: dict[str, int | None] = {
     "max_unanswered_submits": MOST_TASKS,
     "max_submits": None,
     "stop_after_failures": None,
+    "max_attempts": None,
 }
 _DURATIONS = (
     "defer_idle_seconds",
@@ -101,6 +112,7 @@ _DURATIONS = (
     "max_poll_interval_seconds",
     "timeout_seconds",
     "batch_timeout_seconds",
+    "claim_seconds",
 )
 _CHOICES: dict[str, tuple[str, ...]] = {
     "names": NAMES,
@@ -109,8 +121,11 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "on_unknown_submit": ON_UNKNOWN_SUBMIT,
     "on_expired": ON_EXPIRED,
     "cancel_on_kill": CANCEL_ON_KILL,
+    "on_duplicate": ON_DUPLICATE,
+    "on_missing_result": ON_MISSING_RESULT,
+    "on_done": ON_DONE,
 }
-_FOLDERS = ("destination", "state", "base")
+_FOLDERS = ("destination", "state", "base", "register", "archive")
 _CHECKED = (
     *_COUNTS,
     *_DURATIONS,
@@ -119,6 +134,7 @@ _CHECKED = (
     "max_failures",
     "execution_timeout",
     "previews",
+    "busy_wait_seconds",
     "sources",
     "steps",
     "strict_settings",
@@ -137,6 +153,12 @@ def _check_numbers(given: Mapping[str, Any]) -> None:
             check_choice(name, given[name], choices)
     if given.get("previews") is not None:
         parse_bool(given["previews"], "previews")
+    if given.get("busy_wait_seconds"):  # 0 = do not wait
+        check_seconds(busy_wait_seconds=given["busy_wait_seconds"])
+    if (given.get("on_done") == "move") != (given.get("archive") is not None):
+        raise ValueError(
+            "on_done='move' needs archive, the folder that sources are moved to; others take none"
+        )
     _check_execution_timeout(given.get("execution_timeout"))
 
 
@@ -207,6 +229,7 @@ def request_of(
     :raises JournalError: if Airflow's store says something about the batch that cannot be read.
     """
     from airflow_provider_asposeocr.batch.opening import BatchRequest
+    from airflow_provider_asposeocr.batch.registrar import RegisterPolicies
     from airflow_provider_asposeocr.operators.batch_sweep import sweep_journals
     from airflow_provider_asposeocr.operators.batch_try import Surroundings
 
@@ -215,13 +238,18 @@ def request_of(
     account = AsposeOcrHook(operator.aspose_ocr_conn_id).account
     destination = parse_folder(operator.destination, "destination")
     steps = parse_steps(rendered(operator.steps), strict=operator.strict_settings, trial=account.trial)
+    sources = rendered(operator.sources)
+    register, base = _register_of(operator, sources, steps, destination, trial=account.trial)
+    state = register.uri if register is not None else f"{destination}{STATE_FOLDER}"
     request = BatchRequest(
-        sources=rendered(operator.sources),
+        sources=sources,
         steps=steps,
         destination=destination,
         names=operator.names,
-        base=None if operator.base is None else parse_folder(operator.base, "base"),
-        state=parse_folder(operator.state or f"{destination}{STATE_FOLDER}", "state"),
+        base=base,
+        state=parse_folder(operator.state or state, "state"),
+        register=register,
+        archive=None if operator.archive is None else parse_folder(operator.archive, "archive"),
         if_exists=operator.if_exists,
         conn_id=operator.aspose_ocr_conn_id,
         account=digest(account.owner),
@@ -241,9 +269,53 @@ def request_of(
         make_settings=lambda begun_at: settings_of(operator, ti, begun_at, holds=holds),
         push=lambda value: ti.xcom_push(key=BATCH_KEY, value=value),
         sweep=lambda: sweep_journals(request.state, ti),
+        policies=RegisterPolicies(
+            on_duplicate=operator.on_duplicate,
+            on_missing_result=operator.on_missing_result,
+            max_attempts=operator.max_attempts,
+            claim_seconds=operator.claim_seconds,
+            on_done=operator.on_done,
+            archive=request.archive,
+        ),
+        state_of=lambda claim: state_of(ti, claim),
+        is_retried=lambda end: (
+            has_retry_left(ti)
+            and not is_green(end.manifest.tally.judged, operator.max_failures)
+            and operator.is_retry_worthwhile(end)
+        ),
         polls_per_second=default_number("batch_polls_per_second"),
     )
     return request, around
+
+
+def _register_of(
+    operator: AsposeOcrBatchOperator, sources: Any, steps: tuple[Step, ...], destination: str, *, trial: bool
+) -> tuple[RegisterPlan | None, str | None]:
+    """
+    Tell which register a batch has, and what names of results are relative to.
+
+    A work list says both, and the name of its pipeline: its files were chosen by what this register knows.
+    """
+    from airflow_provider_asposeocr.batch.listing import read_work_list_head
+
+    base = None if operator.base is None else parse_folder(operator.base, "base")
+    uri = None if operator.register is None else parse_folder(operator.register, "register")
+    work = read_work_list_head(parse_sources(sources))
+    if work is not None:
+        for name, given, listed in (("register", uri, work.register), ("base", base, work.base)):
+            if given is not None and same_place(given) != same_place(listed):
+                raise InputError(
+                    f"The work list in sources has the {name} {shown(listed, 300)!r}, and the parameter {name} is another "
+                    f"one, {shown(given, 300)!r}. Leave the parameter out."
+                )
+        uri, base = work.register, work.base
+    if uri is None:
+        if operator.on_done != "leave":
+            raise InputError("on_done needs a register, which says that a document is done. Set register.")
+        return None, base
+    fingerprint = fingerprint_of([step.to_dict() for step in steps], evaluation=trial)
+    pipeline = None if work is None else work.pipeline
+    return RegisterPlan(uri, fingerprint, default_text("installation"), pipeline), base
 
 
 def settings_of(operator: AsposeOcrBatchOperator, ti: Any, begun_at: float, *, holds: bool) -> BatchSettings:
@@ -272,6 +344,9 @@ def settings_of(operator: AsposeOcrBatchOperator, ti: Any, begun_at: float, *, h
         error_budget_seconds=default_seconds("error_budget_seconds"),
         deferrable=operator.deferrable and not holds,
         defer_idle_seconds=_seconds(operator, "defer_idle_seconds"),
+        busy_wait_seconds=operator.busy_wait_seconds,
+        copies_duplicates=operator.on_duplicate == "copy",
+        disposes_of_sources=operator.on_done != "leave",
         try_number=ti.try_number,
         has_tries_left=has_retry_left(ti),
     )

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.batch.closing import close_claims
 from airflow_provider_asposeocr.batch.journals import sweep
+from airflow_provider_asposeocr.batch.left import take_over_batch
 from airflow_provider_asposeocr.batch.opening import BEGUN_AT
 from airflow_provider_asposeocr.batch.parts import batch_key
 from airflow_provider_asposeocr.config import default_text
@@ -23,6 +25,8 @@ from airflow_provider_asposeocr.lifecycle.kills import own_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from airflow.sdk import ObjectStoragePath
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +42,7 @@ def sweep_journals(state: str, ti: Any) -> None:
     :param ti: The running task instance, through which Airflow is asked.
     """
     try:
-        deleted = sweep(object_path(state), lambda header: _may_go(header, ti))
+        deleted = sweep(object_path(state), lambda header: _may_go(header, ti), closes_claims=_closes_claims)
     except AsposeOcrError as error:
         log.warning("The journals of earlier batches were not checked: %s", error.message)
         return
@@ -60,6 +64,14 @@ def _may_go(header: Mapping[str, Any], ti: Any) -> bool:
         log.info("Airflow does not return the state of a batch's task: %s", shown(error))
         return False
     return is_over(state, header.get(BEGUN_AT), time.time())
+
+
+def _closes_claims(folder: ObjectStoragePath, header: Mapping[str, Any]) -> bool:
+    """Close what claims are left of a batch that is over. One whose document may still run stays: it can be taken over."""
+    if "register" not in header:
+        return True
+    left = take_over_batch(str(folder))
+    return left is None or left.journal is None or close_claims(left.batch, left.state, left.journal) == 0
 
 
 def is_over(state: str | None, begun_at: object, now: float) -> bool:

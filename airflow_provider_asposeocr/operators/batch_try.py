@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError, StorageError
 from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.batch.closing import close_claims
 from airflow_provider_asposeocr.batch.ending import Deferral
 from airflow_provider_asposeocr.batch.engine import BatchEngine
 from airflow_provider_asposeocr.batch.errors import BatchFailedError
@@ -22,6 +23,7 @@ from airflow_provider_asposeocr.batch.manifest_file import write_manifest
 from airflow_provider_asposeocr.batch.metrics import noted
 from airflow_provider_asposeocr.batch.opening import open_batch
 from airflow_provider_asposeocr.batch.progress import ProgressLog, shown_end, shown_progress
+from airflow_provider_asposeocr.batch.registrar import Registrar
 from airflow_provider_asposeocr.batch.superseded import end_superseded, take_over_superseded
 from airflow_provider_asposeocr.clients import batch_client
 from airflow_provider_asposeocr.connection import mask_token
@@ -35,9 +37,12 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.left import LeftBatch
     from airflow_provider_asposeocr.batch.manifest_file import ManifestFile
     from airflow_provider_asposeocr.batch.opening import BatchRequest, OpenBatch
+    from airflow_provider_asposeocr.batch.registrar import RegisterPolicies
     from airflow_provider_asposeocr.batch.settings import BatchSettings
+    from airflow_provider_asposeocr.batch.state import DocumentState
     from airflow_provider_asposeocr.batch.tripwire import JournalPlan, Tripwire
     from airflow_provider_asposeocr.batch.woken import Woken
+    from airflow_provider_asposeocr.ingestion.register_records import ClaimRecord
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +81,9 @@ class Surroundings:
     :param make_settings: Makes the settings of a batch that began at a moment, in seconds since the epoch.
     :param push: Pushes the XCom that says where journal and manifest are.
     :param sweep: Removes the journals of batches that are over.
+    :param policies: What the user wants of the register.
+    :param state_of: Asks Airflow for the state of the task instance that has claimed a document.
+    :param is_retried: Tells whether Airflow tries the task again after this end.
     :param polls_per_second: Most polls per second.
     """
 
@@ -85,6 +93,9 @@ class Surroundings:
     make_settings: Callable[[float], BatchSettings]
     push: Callable[[dict[str, Any]], None]
     sweep: Callable[[], None]
+    policies: RegisterPolicies
+    state_of: Callable[[ClaimRecord], str | None]
+    is_retried: Callable[[BatchEnd], bool]
     polls_per_second: float
 
 
@@ -106,6 +117,8 @@ class BatchTry:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._engine: BatchEngine | None = None
         self._open: OpenBatch | None = None
+        self._registrar: Registrar | None = None
+        self._open_claims = 0
         self._progress_log = ProgressLog(time.time())
         self._progress: Progress | None = None
         self._notes: set[asyncio.Task[bool]] = set()
@@ -117,6 +130,11 @@ class BatchTry:
     def journal_uri(self) -> str | None:
         """URI of the journal; ``None`` = it is not open yet."""
         return None if self._open is None else self._open.journal.uri
+
+    @property
+    def needs_journal(self) -> bool:
+        """Whether claims in the register are open that name the journal, so that it has to stay."""
+        return self._open_claims > 0
 
     async def run(self) -> Deferral | BatchEnd:
         """
@@ -146,6 +164,10 @@ class BatchTry:
                 billed="already",
             )
         self._log_begin(opened)
+        if opened.batch.register is not None:
+            self._registrar = Registrar(opened.batch, opened.journal.uri, around.policies, around.state_of)
+            if not self._resumes:
+                await asyncio.to_thread(self._registrar.files.check)
         await asyncio.to_thread(around.tripwire.arm, opened.journal.uri, opened.journal.acknowledged)
         whereabouts = {"journal": opened.journal.uri, "manifest": opened.batch.manifest}
         if not self._resumes:
@@ -161,9 +183,30 @@ class BatchTry:
         if isinstance(outcome, Deferral):
             return outcome
         manifest = await asyncio.to_thread(self._write, opened, outcome)
+        end = BatchEnd(outcome, manifest, opened.begun_at)
+        await asyncio.to_thread(self._close_claims, opened, end)
         written = {"size_bytes": manifest.size_bytes, "sha256": manifest.sha256}
         await asyncio.to_thread(around.push, {**whereabouts, **written})
-        return BatchEnd(outcome, manifest, opened.begun_at)
+        return end
+
+    def _close_claims(self, opened: OpenBatch, end: BatchEnd) -> None:
+        """Close the claims of documents that no later try takes up; after the manifest, which says what became of them."""
+        if self._registrar is None or self._engine is None:
+            return
+        is_retried = self._around.is_retried(end)
+        self._open_claims = close_claims(
+            opened.batch,
+            self._engine.state,
+            opened.journal,
+            lambda known: is_retried and self._is_tried_again(known, opened.begun_at),
+            self._registrar.files,
+        )
+
+    def _is_tried_again(self, known: DocumentState, begun_at: float) -> bool:
+        if known.outcome in (None, "cancelled"):
+            return True
+        retries = self._around.make_settings(begun_at).retry_failed
+        return known.is_worth_retry if retries else known.may_have_result
 
     def kill(self, is_over: Callable[[], bool]) -> None:
         """
@@ -185,6 +228,7 @@ class BatchTry:
             client,
             is_new=opened.is_new,
             woken=self._woken,
+            registrar=self._registrar,
             on_progress=self._on_progress,
         )
         if not (opened.is_new or self._resumes):

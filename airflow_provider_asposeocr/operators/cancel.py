@@ -97,6 +97,7 @@ class AsposeOcrCancelTasksOperator(BaseOperator):
 
     def _cancel_batch(self, journal: str) -> list[str]:
         # What it imports is for workers: parsing a DAG should not load it.
+        from airflow_provider_asposeocr.batch.closing import close_claims
         from airflow_provider_asposeocr.batch.left import (
             cancel_batch,
             has_manifest,
@@ -110,11 +111,15 @@ class AsposeOcrCancelTasksOperator(BaseOperator):
         if not left.running:
             if not has_manifest(left):
                 write_manifest_of(left)
+            if left.journal is not None:
+                close_claims(left.batch, left.state, left.journal)
             return []
         account = AsposeOcrHook(left.batch.conn_id).account
         reason = "this task cancels what others have submitted"
         done = asyncio.run(cancel_batch(account, left, reason, default_number("batch_polls_per_second")))
         write_manifest_of(left)
+        if left.journal is not None:
+            close_claims(left.batch, left.state, left.journal)
         if done.left:
             raise CloudUnreachableError(done.text(reason))
         return [ref.id for ref in done.cancelled]

@@ -143,7 +143,14 @@ def test_arrows_point_down_only(module: str) -> None:
         if room == "emulator" and own == "testing":  # It brings the two sides of the wire together.
             continue
         assert room != "emulator", f"{module} imports {imported}"
-        assert room == own or _rank(room) < _rank(own), f"{module} imports {imported}"
+        # A program is called by people, and by no module.
+        is_program = module.endswith(".__main__")
+        assert is_program or room == own or _rank(room) < _rank(own), f"{module} imports {imported}"
+
+
+def test_no_module_imports_a_program() -> None:
+    for module in MODULES:
+        assert not any(imported.endswith(".__main__") for imported in _imported(module)), module
 
 
 @pytest.mark.parametrize("room", ORDER_WITHIN)

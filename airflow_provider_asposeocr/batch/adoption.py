@@ -1,0 +1,164 @@
+"""
+Go on with documents of batches whose owners have ended.
+
+Invariant: the journal of such a batch is taken over before it is read. So its process, if it still lives, sends nothing
+more, and what it has sent is in what is read. Whoever calls this has the claim already.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.batch.errors import JournalError, JournalUnreachableError
+from airflow_provider_asposeocr.batch.left import take_over_batch
+from airflow_provider_asposeocr.batch.records import Handed, record_to_dict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_asposeocr.batch.left import LeftBatch
+    from airflow_provider_asposeocr.batch.state import DocumentState
+    from airflow_provider_asposeocr.ingestion.register_records import JournalPlace
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class NothingSent:
+    """The document was not sent, or what was sent is over."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """
+    The document was sent, or may have been.
+
+    :param state: What is known about its steps, see :class:`.records.Adopted`.
+    """
+
+    state: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """
+    The results of the document are stored.
+
+    :param left: The batch that has stored them.
+    :param index: Index of the document in it.
+    """
+
+    left: LeftBatch
+    index: int
+
+
+@dataclass(frozen=True)
+class FailedBefore:
+    """
+    The document has failed.
+
+    :param left: The batch in which it has.
+    :param index: Index of the document in it.
+    """
+
+    left: LeftBatch
+    index: int
+
+
+Found = NothingSent | Sent | Stored | FailedBefore
+
+#: Of a document about which nothing can be known: it may have been sent for its first step.
+UNSURE = Sent({"step": 0, "intended": True, "steps": [{}]})
+
+
+def judge(left: LeftBatch, index: int, key: str, account: str) -> Found:
+    """
+    Tell from a journal how a document is gone on with. Pure.
+
+    :param left: The batch, as its journal describes it.
+    :param index: Index of the document in it.
+    :param key: The document's key.
+    :param account: Fingerprint of the account that goes on.
+    """
+    known = left.state.documents.get(index)
+    if known is None or known.key != key:
+        return NothingSent()
+    if known.outcome == "succeeded":
+        return Stored(left, index)
+    if known.may_run or _is_in_doubt(known):
+        # The cloud does not know the tasks of one account by the credentials of another.
+        return Sent(_sent(known)) if left.batch.account == account else UNSURE
+    return FailedBefore(left, index) if known.outcome == "failed" else NothingSent()
+
+
+def _is_in_doubt(known: DocumentState) -> bool:
+    return known.outcome is None and bool(known.steps) and known.current.again is not None
+
+
+def _sent(known: DocumentState) -> dict[str, Any]:
+    return {
+        "step": known.step,
+        "intended": known.intended,
+        "steps": [step.to_dict() for step in known.steps],
+    }
+
+
+class LeftJournals:
+    """
+    The journals that a batch has taken over for some of their documents. Threads may share it.
+
+    :param journal: URI of the journal of the batch that goes on.
+    :param account: Fingerprint of its account.
+    """
+
+    def __init__(self, journal: str, account: str) -> None:
+        self._journal = journal
+        self._account = account
+        self._lock = threading.Lock()
+        self._left: dict[str, LeftBatch | None] = {}
+
+    def find(self, place: JournalPlace, key: str) -> Found:
+        """
+        Take a journal over, once for all of its documents, and tell how one of them is gone on with. Blocks.
+
+        :param place: Where the document stands.
+        :param key: Its key.
+        :return: :data:`UNSURE` if there is no journal any more, or none that can be read.
+        :raises JournalUnreachableError: if its storage does not answer; a retry may help.
+        """
+        with self._lock:
+            if place.journal not in self._left:
+                self._left[place.journal] = _take_over(place.journal)
+            left = self._left[place.journal]
+            if left is None:
+                return UNSURE
+            found = judge(left, place.index, key, self._account)
+            if isinstance(found, Sent) and left.journal is not None:
+                handed = Handed(place.index, self._journal)
+                left.journal.append([record_to_dict(handed, left.journal.epoch)])
+            return found
+
+
+def _take_over(uri: str) -> LeftBatch | None:
+    try:
+        left = take_over_batch(uri)
+    except JournalUnreachableError:
+        raise
+    except JournalError as error:
+        log.warning(
+            "A batch has ended, and its journal cannot be read, so that it is unknown what it has sent: %s",
+            error.message,
+        )
+        return None
+    if left is None:
+        log.warning(
+            "The journal %s of a batch that has ended is gone, so that it is unknown what it has sent.",
+            shown(uri, 300),
+        )
+    else:
+        log.info("Taking documents over from the batch of the journal %s, which has ended", shown(uri, 300))
+    return left

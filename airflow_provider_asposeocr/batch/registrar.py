@@ -1,0 +1,394 @@
+"""
+Ask the register about the documents of a batch, claim them, and close their claims.
+
+Invariant: what the records mean is decided in :mod:`airflow_provider_asposeocr.ingestion.register`; this asks storages and
+Airflow, and does what was decided. A claim is created before anything else is done about a document that another batch had.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, assert_never
+
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, StorageError
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.batch import events
+from airflow_provider_asposeocr.batch.adoption import (
+    UNSURE,
+    FailedBefore,
+    LeftJournals,
+    NothingSent,
+    Sent,
+    Stored,
+)
+from airflow_provider_asposeocr.batch.closing import (
+    ClaimCloser,
+    done_record,
+    failed_record,
+    now_text,
+    source_of,
+)
+from airflow_provider_asposeocr.documents.stored_files import Writer
+from airflow_provider_asposeocr.documents.uris import same_place
+from airflow_provider_asposeocr.ingestion.disposal import dispose
+from airflow_provider_asposeocr.ingestion.errors import (
+    AttemptsUsedUpError,
+    RegisterUnreachableError,
+    ResultsMissingError,
+)
+from airflow_provider_asposeocr.ingestion.register import (
+    Busy,
+    Claim,
+    Done,
+    Ours,
+    RecordName,
+    UsedUp,
+    decide,
+    decide_about_results,
+    owner_by_state,
+    standing_of,
+)
+from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles
+from airflow_provider_asposeocr.ingestion.register_records import (
+    ClaimRecord,
+    DoneRecord,
+    FailedRecord,
+    JournalPlace,
+    parse_register_record,
+)
+from airflow_provider_asposeocr.ingestion.stored_results import (
+    are_there,
+    copy_name,
+    copy_results,
+    is_stored,
+    stem_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_provider_asposeocr.batch.plan import Batch, BatchDocument, RegisterPlan
+    from airflow_provider_asposeocr.batch.state import DocumentState
+    from airflow_provider_asposeocr.ingestion.register import (
+        OnDone,
+        OnDuplicate,
+        OnMissingResult,
+        Owner,
+    )
+
+log = logging.getLogger(__name__)
+
+#: How often a claim is looked for again that another batch has created in the same moment.
+_ROUNDS = 5
+#: How long an answer of Airflow about an owner counts: of a batch that has ended, all documents are found one by one.
+_OWNER_SECONDS = 10.0
+#: Pauses before a claim is closed once more; what then is not closed is closed at the end of the batch.
+_PAUSES = (0.0, 1.0, 4.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegisterPolicies:
+    """
+    What a user wants of the register.
+
+    :param on_duplicate: ``reference``, the default: the row of a document that was read before names the results that are
+        there; ``copy``: they are copied to its own name.
+    :param on_missing_result: What becomes of a document that was read before, and whose results are gone or were changed:
+        ``fail``, the default, or ``again``, which is billed again.
+    :param max_attempts: How often a document may fail, in all runs; three by default.
+    :param claim_seconds: Age from which a claim counts as left if Airflow does not know its owner; 25 hours by default,
+        after which the cloud keeps no result of it.
+    :param on_done: What to do with the source of a document that is done: ``leave``, the default, ``move`` or ``delete``.
+    :param archive: URI of the folder that sources are moved to.
+    """
+
+    on_duplicate: OnDuplicate = "reference"
+    on_missing_result: OnMissingResult = "fail"
+    max_attempts: int = 3
+    claim_seconds: float = 90_000.0
+    on_done: OnDone = "leave"
+    archive: str | None = None
+
+
+class Registrar:
+    """
+    The register as one batch uses it. Threads may share it; all methods block.
+
+    :param batch: The batch; it has a register.
+    :param journal: URI of its journal.
+    :param policies: What the user wants.
+    :param state_of: Asks Airflow for the state of the task instance of a claim; ``None`` = Airflow knows no such one, or
+        none yet. It may raise anything.
+    :param monotonic: Seconds since any moment.
+    :param sleep: Waits; takes the number of seconds.
+    """
+
+    def __init__(
+        self,
+        batch: Batch,
+        journal: str,
+        policies: RegisterPolicies,
+        state_of: Callable[[ClaimRecord], str | None],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if batch.register is None:
+            raise ValueError("The batch has no register.")
+        self._batch = batch
+        self._plan: RegisterPlan = batch.register
+        self._journal = journal
+        self._policies = policies
+        self._state_of = state_of
+        self._monotonic, self._sleep = monotonic, sleep
+        self.files = RegisterFiles(batch.register.uri)
+        self._closer = ClaimCloser(self.files, batch, journal)
+        self._left = LeftJournals(journal, batch.account)
+        self._writer = Writer(many=True)
+        self._lock = threading.Lock()
+        self._owners: dict[tuple[object, ...], tuple[float, Owner]] = {}
+
+    def claim(self, action: events.Claim) -> events.Event:
+        """
+        Ask the register about a document, and claim it.
+
+        :param action: Which document.
+        :return: What came of it.
+        :raises AsposeOcrError: if the register, or the journal of a batch that has ended, cannot be read or written.
+        """
+        document = self._batch.documents[action.document]
+        for _ in range(_ROUNDS):
+            event = self._claim_once(action, document)
+            if event is not None:
+                return event
+        raise RegisterUnreachableError(
+            f"Other batches have claimed {shown(document.source, 300)} at each attempt of this one."
+        )
+
+    def _claim_once(self, action: events.Claim, document: BatchDocument) -> events.Event | None:
+        names = self.files.look(action.key)
+        standing = standing_of(names)
+        claim, owner, is_old = None, None, False
+        if standing.word == "claim":
+            name = RecordName(action.key, standing.n, "claim")
+            claim = self._read_claim(name)
+            owner = self._owner_of(claim)
+            if owner in ("unknown", "foreign"):
+                is_old = self.files.age_seconds(name) > self._policies.claim_seconds
+        decision = decide(standing, owner, is_old=is_old, max_attempts=self._policies.max_attempts)
+        match decision:
+            case Claim():
+                return self._create(action, decision, claim)
+            case Ours(n):
+                return self._go_on(action, n, claim)
+            case Done(n):
+                return self._on_done(action, document, n)
+            case Busy():
+                return events.Occupied(document.index, _row(action))
+            case UsedUp(n, failures):
+                return self._used_up(action, n, failures)
+            case _:
+                assert_never(decision)
+
+    # Claims.
+
+    def _create(
+        self, action: events.Claim, decision: Claim, before: ClaimRecord | None
+    ) -> events.Event | None:
+        if action.looks_only:
+            return events.Freed(action.document)
+        batch, after = self._batch, decision.after
+        claim = ClaimRecord(
+            at=now_text(),
+            place=JournalPlace(journal=self._journal, index=action.document),
+            installation=self._plan.installation,
+            dag_id=batch.dag_id,
+            run_id=batch.run_id,
+            task_id=batch.task_id,
+            map_index=batch.map_index,
+            source=source_of(batch, action.document, action.source),
+            continues=before.place if before is not None and after is not None else None,
+            after=after,
+        )
+        name = RecordName(action.key, decision.n, "claim")
+        if self.files.create(name, claim) != claim.to_bytes():
+            return None  # Another batch was faster: what it has now decides.
+        return self._go_on(action, decision.n, claim)
+
+    def _go_on(self, action: events.Claim, n: int, claim: ClaimRecord | None) -> events.Event | None:
+        """Take up what the claim before this one has left; also where a process has died between the two."""
+        if claim is None or claim.continues is None:
+            return events.ClaimTaken(action.document, n)
+        found = UNSURE if claim.after == "unsure" else self._left.find(claim.continues, action.key)
+        match found:
+            case NothingSent():
+                return events.ClaimTaken(action.document, n)
+            case Sent(state):
+                return events.ClaimTaken(action.document, n, state)
+            case Stored(left, index):
+                known = left.state.documents[index]
+                record = done_record(left.batch, claim.continues.journal, index, known)
+                self.files.create(RecordName(action.key, n, "done"), record)
+                return None  # What is done decides.
+            case FailedBefore(left, index):
+                return self._take_after_failure(
+                    action, n, claim.continues, left.state.documents[index], left.batch
+                )
+            case _:
+                assert_never(found)
+
+    def _take_after_failure(
+        self, action: events.Claim, n: int, place: JournalPlace, known: DocumentState, batch: Batch
+    ) -> events.Event | None:
+        failed = failed_record(batch, place.journal, place.index, known)
+        self.files.create(RecordName(action.key, n - 1, "failed"), failed)
+        if standing_of(self.files.look(action.key)).failures < self._policies.max_attempts:
+            return events.ClaimTaken(action.document, n)
+        self.files.create(RecordName(action.key, n, "failed"), failed)
+        return None
+
+    def _read_claim(self, name: RecordName) -> ClaimRecord:
+        return parse_register_record(ClaimRecord, self.files.read(name) or b"", self.files.where(name))
+
+    def _owner_of(self, claim: ClaimRecord) -> Owner:
+        if same_place(claim.place.journal) == same_place(self._journal):
+            return "ours"
+        if claim.installation != self._plan.installation:
+            return "foreign"
+        instance = (claim.dag_id, claim.run_id, claim.task_id, claim.map_index)
+        batch = self._batch
+        if instance == (batch.dag_id, batch.run_id, batch.task_id, batch.map_index):
+            return "ended"  # This task instance itself, before a user has cleared it.
+        with self._lock:
+            known = self._owners.get(instance)
+            if known is None or self._monotonic() - known[0] > _OWNER_SECONDS:
+                known = self._owners[instance] = (self._monotonic(), self._ask(claim))
+            return known[1]
+
+    def _ask(self, claim: ClaimRecord) -> Owner:
+        try:
+            return owner_by_state(self._state_of(claim))
+        except Exception as error:  # whatever Airflow's API raises
+            log.warning(
+                "Airflow does not return the state of a task that has claimed a document: %s", shown(error)
+            )
+            return "alive"
+
+    # Documents that were read before.
+
+    def _on_done(self, action: events.Claim, document: BatchDocument, n: int) -> events.Event | None:
+        name = RecordName(action.key, n, "done")
+        done = parse_register_record(DoneRecord, self.files.read(name) or b"", self.files.where(name))
+        policy = self._policies.on_missing_result
+        try:
+            verdict = decide_about_results(n, are_there=are_there(done.results), on_missing_result=policy)
+        except AsposeOcrError:
+            raise
+        except Exception as error:  # each storage library has its own root class
+            what = f"{type(error).__name__}: {shown(error)}"
+            text = f"It cannot be seen whether the results of {shown(document.source, 300)} are still there: {what}."
+            raise StorageError(text, billed="already") from error
+        if isinstance(verdict, Claim):
+            return self._create(action, verdict, None)
+        row = {**_row(action), "duplicate_of": done.source.uri, "results": done.results}
+        if verdict == "fail":
+            first = shown(done.results[0]["uri"], 300) if done.results else "they"
+            missing = ResultsMissingError(
+                f"The content of {shown(document.source, 300)} was read before, and its results are not there any more, or "
+                f"were changed ({first})."
+            )
+            return events.Decided(document.index, "failed", _row(action), missing)
+        if self._policies.on_duplicate == "copy":
+            row |= self._copied(document, action.key, row, f"{done.destination}{done.file_stem}")
+        return events.Decided(document.index, "duplicate", row)
+
+    def share(self, action: events.Share) -> events.Event:
+        """
+        Copy the results of a document to the names of another one of the same batch.
+
+        :param action: Which.
+        :return: What came of it.
+        :raises StorageError: if they cannot be copied.
+        """
+        document = self._batch.documents[action.document]
+        source = f"{self._batch.destination}{action.file_stem}"
+        copies = self._copied(document, action.row["key"], action.row, source)
+        return events.Decided(document.index, "duplicate", {**action.row, **copies})
+
+    def _copied(
+        self, document: BatchDocument, key: str, row: Mapping[str, Any], source: str
+    ) -> dict[str, Any]:
+        """Copy results, and return the fields of the document's row that say where they are now."""
+        folder, results = self._batch.destination, row["results"]
+        plain = {
+            copy_name(result, source, f"{folder}{document.file_stem}"): result["sha256"] for result in results
+        }
+        try:
+            is_occupied = document.is_occupied and not is_stored(plain)
+            stem = stem_of(document.file_stem, key, is_occupied=is_occupied)
+            results = copy_results(results, source, f"{folder}{stem}", self._writer)
+            return {"results": results, "file_stem": stem}
+        except AsposeOcrError:
+            raise
+        except Exception as error:  # each storage library has its own root class
+            raise StorageError(
+                f"The results of {shown(row.get('duplicate_of'), 300)} cannot be copied for {shown(document.source, 300)}: "
+                f"{type(error).__name__}: {shown(error)}.",
+                billed="already",
+            ) from error
+
+    def _used_up(self, action: events.Claim, n: int, failures: int) -> events.Event:
+        name = RecordName(action.key, n, "failed")
+        failed = parse_register_record(FailedRecord, self.files.read(name) or b"", self.files.where(name))
+        last = shown(failed.error.get("message", "it is not known why"), 300)
+        error = AttemptsUsedUpError(f"The document has failed {failures} times; the last time: {last}")
+        return events.Decided(action.document, "failed", _row(action), error, final=True)
+
+    # After the end of a document.
+
+    def conclude(self, action: events.Conclude) -> events.Event:
+        """
+        Close the claim of a document whose results are stored, and move or delete its source if the user wants that.
+
+        :param action: Which document.
+        :return: Whether it was done; a failure is logged, since the document is done in any case.
+        """
+        document, known = self._batch.documents[action.document], action.known
+        for pause in _PAUSES:
+            self._sleep(pause)
+            try:
+                if known.outcome == "succeeded":
+                    self._closer.close(document.index, known, "done")
+                self._dispose(document, known)
+            except Exception as error:  # each storage library has its own root class
+                problem = shown(error)
+            else:
+                return events.Concluded(document.index, True)
+        log.warning(
+            "%s is done, and the register does not say so yet, or its source was not removed: %s",
+            shown(document.source, 300),
+            problem,
+        )
+        return events.Concluded(document.index, False)
+
+    def _dispose(self, document: BatchDocument, known: DocumentState) -> None:
+        policies = self._policies
+        if policies.on_done == "leave":
+            return
+        row = json.loads(known.row or "{}")
+        key = known.key or row.get("key") or ""
+        version = row.get("source_version") or (known.source or {}).get("version") or document.version
+        dispose(document.source, version, policies.on_done, policies.archive, document.file_stem, key[:8])
+
+
+def _row(action: events.Claim) -> dict[str, Any]:
+    """Return what the manifest says about a document that is not sent."""
+    return {
+        "key": action.key,
+        "bytes": action.source.get("bytes"),
+        "sha256": action.source.get("sha256"),
+    }

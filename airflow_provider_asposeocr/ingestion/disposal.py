@@ -1,0 +1,75 @@
+"""
+What is done with a source after its document is done: it is left, moved or deleted.
+
+Invariant: only the version that was read is moved or deleted. A file that was written again in the meantime stays, and is a
+new document.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.documents.file_systems import LOCAL, object_path
+from airflow_provider_asposeocr.documents.stored_files import Writer, copy_to_local
+from airflow_provider_asposeocr.ingestion.stored_results import versions_at
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+    from airflow_provider_asposeocr.ingestion.register import OnDone
+
+log = logging.getLogger(__name__)
+
+
+def dispose(
+    uri: str, version: str | None, on_done: OnDone, archive: str | None, name: str, mark: str
+) -> bool:
+    """
+    Move or delete a source. Once more is no error: a source that is gone is left alone.
+
+    :param uri: The source.
+    :param version: Its version when it was read.
+    :param on_done: ``move``, ``delete``, or ``leave``, which does nothing.
+    :param archive: URI of the folder that sources are moved to, with a slash at its end.
+    :param name: Its path below the archive.
+    :param mark: Added to the name where the archive has a file of that name: another content.
+    :return: Whether the source is not there any more.
+    :raises OSError: if the storage does not answer or refuses. Libraries raise errors of their own, too.
+    """
+    if on_done == "leave":
+        return False
+    try:
+        if version is None or version not in versions_at(uri):
+            log.info("%s was written again after it was read, so it stays where it is.", shown(uri, 300))
+            return False
+        path = object_path(uri)
+        if on_done == "delete" or archive is None:
+            path.fs.rm_file(path.path)
+        else:
+            _move(path, _target(archive, name, mark))
+    except FileNotFoundError:
+        pass
+    return True
+
+
+def _target(archive: str, name: str, mark: str) -> ObjectStoragePath:
+    path = object_path(f"{archive}{name}")
+    path.fs.invalidate_cache()
+    return object_path(f"{archive}{name}~{mark}") if path.fs.exists(path.path) else path
+
+
+def _move(source: ObjectStoragePath, target: ObjectStoragePath) -> None:
+    if source.protocol in LOCAL or target.protocol in LOCAL:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    if (source.protocol, source.conn_id) == (target.protocol, target.conn_id):
+        source.fs.mv(source.path, target.path)
+        return
+    with TemporaryDirectory(prefix="aspose-ocr-move-") as folder:
+        local = Path(folder) / "source"
+        copy_to_local(source, local)
+        Writer().write(local, target)
+    source.fs.rm_file(source.path)

@@ -1,0 +1,169 @@
+"""Runs of a batch with a register: several task instances of one or more Airflows, some of which die."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_asposeocr.batch.manifest_file import read_manifest
+from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles
+from airflow_provider_asposeocr.operators.batch import AsposeOcrBatchOperator
+from tests.support.airflow_tasks import PNG, StateStore, context_for, execute
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from airflow_provider_asposeocr.documents.manifest import Manifest
+
+ONE_STEP = [{"operation": "RecognizeImage", "settings": {"resultType": "Text"}}]
+
+
+class Death(BaseException):
+    """A process dies here; nothing below it is told."""
+
+
+def dies(
+    function: Callable[..., Any], *, after: bool = False, at: int = 1, when: Callable[..., bool] | None = None
+) -> Any:
+    """Return a function that dies at its so-many-th call; ``after`` it has done what it does, or before."""
+    calls = 0
+
+    def counted(*args: Any, **options: Any) -> Any:
+        nonlocal calls
+        if when is not None and not when(*args, **options):
+            return function(*args, **options)
+        calls += 1
+        if calls == at and not after:
+            raise Death
+        result = function(*args, **options)
+        if calls == at:
+            raise Death
+        return result
+
+    return counted
+
+
+class Airflow:
+    """What an Airflow says about its task instances."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, str | None] = {}
+        self.asked: list[str] = []
+
+    def answer(self, **question: Any) -> dict[str, Any]:
+        (run_id,), (task_id,) = question["run_ids"], question["task_ids"]
+        self.asked.append(run_id)
+        return {run_id: {task_id: self.states.get(run_id)}}
+
+
+class Folder:
+    """An inbox, an outbox and a register."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.inbox, self.out = root, root / "inbox", root / "out"
+        self.register = f"{self.out}/.aspose-ocr/"
+        self.inbox.mkdir()
+        self.airflow = Airflow()
+
+    def drop(self, name: str, content: int) -> Path:
+        path = self.inbox / name
+        path.write_bytes(PNG + bytes([content]))
+        return path
+
+    def words(self) -> list[str]:
+        """Return the records of the register, without their keys: ``1.claim``."""
+        return sorted(f"{name.n}.{name.word}" for name in RegisterFiles(self.register).all_names())
+
+    def texts(self) -> list[str]:
+        return sorted(path.name for path in self.out.glob("*.txt"))
+
+    def journals(self) -> list[Path]:
+        return list((self.out / ".aspose-ocr" / "batches").rglob("*.jsonl"))
+
+    def run(self, run_id: str, **given: Any) -> Run:
+        return Run(self, run_id, **given)
+
+
+class Run:
+    """One task instance with its tries."""
+
+    def __init__(self, folder: Folder, run_id: str, **given: Any) -> None:
+        self.folder, self.run_id, self.given = folder, run_id, given
+        self.store = StateStore()
+        self.try_number, self.max_tries = 0, 2
+        self.summary: dict[str, Any] = {}
+        folder.airflow.states[run_id] = "running"
+
+    def begin(self, **given: Any) -> tuple[AsposeOcrBatchOperator, Any]:
+        self.try_number += 1
+        fields: dict[str, Any] = {
+            "task_id": "read",
+            "sources": f"{self.folder.inbox}/",
+            "steps": ONE_STEP,
+            "destination": f"{self.folder.out}/",
+            "register": self.folder.register,
+            "aspose_ocr_conn_id": "ocr",
+            "poll_interval_seconds": 0.05,
+            "max_poll_interval_seconds": 0.1,
+            "busy_wait_seconds": 0.0,
+            **self.given,
+            **given,
+        }
+        operator = AsposeOcrBatchOperator(**fields)
+        context = context_for(
+            operator, store=self.store, try_number=self.try_number, max_tries=self.max_tries
+        )
+        context["ti"].run_id = context["run_id"] = self.run_id
+        context["ti"].get_task_states = self.folder.airflow.answer
+        return operator, context
+
+    def go(self, **given: Any) -> dict[str, int]:
+        """Run a try to its success, with Airflow's callback; return the outcomes that there are, and the submits."""
+        operator, context = self.begin(**given)
+        self.summary = execute(operator, context)
+        self.folder.airflow.states[self.run_id] = "success"
+        for callback in operator.on_success_callback:
+            callback(context)
+        return counted(self.summary)
+
+    def fail(self, *errors: type[BaseException], **given: Any) -> None:
+        """Run a try that ends with an error."""
+        with pytest.raises(errors or Exception):
+            execute(*self.begin(**given))
+
+    def die(self, **given: Any) -> None:
+        """Run a try in a process that dies; Airflow has noticed, and tries no more."""
+        with pytest.raises(Death):
+            execute(*self.begin(**given))
+        self.folder.airflow.states[self.run_id] = "failed"
+
+    @property
+    def rows(self) -> list[Manifest]:
+        return list(read_manifest(str(self.summary["manifest"])))
+
+
+def counted(summary: dict[str, Any]) -> dict[str, int]:
+    """Return the outcomes that there are, and the submits."""
+    kept = (
+        "succeeded",
+        "failed",
+        "skipped",
+        "duplicate",
+        "busy",
+        "gone",
+        "changed",
+        "not_started",
+        "cancelled",
+    )
+    return {name: summary[name] for name in (*kept, "submits") if summary[name]}
+
+
+@contextmanager
+def record_of(folder: Folder, name: str) -> Iterator[dict[str, Any]]:
+    """Return one record of the register by the end of its name."""
+    (path,) = (folder.out / ".aspose-ocr" / "documents").rglob(f"*.{name}.json")
+    yield json.loads(path.read_text())
