@@ -25,11 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from airflow_provider_asposeocr.batch.folder_listing import Facts
-    from airflow_provider_asposeocr.batch.makers import Made
     from airflow_provider_asposeocr.batch.plan import BatchDocument
     from airflow_provider_asposeocr.batch.steps import Step
     from airflow_provider_asposeocr.documents.manifest import Manifest
-    from airflow_provider_asposeocr.documents.owners import IfExists, Owner
+    from airflow_provider_asposeocr.documents.owners import IfExists, Made, Owner
 
 
 @dataclass(frozen=True)

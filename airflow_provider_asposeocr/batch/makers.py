@@ -9,16 +9,25 @@ from __future__ import annotations
 import hashlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
+from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.folder_listing import find_files
+from airflow_provider_asposeocr.batch.manifest_file import STATE_FOLDER
 from airflow_provider_asposeocr.batch.naming import folder_of
 from airflow_provider_asposeocr.documents.atomic_create import read
 from airflow_provider_asposeocr.documents.file_systems import LOCAL, object_path
 from airflow_provider_asposeocr.documents.json_lines import read_objects
-from airflow_provider_asposeocr.documents.owners import FOLDER, Owner, parse_owner, record_path, storable
+from airflow_provider_asposeocr.documents.owners import (
+    FOLDER,
+    Made,
+    Owner,
+    parse_owner,
+    record_path,
+    storable,
+)
 from airflow_provider_asposeocr.documents.uris import canonical_uri, qualifier_of, same_place, source_uri
 
 if TYPE_CHECKING:
@@ -33,25 +42,12 @@ log = logging.getLogger(__name__)
 
 #: Owner records that are read at once.
 _THREADS = 8
+#: Folders above a file whose manifests are asked who made it. Each costs one listing.
+MOST_FOLDERS = 4
+#: Manifests that are read to find out who made one file. One of ten thousand documents has 6 MB.
+MOST_MANIFESTS = 20
 #: How storages call the time of the last change.
 _TIMES = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
-
-
-@dataclass(frozen=True)
-class Made:
-    """
-    How a file came about.
-
-    :param owner: The source that made it.
-    :param said_by: URI of the record or the manifest that says so.
-    :param size_bytes: The size that it had then; ``None`` where that is not said.
-    :param sha256: The checksum that it had then; ``None`` where that is not said.
-    """
-
-    owner: Owner
-    said_by: str
-    size_bytes: int | None = None
-    sha256: str | None = None
 
 
 class SourceOwners:
@@ -139,11 +135,51 @@ class Makers:
 
     def _rows(self) -> Iterator[tuple[str, Iterator[Mapping[str, Any]]]]:
         yield "the journal of this batch", (row.to_dict() for row in self._earlier)
-        folder = f"{self._state}manifests/"
-        manifests = _files_in(folder)
-        newest_first = sorted(manifests, key=lambda name: (_changed_at(manifests[name]), name), reverse=True)
-        for name in newest_first:
-            yield folder + name, _read_rows(folder + name)
+        for manifest in _newest_manifests(self._state):
+            yield manifest, _read_rows(manifest)
+
+
+def maker_of(uri: str) -> Made | None:
+    """
+    Find out from the manifests of batches which source made a file that has no owner record. Blocks.
+
+    A batch keeps its manifests below its destination, unless the user has named another state folder. So those below the
+    folder of the file are asked, then those below the folders above it: at most :data:`MOST_FOLDERS` folders and the newest
+    :data:`MOST_MANIFESTS` manifests in all.
+
+    :param uri: Absolute path or URI of the file.
+    :return: Who made it; ``None`` = none of these manifests says so.
+    """
+    missing, found = {same_place(uri): uri}, dict[str, Made]()
+    for manifest in islice(_manifests_around(uri), MOST_MANIFESTS):
+        for row in _read_rows(manifest):
+            _take(row, manifest, missing, found)
+            if found:
+                return found[uri]
+    return None
+
+
+def _manifests_around(uri: str) -> Iterator[str]:
+    folder = folder_of(uri)
+    for _ in range(MOST_FOLDERS):
+        try:
+            yield from _newest_manifests(f"{folder}{STATE_FOLDER}")
+        except (
+            Exception
+        ) as error:  # each storage library has its own root class; a role may not list the folders above
+            log.info("The manifests of batches in %s cannot be listed: %s", shown(folder, 300), shown(error))
+        above = folder_of(folder.rstrip("/"))
+        if len(above) >= len(folder) or not folder.startswith(above):
+            return
+        folder = above
+
+
+def _newest_manifests(state: str) -> list[str]:
+    """List the manifests of a state folder, the newest first."""
+    folder = f"{state}manifests/"
+    manifests = _files_in(folder)
+    newest_first = sorted(manifests, key=lambda name: (_changed_at(manifests[name]), name), reverse=True)
+    return [folder + name for name in newest_first]
 
 
 def _files_in(folder: str) -> dict[str, Facts]:

@@ -27,7 +27,7 @@ from airflow_provider_asposeocr.documents.file_systems import (
     object_path,
 )
 from airflow_provider_asposeocr.documents.manifest import Manifest, StoredResult, make_manifest
-from airflow_provider_asposeocr.documents.owners import IF_EXISTS, Claims, IfExists
+from airflow_provider_asposeocr.documents.owners import IF_EXISTS, Claims, FindMaker, IfExists, only_records
 from airflow_provider_asposeocr.documents.stored_files import Writer, pieces
 from airflow_provider_asposeocr.metrics import count
 from airflow_provider_asposeocr.parameters import native_hint
@@ -167,6 +167,7 @@ def store(
     file_stem: str | None = None,
     if_exists: IfExists = "overwrite",
     inline_text_bytes: int = 0,
+    find_maker: FindMaker = only_records,
 ) -> Manifest:
     """
     Write all results of a task.
@@ -179,6 +180,7 @@ def store(
         and fail if another source made one. ``overwrite_any``: overwrite any file. ``fail``: fail before anything is
         written. ``skip``: keep the files and describe them in the manifest, and fail if a record names another document.
     :param inline_text_bytes: Largest text result in bytes that is also put into the manifest; 0 = none.
+    :param find_maker: Asked who made a file that exists and has no owner record; by default its maker is not known then.
     :return: The manifest of the written files.
     :raises DestinationError: if the destination does not fit the results.
     :raises StorageError: if writing fails; the cloud still has the result.
@@ -190,7 +192,7 @@ def store(
                 f"if_exists is {shown(if_exists, 60)!r}, not one of {', '.join(IF_EXISTS)}."
             )
         targets, writer = plan(ref, download.results, destination, file_stem), Writer()
-        claims = Claims(ref, if_exists)
+        claims = Claims(ref, if_exists, find_maker)
         left = claims.take([target.path for target in targets])
         results = [
             _describe_left_file(target)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
@@ -70,6 +71,31 @@ class Owner(BaseModel):
     def to_bytes(self) -> bytes:
         """Return the content of the record's file."""
         return json.dumps(self.model_dump(), sort_keys=True).encode()
+
+
+@dataclass(frozen=True)
+class Made:
+    """
+    How a file came about.
+
+    :param owner: The source that made it.
+    :param said_by: URI of the record or the manifest that says so.
+    :param size_bytes: The size that it had then; ``None`` where that is not said.
+    :param sha256: The checksum that it had then; ``None`` where that is not said.
+    """
+
+    owner: Owner
+    said_by: str
+    size_bytes: int | None = None
+    sha256: str | None = None
+
+
+#: Says who made a file that has no record, from its URI; ``None`` = that is not known.
+FindMaker = Callable[[str], Made | None]
+
+
+def only_records(_: str) -> None:
+    """Know no maker of a file that has no record; a :data:`FindMaker`."""
 
 
 @dataclass(frozen=True)
@@ -142,12 +168,14 @@ class Claims:
 
     :param ref: The cloud task, for its source.
     :param if_exists: The user's policy.
+    :param find_maker: Asked about a file that exists and has no record; by default its maker is not known then.
     """
 
-    def __init__(self, ref: TaskRef, if_exists: IfExists) -> None:
+    def __init__(self, ref: TaskRef, if_exists: IfExists, find_maker: FindMaker = only_records) -> None:
         self._source = None if ref.source_uri is None else storable(canonical_uri(ref.source_uri))
         self._qualifier = ref.source_qualifier
         self._if_exists = if_exists
+        self._find_maker = find_maker
         self._created: list[ObjectStoragePath] = []
 
     def take(self, targets: Iterable[ObjectStoragePath]) -> list[ObjectStoragePath]:
@@ -159,9 +187,9 @@ class Claims:
         :raises DestinationError: if one of them belongs to another document, or already exists (``fail``).
         """
         decisions = [(target, *self._decide(target)) for target in targets]
-        for target, decision, maker in decisions:
+        for target, decision, made in decisions:
             if isinstance(decision, Refusal):
-                raise self._refused(target, decision, maker)
+                raise self._refused(target, decision, made)
         # All tasks use the same order. If two tasks have several names in common, the one that gets the first gets all.
         for target, decision, _ in sorted(decisions, key=lambda item: item[0].name):
             if decision == "create record":
@@ -189,13 +217,24 @@ class Claims:
                         "both again."
                     )
 
-    def _decide(self, target: ObjectStoragePath) -> tuple[Decision, Owner | None]:
+    def _decide(self, target: ObjectStoragePath) -> tuple[Decision, Made | None]:
         mine = self._owner(target)
         if self._if_exists == "overwrite_any" or (self._if_exists == "overwrite" and mine.source is None):
             return "replace record", None
         is_there = _is_there(target)
-        maker = parse_owner(read(record_path(target))) if is_there else None
-        return decide(self._if_exists, mine, is_there, maker), maker
+        made = self._made(target) if is_there else None
+        decision = decide(self._if_exists, mine, is_there, None if made is None else made.owner)
+        if decision == "write" and made is not None and made.said_by != str(record_path(target)):
+            return "create record", made  # A batch has written none.
+        return decision, made
+
+    def _made(self, target: ObjectStoragePath) -> Made | None:
+        record = record_path(target)
+        content = read(record)
+        if content is None and self._if_exists != "fail":
+            return self._find_maker(str(target))
+        owner = parse_owner(content)
+        return None if owner is None else Made(owner, str(record))
 
     def _owner(self, target: ObjectStoragePath) -> Owner:
         return Owner(
@@ -215,18 +254,24 @@ class Claims:
             return
         maker = parse_owner(found)
         if maker is None or not mine.is_same_source(maker):
-            raise self._refused(target, Refusal("other"), maker)
+            made = None if maker is None else Made(maker, str(path))
+            raise self._refused(target, Refusal("other"), made)
 
-    def _refused(self, target: ObjectStoragePath, refusal: Refusal, maker: Owner | None) -> DestinationError:
+    def _refused(self, target: ObjectStoragePath, refusal: Refusal, made: Made | None) -> DestinationError:
         what, record = shown(target, 300), shown(record_path(target), 400)
         if refusal.because == "exists":
             return DestinationError(
                 f"{what} exists already, and if_exists is 'fail'. Nothing was overwritten."
             )
-        if maker is None or maker.source is None:
-            whose = f"{what} may be another document's: no record ({record}) says which document made it."
+        if made is None or made.owner.source is None:
+            whose = (
+                f"{what} may be another document's: no record ({record}) and no manifest of a batch that was asked says "
+                "which document made it."
+            )
         else:
-            whose = f"{what} belongs to another document, {_named(maker)}, says its record {record}."
+            whose = (
+                f"{what} belongs to another document, {_named(made.owner)}, says {shown(made.said_by, 400)}."
+            )
         return DestinationError(
             f"{whose} Nothing was overwritten. Give each document a destination folder or a file_stem of its own. If "
             f"{_named(self._owner(target))} may replace the file, set if_exists='overwrite_any', which does not ask "

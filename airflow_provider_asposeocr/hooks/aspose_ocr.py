@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.client import CloudClient
     from airflow_provider_asposeocr.api.operations import Operation
     from airflow_provider_asposeocr.api.results.download import Result
+    from airflow_provider_asposeocr.documents.owners import Made
 
 log = logging.getLogger(__name__)
 
@@ -252,7 +253,7 @@ class AsposeOcrHook(BaseHook):
         ref = parse_task_ref(task)
         checked = destinations.parse_destination(destination)
         with download_results(self.client_of(ref.conn_id), ref, time.time()) as done:
-            return destinations.store(ref, done, checked, **options).to_dict()
+            return destinations.store(ref, done, checked, find_maker=find_maker, **options).to_dict()
 
     def cancel(self, task: Any) -> None:
         """
@@ -311,3 +312,15 @@ def _origin() -> dict[str, Any]:
     except (ImportError, RuntimeError, KeyError):
         return {}
     return {"dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": ti.task_id, "map_index": ti.map_index}
+
+
+def find_maker(uri: str) -> Made | None:
+    """
+    Find out from the manifests of batches which source made a file that has no owner record.
+
+    :param uri: The file.
+    """
+    # Most fetches find no file, or one with a record, and need no code of batches.
+    from airflow_provider_asposeocr.batch.makers import maker_of
+
+    return maker_of(uri)

@@ -66,8 +66,6 @@ if TYPE_CHECKING:
 
 #: XCom key of where a batch's journal and manifest are.
 BATCH_KEY = "aspose_ocr_batch"
-#: Below the destination, unless the user names another folder.
-STATE_FOLDER = ".aspose-ocr/"
 #: Before Airflow's ``execution_timeout``: the time for the cancels and the manifest.
 EXECUTION_TIMEOUT_MARGIN_SECONDS = 30.0
 
@@ -228,6 +226,7 @@ def request_of(
     :raises InvalidConnectionError: if there is no such connection, or if it makes no sense.
     :raises JournalError: if Airflow's store says something about the batch that cannot be read.
     """
+    from airflow_provider_asposeocr.batch.manifest_file import STATE_FOLDER
     from airflow_provider_asposeocr.batch.opening import BatchRequest
     from airflow_provider_asposeocr.batch.registrar import RegisterPolicies
     from airflow_provider_asposeocr.operators.batch_sweep import sweep_journals

@@ -22,6 +22,7 @@ from airflow_provider_asposeocr.api.templates import has_template
 from airflow_provider_asposeocr.config import default_flag
 from airflow_provider_asposeocr.documents import destinations
 from airflow_provider_asposeocr.documents.owners import IF_EXISTS, IfExists
+from airflow_provider_asposeocr.hooks.aspose_ocr import find_maker
 from airflow_provider_asposeocr.lifecycle.policies import ON_INCOMPLETE
 from airflow_provider_asposeocr.links import AsposeOcrResultLink
 from airflow_provider_asposeocr.operators.start_from_trigger import set_start_trigger_args
@@ -190,6 +191,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
                 file_stem=self.file_stem,
                 if_exists=self.if_exists,
                 inline_text_bytes=self.inline_text_bytes,
+                find_maker=find_maker,
             )
         for notice in manifest.messages + manifest.warnings:
             self.log.warning("The cloud says: %s", notice)

@@ -12,16 +12,18 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_asposeocr.api.errors import StorageError
+from airflow_provider_asposeocr.api.errors import DestinationError, StorageError
 from airflow_provider_asposeocr.api.responses import TaskRef
+from airflow_provider_asposeocr.batch import makers
 from airflow_provider_asposeocr.batch.existing import decide_existing
 from airflow_provider_asposeocr.batch.folder_listing import find_files
+from airflow_provider_asposeocr.batch.makers import maker_of
 from airflow_provider_asposeocr.batch.manifest_file import write_manifest
 from airflow_provider_asposeocr.batch.plan import BatchDocument
 from airflow_provider_asposeocr.batch.steps import Step, parse_steps
 from airflow_provider_asposeocr.documents.file_systems import object_path
 from airflow_provider_asposeocr.documents.manifest import Manifest, StoredResult, parse_manifest
-from airflow_provider_asposeocr.documents.owners import Claims
+from airflow_provider_asposeocr.documents.owners import Claims, record_path
 from tests.support.object_stores import Store, attached
 
 (TEXT,) = parse_steps([{"operation": "RecognizeImage", "settings": {"resultType": "Text"}}])
@@ -56,12 +58,14 @@ def task(source: str) -> TaskRef:
     )
 
 
-def made_by_a_batch(source: str, *names: str, at: str = "2026/03/02/m.jsonl", **fields: Any) -> Manifest:
-    results = [StoredResult(type="Text", uri=f"{OUT}{name}", bytes=5, sha256="a" * 64) for name in names]
+def made_by_a_batch(
+    source: str, *names: str, at: str = "2026/03/02/m.jsonl", out: str = OUT, **fields: Any
+) -> Manifest:
+    results = [StoredResult(type="Text", uri=f"{out}{name}", bytes=5, sha256="a" * 64) for name in names]
     row = Manifest(
         index=0, documents=1, outcome="succeeded", source=source, task=task(source), results=results, **fields
     )
-    write_manifest(f"{STATE}manifests/{at}", [row], 1)
+    write_manifest(f"{out}.aspose-ocr/manifests/{at}", [row], 1)
     return row
 
 
@@ -354,3 +358,65 @@ def test_the_row_of_a_decided_document_is_plain_json(store: Store) -> None:
     store.pipe({"/out/a.png.txt": b"hello"})
     for if_exists in ("overwrite", "skip", "fail"):
         assert json.loads(json.dumps(decided(if_exists))) == decided(if_exists)
+
+
+class TestSingleFetch:
+    """A fetch of one document that finds a file which a batch has made."""
+
+    @pytest.fixture(autouse=True)
+    def files(self, tmp_path: Path) -> None:
+        self.out = f"{tmp_path}/out/"
+        (tmp_path / "out" / "2026" / "03").mkdir(parents=True)
+        for name in ("a.txt", "2026/03/a.txt"):
+            (tmp_path / "out" / name).write_text("text!")
+
+    def take(self, source: str, name: str = "a.txt", if_exists: Any = "overwrite") -> list[Any]:
+        return Claims(task(source), if_exists, maker_of).take([object_path(f"{self.out}{name}")])
+
+    def made(self, source: str, name: str, at: str = "2026/03/02/m.jsonl") -> None:
+        made_by_a_batch(source, name, at=at, out=self.out)
+
+    @pytest.mark.parametrize("if_exists", ["overwrite", "skip"])
+    def test_of_another_document_is_refused(self, if_exists: Any) -> None:
+        self.made(OTHER, "a.txt")
+        with pytest.raises(DestinationError, match="in/other.png .*, says .*manifests/2026/03/02/m.jsonl"):
+            self.take(SOURCE, if_exists=if_exists)
+
+    def test_of_the_same_document_overwrites_it_and_claims_it_from_then_on(self) -> None:
+        self.made(SOURCE, "a.txt")
+        assert self.take(SOURCE) == []
+        assert record_path(object_path(f"{self.out}a.txt")).exists()
+        object_path(f"{self.out}.aspose-ocr/manifests/2026/03/02/m.jsonl").unlink()
+        with pytest.raises(DestinationError, match="another document"):
+            self.take(OTHER)
+
+    def test_finds_the_manifests_of_a_batch_whose_destination_is_a_folder_above(self) -> None:
+        self.made(SOURCE, "2026/03/a.txt")
+        assert self.take(SOURCE, "2026/03/a.txt") == []
+
+    def test_a_file_of_which_no_manifest_speaks_is_another_s(self) -> None:
+        self.made(SOURCE, "b.txt")
+        with pytest.raises(DestinationError, match="no manifest of a batch that was asked says"):
+            self.take(SOURCE)
+
+    def test_no_more_manifests_are_read_than_are_worth_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(makers, "MOST_MANIFESTS", 2)
+        for number in range(3):
+            self.made(SOURCE, "a.txt" if number == 0 else "b.txt", at=f"{number}.jsonl")
+        with pytest.raises(DestinationError, match="no manifest"):
+            self.take(SOURCE)
+        monkeypatch.setattr(makers, "MOST_MANIFESTS", 3)
+        assert self.take(SOURCE) == []
+
+    def test_none_is_read_where_a_record_says_it(self) -> None:
+        Claims(task(SOURCE), "overwrite_any").take([object_path(f"{self.out}a.txt")])
+        self.made(OTHER, "a.txt")
+        assert self.take(SOURCE) == []
+
+    def test_a_folder_that_may_not_be_listed_says_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_: Any, **__: Any) -> Any:
+            raise PermissionError("AccessDenied")
+
+        monkeypatch.setattr(makers, "find_files", refuse)
+        with pytest.raises(DestinationError, match="no manifest"):
+            self.take(SOURCE)

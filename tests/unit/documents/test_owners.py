@@ -141,7 +141,7 @@ class TestClaims:
 
     def test_a_file_without_a_record_is_another_s(self, tmp_path: Path) -> None:
         (tmp_path / "page.txt").write_text("made by hand")
-        with pytest.raises(DestinationError, match=r"no record \(.*\) says which document made it"):
+        with pytest.raises(DestinationError, match=r"no record \(.*\) and no manifest of a batch"):
             take("/a/page.png", f"{tmp_path}/page.txt")
 
     def test_whoever_asks_nobody_leaves_a_true_record(self, tmp_path: Path) -> None:

@@ -27,10 +27,12 @@ from airflow_provider_asposeocr.batch.tripwire import KEY
 from airflow_provider_asposeocr.batch.woken import Duration, Woken, read_event
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.documents.manifest import DocumentError
+from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.operators import batch_try
 from airflow_provider_asposeocr.operators.batch import AsposeOcrBatchOperator
 from airflow_provider_asposeocr.operators.batch_parameters import BATCH_KEY, request_of
 from airflow_provider_asposeocr.operators.cancel import AsposeOcrCancelTasksOperator
+from airflow_provider_asposeocr.operators.fetch import AsposeOcrFetchResultOperator
 from airflow_provider_asposeocr.triggers.batch import AsposeOcrBatchTrigger
 from tests.support.airflow_names import TaskDeferred
 from tests.support.airflow_tasks import PNG, StateStore, context_for, events_of, execute, resume
@@ -252,6 +254,20 @@ class TestHold:
         with pytest.raises((BatchFailedError, AirflowFailException), match="told to end"):
             execute(operator, context)
         assert submits(cloud) == 0
+
+
+def test_a_single_fetch_knows_what_a_batch_has_made(batch: Batch, cloud: EmulatorControl) -> None:
+    batch.run(steps=ONE_STEP)
+    for number in (0, 1):
+        task = AsposeOcrHook("ocr").submit("RecognizeImage", f"{batch.inbox}/page-{number}.png")
+        fetch = AsposeOcrFetchResultOperator(
+            task_id=f"fetch_{number}", task=task, destination=f"{batch.out}/", file_stem="page-0.png"
+        )
+        if number == 0:
+            assert [result["skipped"] for result in execute(fetch)["results"]] == [False]
+        else:
+            with pytest.raises(AirflowFailException, match=r"belongs to another document, .*page-0\.png"):
+                execute(fetch)
 
 
 class TestBadInput:
