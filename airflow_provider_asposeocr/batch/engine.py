@@ -28,7 +28,6 @@ from airflow_provider_asposeocr.batch.records import record_to_dict
 from airflow_provider_asposeocr.batch.references import running_refs
 from airflow_provider_asposeocr.batch.rows import count_outcomes, make_rows
 from airflow_provider_asposeocr.batch.running import RunningTask, digest_of
-from airflow_provider_asposeocr.batch.state import replay
 from airflow_provider_asposeocr.batch.transfer import transfers
 from airflow_provider_asposeocr.batch.work import Phase
 
@@ -61,7 +60,7 @@ class BatchEngine:
 
     :param batch: What is to be done.
     :param journal: The journal, which this process owns: made with ``Journal.create`` or ``Journal.take_over``.
-    :param records: What the journal says so far, in its order; nothing where it was just created.
+    :param state: What the journal says so far. The engine changes it as the journal grows.
     :param settings: Limits and policies.
     :param client: The client of the batch's account, of this loop.
     :param is_new: Whether this process has begun the batch; by default an earlier one has.
@@ -76,7 +75,7 @@ class BatchEngine:
         self,
         batch: Batch,
         journal: Journal,
-        records: Sequence[Mapping[str, Any]],
+        state: BatchState,
         settings: BatchSettings,
         client: AsyncCloudClient,
         *,
@@ -95,8 +94,6 @@ class BatchEngine:
         self._registrar = registrar
         self._clock = clock
         self._woken = woken
-        state = replay(records)
-        state.epoch = journal.epoch
         book = DurationBook.from_dict(state.durations) if state.durations else DurationBook()
         for duration in woken.durations if woken else ():
             book.entry(duration.operation).observe(duration.after_seconds, duration.until_seconds)

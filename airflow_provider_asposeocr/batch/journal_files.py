@@ -8,14 +8,13 @@ long as the process lives, so each look drops that first, and lists with ``find`
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.errors import JournalError, JournalUnreachableError
-from airflow_provider_asposeocr.documents.atomic_create import create_or_read, is_atomic, read, replace
+from airflow_provider_asposeocr.documents.atomic_create import create_or_read, is_atomic, read_many, replace
 from airflow_provider_asposeocr.documents.file_systems import LOCAL
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
     from airflow.sdk import ObjectStoragePath
 
-#: Reads at once: a retry waits for a few hundred small files, each a round trip.
-_READERS = 8
 #: fsspec takes these for wildcards in the paths of a bulk delete.
 _WILDCARDS = frozenset("*?[")
 
@@ -68,13 +65,7 @@ class JournalFiles:
         :return: Their contents; ``None`` where there is no such file.
         """
         with self._storage_errors("read"):
-            paths = [self._path(name) for name in names]
-            if self._is_local or len(paths) < _READERS:
-                contents = [read(path) for path in paths]
-            else:
-                with ThreadPoolExecutor(_READERS) as pool:
-                    contents = list(pool.map(read, paths))
-            return dict(zip(names, contents, strict=True))
+            return dict(zip(names, read_many([self._path(name) for name in names]), strict=True))
 
     def create(self, name: str, data: bytes) -> bool:
         """

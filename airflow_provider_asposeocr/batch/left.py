@@ -108,8 +108,7 @@ def take_over_batch(uri: str) -> LeftBatch | None:
         opened = Journal.take_over(object_path(uri))
     except JournalMissingError:
         return None
-    state = replay(opened.records)
-    state.epoch = opened.journal.epoch
+    state = replay(opened.records, opened.journal.epoch)
     return LeftBatch(parse_header(opened.header), state, opened.journal)
 
 

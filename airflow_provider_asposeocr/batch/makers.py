@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.folder_listing import find_files
 from airflow_provider_asposeocr.batch.manifest_file import STATE_FOLDER
 from airflow_provider_asposeocr.batch.naming import folder_of
-from airflow_provider_asposeocr.documents.atomic_create import read
+from airflow_provider_asposeocr.documents.atomic_create import read_many
 from airflow_provider_asposeocr.documents.file_systems import LOCAL, object_path
 from airflow_provider_asposeocr.documents.json_lines import read_objects
 from airflow_provider_asposeocr.documents.owners import (
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Owner records that are read at once.
-_THREADS = 8
 #: Folders above a file whose manifests are asked who made it. Each costs one listing.
 MOST_FOLDERS = 4
 #: Manifests that are read to find out who made one file. One of ten thousand documents has 6 MB.
@@ -127,11 +124,10 @@ class Makers:
                 known[folder] = _files_in(folder)
             if path.name in known[folder]:
                 paths[uri] = path
-        with ThreadPoolExecutor(_THREADS) as pool:
-            for (uri, path), content in zip(paths.items(), pool.map(read, paths.values()), strict=True):
-                owner = parse_owner(content)
-                if owner is not None:
-                    yield uri, Made(owner, str(path))
+        for (uri, path), content in zip(paths.items(), read_many([*paths.values()]), strict=True):
+            owner = parse_owner(content)
+            if owner is not None:
+                yield uri, Made(owner, str(path))
 
     def _rows(self) -> Iterator[tuple[str, Iterator[Mapping[str, Any]]]]:
         yield "the journal of this batch", (row.to_dict() for row in self._earlier)

@@ -9,31 +9,34 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.batch.errors import JournalError, JournalMissingError
+from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.batch.errors import JournalMissingError
 from airflow_provider_asposeocr.batch.existing import decide_existing
-from airflow_provider_asposeocr.batch.journal import Journal, read_journal
-from airflow_provider_asposeocr.batch.journals import superseded_journals
+from airflow_provider_asposeocr.batch.journal import Journal
 from airflow_provider_asposeocr.batch.manifest_file import manifest_uri
 from airflow_provider_asposeocr.batch.naming import check_outside
 from airflow_provider_asposeocr.batch.parts import journal_folder_name
 from airflow_provider_asposeocr.batch.plan import Batch, parse_header
 from airflow_provider_asposeocr.batch.prepare import prepare
-from airflow_provider_asposeocr.batch.rows import make_rows
 from airflow_provider_asposeocr.batch.state import replay
 from airflow_provider_asposeocr.documents.file_systems import object_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
     from airflow_provider_asposeocr.batch.journal import Opened
-    from airflow_provider_asposeocr.batch.plan import Names, RegisterPlan
+    from airflow_provider_asposeocr.batch.left import LeftBatch
+    from airflow_provider_asposeocr.batch.plan import BatchDocument, Names, RegisterPlan
+    from airflow_provider_asposeocr.batch.prepare import Prepared
+    from airflow_provider_asposeocr.batch.state import BatchState
     from airflow_provider_asposeocr.batch.steps import Step
     from airflow_provider_asposeocr.batch.tripwire import JournalPlan
-    from airflow_provider_asposeocr.documents.manifest import Manifest
     from airflow_provider_asposeocr.documents.owners import IfExists
 
 log = logging.getLogger(__name__)
@@ -96,25 +99,29 @@ class OpenBatch:
 
     :param batch: What it does.
     :param journal: The journal.
-    :param records: What the journal says so far.
+    :param state: What the journal says so far.
     :param begun_at: When the first try began, in seconds since the epoch.
     :param is_new: Whether this try has begun it.
     """
 
     batch: Batch
     journal: Journal
-    records: list[dict[str, Any]]
+    state: BatchState
     begun_at: float
     is_new: bool
 
 
-def open_batch(request: BatchRequest, plan: JournalPlan, *, resumes: bool) -> OpenBatch:
+def open_batch(
+    request: BatchRequest, plan: JournalPlan, *, resumes: bool, superseded: Iterable[LeftBatch] = ()
+) -> OpenBatch:
     """
     Take over the journal of an earlier try; where there is none, list the sources and begin one. Blocks.
 
     :param request: What this try is asked for.
     :param plan: Which journal it opens, see :func:`.tripwire.plan_journal`.
     :param resumes: Whether the same try goes on after a deferral.
+    :param superseded: The batches of the tries before a Clear; by default none. What they have stored and no manifest says
+        would count as the results of another document.
     :return: The batch. Its journal is durable, and nothing was sent.
     :raises JournalError: if a journal is missing where one must be, or cannot be read.
     :raises JournalUnreachableError: if the storage does not answer or refuses; a retry may help.
@@ -131,7 +138,7 @@ def open_batch(request: BatchRequest, plan: JournalPlan, *, resumes: bool) -> Op
         if plan.must_exist or resumes:
             raise
         is_new = True
-        opened = Journal.create(folder, _header(request))
+        opened = Journal.create(folder, _header(request, superseded))
     return _read(opened, is_new)
 
 
@@ -140,32 +147,13 @@ def _read(opened: Opened, is_new: bool) -> OpenBatch:
     return OpenBatch(
         batch=parse_header(opened.header),
         journal=opened.journal,
-        records=opened.records,
+        state=replay(opened.records, opened.journal.epoch),
         begun_at=float(begun_at) if isinstance(begun_at, int | float) else time.time(),
         is_new=is_new,
     )
 
 
-def _rows_before_a_clear(request: BatchRequest) -> Iterator[Manifest]:
-    """
-    Yield the manifest rows of the documents that the batch had stored before a user cleared its task.
-
-    If the worker was killed, no manifest has these rows. Without them the batch would count its own results as those of
-    another document.
-    """
-    for folder in superseded_journals(object_path(request.journal_uri)):
-        try:
-            header, records = read_journal(folder)
-            yield from make_rows(parse_header(header), replay(records), {}, 0)
-        except JournalError as error:
-            log.warning(
-                "The journal of the tries before the Clear cannot be read; "
-                "their results may count as those of another document: %s",
-                error.message,
-            )
-
-
-def _header(request: BatchRequest) -> Mapping[str, Any]:
+def _header(request: BatchRequest, superseded: Iterable[LeftBatch]) -> Mapping[str, Any]:
     """Decide what the batch does, for all of its tries."""
     prepared = prepare(request.sources, request.steps, request.destination, request.names, request.base)
     if prepared.listed is not None:
@@ -177,9 +165,11 @@ def _header(request: BatchRequest) -> Mapping[str, Any]:
         request.destination,
         request.if_exists,
         request.state,
-        _rows_before_a_clear(request),
+        chain.from_iterable(left.rows() for left in superseded),
         keeps=request.register is not None,
     )
+    if prepared.continues is not None:
+        _tell_what_is_billed_again(prepared, documents, request.steps)
     batch = Batch(
         key=request.key,
         conn_id=request.conn_id,
@@ -206,3 +196,26 @@ def _header(request: BatchRequest) -> Mapping[str, Any]:
         map_index=request.map_index,
     )
     return {**batch.to_header(), BEGUN_AT: time.time()}
+
+
+def _tell_what_is_billed_again(
+    prepared: Prepared, documents: Sequence[BatchDocument], steps: Sequence[Step]
+) -> None:
+    """Say, before anything is sent, for which of the documents of an earlier batch the same steps were billed."""
+    names = {name: step.operation for step in steps for name in (step.operation, step.row.trial) if name}
+    again: Counter[str] = Counter()
+    affected = 0
+    for document in documents:
+        submitted = prepared.submitted.get(document.index, ()) if document.decided is None else ()
+        found = [names[name] for name in submitted if name in names]
+        again.update(found)
+        affected += bool(found)
+    if affected:
+        log.warning(
+            "%d of the %d documents have been through some of these steps in the batch of %s. All steps are submitted "
+            "again: %s are billed again.",
+            affected,
+            len(documents),
+            shown(prepared.continues, 300),
+            ", ".join(f"{count} {operation}" for operation, count in again.items()),
+        )

@@ -39,12 +39,14 @@ class ListedSource:
     :param size_bytes: Its size; ``None`` where the storage was not asked.
     :param file_stem: Name of its results below the destination, where the list or an earlier batch says it; ``None`` =
         made from the URI.
+    :param submitted: Operations of the cloud tasks of an earlier batch, where its manifest names the source.
     """
 
     uri: str
     version: str | None = None
     size_bytes: int | None = None
     file_stem: str | None = None
+    submitted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Invariant: whatever is wrong with the sources, the steps or the names of results
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.batch.listing import list_sources
@@ -16,6 +16,8 @@ from airflow_provider_asposeocr.batch.sources import parse_sources
 from airflow_provider_asposeocr.parameters import rendered
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow_provider_asposeocr.batch.plan import Names
     from airflow_provider_asposeocr.batch.steps import Step
 
@@ -29,12 +31,15 @@ class Prepared:
     :param base: URI of the folder that names were made relative to; ``None`` where none was.
     :param continues: URI of the manifest that names the sources; else ``None``.
     :param listed: URI of the folder that was listed; ``None`` where none was.
+    :param submitted: Of documents that this manifest names, the operations of the cloud tasks that it knows, by the index
+        of the document here.
     """
 
     documents: tuple[BatchDocument, ...]
     base: str | None
     continues: str | None
     listed: str | None = None
+    submitted: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 def prepare(
@@ -61,5 +66,6 @@ def prepare(
         BatchDocument(index, source.uri, source.version, file_stem, source.size_bytes)
         for index, (source, file_stem) in enumerate(zip(listing.sources, file_stems, strict=True))
     )
+    submitted = {index: source.submitted for index, source in enumerate(listing.sources) if source.submitted}
     listed = listing.base if listing.pattern is not None or listing.is_work_list else None
-    return Prepared(documents, base, listing.continues, listed)
+    return Prepared(documents, base, listing.continues, listed, submitted)

@@ -314,17 +314,20 @@ class BatchState:
             yield Whole(index, self.documents[index].to_dict())
 
 
-def replay(records: Iterable[Mapping[str, Any]]) -> BatchState:
+def replay(records: Iterable[Mapping[str, Any]], epoch: int | None = None) -> BatchState:
     """
     Return the state that a journal's records make.
 
     :param records: The JSON objects, in their order.
+    :param epoch: Number of the process that goes on, whose records are applied next; by default that of the last record.
     :raises JournalError: if one of them is not understood.
     """
     state = BatchState()
     for value in records:
         state.epoch = value.get("epoch", 0)
         state.apply(parse_record(value))
+    if epoch is not None:
+        state.epoch = epoch
     return state
 
 

@@ -38,7 +38,8 @@ def take_over_superseded(journal: str, named: str | None) -> list[LeftBatch]:
             left = take_over_batch(uri)
         except AsposeOcrError as error:
             log.warning(
-                "Cloud tasks of the tries before the Clear are not cancelled, because their journal cannot be read: %s",
+                "The journal of the tries before the Clear cannot be read. Their cloud tasks are not cancelled, and results "
+                "that only this journal names count as those of another document: %s",
                 error.message,
             )
             continue

@@ -44,12 +44,18 @@ def is_origin(ti: Any, ref: TaskRef) -> bool:
     :param ti: The task instance.
     :param ref: The cloud task.
     """
-    own = (ti.dag_id, ti.run_id, ti.task_id, _index(ti.map_index))
-    return own == (ref.dag_id, ref.run_id, ref.task_id, _index(ref.map_index))
+    own = (ti.dag_id, ti.run_id, ti.task_id, map_index_of(ti.map_index))
+    return own == (ref.dag_id, ref.run_id, ref.task_id, map_index_of(ref.map_index))
 
 
-def _index(map_index: int | None) -> int:
-    return -1 if map_index is None else map_index
+def map_index_of(value: Any) -> int:
+    """
+    Return the number of a mapped task instance.
+
+    :param value: As Airflow or a task reference has it; ``None`` = not mapped.
+    :return: The number; -1 = not mapped.
+    """
+    return value if isinstance(value, int) else -1
 
 
 def decide_after_kill(state: str | None, ref: TaskRef, *, owns: bool, comes_back: bool) -> KillDecision:

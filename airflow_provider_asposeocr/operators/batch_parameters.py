@@ -36,6 +36,7 @@ from airflow_provider_asposeocr.ingestion.register import (
     fingerprint_of,
 )
 from airflow_provider_asposeocr.lifecycle.identity import digest
+from airflow_provider_asposeocr.lifecycle.kills import map_index_of
 from airflow_provider_asposeocr.lifecycle.policies import (
     CANCEL_ON_KILL,
     ON_EXPIRED,
@@ -208,8 +209,7 @@ class Instance:
     @property
     def map_index(self) -> int:
         """Number of the mapped task instance, -1 = not mapped."""
-        index = self.ti.map_index
-        return -1 if index is None else int(index)
+        return map_index_of(self.ti.map_index)
 
 
 def request_of(

@@ -21,7 +21,7 @@ from airflow_provider_asposeocr.batch.opening import BEGUN_AT
 from airflow_provider_asposeocr.batch.parts import batch_key
 from airflow_provider_asposeocr.config import default_text
 from airflow_provider_asposeocr.documents.file_systems import object_path
-from airflow_provider_asposeocr.lifecycle.kills import own_state
+from airflow_provider_asposeocr.lifecycle.kills import map_index_of, own_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,10 +52,10 @@ def sweep_journals(state: str, ti: Any) -> None:
 
 def _may_go(header: Mapping[str, Any], ti: Any) -> bool:
     dag_id, run_id, task_id, map_index = (header.get(name) for name in _INSTANCE)
-    names = str(dag_id), str(run_id), str(task_id), map_index if isinstance(map_index, int) else -1
+    names = str(dag_id), str(run_id), str(task_id), map_index_of(map_index)
     if header.get("key") != batch_key(default_text("installation"), *names):
         return False  # The batch of another Airflow, which may have DAGs and runs of the same names.
-    if (dag_id, run_id, task_id, map_index) == (ti.dag_id, ti.run_id, ti.task_id, _index(ti)):
+    if (dag_id, run_id, task_id, map_index) == (ti.dag_id, ti.run_id, ti.task_id, map_index_of(ti.map_index)):
         return False
     try:
         states = ti.get_task_states(dag_id=dag_id, task_ids=[task_id], run_ids=[run_id], map_index=map_index)
@@ -88,7 +88,3 @@ def is_over(state: str | None, begun_at: object, now: float) -> bool:
         return True
     age = now - begun_at if isinstance(begun_at, int | float) else 0.0
     return state in ("failed", "removed", "skipped", "upstream_failed") and age > 2 * RETENTION_SECONDS
-
-
-def _index(ti: Any) -> int:
-    return -1 if ti.map_index is None else int(ti.map_index)

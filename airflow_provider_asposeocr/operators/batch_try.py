@@ -153,8 +153,14 @@ class BatchTry:
             superseded = await asyncio.to_thread(
                 take_over_superseded, around.plan.uri, around.plan.superseded
             )
+            if submits := sum(left.state.submits for left in superseded):
+                log.warning(
+                    "The task was cleared, so that all documents are submitted again. The tries before have submitted %d "
+                    "cloud tasks, which stay billed.",
+                    submits,
+                )
         opened = self._open = await asyncio.to_thread(
-            open_batch, self._request, around.plan, resumes=self._resumes
+            open_batch, self._request, around.plan, resumes=self._resumes, superseded=superseded
         )
         if self._request.account != opened.batch.account:
             raise InputError(
@@ -223,7 +229,7 @@ class BatchTry:
         self._engine = BatchEngine(
             opened.batch,
             opened.journal,
-            opened.records,
+            opened.state,
             settings,
             client,
             is_new=opened.is_new,

@@ -23,6 +23,7 @@ from airflow_provider_asposeocr.batch.ending import Ended
 from airflow_provider_asposeocr.batch.engine import BatchEngine
 from airflow_provider_asposeocr.batch.journal import Journal, Marks
 from airflow_provider_asposeocr.batch.settings import BatchSettings
+from airflow_provider_asposeocr.batch.state import BatchState
 from tests.support.batch_engine import CREDENTIALS, STEPS, batch_in, client_of, journal_of
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ async def run_batch(url: str, batch: Batch, owned: Any) -> dict[str, float]:
     """Run a batch whose journal has begun."""
     documents = len(batch.documents)
     client = client_of(url)
-    engine = BatchEngine(batch, owned, [], BatchSettings(max_in_flight=IN_FLIGHT), client)
+    engine = BatchEngine(batch, owned, BatchState(), BatchSettings(max_in_flight=IN_FLIGHT), client)
     found, ended = await measured(engine.run(), documents)
     await client.close()
     if not isinstance(ended, Ended) or ended.counts != {"succeeded": documents}:

@@ -133,7 +133,7 @@ def check(folder: Path, billed: int, when: str) -> None:
     assert [row.outcome for row in rows] == ["succeeded"] * DOCUMENTS, when
     announced = sum(bool(row.maybe_billed_twice) for row in rows)
     assert DOCUMENTS <= billed <= DOCUMENTS + announced, (when, billed, announced)
-    sweep(object_path(f"{folder}/state"), lambda header: header["task_id"] == "task", at_once=True)
+    sweep(object_path(f"{folder}/state"), lambda header: header["task_id"] == "task")
     assert JournalFiles(object_path(f"{folder}/state/batches")).names() == {"swept.json"}, when
     assert FileStore(folder / "airflow.json").get("aspose_ocr_batch", {}).get("journal", "") in (
         "",

@@ -153,10 +153,10 @@ def test_a_sweep_takes_what_killed_processes_have_left(owners: Owners) -> None:
     first.do("append", [{"n": 1}])
     first.kill()
     late = Journal.take_over(owners.folder).journal
-    assert sweep(owners.state, lambda header: False, at_once=True) == 0
-    assert sweep(owners.state, lambda header: header["key"] == "k", at_once=True) == 1
+    assert sweep(owners.state, lambda header: False, now=lambda: 1000.0) == 0
+    assert sweep(owners.state, lambda header: header["key"] == "k", now=lambda: 2000.0) == 1
     late.append([{"n": 2}])
-    assert sweep(owners.state, lambda header: header["key"] == "k", at_once=True) == 1
+    assert sweep(owners.state, lambda header: header["key"] == "k", now=lambda: 3000.0) == 1
     assert JournalFiles(owners.state / "batches").names() == {"swept.json"}
 
 

@@ -24,6 +24,7 @@ from airflow_provider_asposeocr.batch.engine import BatchEngine
 from airflow_provider_asposeocr.batch.journal import Journal
 from airflow_provider_asposeocr.batch.plan import Batch, BatchDocument, parse_header
 from airflow_provider_asposeocr.batch.settings import BatchSettings
+from airflow_provider_asposeocr.batch.state import replay
 from airflow_provider_asposeocr.batch.steps import Step
 from airflow_provider_asposeocr.documents.file_systems import object_path
 from airflow_provider_asposeocr.emulator.work.engines.canned import canned_text, tiny_png
@@ -102,7 +103,9 @@ async def begin_try(
     )
     client = client_of(url)
     chosen = BatchSettings(**{**QUICKLY, **settings})
-    engine = BatchEngine(parse_header(header), journal, records, chosen, client, woken=woken)
+    engine = BatchEngine(
+        parse_header(header), journal, replay(records, journal.epoch), chosen, client, woken=woken
+    )
 
     async def run() -> Ended | Deferral:
         try:

@@ -137,7 +137,7 @@ async def _take_through(place: Place, try_number: int) -> None:
     )
     client = AsyncCloudClient(account, tls_context(account), polls_per_second=200.0)
     try:
-        engine = BatchEngine(opened.batch, opened.journal, opened.records, settings, client)
+        engine = BatchEngine(opened.batch, opened.journal, opened.state, settings, client)
         ended = await engine.run()
     finally:
         await client.close()

@@ -162,7 +162,7 @@ def run_try(
         try:
             settings: dict[str, Any] = {**QUICKLY, "try_number": try_number}
             return await BatchEngine(
-                batch.batch, batch.journal, batch.records, BatchSettings(**settings), client
+                batch.batch, batch.journal, batch.state, BatchSettings(**settings), client
             ).run()
         finally:
             await client.close()

@@ -12,10 +12,11 @@ import pytest
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError
 from airflow_provider_asposeocr.batch.errors import JournalError, JournalFencedError, JournalMissingError
-from airflow_provider_asposeocr.batch.opening import BatchRequest, open_batch
+from airflow_provider_asposeocr.batch.opening import BatchRequest, OpenBatch, open_batch
 from airflow_provider_asposeocr.batch.parts import batch_key
 from airflow_provider_asposeocr.batch.records import Done, Intent, Record, Reference, record_to_dict
 from airflow_provider_asposeocr.batch.steps import parse_steps
+from airflow_provider_asposeocr.batch.superseded import take_over_superseded
 from airflow_provider_asposeocr.batch.tripwire import JournalPlan
 
 
@@ -55,7 +56,7 @@ def test_the_first_try_lists_the_sources_and_says_where_the_manifest_will_be(
     assert first.is_new
     assert [Path(document.source).name for document in first.batch.documents] == ["a.png", "b.png"]
     assert first.batch.manifest.startswith(f"{tmp_path}/state/manifests/2026/11/30/d-r-read--1-")
-    assert first.records == []
+    assert not first.state.documents
 
 
 def test_a_later_try_does_what_the_journal_says(request_for: BatchRequest, tmp_path: Path) -> None:
@@ -157,17 +158,22 @@ class TestAfterAClear:
         first.journal.append([record_to_dict(record) for record in records])
         return result
 
+    def cleared(self, request: BatchRequest) -> OpenBatch:
+        request = replace(request, max_tries=5)
+        superseded = take_over_superseded(request.journal_uri, None)
+        return open_batch(request, JournalPlan(request.journal_uri), resumes=False, superseded=superseded)
+
     @pytest.mark.usefixtures("stored")
     def test_the_batch_knows_its_own_results(self, request_for: BatchRequest) -> None:
-        cleared = opened(replace(request_for, max_tries=5))
+        cleared = self.cleared(request_for)
         assert [document.decided for document in cleared.batch.documents] == [None, None]
 
     @pytest.mark.usefixtures("stored")
     def test_a_journal_that_cannot_be_read_leaves_them_alone(
         self, request_for: BatchRequest, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        for part in (tmp_path / "state" / "batches").rglob("*.jsonl"):
-            part.write_bytes(b"?\n?\n")
-        cleared = opened(replace(request_for, max_tries=5))
+        (header,) = (tmp_path / "state" / "batches").rglob("epochs/*.jsonl")
+        header.write_bytes(b"?\n?\n")
+        cleared = self.cleared(request_for)
         assert cleared.batch.documents[0].decided is not None
         assert "The journal of the tries before the Clear cannot be read" in caplog.text

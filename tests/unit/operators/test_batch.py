@@ -194,8 +194,8 @@ class TestHold:
         assert batch.run(steps=ONE_STEP)["succeeded"] == 6
         assert submits(cloud) == 8
 
-    def test_only_the_failed_ones_in_a_new_run(
-        self, batch: Batch, cloud: EmulatorControl, inbox: Path
+    def test_only_the_failed_ones_in_a_new_run_which_says_before_what_is_billed_again(
+        self, batch: Batch, cloud: EmulatorControl, inbox: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         cloud.add_faults({"kind": "task_error", "count": 2})
         with pytest.raises((BatchFailedError, AirflowFailException)):
@@ -203,8 +203,14 @@ class TestHold:
         (manifest,) = batch.out.rglob("manifests/**/*.jsonl")
         again = Batch(inbox)
         failed = {"manifest": str(manifest), "outcome": "failed"}
-        summary = again.run(task_id="again", steps=ONE_STEP, sources=failed)
+        summary = again.run(task_id="again", sources=failed)
         assert summary["documents"] == summary["succeeded"] == 2
+        # The first batch has not binarized them.
+        assert (
+            f"2 of the 2 documents have been through some of these steps in the batch of {manifest}."
+            in caplog.text
+        )
+        assert "2 RecognizeImage are billed again." in caplog.text
 
     def test_the_budget_is_kept(self, batch: Batch, cloud: EmulatorControl) -> None:
         with pytest.raises((BatchFailedError, AirflowFailException), match="max_submits is used up"):
@@ -361,7 +367,9 @@ class TestKill:
         run_killed(cloud, operator, context, AsposeOcrError)
         assert len(deletes(cloud)) == 6
 
-    def test_a_clear_cancels_what_ran_and_begins_anew(self, batch: Batch, cloud: EmulatorControl) -> None:
+    def test_a_clear_cancels_what_ran_and_begins_anew(
+        self, batch: Batch, cloud: EmulatorControl, caplog: pytest.LogCaptureFixture
+    ) -> None:
         cloud.add_faults({"kind": "task_stuck", "count": 6})
         operator, context = batch.begin(steps=ONE_STEP)
         run_killed(cloud, operator, context, AsposeOcrError)
@@ -370,6 +378,7 @@ class TestKill:
         assert batch.run(steps=ONE_STEP)["succeeded"] == 6
         assert len(deletes(cloud)) == 6
         assert submits(cloud) == 12
+        assert "The tries before have submitted 6 cloud tasks" in caplog.text
 
     def test_nothing_is_submitted_while_airflow_is_asked(self, batch: Batch, cloud: EmulatorControl) -> None:
         cloud.add_faults({"kind": "hold", "path": STATUS, "count": 1})
