@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.folder_listing import find_files
-from airflow_provider_asposeocr.batch.manifest_file import STATE_FOLDER
 from airflow_provider_asposeocr.batch.naming import folder_of
 from airflow_provider_asposeocr.documents.atomic_create import read_many
 from airflow_provider_asposeocr.documents.file_systems import LOCAL, object_path
+from airflow_provider_asposeocr.documents.folders import STATE_FOLDER
 from airflow_provider_asposeocr.documents.json_lines import read_objects
 from airflow_provider_asposeocr.documents.owners import (
     FOLDER,

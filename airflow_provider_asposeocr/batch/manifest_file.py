@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import date
 
-#: Folder of journals and manifests below a batch's destination, unless the user names another one.
-STATE_FOLDER = ".aspose-ocr/"
 
 @dataclass(frozen=True)
 class ManifestFile:

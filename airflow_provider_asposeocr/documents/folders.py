@@ -16,6 +16,8 @@ from airflow_provider_asposeocr.api.printable import shown, signatures_in
 from airflow_provider_asposeocr.documents.file_systems import check_form
 from airflow_provider_asposeocr.parameters import native_hint
 
+#: Folder of journals and manifests below a batch's destination, unless the user names another one.
+STATE_FOLDER = ".aspose-ocr/"
 #: The longest name of a folder. Object stores take 1,024 bytes for a whole key, and names of files come below.
 LONGEST_FOLDER_BYTES = 800
 #: Bytes of each of several parts of a name; a name has up to 255 in file systems.

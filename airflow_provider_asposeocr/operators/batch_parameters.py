@@ -25,7 +25,7 @@ from airflow_provider_asposeocr.batch.steps import parse_steps
 from airflow_provider_asposeocr.batch.summary import check_max_failures, is_green
 from airflow_provider_asposeocr.batch.tripwire import Tripwire
 from airflow_provider_asposeocr.config import default_flag, default_number, default_seconds, default_text
-from airflow_provider_asposeocr.documents.folders import parse_folder
+from airflow_provider_asposeocr.documents.folders import STATE_FOLDER, parse_folder
 from airflow_provider_asposeocr.documents.owners import IF_EXISTS
 from airflow_provider_asposeocr.documents.uris import same_place
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
@@ -226,7 +226,6 @@ def request_of(
     :raises InvalidConnectionError: if there is no such connection, or if it makes no sense.
     :raises JournalError: if Airflow's store says something about the batch that cannot be read.
     """
-    from airflow_provider_asposeocr.batch.manifest_file import STATE_FOLDER
     from airflow_provider_asposeocr.batch.opening import BatchRequest
     from airflow_provider_asposeocr.batch.registrar import RegisterPolicies
     from airflow_provider_asposeocr.operators.batch_sweep import sweep_journals

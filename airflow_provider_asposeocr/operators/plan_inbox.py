@@ -18,11 +18,10 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.templates import has_template
 from airflow_provider_asposeocr.compat import AirflowSkipException
-from airflow_provider_asposeocr.documents.folders import parse_folder
+from airflow_provider_asposeocr.documents.folders import STATE_FOLDER, parse_folder
 from airflow_provider_asposeocr.documents.uris import same_place
 from airflow_provider_asposeocr.failing import fail_with
 from airflow_provider_asposeocr.ingestion.inbox import AsposeOcrInbox
-from airflow_provider_asposeocr.operators.batch_parameters import STATE_FOLDER
 from airflow_provider_asposeocr.parameters import check_counts, constructing, parse_bool
 
 if TYPE_CHECKING:
