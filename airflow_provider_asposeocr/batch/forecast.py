@@ -1,8 +1,8 @@
 """
 When it is worth leaving the worker: how long nothing will have to be moved. Pure.
 
-Invariant: only what was learned of the durations counts. While they are not known, the batch stays in its worker, and a slot
-is held; a deferral that comes back at once would cost as much as the cloud traffic of a hundred documents.
+Invariant: while durations are not known, only tasks that have run for a while let the batch leave its worker; a deferral
+that comes back at once would cost as much as the cloud traffic of a hundred documents.
 """
 
 from __future__ import annotations
@@ -27,10 +27,9 @@ def idle_seconds(running: Sequence[tuple[float, Entry]], at_most_seconds: float)
 
     :param running: For each cloud task that runs, its age in seconds, and what is known about tasks like it.
     :param at_most_seconds: How far to look ahead.
-    :return: Seconds until a quarter of the tasks is expected to have ended, at most ``at_most_seconds``; 0 if nothing runs,
-        or if the duration of one of them is not known.
+    :return: Seconds until a quarter of the tasks is expected to have ended, at most ``at_most_seconds``; 0 if nothing runs.
     """
-    if not running or any(not entry.is_known for _, entry in running):
+    if not running:
         return 0.0
     wanted = max(1.0, len(running) / WAKE_SHARE)
     # The expected number only grows with time, so that halving finds the moment.

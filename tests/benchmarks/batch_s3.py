@@ -1,7 +1,7 @@
 """
 What a document costs our process in a batch from S3 to S3, against a bare aiohttp loop with s3fs's own get and put.
 
-``BATCH_DOCUMENTS``, ``BATCH_BYTES`` and ``BATCH_ROUNDS`` as in :mod:`.batch_cpu`. The S3 server (moto) and the emulator run
+``BATCH_DOCUMENTS`` and ``BATCH_ROUNDS`` as in :mod:`.batch_cpu`. The S3 server (moto) and the emulator run
 in their own processes. ``python -m tests.benchmarks.batch_s3 ours|floor URL DOCUMENTS BYTES`` is one mover.
 """
 

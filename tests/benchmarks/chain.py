@@ -33,7 +33,7 @@ CHAINS = ("chain_deferrable", "chain_pipelined", "chain_sdk", "chain_empty")
 SHORT_SECONDS, LONG_SECONDS = 1, 20
 #: Long waits cost no CPU: all runs of them go side by side.
 SHORT_ROUNDS, LONG_RUNS, STEP_ROUNDS = 3, 2, 3
-RUN_SECONDS = 400.0
+RUN_SECONDS = 1800.0
 #: Airflow's default, unlike the impatient settings of the tests: slots are occupied longer for it.
 HEARTBEAT = {"AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "5"}
 EXIT_SECONDS = 30.0
@@ -59,13 +59,18 @@ class Bench:
     One Airflow, and one emulated cloud for each kind of run, in threads of this process.
 
     :param home: For Airflow and the results.
-    :param clouds: Name of each cloud, which is its connection too, with the seconds that its tasks take.
+    :param clouds: Name of each cloud, which is its connection too, with the seconds that its tasks take, or their
+        distribution as the emulator's option ``task_seconds`` describes it.
     :param slots: Tasks that run at once in all.
     :param settings: Variables of Airflow's environment on top.
     """
 
     def __init__(
-        self, home: Path, clouds: dict[str, float], slots: int = 8, settings: Mapping[str, str] | None = None
+        self,
+        home: Path,
+        clouds: Mapping[str, float | str],
+        slots: int = 8,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self._home = home
         self._slots = slots
@@ -74,6 +79,7 @@ class Bench:
         self._seconds = clouds
         self._clouds: dict[str, Emulator] = {}
         self._unpaused: set[str] = set()
+        self._started = 0
 
     def __enter__(self) -> Bench:
         with self._stack:
@@ -117,14 +123,15 @@ class Bench:
         sharing = [run.cloud for run in started]
         return [self._measured(run, seen[run.cloud], sharing.count(run.cloud)) for run in started]
 
-    def run_all(self, wanted: Iterable[tuple[str, str]]) -> list[Started]:
+    def run_all(self, wanted: Iterable[tuple[str, str]], scan: Path = SCAN) -> list[Started]:
         """
         Start runs side by side and wait until all have succeeded.
 
         :param wanted: Each run's DAG and cloud.
+        :param scan: The document, or the folder of the documents; by default one scan.
         :return: The runs, in the same order.
         """
-        started = [self._start(*each, number) for number, each in enumerate(wanted)]
+        started = [self._start(*each, scan) for each in wanted]
         for run in started:
             state = self.rest.wait_for_run(run.dag_id, run.run_id, timeout_seconds=RUN_SECONDS)
             if state != "success":
@@ -133,12 +140,13 @@ class Bench:
                 )
         return started
 
-    def _start(self, dag_id: str, cloud: str, number: int) -> Started:
+    def _start(self, dag_id: str, cloud: str, scan: Path) -> Started:
+        self._started += 1  # Each has an outbox of its own: documents of several runs may have one name.
         conf = {
             "conn_id": cloud,
             "url": self._clouds[cloud].url,
-            "scan": str(SCAN),
-            "outbox": f"file://{self._home}/outbox-{number}/",
+            "scan": f"{scan}/" if scan.is_dir() else str(scan),
+            "outbox": f"file://{self._home}/outbox-{self._started}/",
         }
         start = self.rest.trigger if dag_id in self._unpaused else self.rest.start
         self._unpaused.add(dag_id)
@@ -146,8 +154,9 @@ class Bench:
 
     def _log_of_failed(self, run: Started) -> str:
         tasks = self.rest.task_instances(run.dag_id, run.run_id)
-        failed = [task["task_id"] for task in tasks if task["state"] == "failed"]
-        return "\n".join(self.rest.logs(run.dag_id, run.run_id, task)[-4000:] for task in failed)
+        failed = [(task["task_id"], task["map_index"]) for task in tasks if task["state"] == "failed"]
+        logs = (self.rest.logs(run.dag_id, run.run_id, task, map_index=index) for task, index in failed)
+        return "\n".join(log[-4000:] for log in logs)
 
     def _measured(self, run: Started, since: int, sharing: int) -> Run:
         ids = {task["id"]: task["task_id"] for task in self.rest.task_instances(run.dag_id, run.run_id)}

@@ -95,6 +95,7 @@ def compared(
     *,
     unit: str,
     at_most: float | None = None,
+    at_least: float | None = None,
     note: str = "",
 ) -> Row:
     """
@@ -106,11 +107,15 @@ def compared(
     :param theirs: Their figures.
     :param unit: Unit of both.
     :param at_most: Largest ratio of ours to theirs that meets the goal; ``None`` = no goal, only reported.
+    :param at_least: Smallest ratio that meets it, where more is better.
     :param note: What the reader should know.
     """
     ratio = Sample(tuple(a / b for a, b in zip(ours, theirs, strict=True)), "x")
-    goal = f"at most {at_most:g} x" if at_most is not None else ""
-    met = ratio.median <= at_most if at_most is not None else None
+    goal, met = "", None
+    if at_most is not None:
+        goal, met = f"at most {at_most:g} x", ratio.median <= at_most
+    elif at_least is not None:
+        goal, met = f"at least {at_least:g} x", ratio.median >= at_least
     return Row(what, goal, Sample(tuple(ours), unit), rival, Sample(tuple(theirs), unit), ratio, met, note)
 
 

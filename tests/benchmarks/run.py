@@ -22,6 +22,9 @@ PROGRAMS = (
     "scale",
     "batch_cpu",
     "batch_s3",
+    "batch_memory",
+    "batch_slots",
+    "batch_airflow",
     "inbox_plan",
 )
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from tests.benchmarks.chain import Bench
+from tests.benchmarks.chain import SCAN, Bench
 from tests.benchmarks.demand import Assumptions, Costs, page
 from tests.benchmarks.measuring import CHECKOUT, Publication, compared, limited
 from tests.benchmarks.table import SCALE, rows_of
@@ -92,19 +92,20 @@ class Meter:
         time.sleep(IDLE_SECONDS)
         self._idle = (self._cpu_seconds() - before) / IDLE_SECONDS
 
-    def run(self, dag_id: str, runs: int, cloud: str = CONN_ID) -> Used:
+    def run(self, dag_id: str, runs: int, cloud: str = CONN_ID, scan: Path = SCAN) -> Used:
         """
         Run a DAG several times at once.
 
         :param dag_id: Which one.
         :param runs: How often.
         :param cloud: Which cloud it is given.
+        :param scan: What it reads; by default one scan.
         :return: What all of them have used.
         """
         seen = len(self._bench.asked(cloud))
         rows, cpu, since = self._rows(), self._cpu_seconds(), time.monotonic()
         psutil.cpu_percent()  # The next call looks back to this one.
-        started = self._bench.run_all([(dag_id, cloud)] * runs)
+        started = self._bench.run_all([(dag_id, cloud)] * runs, scan)
         seconds, busy = time.monotonic() - since, psutil.cpu_percent() / 100
         ids = {task["id"] for run in started for task in self._bench.rest.task_instances(dag_id, run.run_id)}
         slots = self._bench.occupied(ids)
@@ -149,14 +150,14 @@ class Meter:
             return {name: database.execute(f'select count(*) from "{name}"').fetchone()[0] for name in tables}
 
 
-def costs_of(used: Used, documents: int, tasks: float, triggerer: Sequence[Row]) -> Costs:
+def costs_of(used: Used, documents: int, tasks: float, triggerer: Sequence[Row] | None = None) -> Costs:
     """
     Say what one document costs.
 
     :param used: What some documents have used.
     :param documents: How many they were.
     :param tasks: Airflow tasks per document.
-    :param triggerer: Rows of the benchmark of that name, for what a poll and a wait cost.
+    :param triggerer: Rows of the benchmark of that name, for what a poll and a wait cost; by default nothing waits there.
     """
     return Costs(
         tasks=tasks,
@@ -166,8 +167,8 @@ def costs_of(used: Used, documents: int, tasks: float, triggerer: Sequence[Row])
         airflow_cpu_seconds=(used.total_cpu_seconds - used.worker_cpu_seconds) / documents,
         process_bytes=used.process_bytes,
         rows=sum(used.rows.values()) / documents,
-        poll_cpu_seconds=_figure(triggerer, "CPU per status poll"),
-        wait_bytes=_figure(triggerer, "Memory of a wait"),
+        poll_cpu_seconds=_figure(triggerer, "CPU per status poll") if triggerer else 0.0,
+        wait_bytes=_figure(triggerer, "Memory of a wait") if triggerer else 0.0,
     )
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DOCUMENT = CHECKOUT / "docs" / "performance.md"
 #: What :mod:`.scale` extrapolates.
 SCALE = RESULTS / "scale.md"
+#: What :mod:`.batch_airflow` extrapolates.
+SCALE_BATCH = RESULTS / "scale_batch.md"
 VERDICTS = {True: "yes", False: "**no**", None: ""}
 
 
@@ -108,6 +110,7 @@ def main(order: Sequence[str]) -> None:
         f"Python {platform.python_version()}. In brackets the smallest and the largest of the rounds."
     )
     document = replaced(DOCUMENT.read_text(encoding="utf-8"), "benchmarks", render(programs, heading))
-    if SCALE.exists():
-        document = replaced(document, "scale", SCALE.read_text(encoding="utf-8").strip())
+    for name, extrapolated in (("scale", SCALE), ("scale batch", SCALE_BATCH)):
+        if extrapolated.exists():
+            document = replaced(document, name, extrapolated.read_text(encoding="utf-8").strip())
     DOCUMENT.write_text(document, encoding="utf-8")

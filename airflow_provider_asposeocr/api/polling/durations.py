@@ -219,13 +219,18 @@ class Entry:
 
     def share_ended(self, age: float, later_age: float) -> float:
         """
-        Return the chance that a task which runs at one age has ended at a later one, where :attr:`is_known`.
+        Return the chance that a task which runs at one age has ended at a later one.
+
+        While too few such tasks were seen, the chance is that of the heavy tail for which the geometric schedule is the best
+        one: a task goes on for a time like that which it has run for.
 
         :param age: In seconds.
         :param later_age: In seconds.
         """
-        known = (estimate for estimate in self._estimates if estimate.count >= ENOUGH)
-        return next(known, self._estimates[-1]).share_ended(age, later_age)
+        for estimate in self._estimates:
+            if estimate.count >= ENOUGH:
+                return estimate.share_ended(age, later_age)
+        return 1.0 - float((max(age, EDGES[0]) / max(later_age, EDGES[0])) ** TAIL_INDEX)
 
     def observe(self, after_seconds: float, until_seconds: float, *, late: bool = False) -> None:
         """

@@ -413,8 +413,10 @@ def test_it_leaves_the_worker_while_nothing_is_to_be_moved_and_comes_back(tmp_pa
         assert emulator.control.billing() == {"RecognizeImage": 8}
 
 
-def test_it_stays_while_durations_are_not_known(aspose_ocr_emulator: Emulator, tmp_path: Path) -> None:
+def test_it_stays_while_durations_are_not_known_and_its_tasks_are_young(
+    aspose_ocr_emulator: Emulator, tmp_path: Path
+) -> None:
     batch = Try(aspose_ocr_emulator.url, tmp_path, 3)
     aspose_ocr_emulator.control.add_faults({**STUCK, "path": "UpscaleImage", "count": 3})
-    ended = batch.leave(deferrable=True, defer_idle_seconds=0.5, deadline_at=time.time() + 4)
+    ended = batch.leave(deferrable=True, defer_idle_seconds=60, deadline_at=time.time() + 4)
     assert isinstance(ended, Ended)

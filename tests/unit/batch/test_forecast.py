@@ -31,8 +31,13 @@ def test_nothing_runs() -> None:
 
 
 @pytest.mark.parametrize("book", [DurationBook(), book_of(300.0, 300.0)], ids=["nothing", "too little"])
-def test_the_batch_stays_while_durations_are_not_known(book: DurationBook) -> None:
-    assert running(book, *[0.0] * 100) == 0.0
+def test_while_durations_are_not_known_the_batch_stays_until_its_tasks_have_run_for_a_while(
+    book: DurationBook,
+) -> None:
+    assert running(book, *[1.0] * 100) < 5
+    assert running(book, *[20.0] * 100) < 30
+    assert running(book, *[40.0] * 100) > 30
+    assert running(book, *[40.0] * 50, *[1.0] * 50) < 30
 
 
 def test_tasks_that_began_together_leave_the_worker_idle_until_they_end(known: DurationBook) -> None:
