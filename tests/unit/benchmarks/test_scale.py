@@ -61,7 +61,7 @@ class _Airflow:
         self.paths = ["/v5.0/ocr/Utilities/GetTaskStatus"] * 5
         self.ran: list[tuple[str, str]] = []
 
-    def run_all(self, wanted: list[tuple[str, str]]) -> list[Any]:
+    def run_all(self, wanted: list[tuple[str, str]], _scan: Path) -> list[Any]:
         self.ran += wanted
         self.paths += ["/connect/token", "/v5.0/ocr/RecognizeImage", *self.paths[:3]]
         return [SimpleNamespace(run_id="run")]
