@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.api.printable import shown
@@ -41,6 +41,25 @@ class ManifestFile:
     size_bytes: int
     sha256: str
     tally: Tally
+
+    def event_extra(self, submits: int) -> dict[str, Any]:
+        """
+        Describe the batch for an asset event.
+
+        :param submits: How many cloud tasks all tries have submitted.
+        :return: ``documents``, a count for each outcome that occurred, ``submits``, ``results`` (how many files),
+            ``result_bytes``, and ``manifest`` with ``manifest_bytes`` and ``manifest_sha256``.
+        """
+        return {
+            "documents": self.tally.documents,
+            **{outcome: count for outcome, count in self.tally.counts.items() if count},
+            "submits": submits,
+            "results": self.tally.results,
+            "result_bytes": self.tally.result_bytes,
+            "manifest": self.uri,
+            "manifest_bytes": self.size_bytes,
+            "manifest_sha256": self.sha256,
+        }
 
 
 def manifest_uri(

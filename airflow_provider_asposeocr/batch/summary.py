@@ -39,6 +39,8 @@ class Tally:
         self.failed_before = 0
         self.errors: Counter[str] = Counter()
         self.retryable = False
+        self.results = 0
+        self.result_bytes = 0
         self.examples: list[dict[str, Any]] = []
 
     def add(self, row: Manifest) -> None:
@@ -51,6 +53,8 @@ class Tally:
         if row.error is not None and row.error.name == AttemptsUsedUpError.__name__:
             self.failed_before += 1
         self.maybe_billed_twice += row.maybe_billed_twice
+        self.results += len(row.results)
+        self.result_bytes += sum(result.bytes for result in row.results)
         if row.error is not None:
             self.errors[shown(row.error.name, 60)] += 1
             # A final row is not sent again, so that a retry would only say the same once more.

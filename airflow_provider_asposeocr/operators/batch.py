@@ -19,8 +19,9 @@ from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.api.polling.deadlines import BACKSTOP_SECONDS
-from airflow_provider_asposeocr.api.polling.progress import moment_text
+from airflow_provider_asposeocr.api.polling.progress import duration_text, moment_text, size_text
 from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.assets import add_extra
 from airflow_provider_asposeocr.batch.ending import Deferral
 from airflow_provider_asposeocr.batch.errors import BatchFailedError, BatchFailedForGoodError
 from airflow_provider_asposeocr.batch.polls import BatchWaitPlan
@@ -33,7 +34,7 @@ from airflow_provider_asposeocr.failing import fail_with
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.lifecycle.kills import decide_for_batch
 from airflow_provider_asposeocr.lifecycle.worker_kill import state_of
-from airflow_provider_asposeocr.links import AsposeOcrResultLink
+from airflow_provider_asposeocr.links import AsposeOcrResultLink, result_url
 from airflow_provider_asposeocr.operators.batch_parameters import (
     check_batch,
     check_partial,
@@ -157,6 +158,7 @@ class AsposeOcrBatchOperator(BaseOperator):
 
     _killed = False
     _try: BatchTry | None = None
+    _end: BatchEnd | None = None
     _ti: Any = None
 
     def __init__(
@@ -314,7 +316,8 @@ class AsposeOcrBatchOperator(BaseOperator):
                         "The worker process was told to end while the batch was under way."
                     )
                 if not isinstance(outcome, Deferral):
-                    return self._finish(outcome)
+                    self._end = outcome
+                    return self._finish(outcome, context)
                 self._defer(outcome)
                 # The row of the trigger would be too large: the ids are longer than those of the cloud today.
                 woken, resumes, holds = Woken(), True, True
@@ -346,16 +349,40 @@ class AsposeOcrBatchOperator(BaseOperator):
         backstop = timedelta(seconds=max(0.0, deferral.deadline_at - now) + BACKSTOP_SECONDS)
         self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop)
 
-    def _finish(self, end: BatchEnd) -> dict[str, Any]:
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """
+        Tell OpenLineage what was read and written; its provider calls this, also after a failure.
+
+        :param task_instance: Airflow's.
+        :return: OpenLineage's ``OperatorLineage``; ``None`` without its library.
+        """
+        from airflow_provider_asposeocr.lineage import lineage_of_batch
+
+        end = self._end
+        if end is None:
+            return lineage_of_batch(self, (), "", 0, 0, "")
+        batch, tally = end.batch, end.manifest.tally
+        sources = [document.source for document in batch.documents]
+        written = tally.results, tally.result_bytes
+        return lineage_of_batch(self, sources, batch.destination, *written, end.manifest.uri)
+
+    def _finish(self, end: BatchEnd, context: Context) -> dict[str, Any]:
         ended, tally = end.ended, end.manifest.tally
         summary = tally.summary(end.manifest.uri, ended.submits)
         if is_green(tally.judged, self.max_failures):
+            add_extra(context, self.outlets, end.manifest.event_extra(ended.submits))
             self.log.info(
-                "The batch has ended: %d of %d documents succeeded, %d cloud tasks were submitted. All rows: %s",
+                "The batch has ended after %s: %d of %d documents succeeded, %d cloud tasks were submitted, %d files (%s) "
+                "are in %s. All rows: %s. Page of the results: %s",
+                duration_text(time.time() - end.begun_at),
                 tally.counts["succeeded"],
                 tally.documents,
                 ended.submits,
+                tally.results,
+                size_text(tally.result_bytes),
+                shown(end.batch.destination, 300),
                 shown(end.manifest.uri, 1500),
+                shown(result_url(self._ti), 600),
             )
             return summary
         text = failure_text(summary, self.max_failures)

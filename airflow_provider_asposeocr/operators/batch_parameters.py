@@ -44,6 +44,7 @@ from airflow_provider_asposeocr.lifecycle.policies import (
     ON_UNKNOWN_SUBMIT,
 )
 from airflow_provider_asposeocr.lifecycle.worker_kill import state_of
+from airflow_provider_asposeocr.links import result_url
 from airflow_provider_asposeocr.operators.waiting import has_retry_left
 from airflow_provider_asposeocr.parameters import (
     check_choice,
@@ -282,6 +283,7 @@ def request_of(
             and operator.is_retry_worthwhile(end)
         ),
         polls_per_second=default_number("batch_polls_per_second"),
+        page=result_url(ti),
     )
     return request, around
 

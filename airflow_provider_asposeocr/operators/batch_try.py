@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.left import LeftBatch
     from airflow_provider_asposeocr.batch.manifest_file import ManifestFile
     from airflow_provider_asposeocr.batch.opening import BatchRequest, OpenBatch
+    from airflow_provider_asposeocr.batch.plan import Batch
     from airflow_provider_asposeocr.batch.registrar import RegisterPolicies
     from airflow_provider_asposeocr.batch.settings import BatchSettings
     from airflow_provider_asposeocr.batch.state import DocumentState
@@ -62,11 +63,13 @@ class BatchEnd:
 
     :param ended: How.
     :param manifest: The manifest that was written.
+    :param batch: The batch.
     :param begun_at: When the batch's first try began, in seconds since the epoch.
     """
 
     ended: Ended
     manifest: ManifestFile
+    batch: Batch
     begun_at: float
 
 
@@ -85,6 +88,7 @@ class Surroundings:
     :param state_of: Asks Airflow for the state of the task instance that has claimed a document.
     :param is_retried: Tells whether Airflow tries the task again after this end.
     :param polls_per_second: Most polls per second.
+    :param page: Address of the page that shows the results.
     """
 
     account: Account
@@ -97,6 +101,7 @@ class Surroundings:
     state_of: Callable[[ClaimRecord], str | None]
     is_retried: Callable[[BatchEnd], bool]
     polls_per_second: float
+    page: str
 
 
 class BatchTry:
@@ -189,7 +194,7 @@ class BatchTry:
         if isinstance(outcome, Deferral):
             return outcome
         manifest = await asyncio.to_thread(self._write, opened, outcome)
-        end = BatchEnd(outcome, manifest, opened.begun_at)
+        end = BatchEnd(outcome, manifest, opened.batch, opened.begun_at)
         await asyncio.to_thread(self._close_claims, opened, end)
         written = {"size_bytes": manifest.size_bytes, "sha256": manifest.sha256}
         await asyncio.to_thread(around.push, {**whereabouts, **written})
@@ -312,12 +317,13 @@ class BatchTry:
         steps = ", ".join(step.operation for step in batch.steps)
         verb = "Beginning" if opened.is_new else "Going on with"
         log.info(
-            "%s a batch of %d documents: %s. Results go to %s; journal %s",
+            "%s a batch of %d documents: %s. Results go to %s; journal %s. Page of the results: %s",
             verb,
             len(batch.documents),
             steps,
             shown(batch.destination, 300),
             shown(opened.journal.uri, 300),
+            shown(self._around.page, 600),
         )
         if (self._request.steps, self._request.destination) != (batch.steps, batch.destination):
             log.warning(

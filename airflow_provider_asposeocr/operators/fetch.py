@@ -19,6 +19,7 @@ from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.api.results.download import download_results
 from airflow_provider_asposeocr.api.tasks import refuse_expired
 from airflow_provider_asposeocr.api.templates import has_template
+from airflow_provider_asposeocr.assets import add_extra, extra_of_fetch
 from airflow_provider_asposeocr.config import default_flag
 from airflow_provider_asposeocr.documents import destinations
 from airflow_provider_asposeocr.documents.owners import IF_EXISTS, IfExists
@@ -26,6 +27,7 @@ from airflow_provider_asposeocr.hooks.aspose_ocr import find_maker
 from airflow_provider_asposeocr.lifecycle.policies import ON_INCOMPLETE
 from airflow_provider_asposeocr.links import AsposeOcrResultLink
 from airflow_provider_asposeocr.operators.start_from_trigger import set_start_trigger_args
+from airflow_provider_asposeocr.operators.task_log import fetch_begins, fetch_ends
 from airflow_provider_asposeocr.operators.waiting import WaitsForTask, check_waiting
 from airflow_provider_asposeocr.parameters import (
     check_choice,
@@ -87,6 +89,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
 
     template_fields: Sequence[str] = ("task", "destination", "file_stem")
     operator_extra_links = (AsposeOcrResultLink(),)
+    _manifest: Manifest | None = None
     ui_color = "#e7f4e4"
 
     def __init__(
@@ -161,7 +164,8 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
             destinations.check_file_stem(self.file_stem)
             ref = parse_task_ref(one_document(self, "task", rendered(self.task)))
             refuse_expired(ref, time.time())
-            return self._fetch(self._wait_for(ref, context))
+            self.log.info("%s", fetch_begins(ref, self.destination, context["ti"]))
+            return self._fetch(self._wait_for(ref, context), context)
         except AsposeOcrError as error:
             self._fail(error, ref)
 
@@ -174,11 +178,22 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         :return: The manifest.
         """
         try:
-            return self._fetch(self._resumed(event, context))
+            return self._fetch(self._resumed(event, context), context)
         except AsposeOcrError as error:
             self._fail(error, self._wait.ref if self._wait else None)
 
-    def _fetch(self, wait: TaskWait) -> dict[str, Any]:
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """
+        Tell OpenLineage what was read and written; its provider calls this, also after a failure.
+
+        :param task_instance: Airflow's.
+        :return: OpenLineage's ``OperatorLineage``; ``None`` without its library.
+        """
+        from airflow_provider_asposeocr.lineage import lineage_of_fetch
+
+        return lineage_of_fetch(self, self._manifest)
+
+    def _fetch(self, wait: TaskWait, context: Context) -> dict[str, Any]:
         # With the client of the wait: reading the connection again asks Airflow, and there perhaps a vault.
         ref = wait.ref
         with download_results(
@@ -199,7 +214,10 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
             verb = "Left" if result.skipped else "Wrote"
             where, what = shown(result.uri, 300), shown(result.type, 40)
             self.log.info("%s %s (%s, %d bytes)", verb, where, what, result.bytes)
-        return self._with_previews(manifest).to_dict()
+        manifest = self._manifest = self._with_previews(manifest)
+        add_extra(context, self.outlets, extra_of_fetch(manifest))
+        self.log.info("%s", fetch_ends(manifest, self.destination, context["ti"]))
+        return manifest.to_dict()
 
     def _with_previews(self, manifest: Manifest) -> Manifest:
         if not (default_flag("previews") if self.previews is None else self.previews):

@@ -34,6 +34,7 @@ from airflow_provider_asposeocr.lifecycle.submit import TaskSubmit
 from airflow_provider_asposeocr.links import AsposeOcrResultLink
 from airflow_provider_asposeocr.operators.map_index import name_map_index
 from airflow_provider_asposeocr.operators.start_from_trigger import set_start_trigger_args
+from airflow_provider_asposeocr.operators.task_log import submit_begins, submit_ends
 from airflow_provider_asposeocr.operators.waiting import WaitsForTask, check_waiting
 from airflow_provider_asposeocr.parameters import (
     check_choice,
@@ -171,10 +172,12 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         :param context: Airflow's context.
         :return: The task reference.
         """
-        if not self._stored_record(context).has_store:
+        if not _stored_record(self, context).has_store:
             self.log.info(
                 "Crash recovery is off: a retry submits again (task_state_store is new in Airflow 3.3)."
             )
+        source = rendered(self.source)
+        self.log.info("%s", submit_begins(self.operation, source, self.aspose_ocr_conn_id, context["ti"]))
         return self._submit_and_wait(context)
 
     def execute_after_upstream(self, context: Context, event: Any = None) -> dict[str, Any]:
@@ -200,11 +203,22 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         :return: The task reference.
         """
         try:
-            return self._resumed(event, context).ref.to_dict()
+            return _ended(self, self._resumed(event, context).ref, context)
         except AsposeOcrError as error:
-            if not self._stored_record(context).forget_vanished(error):
+            if not _stored_record(self, context).forget_vanished(error):
                 self._fail(error)
         return self._submit_and_wait(context)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """
+        Tell OpenLineage what was read; its provider calls this, also after a failure.
+
+        :param task_instance: Airflow's.
+        :return: OpenLineage's ``OperatorLineage``; ``None`` without its library.
+        """
+        from airflow_provider_asposeocr.lineage import lineage_of_submit
+
+        return lineage_of_submit(self, self._wait.ref if self._wait else None)
 
     def _submit_and_wait(self, context: Context) -> dict[str, Any]:
         try:
@@ -213,7 +227,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
                     ref = self._submit_or_reattach(context)
                     if self.wait_for_completion:
                         self._wait_for(ref, context)
-                    return ref.to_dict()
+                    return _ended(self, ref, context)
                 except TaskPendingError as error:
                     upstream = upstream_of(self, error)
                     if upstream is None:
@@ -221,7 +235,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
                     # Handed on in the pipelined mode: its result must be there before it can be sent.
                     self._wait_for(upstream, context, "execute_after_upstream")
                 except TaskUnknownError as error:
-                    if not self._stored_record(context).forget_vanished(error):
+                    if not _stored_record(self, context).forget_vanished(error):
                         raise
         except AsposeOcrError as error:
             self._fail(error, upstream_of(self, error))
@@ -233,7 +247,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         name_map_index(context, _name_of(source))
         policies = SubmitPolicies(self.reuse, self.on_unknown_submit, self.on_expired)
         submit = TaskSubmit(
-            hook.client_of, self._stored_record(context), _identity(self, hook, source), policies
+            hook.client_of, _stored_record(self, context), _identity(self, hook, source), policies
         )
         ref, is_fresh = submit.find(), False
         if ref is None:
@@ -267,26 +281,33 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
             return settings
         raise SettingsError(f"settings must be a mapping, not {type(settings).__name__}.")
 
-    def _stored_record(self, context: Context) -> StoredRecord:
-        if self._stored is None:
-            self._stored = StoredRecord.of(context)
-        return self._stored
-
     def _role(self, context: Context, ref: TaskRef | None = None) -> WaitRole:
         role = super()._role(context, ref)
         if ref is not None and any(upstream.id == ref.id for upstream in upstreams_of(self)):
             return role
-        stored = self._stored_record(context)
+        stored = _stored_record(self, context)
         finds_it = role.has_retry_left and stored.outlives_try and self.reuse != "never"
         return replace(role, submitted_it=True, has_retry_left=finds_it, forget=stored.forget)
 
     def _find_lost_task(self, context: Context) -> TaskRef | None:
-        record = self._stored_record(context).readable
+        record = _stored_record(self, context).readable
         if record is not None and record.task is not None:
             return record.task
         ti = context["ti"]
         known = ti.xcom_pull(task_ids=self.task_id, key=TASK_KEY, map_indexes=ti.map_index)
         return parse_task_ref(known) if known else None
+
+
+def _stored_record(operator: AsposeOcrSubmitOperator, context: Context) -> StoredRecord:
+    if operator._stored is None:
+        operator._stored = StoredRecord.of(context)
+    return operator._stored
+
+
+def _ended(operator: AsposeOcrSubmitOperator, ref: TaskRef, context: Context) -> dict[str, Any]:
+    """Say in the log what was done, and return the reference."""
+    operator.log.info("%s", submit_ends(ref, context["ti"], is_completed=operator.wait_for_completion))
+    return ref.to_dict()
 
 
 def upstreams_of(operator: AsposeOcrSubmitOperator) -> list[TaskRef]:

@@ -28,6 +28,7 @@ ORDER = (
     ("connection", "clients", "failing", "links", "metrics", "retry_policy"),
     ("documents",),
     ("previews",),
+    ("assets", "lineage"),
     ("lifecycle",),
     ("ingestion",),
     ("batch",),

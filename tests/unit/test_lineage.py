@@ -1,0 +1,127 @@
+"""What OpenLineage is told about documents, files and cloud tasks; tests/airflow has what it makes of it."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk import Asset
+
+from airflow_provider_asposeocr import lineage
+from airflow_provider_asposeocr.lineage import dataset_of, lineage_of_batch, lineage_of_submit
+from airflow_provider_asposeocr.operators import AsposeOcrBatchOperator
+from tests.support.airflow_tasks import execute
+from tests.support.ocr_tasks import fetch, recognize
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
+
+
+@pytest.fixture
+def openlineage() -> None:
+    """Skip the test where OpenLineage is not installed."""
+    pytest.importorskip("airflow.providers.openlineage", reason="the provider of OpenLineage")
+
+
+def named(datasets: list[Any]) -> list[tuple[str, str]]:
+    return [(each.namespace, each.name) for each in datasets]
+
+
+@pytest.mark.parametrize(
+    ("uri", "dataset"),
+    [
+        ("/data/page.png", ("file", "/data/page.png")),
+        ("file:///data/page.png", ("file", "/data/page.png")),
+        ("s3://conn@bucket/a/b.png", ("s3://bucket", "a/b.png")),
+        ("s3a://bucket/a/b.png", ("s3://bucket", "a/b.png")),
+        ("gcs://bucket/a.png", ("gs://bucket", "a.png")),
+        ("abfss://conn@container/a.png", ("abfs://container", "a.png")),
+        ("sftp://user:secret@host/a.png", ("sftp://host", "a.png")),
+        ("s3://conn@bucket/", ("s3://bucket", "/")),
+    ],
+)
+def test_a_file_has_the_name_that_openlineage_gives_it(uri: str, dataset: tuple[str, str]) -> None:
+    """Without the connection: two DAGs may reach one file through two of them."""
+    assert dataset_of(uri) == dataset
+
+
+def test_a_submit_and_a_fetch(cloud: EmulatorControl, page: str, out: Path, openlineage: None) -> None:
+    submit = recognize(page, deferrable=False)
+    ref = execute(submit)
+    told = submit.get_openlineage_facets_on_complete(None)
+    assert named(told.inputs) == [("file", page)]
+    assert told.outputs == []
+    assert told.run_facets["externalQuery"].externalQueryId == ref["id"]
+    assert told.run_facets["externalQuery"].source == "aspose_ocr://ocr/RecognizeImage"
+
+    operator = fetch(ref, f"{out}/")
+    manifest = execute(operator)
+    told = operator.get_openlineage_facets_on_complete(None)
+    assert named(told.inputs) == [("file", page)]
+    assert named(told.outputs) == [("file", f"{out}/page.txt")]
+    statistics = told.outputs[0].outputFacets["outputStatistics"]
+    assert (statistics.size, statistics.fileCount) == (manifest["results"][0]["bytes"], 1)
+    assert told.run_facets["externalQuery"].externalQueryId == ref["id"]
+
+
+def test_inlets_and_outlets_of_the_user_are_not_hidden(
+    cloud: EmulatorControl, page: str, out: Path, openlineage: None
+) -> None:
+    """OpenLineage looks at them only where an operator tells it nothing."""
+    own = {"inlets": [Asset("file:///somewhere/else.csv")], "outlets": [Asset(f"file://{out}/page.txt")]}
+    operator = fetch(execute(recognize(page, deferrable=False)), f"{out}/", **own)
+    execute(operator)
+    told = operator.get_openlineage_facets_on_complete(None)
+    assert ("file", "/somewhere/else.csv") in named(told.inputs)
+    assert named(told.outputs) == [("file", f"{out}/page.txt")]
+
+
+def test_a_task_that_has_failed_hides_nothing_and_raises_nothing(openlineage: None) -> None:
+    batch = AsposeOcrBatchOperator(task_id="b", sources="/in/", steps=["RecognizeImage"], destination="/out/")
+    for operator in (recognize("/gone.png"), fetch({}, "/out/"), batch):
+        told = operator.get_openlineage_facets_on_complete(None)
+        assert (told.inputs, told.outputs, told.run_facets) == ([], [], {})
+
+
+def test_a_batch_is_told_by_folder(openlineage: None) -> None:
+    """An event with ten thousand documents would be refused."""
+    sources = [f"s3://conn@scans/{number % 3}/page-{number}.png" for number in range(10_000)]
+    operator = recognize("/page.png")
+    told = lineage_of_batch(operator, sources, "s3://outbox/read/", 20_000, 5, "s3://outbox/m.jsonl")
+    assert named(told.inputs) == [("s3://scans", str(number)) for number in range(3)]
+    assert named(told.outputs) == [("s3://outbox", "read/"), ("s3://outbox", "m.jsonl")]
+    statistics = told.outputs[0].outputFacets["outputStatistics"]
+    assert (statistics.size, statistics.fileCount) == (5, 20_000)
+    many = [f"/in/{number}/page.png" for number in range(500)]
+    assert len(lineage_of_batch(operator, many, "/out/", 1, 1, "/out/m.jsonl").inputs) == lineage.MOST_FOLDERS
+
+
+def test_an_error_costs_the_lineage_and_nothing_else(
+    cloud: EmulatorControl, page: str, openlineage: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Any) -> Any:
+        raise RuntimeError("another version")
+
+    submit = recognize(page, deferrable=False)
+    execute(submit)
+    monkeypatch.setattr(lineage, "_cloud_task", broken)
+    told = submit.get_openlineage_facets_on_complete(None)
+    assert named(told.inputs) == [("file", page)]
+
+
+def test_without_the_library_there_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def missing(name: str, *rest: Any, **options: Any) -> Any:
+        if "openlineage" in name:
+            raise ImportError(name)
+        return real(name, *rest, **options)
+
+    for module in [name for name in sys.modules if name.startswith("airflow.providers.openlineage")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr(builtins, "__import__", missing)
+    assert lineage_of_submit(recognize("/page.png"), None) is None
