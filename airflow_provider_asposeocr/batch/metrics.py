@@ -12,7 +12,17 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_provider_asposeocr.batch.records import Cancelled, Done, Failed, Intent, Reference, Withdrawn
+from airflow_provider_asposeocr.batch.records import (
+    Adopted,
+    Cancelled,
+    Done,
+    Failed,
+    Intent,
+    Reference,
+    Settled,
+    Withdrawn,
+)
+from airflow_provider_asposeocr.batch.state import DocumentState
 from airflow_provider_asposeocr.metrics import count, gauge, time_taken
 
 if TYPE_CHECKING:
@@ -128,6 +138,10 @@ class BatchMetrics:
                     self._close(record.document)
                 case Done():
                     self._deliver(record)
+                case Settled():
+                    self._settle(record.outcome)
+                case Adopted():
+                    self._adopt(record)
 
     def drain(self) -> Numbers:
         """Return what was counted since the last call."""
@@ -140,6 +154,17 @@ class BatchMetrics:
             self._take_time(intent.document, intent.step - 1, intent.seconds)
         operation = self._batch.steps[intent.step].operation
         self._open[intent.document] = _Sent(operation, intent.again is not None)
+
+    def _settle(self, outcome: str) -> None:
+        names = {"duplicate": "duplicates", "failed": "failures"}
+        if outcome in names:
+            self.numbers.sums[names[outcome], None] += 1
+
+    def _adopt(self, adopted: Adopted) -> None:
+        known = DocumentState.from_dict(adopted.state)
+        if known.running is not None:
+            self.numbers.sums["reattached", known.running.operation] += 1
+            self._inherited.add(adopted.document)
 
     def _close(self, document: int) -> None:
         sent = self._open.pop(document, None)

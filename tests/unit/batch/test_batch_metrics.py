@@ -11,7 +11,16 @@ import pytest
 
 from airflow_provider_asposeocr import metrics
 from airflow_provider_asposeocr.batch.metrics import BatchMetrics, Numbers, noted
-from airflow_provider_asposeocr.batch.records import Cancelled, Done, Failed, Intent, Reference, Withdrawn
+from airflow_provider_asposeocr.batch.records import (
+    Adopted,
+    Cancelled,
+    Done,
+    Failed,
+    Intent,
+    Reference,
+    Settled,
+    Withdrawn,
+)
 from airflow_provider_asposeocr.batch.state import BatchState
 from airflow_provider_asposeocr.batch.woken import Duration, Woken
 from airflow_provider_asposeocr.documents.manifest import Manifest
@@ -83,6 +92,14 @@ RESULT = {"type": "Text", "uri": "/out/a.txt", "bytes": 10, "sha256": "0" * 64, 
         ),
         ((Intent(0, 0), reference(0, 0)), [(Cancelled(0, 0),)], {}),
         (
+            (),
+            [(Settled(0, "duplicate", {}, 1),), (Settled(1, "failed", {}, 1, ERROR),)],
+            {"duplicates": 1, "failures": 1},
+        ),
+        ((), [(Settled(0, "busy", {}, 1),)], {}),
+        ((), [(Adopted(0, state_after(Intent(0, 0), reference(0, 0)).of(0).to_dict()),)], {"reattached": 1}),
+        ((), [(Adopted(0, state_after(Intent(0, 0)).of(0).to_dict()),)], {}),
+        (
             (Intent(0, 0), reference(0, 0)),
             [(Intent(0, 1, None, 3.0),), (Withdrawn(0, 1),), (Intent(0, 1, None, 3.0),), (reference(0, 1),)],
             {"submits": 1},
@@ -115,6 +132,10 @@ RESULT = {"type": "Text", "uri": "/out/a.txt", "bytes": 10, "sha256": "0" * 64, 
         "results of an earlier submit",
         "a failure of each try",
         "a cancel, which is counted where the cloud confirms it",
+        "documents that the register knows",
+        "a document that another batch reads",
+        "a cloud task that is taken over from another batch",
+        "a submit without an answer that is taken over",
         "a cloud task of an earlier process, which may have ended long before this one",
         "three steps, of which a submit was refused",
     ],
