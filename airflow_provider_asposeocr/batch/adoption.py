@@ -28,6 +28,11 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class NeverBegun:
+    """The batch had the claim, and its journal does not know it yet: what the claim before it has left still counts."""
+
+
+@dataclass(frozen=True)
 class NothingSent:
     """The document was not sent, or what was sent is over."""
 
@@ -69,7 +74,7 @@ class FailedBefore:
     index: int
 
 
-Found = NothingSent | Sent | Stored | FailedBefore
+Found = NeverBegun | NothingSent | Sent | Stored | FailedBefore
 
 #: Of a document about which nothing can be known: it may have been sent for its first step.
 UNSURE = Sent({"step": 0, "intended": True, "steps": [{}]})
@@ -85,8 +90,8 @@ def judge(left: LeftBatch, index: int, key: str, account: str) -> Found:
     :param account: Fingerprint of the account that goes on.
     """
     known = left.state.documents.get(index)
-    if known is None or known.key != key:
-        return NothingSent()
+    if known is None or known.key != key or known.n == 0:
+        return NeverBegun()
     if known.outcome == "succeeded":
         return Stored(left, index)
     if known.may_run or _is_in_doubt(known):

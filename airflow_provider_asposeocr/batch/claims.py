@@ -51,6 +51,8 @@ class Claims(Setbacks):
         self._followers: dict[int, list[Work]] = {}
         #: Documents whose claim is being closed, or whose source is being moved.
         self._concluding: set[int] = set()
+        #: Whether the record of how long the batch waits for others is on its way into the journal.
+        self._notes_wait = False
 
     def _take_record_of_register(self, record: Record) -> None:
         match record:
@@ -62,6 +64,8 @@ class Claims(Setbacks):
                 self._on_settled(self.works[record.document])
             case Closed():
                 self._concluding.discard(record.document)
+            case BusyUntil():
+                self._notes_wait = False
 
     # Before a document is sent.
 
@@ -117,15 +121,15 @@ class Claims(Setbacks):
     def _on_claim_taken(self, event: events.ClaimTaken) -> None:
         work = self.works[event.document]
         work.failing_since, work.attempts = 0.0, 0
-        self._records.append(Claimed(work.document, event.n))
         if event.left is not None:
             self._discard(work)
             work.phase = Phase.RECORDING
+            self._records.append(Claimed(work.document, event.n))
             self._records.append(Adopted(work.document, event.left))
         elif self.stopped:
             self._leave(work)
         else:
-            work.phase = Phase.PREPARED
+            work.phase, work.claim = Phase.PREPARED, event.n
             if work.holds_permit:
                 self._intend(work)
             else:
@@ -158,6 +162,13 @@ class Claims(Setbacks):
         if error.retryable and self._try_later(work, error):
             return
         self._fail(work, error, over=True)
+
+    def _intend(self, work: Work) -> None:
+        if work.claim:
+            # In one part with the intent: without an intent nothing was sent, whatever the register says.
+            self._records.append(Claimed(work.document, work.claim))
+            work.claim = 0
+        super()._intend(work)
 
     # Documents that other batches have.
 
@@ -213,9 +224,10 @@ class Claims(Setbacks):
         """Begin to wait for documents of other batches: nothing else is left to do."""
         if self.state.busy_until is not None:
             return
-        until = self._now + self._settings.busy_wait_seconds
-        self.state.busy_until = until
-        self._records.append(BusyUntil(until))
+        self.state.busy_until = self._now + self._settings.busy_wait_seconds
+        if self._settings.busy_wait_seconds:
+            self._records.append(BusyUntil(self.state.busy_until))
+            self._notes_wait = True
         for work in list(self.works.values()):
             if work.phase is Phase.BUSY:
                 self._wait_for_other(work)

@@ -345,6 +345,7 @@ class Machine(Claims):
             self.works
             or self._announces_refusal
             or self._concluding
+            or self._notes_wait
             or self._finished
             or (self._waiting and not self.stopped and self._is_paused)
         ):

@@ -21,6 +21,7 @@ from airflow_provider_asposeocr.batch.adoption import (
     UNSURE,
     FailedBefore,
     LeftJournals,
+    NeverBegun,
     NothingSent,
     Sent,
     Stored,
@@ -71,6 +72,7 @@ from airflow_provider_asposeocr.ingestion.stored_results import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from airflow_provider_asposeocr.batch.adoption import Found
     from airflow_provider_asposeocr.batch.plan import Batch, BatchDocument, RegisterPlan
     from airflow_provider_asposeocr.batch.state import DocumentState
     from airflow_provider_asposeocr.ingestion.register import (
@@ -223,29 +225,46 @@ class Registrar:
         """Take up what the claim before this one has left; also where a process has died between the two."""
         if claim is None or claim.continues is None:
             return events.ClaimTaken(action.document, n)
-        found = UNSURE if claim.after == "unsure" else self._left.find(claim.continues, action.key)
+        found, place, number = self._left_behind(action.key, claim.continues, claim, n)
         match found:
-            case NothingSent():
+            case NeverBegun() | NothingSent():
                 return events.ClaimTaken(action.document, n)
             case Sent(state):
                 return events.ClaimTaken(action.document, n, state)
             case Stored(left, index):
-                known = left.state.documents[index]
-                record = done_record(left.batch, claim.continues.journal, index, known)
+                record = done_record(left.batch, place.journal, index, left.state.documents[index])
                 self.files.create(RecordName(action.key, n, "done"), record)
                 return None  # What is done decides.
             case FailedBefore(left, index):
-                return self._take_after_failure(
-                    action, n, claim.continues, left.state.documents[index], left.batch
-                )
+                failed = failed_record(left.batch, place.journal, index, left.state.documents[index])
+                return self._take_after_failure(action, n, number, failed)
             case _:
                 assert_never(found)
 
+    def _left_behind(
+        self, key: str, place: JournalPlace, claim: ClaimRecord, n: int
+    ) -> tuple[Found, JournalPlace, int]:
+        """
+        Tell what the claims before one have left.
+
+        A batch may have died between its claim and its journal. Then the claim before that one still counts.
+
+        :return: What was found; where; and the number of the claim of that journal.
+        """
+        while True:
+            n -= 1
+            found = UNSURE if claim.after == "unsure" else self._left.find(place, key)
+            if not isinstance(found, NeverBegun):
+                return found, place, n
+            claim = self._read_claim(RecordName(key, n, "claim"))
+            if claim.continues is None:
+                return found, place, n
+            place = claim.continues
+
     def _take_after_failure(
-        self, action: events.Claim, n: int, place: JournalPlace, known: DocumentState, batch: Batch
+        self, action: events.Claim, n: int, number: int, failed: FailedRecord
     ) -> events.Event | None:
-        failed = failed_record(batch, place.journal, place.index, known)
-        self.files.create(RecordName(action.key, n - 1, "failed"), failed)
+        self.files.create(RecordName(action.key, number, "failed"), failed)
         if standing_of(self.files.look(action.key)).failures < self._policies.max_attempts:
             return events.ClaimTaken(action.document, n)
         self.files.create(RecordName(action.key, n, "failed"), failed)

@@ -67,6 +67,7 @@ class Work:
     :param doubt: Why its next submit is one more.
     :param holds_permit: Whether it may have been sent without a durable reference.
     :param holds_slot: Whether it counts as under way, by ``max_in_flight``; not while it waits for another document.
+    :param claim: Number of its claim in the register, until that stands in the journal; 0 = none.
     :param holds_file: Whether what it sends is, or is being brought, on local disk.
     :param is_heavy: Whether the transfer under way counts as a heavy one.
     :param was_seen_over: Whether a trigger has seen the end of its cloud task.
@@ -90,6 +91,7 @@ class Work:
     doubt: str | None = None
     holds_permit: bool = False
     holds_slot: bool = True
+    claim: int = 0
     holds_file: bool = False
     is_heavy: bool = False
     was_seen_over: bool = False

@@ -177,7 +177,7 @@ class World:
         for action in actions:
             match action:
                 case events.Announce(document, step):
-                    self.announced[document, step] += 1
+                    self.announced[self._place(document, step)] += 1
                 case events.Discard():
                     pass
                 case events.Finish():
@@ -189,11 +189,18 @@ class World:
                     self.pending.append(action)
                 case _:
                     self.pending.append(action)
+        self._check_limits()
+
+    def _place(self, document: int, step: int) -> tuple[int, int]:
+        """Return what is billed once."""
+        return document, step
+
+    # What must hold.
+
+    def _check_limits(self) -> None:
         assert len(self.machine.works) <= self.settings.max_in_flight
         assert self.machine.limits.slots.taken == len(self.machine.works)
         assert 0 <= self.machine.limits.permits.taken <= self.settings.max_unanswered_submits
-
-    # What must hold.
 
     def _check_send(self, action: events.Send) -> None:
         known = self.state.of(action.document)
@@ -226,6 +233,9 @@ class World:
                 assert before is None or before.outcome not in ("succeeded", "skipped")
             self.journal.append(record_to_dict(record, self.epoch))
             self.state.apply(parse_record(self.journal[-1]))
+        self._check_intents()
+
+    def _check_intents(self) -> None:
         intended = sum(known.intended for known in self.state.documents.values())
         assert intended <= self.settings.max_unanswered_submits, "more unknown than a killed worker may leave"
 

@@ -509,6 +509,19 @@ class TestTakeover:
         assert submits(cloud) == 1
         assert folder.words() == ["1.claim", "2.claim", "2.done"]
 
+    def test_and_so_does_a_third_batch_if_that_one_never_comes_back(
+        self, folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The journal of the second knows nothing, so that what the first has left still counts."""
+        self.die_at(folder, monkeypatch, AsyncCloudClient, "status")
+        is_claim = lambda _, name, __: name.word == "claim"  # noqa: E731
+        with monkeypatch.context() as patch:
+            patch.setattr(RegisterFiles, "create", dies(RegisterFiles.create, after=True, when=is_claim))
+            folder.run("second").die()
+        folder.run("third").go()
+        assert submits(cloud) == 1
+        assert folder.words() == ["1.claim", "2.claim", "3.claim", "3.done"]
+
     def test_the_third_one_finds_it_as_well(
         self, folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
     ) -> None:
