@@ -31,7 +31,8 @@ def idle_seconds(running: Sequence[tuple[float, Entry]], at_most_seconds: float)
     """
     if not running:
         return 0.0
-    wanted = max(1.0, len(running) / WAKE_SHARE)
+    # The expected number of ends of a single task never reaches 1: it is waited for until it has rather ended than not.
+    wanted = min(max(1.0, len(running) / WAKE_SHARE), len(running) / 2)
     # The expected number only grows with time, so that halving finds the moment.
     least, most = 0.0, at_most_seconds
     if _expected_ends(running, most) < wanted:

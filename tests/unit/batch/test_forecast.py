@@ -54,6 +54,11 @@ def test_a_few_that_end_soon_do_not_hold_the_worker(known: DurationBook) -> None
     assert running(known, *[290.0] * 5, *[0.0] * 95) > 200
 
 
+def test_the_last_one_is_waited_for_where_it_ends_soon(known: DurationBook) -> None:
+    assert running(known, 280.0) < 40
+    assert 200 < running(known, 50.0) < 260
+
+
 def test_it_looks_no_further_than_asked(known: DurationBook) -> None:
     assert idle_seconds([(0.0, known.entry("RecognizeImage", 1000))] * 8, 30.0) == 30.0
 
