@@ -29,7 +29,7 @@ from airflow_provider_asposeocr.emulator.cloud.request_body import receive, rece
 from airflow_provider_asposeocr.emulator.cloud.responses import IdResponse, OCRResponse
 from airflow_provider_asposeocr.emulator.cloud.submission import Submission, read_submission
 from airflow_provider_asposeocr.emulator.cloud.tasks import Fate, Task, new_task_id
-from airflow_provider_asposeocr.emulator.control.faults import NotExistFault
+from airflow_provider_asposeocr.emulator.control.faults import NotExistFault, TaskSlowFault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -138,6 +138,8 @@ class Endpoints:
         for rule in exchange.hits("fate"):
             if isinstance(rule, NotExistFault):
                 task.hide(rule.hidden_polls, rule.hidden_seconds)
+            if isinstance(rule, TaskSlowFault):
+                task.duration_seconds = rule.task_seconds
             task.fate = fate_of(rule) or task.fate
         emulation.queue.put(task)
         end = await exchange.interrupted("accepted")

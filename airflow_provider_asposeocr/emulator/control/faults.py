@@ -169,6 +169,15 @@ class TaskStuckFault(_FateRule):
     task_status: Literal[TaskStatus.PENDING, TaskStatus.PROCESSING] = TaskStatus.PROCESSING
 
 
+class TaskSlowFault(Rule):
+    """The task takes so long from the start of its work, whatever the option ``task_seconds`` says."""
+
+    default_method = "POST"
+    stage = "fate"
+    kind: Literal["task_slow"]
+    task_seconds: float = Field(ge=0, allow_inf_nan=False)
+
+
 class NoResultsFault(_FateRule):
     """POST: the task completes without results. GET: this answer has no results."""
 
@@ -253,6 +262,7 @@ AnyRule = Annotated[
     | ExpiredTokenFault
     | TaskErrorFault
     | TaskStuckFault
+    | TaskSlowFault
     | NoResultsFault
     | PartialFault
     | NotExistFault

@@ -77,6 +77,16 @@ def test_a_task_can_be_stuck(cloud: CloudClient, task_status: str) -> None:
     assert cloud.status(task_id)["taskStatus"] == "NotExist"
 
 
+def test_a_task_can_take_longer_than_the_others(cloud: CloudClient) -> None:
+    add(cloud, "task_slow", task_seconds=3000)
+    slow, usual = cloud.submit(), cloud.submit()
+
+    assert cloud.wait(usual) == "Completed"
+    assert cloud.status(slow)["taskStatus"] == "Processing"
+    cloud.emulator.control.advance_clock(3000)
+    assert cloud.wait(slow) == "Completed"
+
+
 def test_a_task_can_complete_without_results(cloud: CloudClient) -> None:
     add(cloud, "no_results")
 

@@ -53,6 +53,7 @@ def test_paths(glob: str, path: str, hit: bool) -> None:
         ({"kind": "task_error"}, "POST", "fate"),
         ({"kind": "task_error", "method": "GET"}, "GET", "view"),
         ({"kind": "task_stuck"}, "POST", "fate"),
+        ({"kind": "task_slow", "task_seconds": 1}, "POST", "fate"),
         ({"kind": "no_results"}, "POST", "fate"),
         ({"kind": "partial", "method": "get"}, "GET", "view"),
         ({"kind": "unknown_status"}, "GET", "view"),
