@@ -80,14 +80,14 @@ test-distributed: $(PRODUCTION_VENV)/stamp ## CeleryExecutor, two workers, two t
 	$(PRODUCTION_VENV)/bin/python -m pytest -s tests/distributed --ignore tests/distributed/test_batch_storm.py
 
 # Not a part of test-distributed until ten seeds in a row were seen green.
-test-storm-batch-small: $(PRODUCTION_VENV)/stamp ## the storm over a batch of 60 documents
+test-storm-batch-small: $(PRODUCTION_VENV)/stamp ## the storm over a batch of 80 documents
 	$(PRODUCTION_VENV)/bin/python -m pytest -s tests/distributed/test_batch_storm.py
 
 test-storm: $(PRODUCTION_VENV)/stamp ## the storm at its full size, 100 documents
 	STORM_DOCUMENTS=100 $(PRODUCTION_VENV)/bin/python -m pytest -s tests/distributed/test_storm.py
 
 test-storm-batch: $(PRODUCTION_VENV)/stamp ## the storm over a batch at its full size, 1,000 documents in one task
-	BATCH_STORM_DOCUMENTS=1000 BATCH_STORM_KILLS=10 BATCH_STORM_TRAPS=5 BATCH_STORM_IN_FLIGHT=100 \
+	BATCH_STORM_DOCUMENTS=1000 BATCH_STORM_KILLS=10 BATCH_STORM_TRAPS=5 BATCH_STORM_TRIGGERER_KILLS=3 BATCH_STORM_IN_FLIGHT=100 \
 		$(PRODUCTION_VENV)/bin/python -m pytest -s tests/distributed/test_batch_storm.py
 
 test-live: $(VENV)/test.stamp ## the vendor's live service, with your credentials: at most ten billed requests, see docs/compatibility.md

@@ -1,10 +1,10 @@
 """
-A batch whose worker is killed, suspended and cleared while the cloud stutters.
+A batch whose workers and triggerers are killed, suspended and cleared while the cloud stutters.
 
 What is left at the end is what a user would look at: the texts, the manifest, the bill, the logs.
-``BATCH_STORM_DOCUMENTS``, ``BATCH_STORM_KILLS`` (at random) and ``BATCH_STORM_TRAPS`` (at the worst moment) are its size,
-with ``BATCH_STORM_IN_FLIGHT`` and ``BATCH_STORM_PERMITS`` for its DAG; ``BATCH_STORM_SEEDS`` are the seeds, separated by
-commas; without them, one seed is drawn.
+``BATCH_STORM_DOCUMENTS``, ``BATCH_STORM_KILLS`` (of workers at random), ``BATCH_STORM_TRAPS`` (at the worst moment) and
+``BATCH_STORM_TRIGGERER_KILLS`` are its size, with ``BATCH_STORM_IN_FLIGHT`` and ``BATCH_STORM_PERMITS`` for its DAG;
+``BATCH_STORM_SEEDS`` are the seeds, separated by commas; without them, one seed is drawn.
 """
 
 from __future__ import annotations
@@ -32,7 +32,19 @@ from tests.distributed.batch_audit import (
     check_texts,
     draw_up,
 )
-from tests.distributed.batch_chaos import CLEAR, KILL, KILL_SUBMITTING, SUSPEND, BatchChaos, Target
+from tests.distributed.batch_chaos import (
+    CLEAR,
+    CLEAR_WAITING,
+    KILL,
+    KILL_SUBMITTING,
+    KILL_WAITING,
+    SLOW_TASK_SECONDS,
+    SUSPEND,
+    SUSPEND_WAITING,
+    WHILE_DEFERRED,
+    BatchChaos,
+    Target,
+)
 from tests.distributed.documents import STEPS, write_documents
 from tests.distributed.installation import FOLDER, TRIGGERERS, WORKERS, Installation
 from tests.distributed.patience import wait_until
@@ -44,11 +56,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.airflow
 
-DOCUMENTS = int(os.environ.get("BATCH_STORM_DOCUMENTS", "60"))
+DOCUMENTS = int(os.environ.get("BATCH_STORM_DOCUMENTS", "80"))
 KILLS = int(os.environ.get("BATCH_STORM_KILLS", "2"))
 TRAPS = int(os.environ.get("BATCH_STORM_TRAPS", "1"))
+TRIGGERER_KILLS = int(os.environ.get("BATCH_STORM_TRIGGERER_KILLS", "1"))
+IN_FLIGHT = int(os.environ.get("BATCH_STORM_IN_FLIGHT", "20"))
 PERMITS = int(os.environ.get("BATCH_STORM_PERMITS", "16"))
 DAG_ID = "batch_storm"
+#: Said in the log by a batch that leaves its worker.
+DEFERS = "Deferring the wait for"
 #: What the journal of a cleared batch leaves is swept by the next batch, at most every ten minutes.
 SWEPT = "swept.json"
 
@@ -56,9 +72,16 @@ SWEPT = "swept.json"
 def plan_of(random: Random) -> list[str]:
     """Draw the order of the blows: the Clear in the first half, because all that was billed before is billed again."""
     blows = [*[KILL] * KILLS, *[KILL_SUBMITTING] * TRAPS, SUSPEND]
+    blows += [*[KILL_WAITING] * TRIGGERER_KILLS, SUSPEND_WAITING]
     random.shuffle(blows)
-    blows.insert(random.randint(1, max(1, len(blows) // 2)), CLEAR)
+    blows.insert(random.randint(1, max(1, len(blows) // 2)), random.choice([CLEAR, CLEAR_WAITING]))
     return blows
+
+
+def least_work_of(plan: list[str]) -> int:
+    """Compute how many submits there are between two blows. A batch leaves its worker when all places hold slow ones."""
+    slow = IN_FLIGHT * sum(kind in WHILE_DEFERRED for kind in plan)
+    return max(1, (len(STEPS) * DOCUMENTS - slow) // (len(plan) + 2))
 
 
 class BatchStorm(StormRun):
@@ -85,7 +108,7 @@ class BatchStorm(StormRun):
             Target(DAG_ID, self.run_id, self.read_journal, self.count_epochs, weather, PERMITS),
             Random(self.seed),
             list(self.plan),
-            len(STEPS) * DOCUMENTS // (len(self.plan) + 2),
+            least_work_of(self.plan),
             self.say,
         )
         deadline = time.monotonic() + self.deadline_seconds
@@ -122,7 +145,19 @@ class BatchStorm(StormRun):
     def settle(self) -> None:
         """Wait for workers that come back, and for cloud tasks of lost answers to end."""
         self.installation.airflow.wait_healthy()
-        wait_until(lambda: not [task for task in self.installation.cloud.tasks() if task["status"] in ALIVE])
+        wait_until(
+            lambda: not [task for task in self.installation.cloud.tasks() if task["status"] in ALIVE],
+            2 * SLOW_TASK_SECONDS,
+        )
+        wait_until(lambda: not self.triggers())
+
+    def triggers(self) -> int:
+        """Count the rows of triggers of this DAG that are left."""
+        query = """
+            select count(*) from trigger left join task_instance on task_instance.trigger_id = trigger.id
+            where coalesce(dag_id, %s) = %s
+        """
+        return int(self.installation.rows(query, DAG_ID, DAG_ID)[0][0])
 
     def sweep(self) -> str:
         """Run one more batch, of one document, some ten minutes later: it removes what this one has left."""
@@ -181,11 +216,13 @@ def test_a_batch_in_a_storm_loses_nothing_and_bills_nothing_in_secret(
     storm.settle()
 
     journal, lines, tasks = installation.cloud.journal(), storm.log_lines(), installation.cloud.tasks()
-    faults = Counter(fault for entry in journal for fault in entry["faults"])
+    faults = Counter(fault for entry in journal for fault in entry["faults"] if fault != "task_slow")
     storm.say(f"{len(journal)} requests, {faults.total()} faults: {dict(faults)}")
     summary = storm.summary()
     in_order = rows_of(summary.get("manifest"))
     rows = {row["index"]: row for row in in_order}
+    deferrals = {line.text for line in lines if DEFERS in line.text}
+    storm.say(f"the batch has left its worker {len(deferrals)} times")
     for message in errors_in(lines):
         storm.say(f"an error in a log: {message}")
     storm.say(f"outcomes: {dict(Counter(row['outcome'] for row in in_order))}")
@@ -196,12 +233,17 @@ def test_a_batch_in_a_storm_loses_nothing_and_bills_nothing_in_secret(
     swept = storm.sweep()
     workers = [installation.airflow.temporary_folder(host) for host in (*WORKERS, *TRIGGERERS)]
     findings = [
-        *check_states(storm.states(), 0),
+        *check_states(storm.states(), storm.triggers()),
         *check_rows(storm.documents, in_order),
         *check_texts(storm.documents, storm.outbox, rows),
         *bill.findings,
         *check_cloud(tasks, chaos.clears),
         *(f"a blow has left {count} submits unknown" for count in chaos.unknown if count > PERMITS),
+        *(
+            f"the batch has left its worker with {count} submits unknown"
+            for count in chaos.unknown_deferred
+            if count
+        ),
         *check_parts(storm.state),
         *check_temporary_files(workers),
     ]
@@ -213,4 +255,5 @@ def test_a_batch_in_a_storm_loses_nothing_and_bills_nothing_in_secret(
     assert summary["succeeded"] + summary["failed"] == DOCUMENTS
     assert summary["maybe_billed_twice"] == sum(row["maybe_billed_twice"] for row in in_order)
     assert faults.total() > SHARE / 2 * len(journal), "the weather was too good"
+    assert len(deferrals) >= sum(kind in WHILE_DEFERRED for kind in storm.plan)
     assert chaos.blows == Counter(storm.plan), "the batch was over before all blows"

@@ -21,6 +21,9 @@ with DAG("batch_storm", params=PARAMS):
         max_unanswered_submits=int(os.environ.get("BATCH_STORM_PERMITS", "16")),
         # Where the storm hits the same submit twice, the document fails and is counted.
         max_failures=0.1,
+        deferrable=True,
+        # What the storm makes slow takes longer, so that the batch leaves its worker then, and seldom otherwise.
+        defer_idle_seconds=2,
         poll_interval_seconds=0.5,
         max_poll_interval_seconds=2,
         # Each blow costs a try.
