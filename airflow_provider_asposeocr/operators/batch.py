@@ -258,14 +258,20 @@ class AsposeOcrBatchOperator(BaseOperator):
         """
         return self._run(context, Woken(), resumes=False)
 
-    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
+    def execute_complete(
+        self, context: Context, event: Any = None, max_tries: int | None = None
+    ) -> dict[str, Any]:
         """
         Go on after the trigger has fired.
 
         :param context: Airflow's context.
         :param event: The trigger's event.
+        :param max_tries: Airflow's count at the deferral; ``None`` = an earlier version has deferred the batch.
         :return: The summary.
         """
+        if max_tries not in (None, context["ti"].max_tries):
+            # A user has cleared the task while it ran after the deferral; Airflow keeps method and event of that.
+            return self.execute(context)
         woken = read_event(event)
         if woken.error is not None:
             self.log.warning("The trigger of the batch has stopped waiting: %s", woken.error.message)
@@ -306,6 +312,8 @@ class AsposeOcrBatchOperator(BaseOperator):
         try:
             while True:
                 request, around = request_of(self, context, holds=holds)
+                if around.plan.superseded is not None:  # It was cleared, also where Airflow resumes it.
+                    woken, resumes = Woken(), False
                 self._try = BatchTry(request, around, woken, resumes=resumes)
                 if self._killed:  # while the connection or the tripwire was read
                     self._try.kill(self._is_over)
@@ -347,7 +355,12 @@ class AsposeOcrBatchOperator(BaseOperator):
         until = moment_text(deferral.deadline_at, now)
         self.log.info("Deferring the wait for %d cloud tasks until at most %s", len(deferral.tasks), until)
         backstop = timedelta(seconds=max(0.0, deferral.deadline_at - now) + BACKSTOP_SECONDS)
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop)
+        self.defer(
+            trigger=trigger,
+            method_name="execute_complete",
+            kwargs={"max_tries": self._ti.max_tries},
+            timeout=backstop,
+        )
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """

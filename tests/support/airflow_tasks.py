@@ -95,10 +95,10 @@ def deferral(operator: Any, context: Any = None) -> TaskDeferred:
     return caught.value
 
 
-def resume(operator: Any, event: Any, context: Any = None) -> Any:
-    """Run a new object of the operator after its trigger has fired."""
+def resume(operator: Any, event: Any, context: Any = None, kwargs: dict[str, Any] | None = None) -> Any:
+    """Run a new object of the operator after its trigger has fired, with the arguments of its deferral."""
     context = context or context_for(operator)
-    stored = json.loads(json.dumps({"event": event}))
+    stored = json.loads(json.dumps({**(kwargs or {}), "event": event}))
     with set_current_context(context):
         return operator.resume_execution("execute_complete", stored, context)
 

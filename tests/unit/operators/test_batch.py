@@ -634,6 +634,35 @@ class TestDeferral:
             summary = operator.resume_execution(TRIGGER_FAIL_REPR, {"error": "Trigger failure"}, context)
         assert summary["succeeded"] == 6
 
+    @pytest.mark.parametrize("has_store", [True, False], ids=["airflow 3.3", "before"])
+    def test_a_clear_begins_anew_although_airflow_resumes_what_ran_after_a_deferral(
+        self, cloud: EmulatorControl, inbox: Path, has_store: bool
+    ) -> None:
+        """Airflow keeps the method and the event of a deferral when a user clears the task that runs after it."""
+        batch = Batch(inbox, has_store=has_store)
+        cloud.add_faults({"kind": "task_stuck", "count": 6})
+        given = {"steps": ONE_STEP, "deferrable": True, "defer_idle_seconds": 0.1}
+        operator, context = batch.begin_deferred(**given)
+        with pytest.raises(TaskDeferred) as caught:
+            resume(operator, taught(), context)
+        assert submits(cloud) == 6
+        batch.clear()
+        operator, context = batch.begin(**given)
+        summary = resume(operator, Woken("a share has ended").to_event(), context, caught.value.kwargs)
+        assert summary["succeeded"] == 6
+        assert submits(cloud) == 12
+        assert len(deletes(cloud)) == 6
+
+    def test_a_clear_begins_anew_where_the_trigger_had_failed(
+        self, batch: Batch, cloud: EmulatorControl
+    ) -> None:
+        batch.begin_deferred(steps=ONE_STEP)
+        batch.clear()
+        operator, context = batch.begin(steps=ONE_STEP)
+        with set_current_context(context):
+            summary = operator.resume_execution(TRIGGER_FAIL_REPR, {"error": "Trigger failure"}, context)
+        assert summary["succeeded"] == 6
+
     def test_an_event_that_is_lost_is_none_that_matters(self, batch: Batch, cloud: EmulatorControl) -> None:
         operator, context = batch.begin_deferred(steps=ONE_STEP)
         assert resume(operator, None, context)["succeeded"] == 6
