@@ -39,7 +39,8 @@ TASK = """
 WAITS_AT = """
     select job.hostname from task_instance join trigger on trigger.id = task_instance.trigger_id
     join job on job.id = trigger.triggerer_id
-    where dag_id = %s and run_id = %s and task_id = 'read' and task_instance.state = 'deferred'
+    where task_instance.dag_id = %s and task_instance.run_id = %s and task_instance.task_id = 'read'
+    and task_instance.state = 'deferred'
     and job.id in (select max(id) from job where job_type = 'TriggererJob' group by hostname)
 """
 #: How long cloud tasks take that are submitted before a blow to a triggerer: longer than another triggerer needs to go on.
