@@ -7,6 +7,7 @@ document.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,10 +26,11 @@ from airflow_provider_asposeocr.api.http.retrying import ONCE
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.results.reasons import state_with_reasons_async
 from airflow_provider_asposeocr.batch import events
+from airflow_provider_asposeocr.batch.cancels import AT_ONCE, QUESTION_SECONDS
 from airflow_provider_asposeocr.batch.foreseen import Foreseen
 from airflow_provider_asposeocr.ingestion.register import key_of
 from airflow_provider_asposeocr.ingestion.stored_results import stem_of, versions_at, with_version
-from airflow_provider_asposeocr.lifecycle.cancel import IN_WORKER, cancel_if_running_async
+from airflow_provider_asposeocr.lifecycle.cancel import IN_WORKER, Turns, cancel_if_running_async
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
@@ -72,6 +74,8 @@ class Errands:
         self._foreseen = Foreseen(batch)
         self._previews = previews
         self._prepared: dict[int, Document] = {}
+        # A killed worker has three seconds, which a thousand questions at once would fill before the first cancel.
+        self._turns = Turns(asyncio.Semaphore(AT_ONCE), QUESTION_SECONDS)
 
     async def do(self, action: events.Action) -> events.Event:
         """
@@ -234,7 +238,9 @@ class Errands:
         return events.Delivered(document.index, {name: value for name, value in row.items() if value})
 
     async def _cancel(self, action: events.Cancel) -> events.Event:
-        outcome = await cancel_if_running_async(self._client, action.ref, action.because, IN_WORKER)
+        outcome = await cancel_if_running_async(
+            self._client, action.ref, action.because, IN_WORKER, turns=self._turns
+        )
         return events.CancelEnded(action.document, outcome.what == "cancelled", outcome.status)
 
 

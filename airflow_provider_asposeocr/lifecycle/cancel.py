@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from threading import Thread
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
@@ -24,6 +26,7 @@ from airflow_provider_asposeocr.metrics import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
 
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
     from airflow_provider_asposeocr.api.client import CloudClient
@@ -178,23 +181,45 @@ def _status_within(client: CloudClient, ref: TaskRef, seconds: float) -> TaskSta
     return answers[0] if answers else None
 
 
+@dataclass(frozen=True)
+class Turns:
+    """
+    How cloud tasks that are cancelled at the same time take turns.
+
+    :param places: Entered for each attempt; by default, as many attempts as come.
+    :param seconds: Longest wait for the answer to one question, so that others get their turn; by default as long as the
+        rule asks.
+    """
+
+    places: AbstractAsyncContextManager[Any] = field(default_factory=nullcontext)
+    seconds: float = math.inf
+
+
 async def cancel_if_running_async(
-    client: AsyncCloudClient, ref: TaskRef, reason: str, rule: CancelRule, seen: TaskStatus | None = None
+    client: AsyncCloudClient,
+    ref: TaskRef,
+    reason: str,
+    rule: CancelRule,
+    seen: TaskStatus | None = None,
+    turns: Turns | None = None,
 ) -> CancelOutcome:
     """
-    Cancel a cloud task unless it has ended, in a triggerer.
+    Cancel a cloud task unless it has ended, in an event loop.
 
     :param client: Client of its account.
     :param ref: The task.
     :param reason: Why it is not wanted any more, for the log.
     :param rule: How long to ask, and what silence means.
     :param seen: What the cloud has answered a moment ago, so that it need not be asked again; by default nothing.
+    :param turns: Its turns among others that are to be cancelled; by default it waits for none.
     :return: As of :func:`cancel_if_running`.
     """
-    began = time.monotonic()
+    turns, began = turns or Turns(), None
     while True:
-        left = rule.ask_seconds - (time.monotonic() - began)
-        outcome = await try_cancel_async(client, ref, rule, began, left, seen)
+        async with turns.places:
+            began = began or time.monotonic()
+            left = rule.ask_seconds - (time.monotonic() - began)
+            outcome = await try_cancel_async(client, ref, rule, began, min(left, turns.seconds), seen)
         if outcome is not None:
             return _said(outcome, ref, reason)
         await asyncio.sleep(ASK_AGAIN_SECONDS)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_asposeocr.batch.cancels import AT_ONCE
+from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
+from airflow_provider_asposeocr.batch import errands
 from airflow_provider_asposeocr.batch.ending import Deferral, Ended, Stopped
 from airflow_provider_asposeocr.batch.errors import JournalFencedError
 from airflow_provider_asposeocr.batch.journal import Journal, read_journal, request_drain
@@ -296,32 +297,32 @@ async def test_a_stop_cancels_what_runs_or_leaves_it_in_the_journal(
 
 
 async def test_of_many_cancels_the_first_are_done_before_the_last_are_asked_for(
-    aspose_ocr_emulator: Emulator, control: EmulatorControl, tmp_path: Path
+    batch: Try, control: EmulatorControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A killed worker has three seconds: with a question about each task first, it would cancel none of a thousand."""
-    documents = 100
-    batch = Try(aspose_ocr_emulator.url, tmp_path, documents, STEPS[-1:])
-    control.add_faults({**STUCK, "count": documents})
-    engine, running = await begin_try(
-        batch.url, batch.folder, max_in_flight=documents, max_poll_interval_seconds=600
-    )
-    await asyncio.to_thread(control.wait_for_request, "POST", "RecognizeImage", documents, PATIENCE_SECONDS)
-    seen = control.journal()[-1]["n"]
-    control.add_faults(
-        *(
-            {"kind": "delay", "delay_seconds": 0.05, "method": name, "probability": 1}
-            for name in ("GET", "DELETE")
-        )
-    )
-    assert await engine.stop(cancel=True, seconds=PATIENCE_SECONDS) == Stopped(documents, 0)
-    assert (await running).counts == {"cancelled": documents}
-    asked = deleted = most = 0
-    for entry in control.journal()[seen:]:
-        asked += entry["method"] == "GET"
-        deleted += entry["method"] == "DELETE"
-        most = max(most, asked - deleted)
-    assert deleted == documents
-    assert most <= 2 * AT_ONCE, "and as many polls may have been under way"
+    """A killed worker has three seconds, which a thousand questions at once would fill before the first cancel."""
+    monkeypatch.setattr(errands, "AT_ONCE", 2)
+    under_way = most = 0
+    status, cancel = AsyncCloudClient.status, AsyncCloudClient.cancel
+
+    async def counted_status(*args: Any, ahead: bool = False) -> Any:
+        nonlocal under_way, most
+        under_way += ahead
+        most = max(most, under_way)
+        return await status(*args, ahead=ahead)
+
+    async def counted_cancel(*args: Any) -> None:
+        nonlocal under_way
+        await cancel(*args)
+        under_way -= 1
+
+    monkeypatch.setattr(AsyncCloudClient, "status", counted_status)
+    monkeypatch.setattr(AsyncCloudClient, "cancel", counted_cancel)
+    control.add_faults({**STUCK, "path": "UpscaleImage", "count": 8})
+    engine, running = await begin_try(batch.url, batch.folder)
+    await asyncio.to_thread(control.wait_for_request, "GET", "*/GetTaskStatus", 8, PATIENCE_SECONDS)
+    assert await engine.stop(cancel=True, seconds=PATIENCE_SECONDS) == Stopped(8, 0)
+    assert (await running).counts == {"cancelled": 8}
+    assert most == 2
 
 
 async def test_a_held_batch_submits_nothing_more_and_can_still_be_cancelled(
