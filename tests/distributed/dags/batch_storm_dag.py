@@ -23,7 +23,7 @@ with DAG("batch_storm", params=PARAMS):
         max_failures=0.1,
         deferrable=True,
         # What the storm makes slow takes longer, so that the batch leaves its worker then, and seldom otherwise.
-        defer_idle_seconds=2,
+        defer_idle_seconds=5,
         poll_interval_seconds=0.5,
         max_poll_interval_seconds=2,
         # Each blow costs a try.
