@@ -93,7 +93,8 @@ def read_batch(uri: str) -> LeftBatch:
     :raises JournalError: if there is no journal, or it cannot be read.
     """
     header, records = read_journal(object_path(uri))
-    return LeftBatch(parse_header(header), replay(records))
+    state = replay(records)
+    return LeftBatch(parse_header(header, state.replanned), state)
 
 
 def take_over_batch(uri: str) -> LeftBatch | None:
@@ -109,7 +110,7 @@ def take_over_batch(uri: str) -> LeftBatch | None:
     except JournalMissingError:
         return None
     state = replay(opened.records, opened.journal.epoch)
-    return LeftBatch(parse_header(opened.header), state, opened.journal)
+    return LeftBatch(parse_header(opened.header, state.replanned), state, opened.journal)
 
 
 def write_manifest_of(left: LeftBatch) -> ManifestFile:

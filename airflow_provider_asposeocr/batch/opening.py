@@ -144,10 +144,11 @@ def open_batch(
 
 def _read(opened: Opened, is_new: bool) -> OpenBatch:
     begun_at = opened.header.get(BEGUN_AT)
+    state = replay(opened.records, opened.journal.epoch)
     return OpenBatch(
-        batch=parse_header(opened.header),
+        batch=parse_header(opened.header, state.replanned),
         journal=opened.journal,
-        state=replay(opened.records, opened.journal.epoch),
+        state=state,
         begun_at=float(begun_at) if isinstance(begun_at, int | float) else time.time(),
         is_new=is_new,
     )

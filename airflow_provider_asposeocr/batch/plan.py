@@ -20,6 +20,8 @@ from airflow_provider_asposeocr.batch.steps import Step
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_asposeocr.batch.records import Replanned
+
 #: Raise it when a field gets another meaning.
 SCHEMA_VERSION = 1
 #: Documents of one batch. The journal, the manifest and the memory of a worker are measured for as many.
@@ -202,11 +204,12 @@ class _Header(BaseModel):
     register_plan: RegisterPlan | None = Field(default=None, alias="register")
 
 
-def parse_header(header: Mapping[str, Any]) -> Batch:
+def parse_header(header: Mapping[str, Any], replanned: Replanned | None = None) -> Batch:
     """
     Read the plan of an earlier try.
 
     :param header: The header of a journal.
+    :param replanned: The steps that a later try was given; by default none were changed.
     :return: The plan.
     :raises JournalError: if it is not one, or one that a newer version wrote; the message says what is wrong.
     """
@@ -218,7 +221,7 @@ def parse_header(header: Mapping[str, Any]) -> Batch:
             f"{SCHEMA_VERSION}."
         )
     try:
-        found = _Header.model_validate(dict(header))
+        found = _Header.model_validate({**header, **({"steps": replanned.steps} if replanned else {})})
     except ValidationError as error:
         raise JournalError(f"{what}: {shown_all(validation_problems(error, 'header'))}.") from None
     return Batch(

@@ -14,7 +14,7 @@ from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.errors import JournalError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +251,22 @@ class BusyUntil:
 
 
 @dataclass(frozen=True, slots=True)
+class Replanned:
+    """
+    A later try was given other steps. Documents that are done stay; the others go through the new steps.
+
+    :param steps: All steps from now on, as :meth:`.Step.to_dict` describes them.
+    :param first: Index of the first step that was changed. What a document has done before it stays.
+    :param retries_failed: Whether documents that have failed at a changed step are submitted again.
+    """
+
+    kind: ClassVar[str] = "replanned"
+    steps: Sequence[Mapping[str, Any]]
+    first: int
+    retries_failed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Whole:
     """
     All that is known about a document; only in snapshots, where it takes the place of the records before.
@@ -284,6 +300,7 @@ Record = (
     | Failed
     | Cancelled
     | Refused
+    | Replanned
     | Keyed
     | Claimed
     | Adopted

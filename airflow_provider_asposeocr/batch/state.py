@@ -29,6 +29,7 @@ from airflow_provider_asposeocr.batch.records import (
     Record,
     Reference,
     Refused,
+    Replanned,
     Settled,
     Whole,
     Withdrawn,
@@ -237,6 +238,8 @@ class BatchState:
         self.durations: Mapping[str, Any] | None = None
         #: Why nothing more is submitted, where the account was refused.
         self.refused: Refused | None = None
+        #: The steps, where a later try was given others than the batch began with.
+        self.replanned: Replanned | None = None
         #: Until when the batch waits for documents that others have, in seconds since the epoch; ``None`` = not yet.
         self.busy_until: float | None = None
         #: Number of the process whose records are applied.
@@ -267,6 +270,9 @@ class BatchState:
         if isinstance(record, Refused):
             self.refused = record
             return
+        if isinstance(record, Replanned):
+            self._replan(record)
+            return
         if isinstance(record, BusyUntil):
             self.busy_until = record.at
             return
@@ -286,6 +292,18 @@ class BatchState:
         self.submits += document.submits
         if document.outcome is not None:
             self.outcomes[document.outcome] += 1
+
+    def _replan(self, record: Replanned) -> None:
+        self.replanned = record
+        for document in self.documents.values():
+            again = document.outcome in (None, "cancelled") or (
+                document.outcome == "failed" and record.retries_failed
+            )
+            if again and document.step >= record.first:
+                self._uncount(document)
+                _begin_again_at(document, record.first)
+                document.epoch = self.epoch
+                self.submits += document.submits
 
     def _did_not_know_of(self, document: DocumentState, record: Intent) -> bool:
         """
@@ -308,6 +326,8 @@ class BatchState:
             yield Durations(self.durations)
         if self.refused is not None:
             yield self.refused
+        if self.replanned is not None:
+            yield self.replanned
         if self.busy_until is not None:
             yield BusyUntil(self.busy_until)
         for index in sorted(self.documents):
@@ -401,6 +421,22 @@ def _intend(document: DocumentState, record: Intent) -> None:
     step.submits += 1
     step.doubts += record.again is not None
     step.again, step.reference, step.over = None, None, False
+
+
+def _begin_again_at(document: DocumentState, step: int) -> None:
+    """Forget the cloud tasks of a step and those after it, but not how often the document was sent for them."""
+    _leave_unanswered(document)
+    document.at(step)
+    dropped = document.steps[step:]
+    document.steps[step:] = [
+        StepState(
+            submits=sum(each.submits for each in dropped),
+            doubts=sum(each.doubts for each in dropped),
+            again="unknown" if any(each.again == "unknown" for each in dropped) else None,
+        )
+    ]
+    document.step, document.last_intent, document.final = step, None, False
+    document.outcome = document.row = document.error = None
 
 
 def _take_back(document: DocumentState) -> None:

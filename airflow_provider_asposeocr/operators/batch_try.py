@@ -24,6 +24,7 @@ from airflow_provider_asposeocr.batch.metrics import noted
 from airflow_provider_asposeocr.batch.opening import open_batch
 from airflow_provider_asposeocr.batch.progress import ProgressLog, shown_end, shown_progress
 from airflow_provider_asposeocr.batch.registrar import Registrar
+from airflow_provider_asposeocr.batch.replan import replan
 from airflow_provider_asposeocr.batch.superseded import end_superseded, take_over_superseded
 from airflow_provider_asposeocr.clients import batch_client
 from airflow_provider_asposeocr.connection import mask_token
@@ -186,6 +187,11 @@ class BatchTry:
             await asyncio.to_thread(around.sweep)
         async with batch_client(around.account, mask_token, around.polls_per_second) as client:
             await end_superseded(client, superseded, self._request.account)
+            if not (opened.is_new or self._resumes):
+                retries = around.make_settings(opened.begun_at).retry_failed
+                opened = self._open = await replan(
+                    opened, self._request.steps, client, retries_failed=retries
+                )
             outcome = await self._work(opened, client)
         await asyncio.gather(*self._notes)
         # The last documents may have needed no commit that looks for another owner.
@@ -325,10 +331,10 @@ class BatchTry:
             shown(opened.journal.uri, 300),
             shown(self._around.page, 600),
         )
-        if (self._request.steps, self._request.destination) != (batch.steps, batch.destination):
+        if self._request.destination != batch.destination:
             log.warning(
-                "Steps or destination have changed since the batch began. It goes on as it began; clear the "
-                "task to begin anew, which is billed again."
+                "The destination has changed since the batch began. Its results go to the folder that it began with; clear "
+                "the task to begin anew, which is billed again."
             )
 
     def _write(self, opened: OpenBatch, ended: Ended) -> ManifestFile:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -16,6 +16,7 @@ from airflow_provider_asposeocr.batch.records import (
     Intent,
     Reference,
     Refused,
+    Replanned,
     Whole,
     Withdrawn,
     parse_record,
@@ -37,6 +38,7 @@ EVERY_KIND: list[Record] = [
     Failed(0, 1, ERROR, over=True, try_number=2, final=True, again="gone"),
     Cancelled(0, 1),
     Refused(ERROR, 2),
+    Replanned([{"operation": "RecognizeImage", "settings": {}}], 0, True),
     Whole(0, {"steps": []}),
     Durations({"version": 1}),
 ]
@@ -178,3 +180,56 @@ def test_a_refusal_of_the_account_lasts_until_something_is_sent() -> None:
     assert replay(written(*state.snapshot())).refused == refused
     state.apply(Intent(1, 0))
     assert state.refused is None
+
+
+class TestOtherSteps:
+    """The second of three steps was changed before a later try."""
+
+    STEPS: ClassVar[list[dict[str, Any]]] = [
+        {"operation": name, "settings": {}} for name in ("UpscaleImage", "Deskew", "RecognizeImage")
+    ]
+    SECOND = Reference(0, 1, "BinarizeImage", "id-2", 1_800_000_000.0, 20_000, "aa")
+
+    def after(self, *records: Record, retries_failed: bool = True) -> Any:
+        state = replay(written(*records, Replanned(self.STEPS, 1, retries_failed)))
+        assert told(replay(written(*state.snapshot()))) == told(state)
+        assert replay(written(*state.snapshot())).replanned == state.replanned
+        assert state.submits == sum(known.submits for known in state.documents.values())
+        return state
+
+    @pytest.mark.parametrize(
+        "records", [(REFERENCE,), (REFERENCE, Failed(0, 0, ERROR, over=False, try_number=1))]
+    )
+    def test_before_it_a_document_goes_on(self, records: tuple[Record, ...]) -> None:
+        before = replay(written(Intent(0, 0), *records))
+        assert told(self.after(Intent(0, 0), *records)) == told(before)
+
+    def test_a_cloud_task_at_it_does_not_count_and_its_bill_does(self) -> None:
+        known = self.after(Intent(0, 0), REFERENCE, Intent(0, 1), self.SECOND).of(0)
+        assert (known.step, known.running, known.outcome, known.submits) == (1, None, None, 2)
+        assert known.at(0).reference == REFERENCE
+
+    def test_a_submit_without_an_answer_stays_one(self) -> None:
+        known = self.after(Intent(0, 0), REFERENCE, Intent(0, 1)).of(0)
+        assert (known.step, known.intended, known.current.again, known.submits) == (1, False, "unknown", 2)
+
+    def test_what_comes_after_it_is_done_again(self) -> None:
+        third = Reference(0, 2, "RecognizeImage", "id-3", 1_800_000_000.0, 20_000, "aa")
+        steps = (Intent(0, 0), REFERENCE, Intent(0, 1), self.SECOND, Intent(0, 2), third)
+        known = self.after(*steps).of(0)
+        assert (known.step, known.running, len(known.steps), known.submits) == (1, None, 2, 3)
+
+    @pytest.mark.parametrize(("retries_failed", "outcome"), [(True, None), (False, "failed")])
+    def test_what_has_failed_at_it_is_tried_again_if_the_user_wants_that(
+        self, retries_failed: bool, outcome: str | None
+    ) -> None:
+        refused = Failed(0, 1, {**ERROR, "retryable": False}, over=True, try_number=1)
+        state = self.after(
+            Intent(0, 0), REFERENCE, Intent(0, 1), self.SECOND, refused, retries_failed=retries_failed
+        )
+        assert state.of(0).outcome == outcome
+        assert dict(+state.outcomes) == ({} if outcome is None else {"failed": 1})
+
+    def test_what_is_done_stays(self) -> None:
+        done = (Intent(0, 0), REFERENCE, Intent(0, 1), self.SECOND, Done(0, {"results": []}))
+        assert told(self.after(*done)) == told(replay(written(*done)))

@@ -218,6 +218,19 @@ class TestHold:
         assert submits(cloud) == 6
         assert [row.outcome for row in batch.rows].count("not_started") == 3
 
+    def test_a_retry_with_other_settings_takes_them_for_what_is_not_done(
+        self, batch: Batch, cloud: EmulatorControl, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        cloud.add_faults({"kind": "task_error", "path": "RecognizeImage", "count": 2})
+        with pytest.raises(BatchFailedError):
+            batch.run()
+        settings = {"resultType": "Text", "language": "German"}
+        summary = batch.run(steps=[STEPS[0], {"operation": "RecognizeImage", "settings": settings}])
+        assert (summary["succeeded"], summary["submits"]) == (6, 14)
+        assert cloud.billing() == {"BinarizeImage": 6, "RecognizeImage": 8}
+        assert "Step 2 was changed since the batch began" in caplog.text
+        assert [step.submits for row in batch.rows for step in row.steps].count(2) == 2
+
     def test_a_vanished_journal_is_never_taken_for_nothing_done(
         self, batch: Batch, cloud: EmulatorControl
     ) -> None:
@@ -359,6 +372,16 @@ class TestKill:
         assert not deletes(cloud)
         assert submits(cloud) == 6
         cloud.clear_faults()
+
+    def test_a_retry_with_other_steps_cancels_what_runs_and_begins_there(
+        self, batch: Batch, cloud: EmulatorControl
+    ) -> None:
+        evicted(batch, cloud)
+        steps = [{"operation": "RecognizeImage", "settings": {"resultType": "Text", "language": "German"}}]
+        summary = batch.run(steps=steps)
+        assert (summary["succeeded"], summary["submits"]) == (6, 10)
+        assert len(deletes(cloud)) == 4
+        assert submits(cloud) == 10
 
     def test_a_user_s_kill_cancels_although_a_try_is_left(self, batch: Batch, cloud: EmulatorControl) -> None:
         cloud.add_faults({"kind": "task_stuck", "count": 6})
