@@ -100,5 +100,6 @@ def disposition(uri: str, kind: Kind) -> str:
     :param kind: Its kind.
     """
     name = PurePosixPath(uri).name or "result"
-    word = "attachment" if kind.name == "other" else "inline"
+    # An SVG is a document, which a browser would open by itself; as a picture in the page it is shown all the same.
+    word = "attachment" if kind.name == "other" or "svg" in kind.content_type else "inline"
     return f"{word}; filename*=UTF-8''{quote(name, safe='')}"

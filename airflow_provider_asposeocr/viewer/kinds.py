@@ -51,6 +51,8 @@ _BY_SUFFIX = {
     ".bmp": _image("bmp"),
     ".dib": _image("bmp"),
     ".webp": _image("webp"),
+    # In an img element a browser runs nothing of it, and loads nothing.
+    ".svg": _image("svg+xml"),
     ".txt": Kind("text", _PLAIN, MOST_TEXT_BYTES),
     ".csv": Kind("text", _PLAIN, MOST_TEXT_BYTES),
     ".hocr": Kind("hocr", _PLAIN, MOST_TEXT_BYTES),

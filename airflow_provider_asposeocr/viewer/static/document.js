@@ -30,7 +30,8 @@ class DocumentView {
     this.count = el("span", { className: "count", role: "status" });
     this.tools = el("div", { className: "tools" });
     this.element = el("article", { className: "document" }, this.#head(note), this.#body(), showFiles(doc, root), showWork(doc));
-    this.element.addEventListener("keydown", (event) => this.#key(event));
+    // Wherever the focus is: after the page has loaded, it is nowhere.
+    document.addEventListener("keydown", (event) => this.#key(event));
     this.#show();
     this.#load();
   }
@@ -270,7 +271,7 @@ class DocumentView {
   }
 
   #key(event) {
-    if (event.target === this.search && event.key !== "Escape") return;
+    if (!this.element.isConnected || (event.target === this.search && event.key !== "Escape")) return;
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches?.("select, input[type=range]")) return;
     const keys = {
       ArrowLeft: () => this.#turn(this.page - 1),

@@ -118,7 +118,9 @@ class TestHeaders:
         for number, name in enumerate(("evil.hocr", "evil.html", "evil.svg", "evil.json", "evil.xhtml")):
             world.fetched(world.result(name, b"<script>alert(1)</script>"), task_id=f"fetch{number}")
             headers = world.file(f"fetch{number}").headers
-            assert headers["content-type"] in ("text/plain; charset=utf-8", "application/octet-stream")
+            is_text = headers["content-type"] == "text/plain; charset=utf-8"
+            assert is_text or headers["content-disposition"].startswith("attachment")
+            assert "html" not in headers["content-type"]
             assert headers["x-content-type-options"] == "nosniff"
             assert "sandbox" in headers["content-security-policy"]
             assert "default-src 'none'" in headers["content-security-policy"]
@@ -207,6 +209,13 @@ class TestBounds:
 
     def test_a_manifest_cannot_make_a_large_file_small(self, world: ViewerWorld) -> None:
         world.fetched({**world.result("page.txt", b"x" * (MOST_TEXT_BYTES + 1)), "bytes": 5})
+        assert world.file().status_code == 409
+
+    def test_a_file_of_another_size_is_not_even_read(
+        self, world: ViewerWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.fetched({**world.result("page.pdf", b"x" * 1000), "bytes": 999})
+        monkeypatch.setattr(verified, "_copy", None)
         assert world.file().status_code == 409
 
     def test_a_file_that_grows_while_it_is_read_is_read_no_further(
