@@ -1,0 +1,38 @@
+"""A run with something to see for each kind of task, for the tests of the viewer."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, task
+
+from airflow_provider_asposeocr.operators import (
+    AsposeOcrBatchOperator,
+    AsposeOcrBinarizeImageOperator,
+    AsposeOcrFetchResultOperator,
+    AsposeOcrRecognizeImageOperator,
+)
+
+WITH_BOXES = {"language": "English", "resultType": "TextAndPdfAndHocr"}
+
+with DAG("viewer", params={"scan": "", "inbox": "", "outbox": ""}):
+    recognize = AsposeOcrRecognizeImageOperator(
+        task_id="recognize", source="{{ params.scan }}", settings=WITH_BOXES
+    )
+    AsposeOcrFetchResultOperator(task_id="fetch", task=recognize.output, destination="{{ params.outbox }}")
+    binarize = AsposeOcrBinarizeImageOperator(task_id="binarize", source="{{ params.scan }}")
+    AsposeOcrFetchResultOperator(
+        task_id="fetch_binarized", task=binarize.output, destination="{{ params.outbox }}binarized/"
+    )
+    AsposeOcrBatchOperator(
+        task_id="batch",
+        sources="{{ params.inbox }}",
+        steps=[{"operation": "RecognizeImage", "settings": {"resultType": "TextAndHocr"}}],
+        destination="{{ params.outbox }}batch/",
+        max_failures=0.9,
+    )
+
+    @task
+    def other() -> int:
+        """Return what is no document."""
+        return 42
+
+    other()
