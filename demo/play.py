@@ -8,14 +8,37 @@ from __future__ import annotations
 import sys
 import time
 
-from demo.environment import FOLDER, Clock, demo_environment, end_on_signals
+from demo.environment import FOLDER, Clock, DemoEnvironment, demo_environment, end_on_signals
 from demo.inbox import create_pool, environment, fill_inbox
 from demo.processes import CHECKOUT, ServiceError
 from demo.rest import RestError
 
 PLAY = FOLDER / "play"
 INBOX, OUTBOX = PLAY / "inbox", PLAY / "outbox"
+VIEWER_DAG = "demo_viewer"
+VIEWER_SECONDS = 600.0
 DAGS = [CHECKOUT / "example_dags", CHECKOUT / "demo" / "dags"]
+
+
+def show_results(running: DemoEnvironment) -> None:
+    """Run the DAG whose results are worth a look, and print where they are.
+
+    :param running: the playground. A run that fails is no reason to end it.
+    """
+    print(f"\nReading some scans, which takes a minute or two ({VIEWER_DAG}) ...", flush=True)
+    run_id = running.rest.start(VIEWER_DAG)
+    try:
+        state = running.rest.wait_for_run(VIEWER_DAG, run_id, timeout_seconds=VIEWER_SECONDS)
+    except RestError as error:
+        state = str(error)
+    if state != "success":
+        print(f"That run has not succeeded: {state}")
+    print("See what was read, with a box around each word:")
+    print(f"  {running.airflow.base_url}/dags/{VIEWER_DAG}/runs/{run_id}   the tab OCR results")
+    print(
+        f"  {running.airflow.base_url}/aspose-ocr/view/{VIEWER_DAG}/{run_id}   the same page by itself",
+        flush=True,
+    )
 
 
 def main() -> int:
@@ -31,6 +54,7 @@ def main() -> int:
             print("The example DAGs (aspose_ocr_...) can be triggered with their defaults.")
             print(f"They read from {INBOX}/ and write to {OUTBOX}/.")
             print(f"Logs: {PLAY}\nCtrl-C ends everything.", flush=True)
+            show_results(running)
             while True:
                 running.check()
                 time.sleep(1)
