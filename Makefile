@@ -19,7 +19,7 @@ PARALLEL ?= -n logical --dist loadfile
 export ASPOSE_OCR_EMULATOR_TESSDATA ?= $(abspath $(TESSDATA))
 
 .PHONY: demo airflow check test unit coverage contract test-airflow test-oldest test-busy test-properties test-stores test-failures test-distributed test-storm \
-	test-storm-batch test-storm-batch-small test-live bench \
+	test-storm-batch test-storm-batch-small test-viewer test-live bench \
 	lint types wheel format setup clean help
 
 help: ## list the targets
@@ -90,6 +90,9 @@ test-storm-batch: $(PRODUCTION_VENV)/stamp ## the storm over a batch at its full
 	BATCH_STORM_DOCUMENTS=1000 BATCH_STORM_KILLS=10 BATCH_STORM_TRAPS=5 BATCH_STORM_TRIGGERER_KILLS=3 BATCH_STORM_IN_FLIGHT=100 \
 		$(PRODUCTION_VENV)/bin/python -m pytest -s tests/distributed/test_batch_storm.py
 
+test-viewer: $(VENV)/browser.stamp ## the viewer in Airflow's UI, with Chromium; pictures of failures are in $$ASPOSE_OCR_SCREENSHOTS
+	$(BIN)/python -m pytest tests/browser
+
 test-live: $(VENV)/test.stamp ## the vendor's live service, with your credentials: at most ten billed requests, see docs/compatibility.md
 	$(BIN)/python -m tests.live.run
 
@@ -129,6 +132,11 @@ $(VENV)/demo.stamp: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/test.stamp: $(VENV)/demo.stamp
 	sh tools/install.sh $(BIN)/python --group test
+	touch $@
+
+$(VENV)/browser.stamp: $(VENV)/test.stamp
+	sh tools/install.sh $(BIN)/python --group browser
+	sh tools/chromium.sh $(BIN)/python
 	touch $@
 
 $(VENV)/lint.stamp: $(VENV)/demo.stamp

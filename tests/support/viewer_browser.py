@@ -1,0 +1,98 @@
+"""Pages of the viewer in a browser, as a user with a role sees them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+    from demo.rest import AirflowRest
+    from tests.support.role_server import RoleServer
+
+WAIT_MS = 60_000
+
+
+@dataclass
+class Seen:
+    """A run of the DAG ``viewer``, the server that shows it, and a folder for more files."""
+
+    server: RoleServer
+    rest: AirflowRest
+    run_id: str
+    folder: Path
+
+    def manifest(self, task_id: str = "fetch") -> dict[str, Any]:
+        """Return the manifest of a task."""
+        found: dict[str, Any] = self.rest.xcom("viewer", self.run_id, task_id)
+        return found
+
+    def stored(self, name: str, content: bytes, type: str = "Text") -> dict[str, Any]:
+        """Write a file; returns what a manifest says of it."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        checksum = hashlib.sha256(content).hexdigest()
+        return {"type": type, "uri": str(path), "bytes": len(content), "sha256": checksum, "skipped": False}
+
+    def plant(self, value: Any, task_id: str = "other", key: str = "return_value") -> None:
+        """As a user, write an XCom."""
+        self.server.write_xcom("ulla", "viewer", self.run_id, task_id, value, key)
+
+
+class Pages:
+    """
+    Browser windows of one test.
+
+    :param seen: The run and its server.
+    :param browser: The browser.
+    """
+
+    def __init__(self, seen: Seen, browser: Browser) -> None:
+        self._seen = seen
+        self._browser = browser
+        self._contexts: list[BrowserContext] = []
+        self.requests: list[str] = []
+        self.problems: list[str] = []
+
+    def open(self, path: str, name: str | None = "vera", *, width: int = 1280, scheme: str = "light") -> Page:
+        """
+        Open an address of the server.
+
+        :param path: The address; ``{run}`` stands for the DAG and the run.
+        :param name: As whom; ``None`` = as nobody.
+        :param width: Of the window, in pixels.
+        :param scheme: What the system prefers, ``light`` or ``dark``.
+        """
+        size: Any = {"width": width, "height": 800}
+        preferred: Any = scheme
+        context = self._browser.new_context(viewport=size, color_scheme=preferred)
+        self._contexts.append(context)
+        context.set_default_timeout(WAIT_MS)
+        if name is not None:
+            token = self._seen.server.token(name)
+            context.add_cookies([{"name": "_token", "value": token, "url": self._seen.server.url}])
+        page = context.new_page()
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.goto(f"{self._seen.server.url}{path.replace('{run}', f'viewer/{self._seen.run_id}')}")
+        return page
+
+    def view(self, task_id: str, name: str | None = "vera", *, query: str = "", **options: Any) -> Page:
+        """Open the page of a task instance."""
+        return self.open(f"/aspose-ocr/view/{{run}}/{task_id}/-1{query}", name, **options)
+
+    def keep(self, path: Path) -> None:
+        """Keep a picture of the last page."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if self._contexts and self._contexts[-1].pages:
+            self._contexts[-1].pages[-1].screenshot(path=path)
+
+    def close(self) -> None:
+        """Close all windows."""
+        for context in self._contexts:
+            context.close()
