@@ -21,16 +21,16 @@ OUTBOX = os.environ.get("ASPOSE_OCR_EXAMPLES_OUTBOX", "s3://scans@outbox/")
 
 # [start inbox]
 inbox = AsposeOcrInbox(INBOX, pattern="*.{png,jpg,jpeg,tif,tiff}")
+every_hour = CronTriggerTimetable("0 * * * *", timezone="UTC")
+schedule = AssetOrTimeSchedule(timetable=every_hour, assets=[inbox.asset()])
+# [end inbox]
 
 with DAG(
     "aspose_ocr_inbox",
     description="Read each new scan of an inbox once, by schedule and by event",
-    schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("0 * * * *", timezone="UTC"), assets=[inbox.asset()]
-    ),
+    schedule=schedule,
     catchup=False,
     max_active_runs=1,
-    # [end inbox]
     doc_md=__doc__,
     params={
         "dry_run": Param(False, type="boolean", description="Only say in the log what would be read"),

@@ -119,7 +119,7 @@ def check_names(
     _check_overwritten(sources, file_stems, destination, step)
     longest = max(range(len(file_stems)), key=lambda index: len(file_stems[index].encode()), default=None)
     if longest is not None:
-        _check_length(sources[longest].uri, destination + file_stems[longest])
+        check_length(sources[longest].uri, destination + file_stems[longest])
 
 
 def _stems_of_files(file_stem: str, step: Step) -> Iterator[str]:
@@ -211,7 +211,14 @@ def _check_overwritten(
                 )
 
 
-def _check_length(source: str, target: str) -> None:
+def check_length(source: str, target: str) -> None:
+    """
+    Refuse a name that is longer than its storage takes.
+
+    :param source: The source, for the message.
+    :param target: URI of the result without the suffix of a type.
+    :raises InputError: if it is too long with the longest suffix.
+    """
     scheme, mark, rest = target.partition("://")
     is_local = not mark or scheme in LOCAL
     key = rest if mark and is_local else rest.partition("/")[2] if mark else target

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_asposeocr.batch.inbox_names import keep_apart
 from airflow_provider_asposeocr.batch.listing import list_sources
 from airflow_provider_asposeocr.batch.naming import check_names, check_not_listed, common_folder, make_names
 from airflow_provider_asposeocr.batch.plan import BatchDocument
@@ -59,6 +60,8 @@ def prepare(
     listing = list_sources(parse_sources(rendered(sources)))
     base = base or listing.base or common_folder([source.uri for source in listing.sources])
     file_stems = make_names(listing.sources, base, names)
+    if listing.is_work_list:
+        file_stems = keep_apart(listing.sources, file_stems, destination, steps[-1])
     check_names(listing.sources, file_stems, destination, steps[-1])
     if listing.pattern is not None and listing.base is not None:
         check_not_listed(file_stems, destination, steps[-1], listing.base, listing.pattern)

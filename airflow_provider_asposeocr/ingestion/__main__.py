@@ -29,6 +29,7 @@ from airflow_provider_asposeocr.ingestion.errors import RegisterError
 from airflow_provider_asposeocr.ingestion.register import RecordName, is_key, standing_of
 from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles
 from airflow_provider_asposeocr.ingestion.register_records import VoidedRecord
+from airflow_provider_asposeocr.ingestion.seen_files import SeenFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -143,6 +144,9 @@ def _forget(given: argparse.Namespace) -> Iterator[str]:
         record = VoidedRecord(at=datetime.now(UTC).isoformat(timespec="seconds"), why=given.why)
         files.create(RecordName(key, standing.n, "voided"), record)
         yield f"Forgot {key}. The next batch that gets the document reads it again, which is billed again."
+    count = SeenFiles(files.uri).forget_documents({name.key for name in names})
+    if count:
+        yield f"The next plan of an inbox takes {count} files with this content again."
 
 
 def _names_of(files: RegisterFiles, document: str) -> list[RecordName]:

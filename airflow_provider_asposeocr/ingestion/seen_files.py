@@ -31,7 +31,7 @@ from airflow_provider_asposeocr.ingestion.seen import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +115,23 @@ class SeenFiles:
         for key in keys:
             content = json.dumps({"schema_version": 1, "kind": "forgotten", "key": key.hex()}).encode()
             replace(object_path(f"{self._register}{INDEX}{key.hex()}{_FORGOTTEN}"), content)
+
+    def forget_documents(self, documents: Collection[str]) -> int:
+        """
+        Have the files of documents of the register read again. It reads all manifests.
+
+        :param documents: Keys of documents in the register, as rows of manifests name them in ``key``.
+        :return: How many files were forgotten.
+        :raises OSError: if the storage refuses. Libraries raise errors of their own, too.
+        """
+        keys: set[bytes] = set()
+        for name in self._list(MANIFESTS, ".jsonl"):
+            with suppress(AsposeOcrError):  # Of a manifest that was cut, the rows before the cut count.
+                for _, row in read_objects(f"{self._register}{MANIFESTS}{name}", "manifest"):
+                    if row.get("key") in documents:
+                        keys |= keys_of([row])
+        self.forget(keys)
+        return len(keys)
 
     def _load_segments(self) -> dict[bytes, float]:
         """Read the segments; return the forgotten keys, and when they were forgotten."""

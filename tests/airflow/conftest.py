@@ -33,6 +33,8 @@ def airflow(emulator: EmulatorProcess, tmp_path_factory: pytest.TempPathFactory)
     home = tmp_path_factory.mktemp("airflow")
     environment = {
         "AIRFLOW_CONN_ASPOSE_OCR_DEFAULT": connection(emulator.url),
+        "ASPOSE_OCR_TEST_INBOX": f"{home}/inbox/",
+        "ASPOSE_OCR_TEST_OUTBOX": f"{home}/outbox/",
         "AIRFLOW_CONN_WRONG": connection(emulator.url, password="not-the-secret"),
     }
     dags = [CHECKOUT / "example_dags", Path(__file__).parent / "dags"]

@@ -15,13 +15,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.benchmarks.measuring import CHECKOUT, compared, in_turn, limited, publish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 KEYS = int(os.environ.get("PLAN_KEYS", "100000"))
 ROUNDS = int(os.environ.get("PLAN_ROUNDS", "3"))
@@ -148,21 +152,49 @@ def measure_here(what: str, url: str, keys: int) -> dict[str, float]:
         return {"cpu": time.process_time() - cpu, "memory": grown * 1024 / MIB}
 
 
-def measure(url: str, keys: int, what: str) -> dict[str, float]:
-    """Measure one way in a process of its own."""
-    connection = {
+def connection(url: str, home: str) -> dict[str, str]:
+    """
+    Return the environment of a process that reads from the server.
+
+    :param url: Address of the server.
+    :param home: An empty folder.
+    """
+    described = {
         "conn_type": "aws",
         "login": "bench",
         "password": "bench-secret",
         "extra": {"endpoint_url": url, "region_name": "us-east-1"},
     }
+    return {
+        "AIRFLOW_CONN_BENCH": json.dumps(described),
+        "AIRFLOW_HOME": home,
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+    }
+
+
+@contextmanager
+def listings(keys: int) -> Iterator[str]:
+    """
+    Run the server in a process of its own.
+
+    :param keys: How many keys the bucket seems to have.
+    :return: Its address.
+    """
+    command = [sys.executable, "-m", "tests.benchmarks.inbox_plan", "serve", "", str(keys)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT, start_new_session=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+
+
+def measure(url: str, keys: int, what: str) -> dict[str, float]:
+    """Measure one way in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        environment = {
-            **os.environ,
-            "AIRFLOW_CONN_BENCH": json.dumps(connection),
-            "AIRFLOW_HOME": folder,
-            "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
-        }
+        environment = {**os.environ, **connection(url, folder)}
         command = [sys.executable, "-m", "tests.benchmarks.inbox_plan", what, url, str(keys)]
         done = subprocess.run(
             command, check=True, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT, env=environment
@@ -174,18 +206,10 @@ def measure(url: str, keys: int, what: str) -> dict[str, float]:
 
 def main() -> None:
     """Measure, print and keep the rows."""
-    command = [sys.executable, "-m", "tests.benchmarks.inbox_plan", "serve", "", str(KEYS)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT, start_new_session=True
-    ) as server:
-        try:
-            assert server.stdout is not None
-            url = server.stdout.readline().strip()
-            ours, seen, theirs = in_turn(
-                ROUNDS, *(partial(measure, url, KEYS, what) for what in ("ours", "seen", "rival"))
-            )
-        finally:
-            server.terminate()
+    with listings(KEYS) as url:
+        ours, seen, theirs = in_turn(
+            ROUNDS, *(partial(measure, url, KEYS, what) for what in ("ours", "seen", "rival"))
+        )
     seconds, mib = GOALS.get(KEYS, (None, None))
     rival = "boto3's paginator over the same keys"
     keys, name = f"{KEYS:,} keys in S3", "Plan of an inbox"

@@ -26,6 +26,7 @@ PROGRAMS = (
     "batch_slots",
     "batch_airflow",
     "inbox_plan",
+    "inbox_watch",
 )
 
 

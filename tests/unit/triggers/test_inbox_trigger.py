@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import threading
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -231,8 +232,11 @@ async def test_too_many_files_are_told_now_and_then_and_warned_of_once(
 ) -> None:
     drop(tmp_path, *(f"{number}.png" for number in range(5)))
     with caplog.at_level(logging.WARNING):
-        events = await Rounds(watcher(tmp_path, most_files=3, repeat_seconds=600), 20).run()
-    assert len(events) == 3
+        rounds = Rounds(watcher(tmp_path, most_files=3, repeat_seconds=600), 30)
+        spoken = [sum(rounds.sleeps[:number]) for number, _ in await rounds.run()]
+    assert spoken[0] == 0.0
+    assert len(spoken) >= 3
+    assert all(600 <= later - earlier <= 672 for earlier, later in pairwise(spoken))
     assert caplog.text.count("too many to compare") == 1
 
 

@@ -1,0 +1,203 @@
+"""
+Runs of an inbox: a plan and its batches, one run after the other, against the emulator. Each file is settled by one row.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_asposeocr.batch.manifest_file import read_manifest
+from airflow_provider_asposeocr.compat import AirflowSkipException
+from airflow_provider_asposeocr.documents import stored_files
+from airflow_provider_asposeocr.ingestion import AsposeOcrInbox
+from airflow_provider_asposeocr.ingestion.__main__ import main
+from airflow_provider_asposeocr.operators import AsposeOcrPlanInboxOperator
+from tests.support.airflow_tasks import PNG, context_for, execute
+from tests.support.registered_runs import Folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
+
+
+class Dag:
+    """A DAG that reads an inbox."""
+
+    def __init__(self, cloud: EmulatorControl, root: Path, **given: Any) -> None:
+        self.cloud, self.folder, self.given = cloud, Folder(root), given
+        self.runs = 0
+
+    def plan(self, **given: Any) -> list[str]:
+        """Run the plan of the next run."""
+        self.runs += 1
+        operator = AsposeOcrPlanInboxOperator(
+            task_id="plan",
+            inbox=AsposeOcrInbox(f"{self.folder.inbox}/", quiet_seconds=0),
+            destination=f"{self.folder.out}/",
+            **{**self.given, **given},
+        )
+        context = context_for(operator)
+        context["ti"].run_id = context["run_id"] = f"run {self.runs}"
+        found: list[str] = execute(operator, context)
+        return found
+
+    def run(
+        self, between: Callable[[], Any] = lambda: None, max_failures: float = 0, **given: Any
+    ) -> Counter[str]:
+        """Run the DAG once; return the outcomes of its documents, and how many were billed."""
+        before = sum(self.cloud.billing().values())
+        try:
+            lists = self.plan(**given)
+        except AirflowSkipException:
+            return Counter()
+        between()
+        found: Counter[str] = Counter()
+        for number, uri in enumerate(lists):
+            batch = self.folder.run(
+                f"run {self.runs}.{number}", sources=uri, register=None, max_failures=max_failures
+            )
+            batch.go()
+            found.update(row.outcome for row in batch.rows)
+        found["billed"] = sum(self.cloud.billing().values()) - before
+        return +found
+
+    def settled(self) -> Counter[str]:
+        """Count the settled rows of each file, in all manifests."""
+        manifests = (self.folder.out / ".aspose-ocr" / "manifests").rglob("*.jsonl")
+        rows = (row for path in manifests for row in read_manifest(str(path)))
+        return Counter((row.source or "").rpartition("/inbox/")[2] for row in rows if row.settled)
+
+
+@pytest.fixture
+def dag(cloud: EmulatorControl, tmp_path: Path) -> Dag:
+    return Dag(cloud, tmp_path)
+
+
+def test_each_file_is_settled_once_and_each_content_billed_once(
+    dag: Dag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        dag.folder.drop(f"{number:02d}.png", number % 27)
+    assert dag.run(batch_documents=8) == {"succeeded": 27, "duplicate": 3, "billed": 27}
+    assert set(dag.settled().values()) == {1}
+    assert len(dag.settled()) == 30
+
+    def no_download(*_: Any) -> Any:
+        raise AssertionError("A file was read although nothing is new.")
+
+    monkeypatch.setattr(stored_files, "copy_to_local", no_download)
+    assert dag.run(batch_documents=8) == {}
+
+
+def test_a_renamed_copied_or_touched_file_is_a_duplicate(dag: Dag) -> None:
+    for number, name in enumerate(("renamed", "copied", "touched")):
+        dag.folder.drop(f"{name}.png", number)
+    assert dag.run() == {"succeeded": 3, "billed": 3}
+    inbox = dag.folder.inbox
+    (inbox / "renamed.png").rename(inbox / "other.png")
+    (inbox / "copy.png").write_bytes((inbox / "copied.png").read_bytes())
+    (inbox / "touched.png").touch()
+    assert dag.run() == {"duplicate": 3}
+    assert dag.run() == {}
+
+
+def test_another_content_under_a_name_is_read_and_the_first_result_stays(dag: Dag) -> None:
+    dag.folder.drop("a.png", 1)
+    assert dag.run() == {"succeeded": 1, "billed": 1}
+    dag.folder.drop("a.png", 2)
+    assert dag.run() == {"succeeded": 1, "billed": 1}
+    assert len(dag.folder.texts()) == 2
+
+
+def test_a_file_that_goes_and_comes_back_is_read(dag: Dag) -> None:
+    path = dag.folder.drop("a.png", 1)
+    assert dag.run(between=path.unlink) == {"gone": 1}
+    dag.folder.drop("a.png", 1)
+    assert dag.run() == {"succeeded": 1, "billed": 1}
+
+
+def test_a_file_that_changes_between_plan_and_batch_is_read_by_the_next_run(dag: Dag) -> None:
+    dag.folder.drop("a.png", 1)
+    dag.folder.drop("b.png", 2)
+    found = dag.run(between=lambda: dag.folder.drop("a.png", 3))
+    assert found == {"changed": 1, "succeeded": 1, "billed": 1}
+    assert dag.run() == {"succeeded": 1, "billed": 1}
+    assert dag.run() == {}
+
+
+def test_a_poison_file_is_tried_a_few_times_and_then_left(dag: Dag) -> None:
+    dag.folder.drop("good.png", 1)
+    dag.folder.drop("poison.png", 2)
+    dag.cloud.add_faults({"kind": "task_error", "count": 100})
+    for _ in range(3):
+        dag.run(max_failures=2)
+    assert dag.run(max_failures=2)["billed"] == 0
+    dag.cloud.clear_faults()
+    assert dag.run() == {}
+
+
+@pytest.mark.parametrize("name", ["new\nline.png", "tab\t.png"])
+def test_a_name_that_no_storage_opens_is_a_row(dag: Dag, name: str) -> None:
+    dag.folder.drop("good.png", 1)
+    dag.folder.drop(name, 2)
+    assert dag.run(max_failures=1) == {"succeeded": 1, "failed": 1, "billed": 1}
+
+
+@pytest.mark.parametrize(
+    "name", ["blank s.png", "x#1.png", "x%20y.png", "ü" * 120 + ".png", "deep/" * 30 + "a.png"]
+)
+def test_an_odd_name_is_read(dag: Dag, name: str) -> None:
+    path = dag.folder.inbox / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(PNG + b"1")
+    assert dag.run() == {"succeeded": 1, "billed": 1}
+    assert dag.run() == {}
+
+
+def test_results_that_would_clash_do_not_stop_the_others(dag: Dag) -> None:
+    dag.folder.drop("a.png", 1)
+    (dag.folder.inbox / "a.png.txt").mkdir()
+    (dag.folder.inbox / "a.png.txt" / "b.png").write_bytes(PNG + b"2")
+    assert dag.run() == {"succeeded": 2, "billed": 2}
+
+
+def test_a_lost_index_and_lost_manifests_bill_nothing(dag: Dag) -> None:
+    for number in range(4):
+        dag.folder.drop(f"{number}.png", number)
+    dag.run()
+    for path in (dag.folder.out / ".aspose-ocr" / "manifests").rglob("*.jsonl"):
+        path.unlink()
+    assert dag.run() == {"duplicate": 4}
+    assert dag.run() == {}
+
+
+def test_two_pipelines_share_a_register_and_each_settles_all_files(
+    cloud: EmulatorControl, tmp_path: Path
+) -> None:
+    one = Dag(cloud, tmp_path, pipeline="one")
+    one.folder.drop("a.png", 1)
+    assert one.run() == {"succeeded": 1, "billed": 1}
+    one.given["pipeline"] = "two"
+    assert one.run() == {"duplicate": 1}
+    assert one.run() == {}
+
+
+def test_forget_has_a_file_read_again(dag: Dag) -> None:
+    path = dag.folder.drop("a.png", 1)
+    dag.folder.drop("b.png", 2)
+    assert dag.run() == {"succeeded": 2, "billed": 2}
+    assert main(["forget", dag.folder.register, str(path)]) == 0
+    assert dag.run()["billed"] == 1
+    assert dag.run() == {}
+
+
+def test_what_the_budget_leaves_is_read_by_the_next_runs(dag: Dag) -> None:
+    for number in range(5):
+        dag.folder.drop(f"{number}.png", number)
+    billed = [dag.run(max_documents=2)["billed"] for _ in range(4)]
+    assert billed == [2, 2, 1, 0]
