@@ -60,6 +60,8 @@ class TestBoxes:
             ):
                 assert abs(found - wanted) < 4, (index, drawn, expected)
         assert pages.problems == []
+        # The picture and the hOCR; each file is read from its storage once.
+        assert len([url for url in pages.requests if "/data/file/" in url]) == 2
 
     def test_pointing_marks_both_sides(self, pages: Pages) -> None:
         page = pages.view("fetch")
@@ -223,6 +225,7 @@ class TestMany:
             page.wait_for_selector(".card")
             assert page.locator(".card").count() == 50
             assert page.locator(".filter").all_inner_texts() == ["all 300", "failed 30", "succeeded 270"]
+            assert len([url for url in pages.requests if "/data/rows/" in url]) == 1
             page.get_by_text("the first words").wait_for()
             page.get_by_role("button", name="Next").click()
             page.get_by_text("51 to 100 of 300 documents").wait_for()
