@@ -309,7 +309,10 @@ class BatchEngine:
 
     def _tick(self) -> None:
         self._stop_timer()
-        self._tell(events.Tick())
+        try:
+            self._tell(events.Tick())
+        except Exception as error:  # The loop would log it, and the batch would wait for ever.
+            self._fail(error)
 
     async def _look(self) -> None:
         """Look once a second what is to be told, written together, or left to the triggerer."""

@@ -87,7 +87,7 @@ class JournalFiles:
         with self._storage_errors("begun"):
             return is_atomic(self._path(name))
 
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes | bytearray) -> None:
         """
         Write a file, whole or not at all: one request, or a temporary file and a rename.
 

@@ -113,9 +113,9 @@ class Part:
 
     def to_bytes(self) -> bytes:
         """Return the content of the part's file: JSON Lines, the head first."""
-        return self.to_bytes_with(self.records)
+        return bytes(self.content_with(self.records))
 
-    def to_bytes_with(self, records: Iterable[Mapping[str, Any]]) -> bytes:
+    def content_with(self, records: Iterable[Mapping[str, Any]]) -> bytearray:
         """
         Return the content of the part's file with other records than its own.
 
@@ -142,7 +142,8 @@ class Part:
             head["header"] = dict(self.header)
         if self.identity is not None:
             head["identity"] = dict(self.identity)
-        return b"".join((f"{_line(head)}\n".encode(), body))
+        body[:0] = f"{_line(head)}\n".encode()  # In place: a snapshot of ten thousand documents has 16 MB.
+        return body
 
 
 def parse_part(name: PartName, content: bytes) -> Part:

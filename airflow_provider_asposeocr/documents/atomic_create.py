@@ -108,7 +108,7 @@ def read_many(paths: Sequence[ObjectStoragePath]) -> list[bytes | None]:
         return list(pool.map(read, paths))
 
 
-def replace(path: ObjectStoragePath, data: bytes) -> None:
+def replace(path: ObjectStoragePath, data: bytes | bytearray) -> None:
     """
     Write a small file atomically, also if it already exists.
 
@@ -120,7 +120,7 @@ def replace(path: ObjectStoragePath, data: bytes) -> None:
             os.replace(temporary, path.path)
         return
     _make_folder(path)
-    path.fs.pipe_file(path.path, data)
+    path.fs.pipe_file(path.path, bytes(data))
 
 
 def is_atomic(path: ObjectStoragePath) -> bool:

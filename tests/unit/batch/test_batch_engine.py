@@ -21,6 +21,7 @@ from airflow_provider_asposeocr.batch import errands
 from airflow_provider_asposeocr.batch.ending import Deferral, Ended, Stopped
 from airflow_provider_asposeocr.batch.errors import JournalFencedError
 from airflow_provider_asposeocr.batch.journal import Journal, read_journal, request_drain
+from airflow_provider_asposeocr.batch.machine import Machine
 from airflow_provider_asposeocr.batch.running import digest_of
 from airflow_provider_asposeocr.batch.state import replay
 from airflow_provider_asposeocr.batch.woken import Duration, Woken
@@ -451,3 +452,11 @@ def test_it_stays_while_durations_are_not_known_and_its_tasks_are_young(
     aspose_ocr_emulator.control.add_faults({**STUCK, "path": "UpscaleImage", "count": 3})
     ended = batch.leave(deferrable=True, defer_idle_seconds=60, deadline_at=time.time() + 4)
     assert isinstance(ended, Ended)
+
+
+def test_a_defect_ends_the_try_instead_of_keeping_it_for_ever(
+    batch: Try, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Machine, "_on_tick", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        batch.end()
