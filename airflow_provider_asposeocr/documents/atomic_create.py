@@ -172,7 +172,7 @@ def _make_folder(path: ObjectStoragePath) -> None:
 
 
 @contextmanager
-def _temporary(target: str, data: bytes) -> Iterator[str]:
+def _temporary(target: str, data: bytes | bytearray) -> Iterator[str]:
     folder = os.path.dirname(target)
     os.makedirs(folder, exist_ok=True)
     temporary = os.path.join(folder, f".aspose-ocr-{uuid4().hex}.part")
@@ -194,7 +194,7 @@ def _link(temporary: str, target: str, data: bytes) -> None:
         _write_durably(target, data)  # Exclusive, but a reader may see a part of it.
 
 
-def _write_durably(path: str, data: bytes) -> None:
+def _write_durably(path: str, data: bytes | bytearray) -> None:
     with open(path, "xb") as writer:
         try:
             writer.write(data)
