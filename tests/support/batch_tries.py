@@ -1,7 +1,8 @@
 """
-Whole tries of a batch as the operator makes them, in processes that die at a chosen step. Airflow is a folder here.
+Whole tries of a batch, in processes that die at a chosen step: the operator's own code, and a folder in place of Airflow.
 
-A step is what changes something outside of the process: a file that appears, is replaced or goes, or a submit.
+A step is what changes something outside of the process: a file that appears, is replaced or goes, or a submit. The state
+store, the XCom and the note of a success are files, so that they are steps, too.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_asposeocr.api.account import Account
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
-from airflow_provider_asposeocr.batch.ending import Ended
-from airflow_provider_asposeocr.batch.engine import BatchEngine
-from airflow_provider_asposeocr.batch.manifest_file import write_manifest
-from airflow_provider_asposeocr.batch.opening import BatchRequest, open_batch
+from airflow_provider_asposeocr.batch.journal import delete_journal
+from airflow_provider_asposeocr.batch.opening import BatchRequest
+from airflow_provider_asposeocr.batch.registrar import RegisterPolicies
 from airflow_provider_asposeocr.batch.settings import BatchSettings
 from airflow_provider_asposeocr.batch.tripwire import Tripwire
-from tests.support.batch_engine import QUICKLY, client_of
+from airflow_provider_asposeocr.batch.woken import Woken
+from airflow_provider_asposeocr.documents.file_systems import object_path
+from airflow_provider_asposeocr.operators.batch_try import BatchEnd, BatchTry, Surroundings
+from tests.support.batch_engine import CREDENTIALS, QUICKLY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +35,15 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.steps import Step
 
 MAX_TRIES = 1
+#: The steps that were done, one a line: a function of ``os`` and its last argument, ``submit`` or ``answer``.
+STEPS_DONE = "steps.txt"
+
+
+def write_at_once(path: Path, content: str) -> None:
+    """Write a file that is there as a whole or not at all."""
+    temporary = path.with_suffix(".new")
+    temporary.write_text(content)
+    os.replace(temporary, path)
 
 
 class FileStore:
@@ -57,9 +70,7 @@ class FileStore:
         return found
 
     def _write(self, content: dict[str, Any]) -> None:
-        temporary = self._path.with_suffix(".new")
-        temporary.write_text(json.dumps(content))
-        os.replace(temporary, self._path)
+        write_at_once(self._path, json.dumps(content))
 
 
 def request_in(folder: Path, base: str, steps: tuple[Step, ...]) -> BatchRequest:
@@ -88,26 +99,35 @@ def has_succeeded(folder: Path) -> bool:
     return (folder / "success").exists()
 
 
-def die_before(step: int, functions: Sequence[str]) -> None:
+def steps_of(folder: Path) -> list[str]:
+    """Return the steps that the last counted try in a folder has done."""
+    return (folder / STEPS_DONE).read_text().splitlines()
+
+
+def die_before(step: int, functions: Sequence[str], folder: Path) -> None:
     """
     Kill this process with SIGKILL before it does its so-many-th step.
 
     :param step: Counted from 1.
     :param functions: Functions of ``os`` whose calls are steps, beside the submits and their answers.
+    :param folder: Existing folder, in which :data:`STEPS_DONE` has a line for each step.
     """
     lock, done = threading.Lock(), 0
+    (folder / STEPS_DONE).write_text("")
 
-    def count() -> None:
+    def count(what: str) -> None:
         nonlocal done
         with lock:
             done += 1
             if done == step:
                 os.kill(os.getpid(), signal.SIGKILL)
                 signal.pause()
+            with (folder / STEPS_DONE).open("a") as file:
+                file.write(f"{what}\n")
 
     def counted(original: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **options: Any) -> Any:
-            count()
+            count(f"{original.__name__} {os.fspath(args[-1])}")
             return original(*args, **options)
 
         return call
@@ -117,9 +137,9 @@ def die_before(step: int, functions: Sequence[str]) -> None:
     submit = AsyncCloudClient.submit
 
     async def counted_submit(*args: Any, **options: Any) -> Any:
-        count()
+        count("submit")
         submitted = await submit(*args, **options)
-        count()  # Accepted, and its answer is lost with the process.
+        count("answer")  # Accepted, and its answer is lost with the process.
         return submitted
 
     AsyncCloudClient.submit = counted_submit  # type: ignore[method-assign]  # this process is about to die
@@ -153,25 +173,30 @@ def run_try(
     here = Path(folder)
     request, wire = request_in(here, base, steps), Tripwire(FileStore(here / "airflow.json"), MAX_TRIES)
     if dies_before is not None:
-        die_before(dies_before, functions)
-    batch = open_batch(request, wire.plan(request.journal_uri), resumes=False)
-    wire.arm(batch.journal.uri, batch.journal.acknowledged)
-
-    async def run() -> Any:
-        client = client_of(url)
-        try:
-            settings: dict[str, Any] = {**QUICKLY, "try_number": try_number}
-            return await BatchEngine(
-                batch.batch, batch.journal, batch.state, BatchSettings(**settings), client
-            ).run()
-        finally:
-            await client.close()
-
-    ended = asyncio.run(run())
-    if not isinstance(ended, Ended):
+        die_before(dies_before, functions, here)
+    attempt = BatchTry(request, _surroundings(url, here, request, wire, try_number), Woken(), resumes=False)
+    if not isinstance(asyncio.run(attempt.run()), BatchEnd):
         raise TypeError("The batch wants to be deferred.")
-    write_manifest(batch.batch.manifest, ended.rows(), len(batch.batch.documents))
-    (here / "success.new").touch()
-    os.replace(here / "success.new", here / "success")
-    batch.journal.delete()
+    write_at_once(here / "success", "")
+    # What the operator's success callback does.
+    delete_journal(object_path(str(attempt.journal_uri)))
     wire.forget()
+
+
+def _surroundings(
+    url: str, folder: Path, request: BatchRequest, wire: Tripwire, try_number: int
+) -> Surroundings:
+    settings: dict[str, Any] = {**QUICKLY, "try_number": try_number}
+    return Surroundings(
+        account=Account(*CREDENTIALS, url),
+        tripwire=wire,
+        plan=wire.plan(request.journal_uri),
+        make_settings=lambda _: BatchSettings(**settings),
+        push=lambda value: write_at_once(folder / "xcom.json", json.dumps(value)),
+        sweep=lambda: None,
+        policies=RegisterPolicies(),
+        state_of=lambda _: None,
+        is_retried=lambda _: False,
+        polls_per_second=1e6,
+        page="",
+    )
