@@ -62,6 +62,27 @@ WORKER_ROWS = (
         words=(GOES_ON,),
     ),
     _row(
+        "batch_killed_in_last_try",
+        WORKER,
+        "SIGKILL while all documents run in the cloud, in the last try",
+        "run to their end; `AsposeOcrCancelTasksOperator` as the teardown of the DAG, or a Clear, cancels them",
+        "Airflow's own words about a process that was killed",
+        LEFT,
+        failure_cases.kill_in_the_last_try,
+        variant="last_try",
+        left_running=True,
+    ),
+    _row(
+        "batch_two_workers",
+        WORKER,
+        "Suspended, until Airflow takes the worker for lost and a retry runs; then both run",
+        "continue, and the retry finds them; the first worker finds the retry in the journal and stops",
+        f'"{GOES_ON}"',
+        ONCE,
+        batch_cases.suspend_until_a_retry_runs,
+        words=(GOES_ON,),
+    ),
+    _row(
         "batch_killed_after",
         WORKER,
         "SIGKILL when the manifest is written and Airflow does not know of it yet",
@@ -118,6 +139,38 @@ STATE_ROWS = (
         left_running=True,
     ),
     _row(
+        "batch_journal_of_another_version",
+        STATE,
+        "SIGKILL, and a later version of the provider has written a part of the journal",
+        "run to their end; the retry submits nothing",
+        '"The journal of the batch cannot be read", with the versions and the name of the file; only a Clear submits again',
+        LEFT,
+        batch_cases.kill_and_write_as_another_version,
+        words=("The journal of the batch cannot be read", "it has the schema version 999"),
+        left_running=True,
+    ),
+    _row(
+        "batch_journal_half_a_line",
+        STATE,
+        "SIGKILL while the store writes a part of the journal: half of a line is there",
+        "continue, and the retry finds them: what that part would have announced was not sent",
+        f'"{GOES_ON}"',
+        ONCE,
+        batch_cases.kill_with_half_a_line,
+        words=(GOES_ON,),
+    ),
+    _row(
+        "batch_journal_refused",
+        STATE,
+        "The store refuses to write the journal for longer than `error_budget_seconds`, and is mended before the retry",
+        "continue; nothing is submitted meanwhile; the retry finds them",
+        '"The batch submits nothing until it can write the journal again"',
+        ONCE,
+        batch_cases.store_refuses_the_journal,
+        variant="late_retry",
+        words=("The batch submits nothing until it can write the journal again", GOES_ON),
+    ),
+    _row(
         "batch_destination_refuses",
         STATE,
         "The destination refuses the results, and is mended before the retry",
@@ -166,6 +219,31 @@ CLOUD_ROWS = (
     ),
 )
 
+DAY_ROWS = (
+    _row(
+        "batch_expired",
+        CLOUD,
+        "SIGKILL, and the retry comes after the 24 hours for which the cloud keeps results",
+        "are gone; nothing is submitted again",
+        "`TaskExpiredError`, in the row of each document",
+        LEFT,
+        batch_cases.a_day_passes,
+        variant="two_days",
+        words=("TaskExpiredError",),
+    ),
+    _row(
+        "batch_expired_again",
+        CLOUD,
+        'The same, with `on_expired="resubmit"`',
+        "are gone; the retry submits the step again",
+        f'"{TWICE}", and `maybe_billed_twice` in the manifest',
+        Outcome(billed=ALL + DOCUMENTS, cancelled=0, end="success"),
+        batch_cases.a_day_passes,
+        variant="two_days_again",
+        words=(TWICE,),
+    ),
+)
+
 USER = "Batch: a user"
 USER_ROWS = (
     _row(
@@ -190,4 +268,4 @@ USER_ROWS = (
     ),
 )
 
-BATCH_ROWS = (*WORKER_ROWS, *STATE_ROWS, *CLOUD_ROWS, *USER_ROWS)
+HELD_ROWS = (*WORKER_ROWS, *STATE_ROWS, *CLOUD_ROWS, *DAY_ROWS, *USER_ROWS)

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 Mode = Literal["inline", "deferrable", "pipelined", "batch"]
 #: Of one document.
 MODES: tuple[Mode, ...] = ("inline", "deferrable", "pipelined")
-#: Of many documents in one task, which waits in the worker: it leaves that only when it knows how long cloud tasks take.
+#: Of many documents in one task. It waits in the worker, and where the variant says so in the triggerer.
 BATCH_MODES: tuple[Mode, ...] = ("batch",)
 
-#: Of each batch, in two steps.
+#: Of a batch, unless the row says otherwise.
 BATCH_DOCUMENTS = 5
+#: Variants of a batch that begin like this leave their worker.
+DEFERRED = "deferred"
 POLL = "*GetTaskStatus"
 #: How long a cloud task takes where the case decides when it is done, and how far its clock is then moved.
 LONG_TASK_SECONDS = 100
@@ -45,7 +47,7 @@ class Case:
     :param rest: Airflow.
     :param cloud: The cloud of this case.
     :param conf: Parameters of the run.
-    :param cancels: Whether a cloud task is to be cancelled.
+    :param cancels: How many cloud tasks are to be cancelled, at least.
     :param chance: Draws the small delays before actions.
     :param disturb: Does what hits all cases at once, as soon as all of them have called it.
     :param at_once: How many cloud tasks a batch has running before it waits.
@@ -56,7 +58,7 @@ class Case:
     rest: AirflowRest
     cloud: EmulatorControl
     conf: dict[str, str]
-    cancels: bool
+    cancels: int
     chance: random.Random
     disturb: Callable[[], object]
     at_once: int = 1
@@ -85,7 +87,20 @@ class Case:
     @property
     def in_worker(self) -> bool:
         """Whether the wait is in a worker, not in the triggerer."""
-        return self.mode in ("inline", "batch") or self.variant.startswith("in_worker")
+        if self.mode in BATCH_MODES:
+            return not self.variant.startswith(DEFERRED)
+        return self.mode == "inline" or self.variant.startswith("in_worker")
+
+    @property
+    def task_instance(self) -> dict[str, Any]:
+        """The task that waits, as Airflow describes it."""
+        return self.rest.task_instance(self.dag_id, self.run_id, self.waiter)
+
+    @property
+    def state(self) -> str | None:
+        """The state of the task that waits."""
+        state: str | None = self.task_instance["state"]
+        return state
 
     def pause(self) -> None:
         """Let the seed choose the exact moment of what comes next."""
@@ -94,35 +109,51 @@ class Case:
     def wait_until_it_waits(self) -> None:
         """Return when the task is where its mode waits and has asked the cloud."""
         state = "running" if self.in_worker else "deferred"
-        self.rest.wait_for_task_state(self.dag_id, self.run_id, self.waiter, state, STEP_SECONDS)
-        self.cloud.wait_for_request("GET", POLL, timeout_seconds=STEP_SECONDS, answered=False)
-        if self.mode in BATCH_MODES:
+        self.rest.wait_for_task_state(self.dag_id, self.run_id, self.waiter, state, self.submitting_seconds)
+        # A batch has asked before, in its worker.
+        since = self.last_request() if self.mode in BATCH_MODES and not self.in_worker else 0
+        self.cloud.wait_for_request("GET", POLL, timeout_seconds=STEP_SECONDS, since=since, answered=False)
+        if self.mode in BATCH_MODES and self.in_worker:
             self._wait_until_all_are_polled()
+
+    def last_request(self) -> int:
+        """Return the number of the latest request that the cloud has seen."""
+        return max((int(entry["n"]) for entry in self.cloud.journal()), default=0)
+
+    @property
+    def submitting_seconds(self) -> float:
+        """How long to wait until all is submitted: a thousand documents take longer than five."""
+        return STEP_SECONDS * max(1, self.at_once // 100)
+
+    def wait_until(
+        self, holds: Callable[[], object], what: str, timeout_seconds: float = STEP_SECONDS
+    ) -> None:
+        """Return when a condition is true."""
+        deadline = time.monotonic() + timeout_seconds
+        while not holds():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Waited in vain: {what}")
+            time.sleep(LOOK_EVERY_SECONDS)
 
     def _wait_until_all_are_polled(self) -> None:
         """Return when the cloud was asked about each of its tasks: then the journal has them all."""
-        deadline = time.monotonic() + STEP_SECONDS
-        while True:
-            polled = {entry["id"] for entry in self.cloud.journal() if entry["path"].endswith(POLL[1:])}
-            if len(polled) >= self.at_once:
-                return
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{len(polled)} of {self.at_once} cloud tasks were asked for.")
-            time.sleep(LOOK_EVERY_SECONDS)
+
+        def polled() -> int:
+            return len({entry["id"] for entry in self.cloud.journal() if entry["path"].endswith(POLL[1:])})
+
+        self.wait_until(
+            lambda: polled() >= self.at_once,
+            f"{self.at_once} cloud tasks are asked for",
+            self.submitting_seconds,
+        )
 
     def wait_for_next_try(self, *states: str) -> None:
         """Return when the second attempt of the waiting task is in one of these states."""
-        deadline = time.monotonic() + STEP_SECONDS
-        while True:
-            instance = self.rest.task_instance(self.dag_id, self.run_id, self.waiter)
-            if instance["try_number"] == 2 and instance["state"] in states:
-                return
-            if time.monotonic() > deadline:
-                raise TimeoutError(
-                    f"{self.waiter} is {instance['state']} in try {instance['try_number']}, waited for"
-                    f" {' or '.join(states)} in try 2"
-                )
-            time.sleep(LOOK_EVERY_SECONDS)
+        self.wait_until(lambda: self._is_in_next_try(states), f"try 2 is {' or '.join(states)}")
+
+    def _is_in_next_try(self, states: tuple[str, ...]) -> bool:
+        instance = self.task_instance
+        return instance["try_number"] == 2 and instance["state"] in states
 
     def signal_process(self, task_id: str, number: signal.Signals) -> None:
         """Send a signal to the process of a running task; its supervisor is left alone."""
@@ -146,13 +177,19 @@ class Case:
         self.rest.clear(self.dag_id, self.run_id, task_ids or None)
 
     def by_user(self, act: Callable[[], Any]) -> None:
-        """Do what a user does to a task that waits, and note when; return when the cancel is there, if one is due."""
+        """Do what a user does to a task that waits, and note when; return when the cancels are there, if any are due."""
         self.wait_until_it_waits()
         self.pause()
         self.killed_at = time.time()
         act()
+        self.wait_for_cancels()
+
+    def wait_for_cancels(self) -> None:
+        """Wait until all are cancelled that are to be, before the clock moves: they are not to complete meanwhile."""
         if self.cancels:
-            self.cloud.wait_for_request("DELETE", "*", timeout_seconds=STEP_SECONDS, answered=False)
+            self.cloud.wait_for_request(
+                "DELETE", "*", self.cancels, timeout_seconds=STEP_SECONDS, answered=False
+            )
 
 
 def nothing(case: Case) -> None:
@@ -226,8 +263,7 @@ def disturb_while_it_waits(case: Case) -> None:
     """Something happens to Airflow; the cloud task is not done before it has been asked for again."""
     case.wait_until_it_waits()
     case.disturb()
-    seen = max(entry["n"] for entry in case.cloud.journal())
-    case.cloud.wait_for_request("GET", POLL, timeout_seconds=STEP_SECONDS, since=seen)
+    case.cloud.wait_for_request("GET", POLL, timeout_seconds=STEP_SECONDS, since=case.last_request())
     case.finish()
 
 

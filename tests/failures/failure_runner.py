@@ -25,7 +25,7 @@ from demo.airflow_settings import as_environment
 from demo.local_airflow import LocalAirflow
 from demo.rest import AirflowRest
 from tests.distributed.own_services import own_database
-from tests.failures.failure_cases import BATCH_DOCUMENTS, LONG_TASK_SECONDS, STEP_SECONDS, Case
+from tests.failures.failure_cases import LONG_TASK_SECONDS, STEP_SECONDS, Case
 from tests.failures.failure_table import Outcome
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ DAGS = Path(__file__).parent / "dags"
 SCAN = Path(__file__).resolve().parents[2] / "demo" / "scans" / "01-75dpi.png"
 SECRET = "s3cr3t-of-the-failing-account"
 HEARTBEAT_SECONDS = 3
+LOST_WORKER_SECONDS = 60
+#: From the end of a run to the last line of a log: a killed worker has five seconds, a trigger half a minute.
+LAST_WORDS_SECONDS = 40
 #: Worker processes, and cases at once: most of their time cases wait in the triggerer or for a deadline.
 PARALLELISM = 6
 CASES_AT_ONCE = 10
@@ -62,7 +65,7 @@ class Finding:
     :param deleted_when_completed: Cloud tasks that were deleted although they were done.
     :param log: All task logs of the run.
     :param kill_seconds: From a user's kill to the first DELETE.
-    :param cancelled_first: Whether the first DELETE came before the second submit.
+    :param cancelled_first: Whether the first DELETE came before the first submit after the kill.
     :param in_worker: Whether the task that was killed waited in a worker.
     :param waiter: State of the task that waits.
     :param states: State and tries of each task.
@@ -142,8 +145,12 @@ class Board:
     def _run_all(self, wanted: Sequence[tuple[Row, Mode]]) -> None:
         order = random.Random(self._seed)
         calm = [pair for pair in wanted if pair[0].disturbs is None]
-        for timed, at_once in ((False, CASES_AT_ONCE), (True, TIMED_CASES_AT_ONCE)):
-            cases = [pair for pair in calm if pair[0].timed is timed]
+        groups = {
+            CASES_AT_ONCE: [pair for pair in calm if not (pair[0].timed or pair[0].alone)],
+            TIMED_CASES_AT_ONCE: [pair for pair in calm if pair[0].timed and not pair[0].alone],
+            1: [pair for pair in calm if pair[0].alone],
+        }
+        for at_once, cases in groups.items():
             order.shuffle(cases)
             with ThreadPoolExecutor(at_once) as pool:
                 for row, mode in cases:
@@ -186,13 +193,13 @@ class Board:
             cloud=emulator.control,
             conf={
                 "scan": str(SCAN),
-                "inbox": f"file://{self._home}/inbox/",
+                "inbox": f"file://{self._home}/inbox-{row.documents}/",
                 "outbox": f"file://{self._home}/{conn_id}/outbox/",
                 "state": f"file://{self._home}/{conn_id}/state/",
                 "conn_id": conn_id,
             },
             at_once=here.at_once,
-            cancels=here.outcome.cancelled > 0,
+            cancels=here.outcome.cancelled,
             chance=random.Random(f"{self._seed} {row.name} {mode}"),
             disturb=disturb,
         )
@@ -203,7 +210,14 @@ class Board:
             here.action(case)
         except Exception as error:
             raise AssertionError(f"{error!r}\n{self._found(case)}") from error
+        self._wait_for_words(case, here.words)
         return self._found(case)
+
+    def _wait_for_words(self, case: Case, words: tuple[str, ...]) -> None:
+        """Wait for what a process logs last: the cloud has seen its last request before, and Airflow has ended the run."""
+        deadline = time.monotonic() + LAST_WORDS_SECONDS
+        while not all(each in self._log(case) for each in words) and time.monotonic() < deadline:
+            time.sleep(0.5)
 
     def _check(self) -> None:
         self._airflow.check(without=("triggerer",))
@@ -216,6 +230,7 @@ class Board:
         submits = [
             entry for entry in journal if entry["path"].endswith("Image") and entry["method"] == "POST"
         ]
+        later = [entry for entry in submits if entry["time"] > (case.killed_at or float("inf"))]
         kill_seconds = None
         if case.killed_at is not None and deletes:
             kill_seconds = deletes[0]["time"] - case.killed_at
@@ -235,7 +250,7 @@ class Board:
             ],
             log=self._log(case),
             kill_seconds=kill_seconds,
-            cancelled_first=bool(deletes and len(submits) > 1 and deletes[0]["n"] < submits[1]["n"]),
+            cancelled_first=bool(deletes and later and deletes[0]["n"] < later[0]["n"]),
             in_worker=case.in_worker,
             waiter=next(each["state"] for each in instances if each["task_id"] == case.waiter),
             states={each["task_id"]: f"{each['state']}/{each['try_number']}" for each in instances},
@@ -283,6 +298,11 @@ def _settings(database_url: str) -> dict[str, dict[str, object]]:
         # as psycopg 3.
         "database": {"sql_alchemy_conn": database_url.replace("postgresql://", "postgresql+psycopg2://")},
         "workers": {"min_heartbeat_interval": HEARTBEAT_SECONDS},
+        # So long a suspended worker counts as running.
+        "scheduler": {
+            "task_instance_heartbeat_timeout": LOST_WORKER_SECONDS,
+            "task_instance_heartbeat_timeout_detection_interval": 5,
+        },
         # Another triggerer takes over after this long.
         "triggerer": {"job_heartbeat_sec": 2, "triggerer_health_check_threshold": 10},
         "aspose_ocr": {"error_budget_seconds": 10},
@@ -303,9 +323,10 @@ def installed(home: Path, wanted: Sequence[tuple[Row, Mode]], seed: int) -> Iter
     (home / "dags").mkdir()
     for file in DAGS.glob("*.py"):
         shutil.copy(file, home / "dags")
-    (home / "inbox").mkdir()
-    for number in range(BATCH_DOCUMENTS):
-        (home / "inbox" / f"page-{number}.png").write_bytes(tiny_png(f"page {number}"))
+    for documents in {row.documents for row, _ in wanted}:
+        (home / f"inbox-{documents}").mkdir()
+        for number in range(documents):
+            (home / f"inbox-{documents}" / f"page-{number}.png").write_bytes(tiny_png(f"page {number}"))
     # Every task is a fork of the scheduler. What that has imported, its tasks need not; it is most of their work.
     (home / "airflow" / "plugins").mkdir(parents=True)
     (home / "airflow" / "plugins" / "preload.py").write_text(PRELOAD)

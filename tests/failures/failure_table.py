@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from tests.failures.failure_cases import MODES, nothing
+from tests.failures.failure_cases import BATCH_DOCUMENTS, MODES, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -78,6 +78,8 @@ class Row:
     :param left_running: Whether the cloud task is expected to continue although no task waits for it.
     :param among: The modes that the row is about.
     :param at_once: How many cloud tasks a batch has running before it waits.
+    :param documents: How many documents a batch has.
+    :param alone: Whether no other case runs meanwhile, because this one needs the whole machine.
     """
 
     name: str
@@ -99,6 +101,8 @@ class Row:
     left_running: bool = False
     among: tuple[Mode, ...] = MODES
     at_once: int = 1
+    documents: int = BATCH_DOCUMENTS
+    alone: bool = False
 
     def in_mode(self, mode: Mode) -> Row | None:
         """Return the row as it is in a mode, or ``None`` where that cannot have the failure."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from tests.failures.batch_rows import BATCH_ROWS
+from tests.failures.batch_deferred_rows import BATCH_ROWS
 from tests.failures.failure_runner import HEARTBEAT_SECONDS, Board, installed
 from tests.failures.failure_user_rows import ROWS
 

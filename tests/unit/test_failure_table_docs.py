@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.failures.batch_rows import BATCH_ROWS
+from tests.failures.batch_deferred_rows import BATCH_ROWS
 from tests.failures.failure_cases import MODES
 from tests.failures.failure_table import Differs, Outcome, Row, render
 from tests.failures.failure_user_rows import ROWS

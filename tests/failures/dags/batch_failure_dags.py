@@ -25,6 +25,9 @@ def die_once(context: Context, result: Any = None) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+ONE_STEP = ["RecognizeImage"]
+DEFERRED = {"steps": ONE_STEP, "deferrable": True, "defer_idle_seconds": 1}
+TWO_DAYS_SECONDS = 2 * 86_400.0
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "last_try": {"retries": 0},
@@ -33,6 +36,20 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "one_may_fail": {"max_failures": 1},
     # Time for a user to mend what the first try has met.
     "late_retry": {"retry_delay": timedelta(seconds=10)},
+    "two_days": {"batch_timeout_seconds": TWO_DAYS_SECONDS},
+    "two_days_again": {"batch_timeout_seconds": TWO_DAYS_SECONDS, "on_expired": "resubmit"},
+    "hundred": {"steps": ONE_STEP},
+    "deferred": DEFERRED,
+    # A pool of its own, made by its case.
+    "deferred_no_slot": {**DEFERRED, "pool": "deferred_no_slot"},
+}
+
+USUAL: dict[str, Any] = {
+    "steps": ["BinarizeImage", "RecognizeImage"],
+    "poll_interval_seconds": 0.5,
+    "max_poll_interval_seconds": 2,
+    "retries": 1,
+    "retry_delay": timedelta(seconds=1),
 }
 
 for variant, arguments in VARIANTS.items():
@@ -40,11 +57,8 @@ for variant, arguments in VARIANTS.items():
         AsposeOcrBatchOperator(
             task_id="read",
             sources="{{ params.inbox }}",
-            steps=["BinarizeImage", "RecognizeImage"],
             destination="{{ params.outbox }}",
             state="{{ params.state }}",
             aspose_ocr_conn_id="{{ params.conn_id }}",
-            poll_interval_seconds=0.5,
-            max_poll_interval_seconds=2,
-            **{"retries": 1, "retry_delay": timedelta(seconds=1), **arguments},
+            **{**USUAL, **arguments},
         )
