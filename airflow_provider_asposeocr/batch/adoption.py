@@ -94,14 +94,10 @@ def judge(left: LeftBatch, index: int, key: str, account: str) -> Found:
         return NeverBegun()
     if known.outcome == "succeeded":
         return Stored(left, index)
-    if known.may_run or _is_in_doubt(known):
+    if known.may_run or (known.in_doubt and known.outcome != "failed"):
         # The cloud does not know the tasks of one account by the credentials of another.
         return Sent(_sent(known)) if left.batch.account == account else UNSURE
     return FailedBefore(left, index) if known.outcome == "failed" else NothingSent()
-
-
-def _is_in_doubt(known: DocumentState) -> bool:
-    return known.outcome is None and bool(known.steps) and known.current.again is not None
 
 
 def _sent(known: DocumentState) -> dict[str, Any]:

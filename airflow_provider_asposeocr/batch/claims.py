@@ -7,6 +7,8 @@ first that was read. The others wait for its end, and share it. Pure.
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.batch import events
@@ -51,6 +53,8 @@ class Claims(Setbacks):
         self._followers: dict[int, list[Work]] = {}
         #: Documents whose claim is being closed, or whose source is being moved.
         self._concluding: set[int] = set()
+        #: Documents whose source was changed, as they were known before, until their claims are released.
+        self._instead_of: dict[int, DocumentState] = {}
         #: Whether the record of how long the batch waits for others is on its way into the journal.
         self._notes_wait = False
 
@@ -84,12 +88,35 @@ class Claims(Setbacks):
         if self.batch.register is None:
             raise LookupError("The batch has no register.")
         key = key_of(sha256, self.batch.register.fingerprint)
+        known = self.state.documents.get(work.document)
+        if known is not None and known.key not in (None, key):
+            if known.may_run or known.in_doubt:
+                # What was sent has another content. Its claim stays open, and whoever finds that content goes on with it.
+                self._on_decided(events.Decided(work.document, "changed", {}))
+                return
+            self._give_up_lead(work, known)
         leader = self._leaders.setdefault(key, work.document)
         if leader != work.document:
             self._follow_leader(work, leader)
             return
         work.phase = Phase.CLAIMING
         self._records.append(Keyed(work.document, key, work.source or {}))
+
+    def _give_up_lead(self, work: Work, known: DocumentState) -> None:
+        """Let others claim the content that a document had before its source was changed."""
+        self._forget_lead(known.key, work.document)
+        if not known.closed:
+            self._instead_of[work.document] = replace(known, outcome=None)
+        for follower in self._followers.pop(work.document, ()):
+            self._approach_again(follower)
+
+    def _forget_lead(self, key: str | None, index: int) -> None:
+        if key is not None and self._leaders.get(key) == index:
+            del self._leaders[key]
+
+    def _approach_again(self, work: Work) -> None:
+        self._take_slot(work)
+        self._approach(work)
 
     def _follow_leader(self, work: Work, leader: int) -> None:
         self._rest(work, Phase.FOLLOWING)
@@ -114,8 +141,9 @@ class Claims(Setbacks):
 
     def _claim(self, work: Work, *, looks_only: bool = False) -> None:
         known = self.state.of(work.document)
+        before = None if looks_only else self._instead_of.pop(work.document, None)
         self._actions.append(
-            events.Claim(work.document, known.key or "", known.source or {}, looks_only=looks_only)
+            events.Claim(work.document, known.key or "", known.source or {}, looks_only, before)
         )
 
     def _on_claim_taken(self, event: events.ClaimTaken) -> None:
@@ -202,8 +230,7 @@ class Claims(Setbacks):
         if self.stopped:
             self._end(work)
             return
-        self._take_slot(work)
-        self._approach(work)
+        self._approach_again(work)
 
     def _take_slot(self, work: Work) -> None:
         if not work.holds_slot:
@@ -263,6 +290,12 @@ class Claims(Setbacks):
         if known is None or outcome in (None, "cancelled", "gone", "changed"):
             self._leave(work, self.left.get(leader))
             return
+        if not self._is_same_content(
+            work, known
+        ):  # The other one was changed, and has ended as another document.
+            self._leaders = {key: index for key, index in self._leaders.items() if index != leader}
+            self._approach_again(work)
+            return
         row = duplicate_row(self.batch, leader, known, work.source or {})
         work.phase = Phase.ENDING
         if outcome in ("succeeded", "duplicate") and self._settings.copies_duplicates:
@@ -274,6 +307,12 @@ class Claims(Setbacks):
         self._records.append(
             Settled(work.document, word, row, self._settings.try_number, error, known.final or None)
         )
+
+    def _is_same_content(self, work: Work, leader: DocumentState) -> bool:
+        """Tell whether a document that has ended is what another one waits for, by its key or that in its row."""
+        sha256, register = (work.source or {}).get("sha256"), self.batch.register
+        key = leader.key or json.loads(leader.row or "{}").get("key")
+        return register is not None and sha256 is not None and key == key_of(sha256, register.fingerprint)
 
     def _leave_waiting(self) -> None:
         """Leave what waits for a document that this try does not bring to an end."""

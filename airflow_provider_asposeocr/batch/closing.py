@@ -103,6 +103,18 @@ def failed_record(batch: Batch, journal: str, index: int, known: DocumentState) 
     )
 
 
+def closing_of(known: DocumentState, *, comes_back: bool) -> Closing | None:
+    """
+    Decide how the claim of a document is closed; see :func:`.register.close_with`. Pure.
+
+    :param known: What the journal says about the document.
+    :param comes_back: Whether a later try of the batch takes it up again.
+    """
+    # Of a failed one in doubt the record says so, and the next attempt is announced.
+    may_run = known.may_run or (known.in_doubt and known.outcome != "failed")
+    return close_with(known.outcome, may_run=may_run, comes_back=comes_back)
+
+
 class ClaimCloser:
     """
     Closes the claims of one journal.
@@ -117,19 +129,25 @@ class ClaimCloser:
         self._batch = batch
         self._journal = journal
 
-    def close(self, index: int, known: DocumentState, word: Closing) -> None:
+    def close(self, index: int, known: DocumentState, word: Closing) -> bool:
         """
         Close the claim of a document; once more is no error.
 
         :param index: Index of the document.
         :param known: What the journal says about it; it has a key.
         :param word: What closes the claim.
+        :return: Whether no claim is open any more. A claim that continues another one, of which the journal does not know
+            yet, stays: what the other one has left may still run.
         :raises RegisterError: if the register cannot be written.
         """
         key = known.key or ""
-        n = known.n or self._number_of_ours(key)
+        n, continues = known.n, False
         if n == 0:
-            return  # The process has died between its journal and the register: there is no claim.
+            n, continues = self._ours(key)
+        if n == 0:
+            return True  # The process has died between its journal and the register: there is no claim.
+        if continues:
+            return False
         name = RecordName(key, n, word)
         if word == "done":
             self._files.create(name, done_record(self._batch, self._journal, index, known))
@@ -142,17 +160,18 @@ class ClaimCloser:
                 at=now_text(), place=place, why=f"outcome {known.outcome or 'not_started'}"
             )
             self._files.create(RecordName(key, n, "released"), released)
+        return True
 
-    def _number_of_ours(self, key: str) -> int:
-        """Return the number of an open claim of this journal; 0 = there is none."""
+    def _ours(self, key: str) -> tuple[int, bool]:
+        """Return the number of an open claim of this journal, 0 = there is none, and whether it continues another one."""
         names = self._files.look(key)
         closed = {name.n for name in names if name.word != "claim"}
         for name in sorted((name for name in names if name.n not in closed), reverse=True):
             content = self._files.read(name)
             claim = parse_register_record(ClaimRecord, content or b"", self._files.where(name))
             if same_place(claim.place.journal) == same_place(self._journal):
-                return name.n
-        return 0
+                return name.n, claim.after is not None
+        return 0, False
 
 
 def close_claims(
@@ -179,15 +198,14 @@ def close_claims(
 
     def close(item: tuple[int, DocumentState]) -> bool:
         index, known = item
-        word = close_with(known.outcome, may_run=known.may_run, comes_back=comes_back(known))
+        word = closing_of(known, comes_back=comes_back(known))
         if word is None:
             return False
         try:
-            closer.close(index, known, word)
+            return closer.close(index, known, word)
         except AsposeOcrError as error:
             log.warning("A claim in the register stays open, and a later batch closes it: %s", error.message)
             return False
-        return True
 
     with ThreadPoolExecutor(_THREADS) as pool:
         done = [

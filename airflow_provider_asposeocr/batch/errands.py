@@ -150,6 +150,10 @@ class Errands:
         self, document: BatchDocument, step: Step
     ) -> tuple[Document, str | None] | events.Decided:
         """Read a source in the version that was listed; one that is gone, or was changed since, is for the next run."""
+        listed = document.version
+        if listed is None:  # Nobody has asked before: what is read must be what is there before and after.
+            before = await self._versions_of(document)
+            listed = before[0] if before else None
         try:
             content = await self._transfer.read_source(document.index, document.source, step)
         except SourceUnreadableError:
@@ -159,7 +163,7 @@ class Errands:
                 return events.Decided(document.index, "gone", {})
             raise
         versions = await self._versions_of(document)
-        if versions is None or (document.version is not None and document.version not in versions):
+        if versions is None or (listed is not None and listed not in versions):
             self._transfer.discard(document.index)
             return events.Decided(document.index, "gone" if versions is None else "changed", {})
         return content, versions[0]
@@ -216,10 +220,11 @@ class Errands:
         register, stem = self._batch.register, document.file_stem
         try:
             fetched = await self._transfer.fetch(document.index, ref, keep_incomplete=self._keep_incomplete)
-            if document.is_occupied and register is not None and ref.source_sha256 is not None:
+            if register is not None and not register.overwrites and ref.source_sha256 is not None:
+                # At this moment, because another run may have written there since this one has begun.
                 key = key_of(ref.source_sha256, register.fingerprint)
-                is_stored = await self._transfer.is_stored(ref, fetched, self._batch.destination, stem)
-                stem = stem_of(stem, key, is_occupied=not is_stored)
+                is_taken = await self._transfer.is_taken(ref, fetched, self._batch.destination, stem)
+                stem = stem_of(stem, key, is_taken=is_taken)
             check = partial(self._foreseen.check, document.index)
             results = await self._transfer.store(ref, fetched, self._batch.destination, stem, check)
             if register is not None:

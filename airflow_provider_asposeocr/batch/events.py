@@ -326,6 +326,8 @@ class Claim:
     :param document: Index of the document.
     :param key: Its key.
     :param source: What is known about the document since it was read.
+    :param instead_of: What is known about the document under the key that it had before its source was changed, whose claim
+        is released; ``None`` = it had none.
     :param looks_only: Whether only to look: its content is not on local disk. :class:`Freed` follows instead of a claim.
     """
 
@@ -333,6 +335,7 @@ class Claim:
     key: str
     source: Mapping[str, Any]
     looks_only: bool = False
+    instead_of: DocumentState | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,8 @@ def decide_existing(
     :return: The same documents; those that are not sent have ``decided``.
     :raises StorageError: if the destination cannot be listed; nothing was sent.
     """
-    if if_exists == "overwrite_any":
+    # With a register each result is looked for when it is stored.
+    if if_exists == "overwrite_any" or (keeps and if_exists == "overwrite"):
         return tuple(documents)
     found = _list(destination)
     complete = set(_numbered_endings(step)) if step.suffixes else set()
@@ -83,8 +84,6 @@ def decide_existing(
         document.index: [ending for ending in endings if document.file_stem + ending in found]
         for document in documents
     }
-    if keeps and if_exists == "overwrite":  # Nothing is overwritten, so that nobody is asked who made it.
-        return tuple(replace(document, is_occupied=bool(there[document.index])) for document in documents)
     made = _makers(documents, there, destination, state, earlier) if if_exists != "fail" else {}
     owners = SourceOwners()
     decided = []
@@ -97,13 +96,9 @@ def decide_existing(
         # Of a document that has only a part of its results, all are made again: that part may be what a kill has left.
         is_complete = complete.issubset(there[document.index])
         policy = "overwrite" if if_exists == "skip" and not is_complete else if_exists
-        row = decide_document(document, step, files, policy, owners.of(document.source)) if files else None
-        is_occupied = keeps and bool(files) and row is None
-        decided.append(
-            document
-            if row is None and not is_occupied
-            else replace(document, decided=row, is_occupied=is_occupied)
-        )
+        asks = files and not (keeps and policy == "overwrite")
+        row = decide_document(document, step, files, policy, owners.of(document.source)) if asks else None
+        decided.append(document if row is None else replace(document, decided=row))
     return tuple(decided)
 
 

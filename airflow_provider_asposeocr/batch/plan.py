@@ -63,8 +63,6 @@ class BatchDocument:
     :param file_stem: Name of its results below the destination, with folders and without the suffix of a result's type,
         for example ``2026/page.png``. It stays inside of the destination, whatever the source is called.
     :param size_bytes: Its size when the sources were listed; ``None`` where the storage was not asked.
-    :param is_occupied: Whether a file has the name of one of its results already, which was made from another content; only
-        with a register, whose records must stay true. Its results then get a name of their own.
     :param decided: Of a document that is not sent at all, fields of its row in the manifest, ``outcome`` among them;
         ``None`` = it is sent. Decided by the first try: later ones would take its results for another batch's.
     """
@@ -75,7 +73,6 @@ class BatchDocument:
     file_stem: str
     size_bytes: int | None = None
     decided: Mapping[str, Any] | None = None
-    is_occupied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +84,15 @@ class RegisterPlan:
     :param fingerprint: What is done with each document, see :func:`.register.fingerprint_of`.
     :param installation: Name of the Airflow installation; may be empty.
     :param pipeline: Name under which the files count as seen; ``None`` where no work list says it.
+    :param overwrites: Whether results of an earlier content are overwritten, as the user wants it with
+        ``if_exists="overwrite_any"``; by default they are kept, so that the register's records stay true.
     """
 
     uri: str
     fingerprint: str
     installation: str
     pipeline: str | None
+    overwrites: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +139,6 @@ class Batch:
                 document.file_stem,
                 document.size_bytes,
                 document.decided and dict(document.decided),
-                *([True] if document.is_occupied else []),
             ]
             for document in self.documents
         ]
@@ -195,12 +194,8 @@ class _Header(BaseModel):
     task_id: str | None
     map_index: int | None
     steps: Annotated[list[_Step], Field(min_length=1)]
-    #: Source, version, name of the results, size, and what was decided; the index is the place. The last is whether the
-    #: name is taken, and is left out where it is not.
-    documents: list[
-        tuple[str, str | None, str, int | None, dict[str, Any] | None]
-        | tuple[str, str | None, str, int | None, dict[str, Any] | None, bool]
-    ]
+    #: Source, version, name of the results, size, and what was decided; the index is the place.
+    documents: list[tuple[str, str | None, str, int | None, dict[str, Any] | None]]
     register_plan: RegisterPlan | None = Field(default=None, alias="register")
 
 

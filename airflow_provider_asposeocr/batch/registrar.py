@@ -65,7 +65,7 @@ from airflow_provider_asposeocr.ingestion.stored_results import (
     are_there,
     copy_name,
     copy_results,
-    is_stored,
+    is_taken,
     stem_of,
 )
 
@@ -163,6 +163,8 @@ class Registrar:
         :raises AsposeOcrError: if the register, or the journal of a batch that has ended, cannot be read or written.
         """
         document = self._batch.documents[action.document]
+        if action.instead_of is not None:
+            self._closer.close(document.index, action.instead_of, "released")
         for _ in range(_ROUNDS):
             event = self._claim_once(action, document)
             if event is not None:
@@ -184,8 +186,11 @@ class Registrar:
         decision = decide(standing, owner, is_old=is_old, max_attempts=self._policies.max_attempts)
         match decision:
             case Claim():
-                return self._create(action, decision, claim)
+                failed = self._read_failed(action.key, standing.n) if standing.word == "failed" else None
+                return self._create(action, decision, claim, failed)
             case Ours(n):
+                if action.looks_only:
+                    return events.Freed(document.index)  # A process has died before it had sent it.
                 return self._go_on(action, n, claim)
             case Done(n):
                 return self._on_done(action, document, n)
@@ -199,11 +204,23 @@ class Registrar:
     # Claims.
 
     def _create(
-        self, action: events.Claim, decision: Claim, before: ClaimRecord | None
+        self,
+        action: events.Claim,
+        decision: Claim,
+        before: ClaimRecord | None,
+        failed: FailedRecord | None = None,
     ) -> events.Event | None:
+        """
+        Create a claim.
+
+        :param before: The open claim before it, which it takes over.
+        :param failed: The attempt before it, which has failed. If it may have been billed, this one is announced as well.
+        """
         if action.looks_only:
             return events.Freed(action.document)
-        batch, after = self._batch, decision.after
+        batch, after, left = self._batch, decision.after, before or failed
+        if failed is not None and _may_be_billed(failed):
+            after = "unsure"
         claim = ClaimRecord(
             at=now_text(),
             place=JournalPlace(journal=self._journal, index=action.document),
@@ -213,7 +230,7 @@ class Registrar:
             task_id=batch.task_id,
             map_index=batch.map_index,
             source=source_of(batch, action.document, action.source),
-            continues=before.place if before is not None and after is not None else None,
+            continues=left.place if left is not None and after is not None else None,
             after=after,
         )
         name = RecordName(action.key, decision.n, "claim")
@@ -266,12 +283,16 @@ class Registrar:
     ) -> events.Event | None:
         self.files.create(RecordName(action.key, number, "failed"), failed)
         if standing_of(self.files.look(action.key)).failures < self._policies.max_attempts:
-            return events.ClaimTaken(action.document, n)
+            return events.ClaimTaken(action.document, n, UNSURE.state if _may_be_billed(failed) else None)
         self.files.create(RecordName(action.key, n, "failed"), failed)
         return None
 
     def _read_claim(self, name: RecordName) -> ClaimRecord:
         return parse_register_record(ClaimRecord, self.files.read(name) or b"", self.files.where(name))
+
+    def _read_failed(self, key: str, n: int) -> FailedRecord:
+        name = RecordName(key, n, "failed")
+        return parse_register_record(FailedRecord, self.files.read(name) or b"", self.files.where(name))
 
     def _owner_of(self, claim: ClaimRecord) -> Owner:
         if same_place(claim.place.journal) == same_place(self._journal):
@@ -347,8 +368,7 @@ class Registrar:
             copy_name(result, source, f"{folder}{document.file_stem}"): result["sha256"] for result in results
         }
         try:
-            is_occupied = document.is_occupied and not is_stored(plain)
-            stem = stem_of(document.file_stem, key, is_occupied=is_occupied)
+            stem = stem_of(document.file_stem, key, is_taken=not self._plan.overwrites and is_taken(plain))
             results = copy_results(results, source, f"{folder}{stem}", self._writer)
             return {"results": results, "file_stem": stem}
         except AsposeOcrError:
@@ -361,8 +381,7 @@ class Registrar:
             ) from error
 
     def _used_up(self, action: events.Claim, n: int, failures: int) -> events.Event:
-        name = RecordName(action.key, n, "failed")
-        failed = parse_register_record(FailedRecord, self.files.read(name) or b"", self.files.where(name))
+        failed = self._read_failed(action.key, n)
         last = shown(failed.error.get("message", "it is not known why"), 300)
         error = AttemptsUsedUpError(f"The document has failed {failures} times; the last time: {last}")
         return events.Decided(action.document, "failed", _row(action), error, final=True)
@@ -402,6 +421,11 @@ class Registrar:
         key = known.key or row.get("key") or ""
         version = row.get("source_version") or (known.source or {}).get("version") or document.version
         dispose(document.source, version, policies.on_done, policies.archive, document.file_stem, key[:8])
+
+
+def _may_be_billed(failed: FailedRecord) -> bool:
+    """Whether an attempt was sent, and nobody knows what came of it."""
+    return failed.error.get("billed") == "maybe"
 
 
 def _row(action: events.Claim) -> dict[str, Any]:

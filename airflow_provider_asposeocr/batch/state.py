@@ -173,6 +173,11 @@ class DocumentState:
         return self.step > 0 and not (len(self.steps) > self.step and self.steps[self.step].over)
 
     @property
+    def in_doubt(self) -> bool:
+        """Whether an earlier submit of its step may have been billed, and nothing came of it."""
+        return self.intended or (bool(self.steps) and self.current.again is not None)
+
+    @property
     def has_claim(self) -> bool:
         """Whether it may have an open claim of this batch in the register."""
         # Of these two, the register has said that the claim is another one's.
@@ -389,6 +394,8 @@ def _apply_of_register(document: DocumentState, record: Record) -> None:
             if document.key != record.key or document.closed:
                 document.n, document.closed = 0, False
             document.key, document.source = record.key, record.source
+            if document.outcome == "busy":
+                document.outcome = document.row = None
         case Claimed():
             document.n, document.closed, document.outcome, document.row = record.n, False, None, None
         case Adopted():
@@ -396,6 +403,7 @@ def _apply_of_register(document: DocumentState, record: Record) -> None:
             document.step, document.steps, document.intended = left.step, left.steps, left.intended
             document.outcome = document.row = document.error = None
         case Settled():
+            _leave_unanswered(document)
             document.row, document.error = json.dumps(record.row, separators=(",", ":")), record.error
             document.try_number, document.final = record.try_number, bool(record.final)
             _decide(document, record.outcome)

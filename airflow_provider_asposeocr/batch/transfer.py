@@ -24,7 +24,7 @@ from airflow_provider_asposeocr.api.results.download import collect_into, downlo
 from airflow_provider_asposeocr.documents.destinations import plan, store_unasked
 from airflow_provider_asposeocr.documents.sources import spool_file, spool_result
 from airflow_provider_asposeocr.documents.stored_files import Writer
-from airflow_provider_asposeocr.ingestion.stored_results import is_stored
+from airflow_provider_asposeocr.ingestion.stored_results import is_taken
 from airflow_provider_asposeocr.previews.storing import make_previews, preview_folder
 
 if TYPE_CHECKING:
@@ -210,9 +210,9 @@ class Transfer:
             lambda: store_unasked(ref, download.results, destination, file_stem, self._writer, check_names)
         )
 
-    async def is_stored(self, ref: TaskRef, download: Download, destination: str, file_stem: str) -> bool:
+    async def is_taken(self, ref: TaskRef, download: Download, destination: str, file_stem: str) -> bool:
         """
-        Tell whether the results of a document are in their places already, with the same content.
+        Tell whether the results of a document would overwrite others.
 
         :param ref: As in :meth:`store`, like the others.
         :param download: What :meth:`fetch` returned.
@@ -222,7 +222,7 @@ class Transfer:
 
         def look() -> bool:
             targets = plan(ref, download.results, destination, file_stem)
-            return is_stored({str(target.path): target.result.sha256 for target in targets})
+            return is_taken({str(target.path): target.result.sha256 for target in targets})
 
         return await self.in_thread(look)
 

@@ -28,16 +28,16 @@ log = logging.getLogger(__name__)
 _MARK_DIGITS = 8
 
 
-def stem_of(file_stem: str, key: str, *, is_occupied: bool) -> str:
+def stem_of(file_stem: str, key: str, *, is_taken: bool) -> str:
     """
     Name the results of a document, so that those of an earlier content keep theirs: the register's record of it says where
     they are, and must stay true.
 
     :param file_stem: The name by the source, without the suffix of a type.
     :param key: The document's key.
-    :param is_occupied: Whether a file had the name when the batch began.
+    :param is_taken: Whether a file of that name has another content.
     """
-    return f"{file_stem}~{key[:_MARK_DIGITS]}" if is_occupied else file_stem
+    return f"{file_stem}~{key[:_MARK_DIGITS]}" if is_taken else file_stem
 
 
 def with_version(result: StoredResult) -> StoredResult:
@@ -79,18 +79,25 @@ def _is_there(result: Mapping[str, Any]) -> bool:
     return result.get("bytes") in (None, size) and digest.hexdigest() == result.get("sha256")
 
 
-def is_stored(targets: Mapping[str, str | None]) -> bool:
+def is_taken(targets: Mapping[str, str | None]) -> bool:
     """
-    Tell whether files are there already with the very content that is to be written.
+    Tell whether a file that is to be written would overwrite another content: one request for each file.
 
-    Then their name need not be another one: a process that has died after it had stored them has left them.
+    The very content that is to be written is no other one: a process that has died after it had stored it has left it.
 
     :param targets: The checksums in hex, by the URIs of the files.
     """
-    return all(
-        sha256 is not None and _is_there({"uri": uri, "bytes": None, "sha256": sha256})
-        for uri, sha256 in targets.items()
+    return any(
+        _exists(uri) and not _is_there({"uri": uri, "sha256": sha256}) for uri, sha256 in targets.items()
     )
+
+
+def _exists(uri: str) -> bool:
+    try:
+        stored_version(object_path(uri))
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def copy_results(

@@ -315,7 +315,8 @@ def _register_of(
         return None, base
     fingerprint = fingerprint_of([step.to_dict() for step in steps], evaluation=trial)
     pipeline = None if work is None else work.pipeline
-    return RegisterPlan(uri, fingerprint, default_text("installation"), pipeline), base
+    overwrites = operator.if_exists == "overwrite_any"
+    return RegisterPlan(uri, fingerprint, default_text("installation"), pipeline, overwrites), base
 
 
 def settings_of(operator: AsposeOcrBatchOperator, ti: Any, begun_at: float, *, holds: bool) -> BatchSettings:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.batch import events
 from airflow_provider_asposeocr.batch.adoption import Found, Sent, judge
+from airflow_provider_asposeocr.batch.closing import closing_of
 from airflow_provider_asposeocr.batch.left import LeftBatch
 from airflow_provider_asposeocr.batch.plan import RegisterPlan
 from airflow_provider_asposeocr.batch.records import Handed, record_to_dict
 from airflow_provider_asposeocr.batch.registrar import RegisterPolicies, Registrar
 from airflow_provider_asposeocr.batch.state import replay
-from airflow_provider_asposeocr.ingestion.register import RecordName, close_with
 from tests.support.batch_world import CloudTask, World, small_batch
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.batch.plan import Batch
     from airflow_provider_asposeocr.batch.settings import BatchSettings
+    from airflow_provider_asposeocr.ingestion.register import RecordName
     from airflow_provider_asposeocr.ingestion.register_records import (
         ClaimRecord,
         JournalPlace,
@@ -149,7 +150,7 @@ class RegisteredWorld(World):
         """Close the claims that are left, as the end of a try does, and let the task succeed."""
         for index, known in list(self.state.documents.items()):
             if known.has_claim:
-                word = close_with(known.outcome, may_run=known.may_run, comes_back=False)
+                word = closing_of(known, comes_back=False)
                 if word is not None:
                     self.registrar._closer.close(index, known, word)
         self.shared.states[self.batch.run_id] = "success"
@@ -222,8 +223,7 @@ class RegisteredWorld(World):
         """Count what has ended without a result: the next attempt pays all steps again."""
         digits = hashlib.sha256(str(content).encode()).hexdigest()[:40]
         return sum(
-            name.key.startswith(digits) and name.word in ("failed", "released")
-            for name in self.shared.register.records
+            name.key.startswith(digits) and name.word == "failed" for name in self.shared.register.records
         )
 
     def check_bills(self) -> None:

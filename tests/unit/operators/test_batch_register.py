@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from airflow_provider_asposeocr.batch.journals import SWEPT
 from airflow_provider_asposeocr.documents.stored_files import Writer
 from airflow_provider_asposeocr.ingestion.errors import RegisterUnreachableError
 from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles
+from airflow_provider_asposeocr.ingestion.stored_results import versions_at
 from airflow_provider_asposeocr.ingestion.work_list import WorkFile, WorkList, write_work_list
 from airflow_provider_asposeocr.operators.batch_sweep import sweep_journals
 from tests.support.airflow_tasks import execute
@@ -377,7 +379,6 @@ class TestTakeover:
         monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        is_claim = lambda _, name, __: name.word == "claim"  # noqa: E731
         self.die_at(folder, monkeypatch, RegisterFiles, "create", after=True, when=is_claim)
         assert folder.words() == ["1.claim"]
         run = folder.run("next")
@@ -514,7 +515,6 @@ class TestTakeover:
     ) -> None:
         """The journal of the second knows nothing, so that what the first has left still counts."""
         self.die_at(folder, monkeypatch, AsyncCloudClient, "status")
-        is_claim = lambda _, name, __: name.word == "claim"  # noqa: E731
         with monkeypatch.context() as patch:
             patch.setattr(RegisterFiles, "create", dies(RegisterFiles.create, after=True, when=is_claim))
             folder.run("second").die()
@@ -549,6 +549,136 @@ class TestTakeover:
         assert submits(cloud) == 2  # The second was never sent, which nobody can know.
         sweep(folder)
         assert not folder.journals()
+
+    def test_a_claim_that_continues_another_one_is_not_released(
+        self,
+        folder: Folder,
+        cloud: EmulatorControl,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """The second has died between its claim and its journal, and is cleared: the first one's cloud task still counts."""
+        self.die_at(folder, monkeypatch, AsyncCloudClient, "status")
+        run = folder.run("second")
+        with monkeypatch.context() as patch:
+            patch.setattr(RegisterFiles, "create", dies(RegisterFiles.create, after=True, when=is_claim))
+            run.die()
+        run.max_tries = 5
+        folder.airflow.states["second"] = "running"
+        run.go()
+        assert submits(cloud) == 1
+        assert "may be billed twice" not in caplog.text
+        assert folder.words() == ["1.claim", "2.claim", "3.claim", "3.done"]
+
+    def test_a_failed_attempt_that_may_be_billed_is_not_followed_in_silence(
+        self, folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.die_at(folder, monkeypatch, AsyncCloudClient, "submit")
+        given = {"on_unknown_submit": "fail", "max_failures": 1}
+        folder.run("second", **given).go()
+        folder.run("third", **given).go()
+        assert submits(cloud) == 0  # What the user has forbidden stays forbidden in the next run.
+        run = folder.run("fourth")
+        assert run.go()["succeeded"] == 1
+        assert run.rows[0].maybe_billed_twice
+
+
+def is_claim(_: Any, name: RecordName, __: Any) -> bool:
+    return name.word == "claim"
+
+
+class TestWhatChangesMeanwhile:
+    def test_a_document_never_shares_the_results_of_another_content(
+        self, folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The first was read as one content, and is another one at the retry; the second still is what the first was."""
+        folder.drop("a.png", 1)
+        folder.drop("b.png", 1)
+        run = folder.run("one", sources=[f"{folder.inbox}/a.png", f"{folder.inbox}/b.png"], max_in_flight=1)
+        with monkeypatch.context() as patch:
+            patch.setattr(RegisterFiles, "create", dies(RegisterFiles.create, after=True, when=is_claim))
+            run.die()
+        folder.airflow.states["one"] = "running"
+        folder.drop("a.png", 2)
+        assert run.go() == {"succeeded": 2, "submits": 2}
+        one, two = run.rows
+        assert one.key != two.key
+        assert [row.duplicate_of for row in run.rows] == [None, None]
+        assert (folder.out / "a.png.txt").read_text() != (folder.out / "b.png.txt").read_text()
+
+    def test_what_was_read_is_what_is_deleted(
+        self, folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The source is overwritten after it was read, and before its version is asked for."""
+        folder.drop("a.png", 1)
+        calls = 0
+
+        def overwritten(uri: str) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls == 2:
+                folder.drop("a.png", 2)
+            return versions_at(uri)
+
+        monkeypatch.setattr("airflow_provider_asposeocr.batch.errands.versions_at", overwritten)
+        run = folder.run("one", sources=[f"{folder.inbox}/a.png"], on_done="delete")
+        assert run.go() == {"changed": 1}
+        assert (folder.inbox / "a.png").read_bytes()[-1] == 2
+        assert submits(cloud) == 0
+
+    def test_two_runs_that_overlap_keep_both_results(
+        self, folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """While the first waits, the source is overwritten, and another run reads it under the same name."""
+        folder.drop("a.png", 1)
+        status = AsyncCloudClient.status
+        seen: list[int] = []
+
+        async def overtaken(*args: Any, **options: Any) -> Any:
+            if not seen:
+                seen.append(1)
+                folder.drop("a.png", 2)
+                await asyncio.to_thread(folder.run("two").go)
+            return await status(*args, **options)
+
+        monkeypatch.setattr(AsyncCloudClient, "status", overtaken)
+        folder.run("one").go()
+        assert len(folder.texts()) == 2
+        folder.drop("b.png", 1)
+        assert folder.run("three").go() == {"duplicate": 2}
+        assert submits(cloud) == 2
+
+    def test_a_busy_document_whose_batch_dies_after_its_claim_is_sent_by_the_retry(
+        self,
+        folder: Folder,
+        cloud: EmulatorControl,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        folder.drop("a.png", 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(RegisterFiles, "create", dies(RegisterFiles.create, after=True, when=is_claim))
+            folder.run("other").die()
+        folder.airflow.states["other"] = "running"
+        answer = folder.airflow.answer
+
+        def ended_since(**question: Any) -> Any:
+            said = answer(**question)
+            folder.airflow.states["other"] = "failed"
+            return said
+
+        monkeypatch.setattr(folder.airflow, "answer", ended_since)
+        monkeypatch.setattr("airflow_provider_asposeocr.batch.registrar._OWNER_SECONDS", 0.0)
+        monkeypatch.setattr("airflow_provider_asposeocr.batch.claims.LOOK_SECONDS", 0.01)
+        run = folder.run("one", busy_wait_seconds=60.0)
+        with monkeypatch.context() as patch:
+            patch.setattr(RegisterFiles, "create", dies(RegisterFiles.create, after=True, when=is_claim))
+            run.die()
+        folder.airflow.states["one"] = "running"
+        assert folder.words() == ["1.claim", "2.claim"]
+        assert run.go() == {"succeeded": 1, "submits": 1}
+        assert submits(cloud) == 1
+        assert "may be billed twice" not in caplog.text
 
 
 class TestTheEnd:
