@@ -93,7 +93,10 @@ class Claims(Setbacks):
             if known.may_run or known.in_doubt:
                 # What was sent has another content. Its claim stays open, and whoever finds that content goes on with it.
                 self._on_decided(events.Decided(work.document, "changed", {}))
+                self._give_up_lead(work, known)
                 return
+            if not known.closed:
+                self._instead_of[work.document] = replace(known, outcome=None)
             self._give_up_lead(work, known)
         leader = self._leaders.setdefault(key, work.document)
         if leader != work.document:
@@ -105,8 +108,6 @@ class Claims(Setbacks):
     def _give_up_lead(self, work: Work, known: DocumentState) -> None:
         """Let others claim the content that a document had before its source was changed."""
         self._forget_lead(known.key, work.document)
-        if not known.closed:
-            self._instead_of[work.document] = replace(known, outcome=None)
         for follower in self._followers.pop(work.document, ()):
             self._approach_again(follower)
 
@@ -141,13 +142,14 @@ class Claims(Setbacks):
 
     def _claim(self, work: Work, *, looks_only: bool = False) -> None:
         known = self.state.of(work.document)
-        before = None if looks_only else self._instead_of.pop(work.document, None)
+        before = None if looks_only else self._instead_of.get(work.document)
         self._actions.append(
             events.Claim(work.document, known.key or "", known.source or {}, looks_only, before)
         )
 
     def _on_claim_taken(self, event: events.ClaimTaken) -> None:
         work = self.works[event.document]
+        self._instead_of.pop(work.document, None)
         work.failing_since, work.attempts = 0.0, 0
         if event.left is not None:
             self._discard(work)
@@ -176,6 +178,7 @@ class Claims(Setbacks):
 
     def _on_decided(self, event: events.Decided) -> None:
         work = self.works[event.document]
+        self._instead_of.pop(work.document, None)
         if work.phase is Phase.PREPARING:
             self.limits.end_transfer(work)
         work.phase = Phase.ENDING
@@ -202,6 +205,7 @@ class Claims(Setbacks):
 
     def _on_occupied(self, event: events.Occupied) -> None:
         work = self.works[event.document]
+        self._instead_of.pop(work.document, None)
         known = self.state.of(work.document)
         if work.phase is Phase.LOOKING and known.outcome == "busy":
             self._wait_for_other(work)

@@ -152,7 +152,7 @@ class Registrar:
         self._left = LeftJournals(journal, batch.account)
         self._writer = Writer(many=True)
         self._lock = threading.Lock()
-        self._owners: dict[tuple[object, ...], tuple[float, Owner]] = {}
+        self._owners: dict[str, tuple[float, Owner]] = {}
 
     def claim(self, action: events.Claim) -> events.Event:
         """
@@ -191,6 +191,9 @@ class Registrar:
             case Ours(n):
                 if action.looks_only:
                     return events.Freed(document.index)  # A process has died before it had sent it.
+                if claim is not None and claim.place.index != action.document:
+                    # Of a document of this batch that has another content since, and may have been sent before.
+                    return events.ClaimTaken(action.document, n, UNSURE.state)
                 return self._go_on(action, n, claim)
             case Done(n):
                 return self._on_done(action, document, n)
@@ -302,11 +305,13 @@ class Registrar:
         instance = (claim.dag_id, claim.run_id, claim.task_id, claim.map_index)
         batch = self._batch
         if instance == (batch.dag_id, batch.run_id, batch.task_id, batch.map_index):
-            return "ended"  # This task instance itself, before a user has cleared it.
+            # This task instance itself, before a user has cleared it; or after, where this process was suspended.
+            return "ended" if _clears(claim.place.journal) <= _clears(self._journal) else "alive"
+        place = claim.place.journal  # A Clear makes an owner of the same name that works.
         with self._lock:
-            known = self._owners.get(instance)
+            known = self._owners.get(place)
             if known is None or self._monotonic() - known[0] > _OWNER_SECONDS:
-                known = self._owners[instance] = (self._monotonic(), self._ask(claim))
+                known = self._owners[place] = (self._monotonic(), self._ask(claim))
             return known[1]
 
     def _ask(self, claim: ClaimRecord) -> Owner:
@@ -341,7 +346,7 @@ class Registrar:
                 f"The content of {shown(document.source, 300)} was read before, and its results are not there any more, or "
                 f"were changed ({first})."
             )
-            return events.Decided(document.index, "failed", _row(action), missing)
+            return events.Decided(document.index, "failed", _row(action), missing, final=True)
         if self._policies.on_duplicate == "copy":
             row |= self._copied(document, action.key, row, f"{done.destination}{done.file_stem}")
         return events.Decided(document.index, "duplicate", row)
@@ -421,6 +426,12 @@ class Registrar:
         key = known.key or row.get("key") or ""
         version = row.get("source_version") or (known.source or {}).get("version") or document.version
         dispose(document.source, version, policies.on_done, policies.archive, document.file_stem, key[:8])
+
+
+def _clears(journal: str) -> int:
+    """Return the number that each Clear raises, which ends the URI of a journal."""
+    number = journal.rstrip("/").rpartition("/")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 def _may_be_billed(failed: FailedRecord) -> bool:

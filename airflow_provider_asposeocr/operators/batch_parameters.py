@@ -302,7 +302,13 @@ def _register_of(
     uri = None if operator.register is None else parse_folder(operator.register, "register")
     work = read_work_list_head(parse_sources(sources))
     if work is not None:
-        for name, given, listed in (("register", uri, work.register), ("base", base, work.base)):
+        # The plan finds out in the manifests below the register what was read.
+        state = None if operator.state is None else parse_folder(operator.state, "state")
+        for name, given, listed in (
+            ("register", uri, work.register),
+            ("base", base, work.base),
+            ("state", state, work.register),
+        ):
             if given is not None and same_place(given) != same_place(listed):
                 raise InputError(
                     f"The work list in sources has the {name} {shown(listed, 300)!r}, and the parameter {name} is another "

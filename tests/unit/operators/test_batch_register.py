@@ -195,6 +195,15 @@ class TestFailures:
         folder.airflow.states["one"] = "failed"
         assert folder.run("two").go() == {"succeeded": 2, "duplicate": 1, "submits": 2}
 
+    def test_a_file_that_cannot_be_read_is_final(self, folder: Folder, cloud: EmulatorControl) -> None:
+        """Otherwise a hundred of them, the oldest ones, would fill each plan of an inbox."""
+        (folder.inbox / "empty.png").write_bytes(b"")
+        (folder.inbox / "text.png").write_text("no picture")
+        run = folder.run("one", max_failures=2)
+        assert run.go() == {"failed": 2}
+        assert [row.settled for row in run.rows] == [True, True]
+        assert folder.words() == []
+
     def test_equal_contents_share_a_failure(self, folder: Folder, cloud: EmulatorControl) -> None:
         folder.drop("a.png", 1)
         folder.drop("b.png", 1)
@@ -238,7 +247,7 @@ class TestWorkList:
         assert (folder.out / "2026" / "a.png.txt").exists()
         assert folder.words() == ["1.claim", "1.done"]
 
-    @pytest.mark.parametrize("parameter", ["register", "base"])
+    @pytest.mark.parametrize("parameter", ["register", "base", "state"])
     def test_another_register_is_an_error(
         self, folder: Folder, cloud: EmulatorControl, parameter: str
     ) -> None:
