@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.settings import BatchSettings
     from airflow_provider_asposeocr.batch.state import BatchState, DocumentState
 
+#: How often, and for how long, a cloud task that has probably ended waits for the places that its result needs. Then its
+#: status is asked for.
+PLACE_SECONDS, LONGEST_WAIT_FOR_PLACES_SECONDS = 0.25, 5.0
+
 
 class Machine(Claims):
     """The documents of a batch and the limits between them; its parameters are those of :class:`.course.Course`."""
@@ -379,25 +383,30 @@ class Machine(Claims):
             self._prepare(self._to_prepare.take())
 
     def _poll(self, work: Work) -> None:
-        work.phase, work.takes_result = Phase.POLLING, self._may_take_result(work)
-        self._actions.append(events.Poll(work.document, work.task, work.takes_result))
+        takes_result = False
+        if not self.stopped and (work.was_seen_over or work.wait.is_likely_over(self._now)):
+            takes_result = self._takes_places(work)
+            if not takes_result and self._may_wait_for_places(work):
+                self._alarm.put(work, self._now + PLACE_SECONDS)
+                return
+        work.phase, work.takes_result, work.wants_places_since = Phase.POLLING, takes_result, 0.0
+        self._actions.append(events.Poll(work.document, work.task, takes_result))
 
-    def _may_take_result(self, work: Work) -> bool:
-        """
-        Take places for the result of a cloud task that has probably ended, so that one request asks for both.
-
-        Results that are known to be there come first.
-        """
+    def _takes_places(self, work: Work) -> bool:
+        """Take places for a result that may be there; those that are known to be there come first."""
         is_last = self._is_at_last_step(work)
-        if self.stopped or len(self._to_deliver) or len(self._to_prepare):
+        if len(self._to_deliver) or len(self._to_prepare) or not (is_last or self.limits.files.is_open):
             return False
-        if not (is_last or self.limits.files.is_open):
-            return False
-        if not (work.was_seen_over or work.wait.is_likely_over(self._now)) or not self._begins_transfer(work):
+        if not self._begins_transfer(work):
             return False
         if not is_last:
             self._hold_file(work)
         return True
+
+    def _may_wait_for_places(self, work: Work) -> bool:
+        """Without them nothing could be done with the result, so that its status would be asked for in vain."""
+        work.wants_places_since = work.wants_places_since or self._now
+        return self._now - work.wants_places_since < LONGEST_WAIT_FOR_PLACES_SECONDS
 
     def _has_file(self, work: Work) -> bool:
         # A document with a permit waits for no other one: those with files wait for its permit.

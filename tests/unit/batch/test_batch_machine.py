@@ -192,6 +192,26 @@ def test_results_that_are_known_to_be_there_come_before_those_that_may_be() -> N
     assert sum(poll.with_result for poll in polls) == MOST_TRANSFERS
 
 
+def test_a_result_without_a_place_is_waited_for_instead_of_a_status_that_would_not_help() -> None:
+    documents = MOST_TRANSFERS + 1
+    batch = Batch(documents, max_in_flight=99, max_unanswered_submits=99, book=book_of_short_tasks())
+    for document in range(documents):
+        batch.to_run(document)
+    while len(batch.todo) < MOST_TRANSFERS:
+        batch.tick()
+    batch.tick()
+    polls = [action for action in batch.todo if isinstance(action, events.Poll)]
+    assert len(polls) == MOST_TRANSFERS
+    assert all(poll.with_result for poll in polls)
+
+    done, late = polls[0].document, set(range(documents)) - {poll.document for poll in polls}
+    batch.poll(document=done)
+    batch.pop(events.Deliver, done)
+    batch.tell(events.Delivered(done, {}))
+    batch.commit()
+    assert batch.poll(document=late.pop()).with_result
+
+
 def test_a_document_whose_batch_has_stopped_is_not_asked_for_a_result_that_nothing_would_read() -> None:
     batch = Batch(documents=2, steps=2, book=book_of_short_tasks(), stop_after_failures=1)
     batch.to_run(0)
