@@ -182,18 +182,24 @@ def _open(path: ObjectStoragePath, claim: Claim, sha256: str, most_bytes: int) -
         raise not_verified()
     if claim.size_bytes is not None and size != claim.size_bytes:
         raise not_verified()
-    version = _version(path, facts)
-    key = (claim.uri, sha256, size, version or "")
-    if version is not None and key in _verified:
-        return _open_again(path, size, version)
-    stream, digest = _copy(path, size)
-    if digest != sha256:
+    stream = path.fs.open(path.path, "rb", block_size=_READ_BYTES, cache_type="none")
+    try:
+        # A smaller file is read whole each time; it costs little, and no writer can come between.
+        version = _version(path, stream) if size > MOST_IMAGE_BYTES else None
+        key = (claim.uri, sha256, size, version or "")
+        if version is not None and key in _verified:
+            return VerifiedFile(stream, size)
+        spooled, digest = _copy(stream, size)
+    except BaseException:
         stream.close()
+        raise
+    stream.close()
+    if digest != sha256:
+        spooled.close()
         raise not_verified()
-    # A smaller file is read whole each time; it costs little, and no writer can come between.
-    if version is not None and size > MOST_IMAGE_BYTES:
+    if version is not None:
         _verified.add(key)
-    return VerifiedFile(stream, size)
+    return VerifiedFile(spooled, size)
 
 
 def _facts(path: ObjectStoragePath) -> Mapping[str, Any]:
@@ -202,34 +208,25 @@ def _facts(path: ObjectStoragePath) -> Mapping[str, Any]:
     return facts
 
 
-def _version(path: ObjectStoragePath, facts: Mapping[str, Any]) -> str | None:
-    """Say what the storage knows of the file's version; ``None`` = nothing by which a change would be noticed."""
-    # fsspec leaves out what of a local file cannot be set back after a change.
-    return listed_version(local_facts(os.stat(path.path)) if path.protocol in LOCAL else facts)
+def _version(path: ObjectStoragePath, stream: Any) -> str | None:
+    """Say what the storage knows of an opened file's version; ``None`` = nothing by which a change would be noticed."""
+    if path.protocol in LOCAL:
+        # Of what was opened: by now the path may lead elsewhere, and back again.
+        return listed_version(local_facts(os.fstat(stream.fileno())))
+    # Asked for after the open, so that an older version is not read under the name of this one.
+    return listed_version(_facts(path))
 
 
-def _open_again(path: ObjectStoragePath, size: int, version: str) -> VerifiedFile:
-    stream = path.fs.open(path.path, "rb", block_size=_READ_BYTES, cache_type="none")
-    # After the open: what is read from here on is what the storage now describes.
-    if _version(path, _facts(path)) != version:
-        stream.close()
-        raise not_verified()
-    return VerifiedFile(stream, size)
-
-
-def _copy(path: ObjectStoragePath, size: int) -> tuple[IO[bytes], str]:
+def _copy(source: IO[bytes], size: int) -> tuple[IO[bytes], str]:
     """Copy a file of a known size into a temporary file. Returns it, and its checksum in hex."""
     digest, copied = hashlib.sha256(), 0
     spooled: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)
     try:
-        with path.fs.open(path.path, "rb", block_size=_READ_BYTES, cache_type="none") as source:
-            # One byte more than there may be, so that a file that grows is noticed, and read no further.
-            while piece := source.read(min(_READ_BYTES, size + 1 - copied)):
-                copied += len(piece)
-                digest.update(piece)
-                spooled.write(piece)
-                if copied > size:
-                    raise not_verified()
+        # One byte more than there may be, so that a file that has grown is noticed, and read no further.
+        while piece := source.read(min(_READ_BYTES, size + 1 - copied)):
+            copied += len(piece)
+            digest.update(piece)
+            spooled.write(piece)
     except BaseException:
         spooled.close()
         raise

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_asposeocr.viewer import answers, verified
 from airflow_provider_asposeocr.viewer.delivery import disposition
@@ -272,20 +273,32 @@ class TestLargeFiles:
         assert answer.status_code == 409
         assert b"PWNED" not in answer.content
 
-    def test_a_change_after_the_look_is_noticed(
-        self, world: ViewerWorld, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("is_known", [True, False])
+    def test_a_link_that_is_turned_for_the_moment_of_the_open_is_noticed(
+        self, world: ViewerWorld, monkeypatch: pytest.MonkeyPatch, is_known: bool
     ) -> None:
         result = self._large(world)
-        world.fetched(result)
-        assert world.file().status_code == 200
-        open_again = verified._open_again
+        path, link = Path(result["uri"]), world.folder / "link.pdf"
+        secret = world.folder / "secret.pdf"
+        secret.write_bytes(b"PWNED" + b"x" * LARGE)
+        link.symlink_to(path)
+        world.fetched({**result, "uri": str(link)})
+        if is_known:
+            assert world.file().status_code == 200
+        real = LocalFileSystem._open
 
-        def replaced(*arguments: Any) -> Any:
-            Path(result["uri"]).write_bytes(b"PWNED" + b"x" * LARGE)
-            return open_again(*arguments)
+        def turned(self: Any, *arguments: Any, **options: Any) -> Any:
+            link.unlink()
+            link.symlink_to(secret)
+            stream = real(self, *arguments, **options)
+            link.unlink()
+            link.symlink_to(path)
+            return stream
 
-        monkeypatch.setattr(verified, "_open_again", replaced)
-        assert world.file(Range="bytes=0-4").status_code == 409
+        monkeypatch.setattr(LocalFileSystem, "_open", turned)
+        answer = world.file(Range="bytes=0-4")
+        assert answer.status_code == 409
+        assert b"PWNED" not in answer.content
 
     def test_a_storage_that_knows_no_versions_is_read_whole_each_time(self) -> None:
         class Plain(Store):
