@@ -26,6 +26,14 @@ from airflow_provider_asposeocr.documents.atomic_create import create_or_read, i
 from airflow_provider_asposeocr.documents.destinations import store
 from airflow_provider_asposeocr.documents.file_systems import object_path
 from airflow_provider_asposeocr.documents.owners import Claims
+from airflow_provider_asposeocr.ingestion.register import RecordName
+from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles
+from airflow_provider_asposeocr.ingestion.register_records import (
+    ClaimRecord,
+    JournalPlace,
+    Source,
+    parse_register_record,
+)
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -38,6 +46,8 @@ REF = TaskRef(
     conn_id="ocr",
     source_name="page.png",
 )
+#: The document that all processes claim.
+KEY = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b-0123456789ab"
 #: No writer lives longer, also if the test ends early.
 _LIFE_SECONDS = 150
 
@@ -106,6 +116,39 @@ def claim(job: dict[str, Any], start: Barrier, pipe: Connection) -> None:
             continue
         got.append(number)
     pipe.send((created, got, atomic))
+
+
+def claim_documents(job: dict[str, Any], start: Barrier, pipe: Connection) -> None:
+    """
+    Try to claim a document at the same moment as other processes do, again and again.
+
+    :param job: ``environment``, ``register`` (URI), ``number`` of the process, ``rounds``.
+    :param start: Holds all until the last one is there, in each round.
+    :param pipe: Takes ``(numbers of the claims that this process has, is_atomic, records that it sees at the end)``.
+    """
+    _prepare(job["environment"])
+    register, won = RegisterFiles(job["register"]), []
+    atomic = register.check()
+    for n in range(1, job["rounds"] + 1):
+        claim = ClaimRecord(
+            at="now",
+            place=JournalPlace(journal="/journal/", index=job["number"]),
+            installation="",
+            dag_id="dag",
+            run_id=str(job["number"]),
+            task_id="task",
+            map_index=-1,
+            source=Source(uri="/in/page.png"),
+        )
+        start.wait(_LIFE_SECONDS)
+        found = parse_register_record(
+            ClaimRecord, register.create(RecordName(KEY, n, "claim"), claim), "the claim"
+        )
+        if found.writer == claim.writer:
+            won.append(n)
+        assert RecordName(KEY, n, "claim") in register.look(KEY)
+    start.wait(_LIFE_SECONDS)
+    pipe.send((won, atomic, len(register.look(KEY))))
 
 
 def own_journal(job: dict[str, Any], pipe: Connection) -> None:
