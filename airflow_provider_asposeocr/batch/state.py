@@ -249,6 +249,8 @@ class BatchState:
         self.busy_until: float | None = None
         #: Number of the process whose records are applied.
         self.epoch = 0
+        #: Highest number of a process whose records were applied.
+        self._newest_epoch = 0
 
     def of(self, document: int) -> DocumentState:
         """
@@ -266,24 +268,18 @@ class BatchState:
         Take a durable record.
 
         :param record: The record. One of a process that another one has taken over from is left out if that one has written
-            about the document since: it knew all that had been sent, and its snapshot may come before a record that
-            the first process wrote too late.
+            about the document since, or anything where the record is about the whole batch: it knew all that had been sent,
+            and its snapshot may come before a record that the first process wrote too late.
         """
-        if isinstance(record, Durations):
-            self.durations = record.book
-            return
-        if isinstance(record, Refused):
-            self.refused = record
-            return
-        if isinstance(record, Replanned):
-            self._replan(record)
-            return
-        if isinstance(record, BusyUntil):
-            self.busy_until = record.at
+        if isinstance(record, Durations | Refused | Replanned | BusyUntil):
+            if self.epoch >= self._newest_epoch:
+                self._newest_epoch = self.epoch
+                self._apply_to_all(record)
             return
         document = self.of(record.document)
         if self.epoch < document.epoch:
             return
+        self._newest_epoch = max(self._newest_epoch, self.epoch)
         self._uncount(document)
         if isinstance(record, Whole):
             document = self.documents[record.document] = DocumentState.from_dict(record.state)
@@ -297,6 +293,17 @@ class BatchState:
         self.submits += document.submits
         if document.outcome is not None:
             self.outcomes[document.outcome] += 1
+
+    def _apply_to_all(self, record: Durations | Refused | Replanned | BusyUntil) -> None:
+        match record:
+            case Durations(book):
+                self.durations = book
+            case Refused():
+                self.refused = record
+            case Replanned():
+                self._replan(record)
+            case BusyUntil(at):
+                self.busy_until = at
 
     def _replan(self, record: Replanned) -> None:
         self.replanned = record

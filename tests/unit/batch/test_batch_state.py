@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_asposeocr.batch.errors import JournalError
 from airflow_provider_asposeocr.batch.records import (
+    BusyUntil,
     Cancelled,
     Done,
     Durations,
@@ -124,6 +125,38 @@ def test_a_record_that_a_stopped_process_wrote_too_late_changes_nothing(
     state.epoch = 2
     snapshot = written(*state.snapshot(), epoch=2)
     assert told(replay(snapshot + written(late, epoch=1))) == told(state)
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        Replanned([{"operation": "RecognizeImage", "settings": {}}], 0, True),
+        Refused(ERROR, 1),
+        BusyUntil(1_800_000_000.0),
+        Durations({"version": 0}),
+    ],
+    ids=lambda record: record.kind,
+)
+@pytest.mark.parametrize("sent", [(Intent(0, 0),), (Intent(0, 0), REFERENCE)], ids=["intended", "running"])
+def test_a_record_about_the_whole_batch_that_came_too_late_changes_nothing(
+    late: Record, sent: tuple[Record, ...]
+) -> None:
+    state = replay(written(*sent, Durations({"version": 1}), epoch=2), epoch=2)
+    snapshot = written(*state.snapshot(), epoch=2)
+    found = replay(snapshot + written(late, epoch=1))
+    assert told(found) == told(state)
+    assert (found.replanned, found.refused, found.busy_until, found.durations) == (
+        None,
+        None,
+        None,
+        {"version": 1},
+    )
+
+
+def test_steps_that_were_changed_count_where_the_next_process_has_written_nothing_yet() -> None:
+    changed = Replanned([{"operation": "RecognizeImage", "settings": {}}], 0, True)
+    state = replay(written(Intent(0, 0), REFERENCE, changed), epoch=2)
+    assert (state.replanned, state.of(0).running) == (changed, None)
 
 
 @pytest.mark.parametrize(
