@@ -77,6 +77,8 @@ async def replan(
     :param client: Client of the account.
     :param retries_failed: Whether documents that have failed are submitted again.
     :return: The batch with the steps that count from now on, which are durable.
+    :raises JournalFencedError: if another process has taken over. Then nothing was cancelled, or it finds those cloud tasks
+        gone that this process has cancelled while it took over, and announces that they are billed again.
     :raises JournalUnreachableError: if the storage does not answer or refuses.
     """
     first = decide_steps(opened.batch, wanted)
@@ -93,14 +95,18 @@ async def replan(
     refs = [ref for index, ref in running if opened.state.of(index).step >= first]
     log.warning(
         "Step %d was changed since the batch began. What is done stays. The other documents go through the new steps, from "
-        "the first changed one on; %d cloud tasks of the old steps are cancelled, and stay billed.",
+        "the first changed one on. %d cloud tasks of the old steps do not count any more, and stay billed; those that still "
+        "run are cancelled.",
         first + 1,
         len(refs),
     )
     if refs:
+        # Whoever has taken over waits for these cloud tasks.
+        await asyncio.to_thread(opened.journal.check)
         done = await cancel_all_async(client, refs, "the steps were changed", IN_WORKER, CANCEL_SECONDS)
         await asyncio.to_thread(left.note_cancelled, done.cancelled)
     record = Replanned([step.to_dict() for step in wanted], first, retries_failed)
     await asyncio.to_thread(opened.journal.append, [record_to_dict(record, opened.journal.epoch)])
+    await asyncio.to_thread(opened.journal.check)
     opened.state.apply(record)
     return replace(opened, batch=replace(opened.batch, steps=wanted))
