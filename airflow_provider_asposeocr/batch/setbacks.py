@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_asposeocr.api.errors import SourceError, TaskError, TaskTimeoutError
+from airflow_provider_asposeocr.api.errors import SourceContentError, TaskError, TaskTimeoutError
 from airflow_provider_asposeocr.api.http.pacing import LONGEST_PAUSE_SECONDS
 from airflow_provider_asposeocr.batch.course import Course
 from airflow_provider_asposeocr.batch.records import Refused, Withdrawn
@@ -75,9 +75,10 @@ class Setbacks(Course):
         elif verdict in ("later", "pending") and self._try_later(work, error):
             return
         elif work.step == 0:
-            # With a register, a file that cannot be read would be the oldest new one in each run. Changed, it is a new one.
-            is_source = isinstance(error, SourceError) and not error.retryable
-            self._fail(work, error, over=True, final=is_source and self.batch.register is not None)
+            # With a register, such a file would be the oldest new one in each run. Changed, it is a new one. A file that may
+            # not be read now is tried again: a permission that was lost for an hour must not settle a whole inbox.
+            is_final = self.batch.register is not None and isinstance(error, SourceContentError)
+            self._fail(work, error, over=True, final=is_final)
         else:
             work.step, work.ref = work.step - 1, None
             if verdict in ("gone", "expired"):

@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.log import mask_secret
 
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, SourceError, SourceUnreadableError
+from airflow_provider_asposeocr.api.errors import (
+    AsposeOcrError,
+    SourceContentError,
+    SourceError,
+    SourceUnreadableError,
+)
 from airflow_provider_asposeocr.api.files.file_kinds import has_several_pages, sniff_file
 from airflow_provider_asposeocr.api.printable import shown, signatures_in
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
@@ -149,7 +154,8 @@ def spool(
     :param client_of: Returns the client of an Airflow connection; an upstream task may be of another account.
     :param now: Seconds since the epoch.
     :return: The document.
-    :raises SourceError: if it is missing, empty, or of a type that the operation does not read.
+    :raises SourceError: if it is missing; :class:`.SourceContentError` if it is empty, or of a type that the operation does
+        not read.
     :raises SourceUnreadableError: if its storage does not answer.
     :raises TaskError: if the upstream task has no result.
     """
@@ -167,7 +173,8 @@ def spool_file(uri: str, operation: Operation, folder: Path) -> Document:
     :param operation: What will read it.
     :param folder: Existing local folder.
     :return: The document.
-    :raises SourceError: if it is missing, empty, or of a type that the operation does not read.
+    :raises SourceError: if it is missing; :class:`.SourceContentError` if it is empty, or of a type that the operation does
+        not read.
     :raises SourceUnreadableError: if its storage does not answer.
     """
     target = folder / _SPOOLED
@@ -264,12 +271,12 @@ def _check_content(
     path: Path, size: int, kind: str | None, operation: Operation, source: str | TaskRef
 ) -> None:
     if not size:
-        raise SourceError(f"The source {_label(source)} is empty.")
+        raise SourceContentError(f"The source {_label(source)} is empty.")
     # A text for ConvertTextToSpeech may begin like JSON or HTML.
     if operation.body_field == "text":
         return
     if kind == "tiff" and has_several_pages(path):
-        raise SourceError(
+        raise SourceContentError(
             f"The source {_label(source)} is a TIFF with several pages, and the cloud reads one page per TIFF. "
             "Split it into a file per page and map the operator over them, or make it a PDF for RecognizePdf."
         )
@@ -277,6 +284,6 @@ def _check_content(
         return
     looks = f"looks like {kind}" if kind else "is of a type that is not known"
     hint = " Save it as an ordinary TIFF or a PNG." if kind == "bigtiff" else ""
-    raise SourceError(
+    raise SourceContentError(
         f"The source {_label(source)} {looks}; {operation.name} reads {', '.join(sorted(operation.input_types))}.{hint}"
     )

@@ -34,8 +34,9 @@ class ResultsMissingError(InputError):
 
     billed: Billed = "already"
     remedies = Remedies(
-        "Restore the results, or set on_missing_result='again' to read the document again, which is billed again. To have "
-        "this one document read again, use python -m airflow_provider_asposeocr.ingestion forget."
+        "Restore the results, or set on_missing_result='again' to read the document again, which is billed again; a plan of "
+        "an inbox takes it again with include_failed=True. To have this one document read again, use "
+        "python -m airflow_provider_asposeocr.ingestion forget."
     )
 
 

@@ -109,7 +109,7 @@ class TestRights:
         view = viewed.server.get(viewed.data("instance", "batch")).json()
         assert view["batch"]["outcomes"] == {"failed": 1, "succeeded": 3}
         failed = viewed.server.get(viewed.data("rows", "batch", "?outcome=failed")).json()["cards"]
-        assert [(card["name"], card["error"]) for card in failed] == [("no-image.png", "SourceError")]
+        assert [(card["name"], card["error"]) for card in failed] == [("no-image.png", "SourceContentError")]
 
     def test_the_tab_of_a_submit_task_shows_the_document(self, viewed: Viewed) -> None:
         view = viewed.server.get(viewed.data("instance", "recognize")).json()

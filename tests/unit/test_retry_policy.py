@@ -31,6 +31,7 @@ HOPELESS = {
     "ResultError",
     "ResultIncompleteError",
     "SettingsError",
+    "SourceContentError",
     "SourceError",
     "TaskError",
     "TaskExpiredError",

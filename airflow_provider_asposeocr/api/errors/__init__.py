@@ -13,6 +13,7 @@ nothing can have been billed. ``str()`` returns the text for the place.
     │   ├── InvalidConnectionError
     │   ├── SettingsError
     │   ├── SourceError
+    │   │   ├── SourceContentError
     │   │   └── SourceUnreadableError  a retry helps
     │   └── TrialNotAvailableError
     ├── AuthenticationError            the cloud does not accept the credentials
@@ -76,6 +77,7 @@ from airflow_provider_asposeocr.api.errors.inputs import (
     InputError,
     InvalidConnectionError,
     SettingsError,
+    SourceContentError,
     SourceError,
     SourceUnreadableError,
     TrialNotAvailableError,
@@ -121,6 +123,7 @@ __all__ = [
     "ResultIncompleteError",
     "SchemeMismatchError",
     "SettingsError",
+    "SourceContentError",
     "SourceError",
     "SourceUnreadableError",
     "StorageError",

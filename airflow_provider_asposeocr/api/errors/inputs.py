@@ -47,6 +47,10 @@ class SourceError(InputError):
     )
 
 
+class SourceContentError(SourceError):
+    """The source was read, and its content is empty or of a type that the operation does not read."""
+
+
 class SourceUnreadableError(SourceError):
     """The storage of the source did not answer; nothing was sent."""
 

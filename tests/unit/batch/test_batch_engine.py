@@ -138,7 +138,7 @@ def test_rows_say_what_has_become_of_each_document(batch: Try) -> None:
     assert row.task.source_uri == f"{batch.folder}/in/0.png"
     assert row.sha256 == row.task.source_sha256 is not None
     errors = [(row.error.name, row.error.billed) for row in (batch.rows[3], batch.rows[5]) if row.error]
-    assert errors == [("SourceError", "no"), ("SourceError", "no")]
+    assert errors == [("SourceError", "no"), ("SourceContentError", "no")]
 
 
 def test_a_cloud_task_that_fails_says_why_and_a_retry_submits_it_again(

@@ -4,6 +4,7 @@ Runs of an inbox: a plan and its batches, one run after the other, against the e
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from airflow_provider_asposeocr.batch.manifest_file import read_manifest
 from airflow_provider_asposeocr.compat import AirflowSkipException
-from airflow_provider_asposeocr.documents import stored_files
+from airflow_provider_asposeocr.documents import sources, stored_files
 from airflow_provider_asposeocr.ingestion import AsposeOcrInbox
 from airflow_provider_asposeocr.ingestion.__main__ import main
 from airflow_provider_asposeocr.operators import AsposeOcrPlanInboxOperator
@@ -138,6 +139,44 @@ def test_a_poison_file_is_tried_a_few_times_and_then_left(dag: Dag) -> None:
         dag.run(max_failures=2)
     assert dag.run(max_failures=2)["billed"] == 0
     dag.cloud.clear_faults()
+    assert dag.run() == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture"])
+def test_files_that_are_no_documents_do_not_hold_the_others_up(dag: Dag, content: bytes) -> None:
+    """They are the oldest, and as many as a run takes."""
+    for number in range(2):
+        (dag.folder.inbox / f"0-{number}.png").write_bytes(content)
+    dag.folder.drop("good.png", 1)
+    for number in range(2):
+        os.utime(dag.folder.inbox / f"0-{number}.png", (number + 1, number + 1))
+    assert dag.run(max_documents=2, max_failures=2) == {"failed": 2}
+    assert dag.run(max_documents=2) == {"succeeded": 1, "billed": 1}
+    assert dag.run(max_documents=2) == {}
+    assert dag.run(include_failed=True, max_failures=2) == {"failed": 2}
+    dag.folder.drop("0-0.png", 2)
+    assert dag.run() == {"succeeded": 1, "billed": 1}
+
+
+def test_a_file_that_may_not_be_read_now_is_tried_by_the_next_run(
+    dag: Dag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> Any:
+        raise PermissionError("Access Denied")
+
+    dag.folder.drop("a.png", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(sources, "copy_to_local", refused)
+        assert dag.run(max_failures=1) == {"failed": 1}
+    assert dag.run() == {"succeeded": 1, "billed": 1}
+
+
+def test_a_file_whose_results_are_missing_is_told_once(dag: Dag) -> None:
+    dag.folder.drop("a.png", 1)
+    assert dag.run() == {"succeeded": 1, "billed": 1}
+    (dag.folder.out / "a.png.txt").unlink()
+    dag.folder.drop("b.png", 1)
+    assert dag.run(max_failures=1) == {"failed": 1}
     assert dag.run() == {}
 
 
