@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError, SourceError
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 from airflow_provider_asposeocr.api.printable import shown
-from airflow_provider_asposeocr.batch.closing import close_claims
+from airflow_provider_asposeocr.batch.abandoned import close_abandoned
 from airflow_provider_asposeocr.batch.journals import sweep
-from airflow_provider_asposeocr.batch.left import take_over_batch
 from airflow_provider_asposeocr.batch.opening import BEGUN_AT
 from airflow_provider_asposeocr.batch.register_story import MOST_NAMED, Stories, count_documents
 from airflow_provider_asposeocr.documents.file_systems import UnusablePathError, object_path
@@ -187,8 +186,7 @@ def _is_over(header: Mapping[str, Any]) -> bool:
 def _closes_claims(folder: ObjectStoragePath, header: Mapping[str, Any]) -> bool:
     if "register" not in header:
         return True
-    left = take_over_batch(str(folder))
-    return left is None or left.journal is None or close_claims(left.batch, left.state, left.journal) == 0
+    return close_abandoned(str(folder), header.get(BEGUN_AT), time.time())
 
 
 if __name__ == "__main__":

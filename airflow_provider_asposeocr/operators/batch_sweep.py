@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 from airflow_provider_asposeocr.api.printable import shown
-from airflow_provider_asposeocr.batch.closing import close_claims
+from airflow_provider_asposeocr.batch.abandoned import close_abandoned
 from airflow_provider_asposeocr.batch.journals import sweep
-from airflow_provider_asposeocr.batch.left import take_over_batch
 from airflow_provider_asposeocr.batch.opening import BEGUN_AT
 from airflow_provider_asposeocr.batch.parts import batch_key
 from airflow_provider_asposeocr.config import default_text
@@ -70,8 +69,7 @@ def _closes_claims(folder: ObjectStoragePath, header: Mapping[str, Any]) -> bool
     """Close what claims are left of a batch that is over. One whose document may still run stays: it can be taken over."""
     if "register" not in header:
         return True
-    left = take_over_batch(str(folder))
-    return left is None or left.journal is None or close_claims(left.batch, left.state, left.journal) == 0
+    return close_abandoned(str(folder), header.get(BEGUN_AT), time.time())
 
 
 def is_over(state: str | None, begun_at: object, now: float) -> bool:

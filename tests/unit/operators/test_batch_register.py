@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.batch import closing
+from airflow_provider_asposeocr.batch.abandoned import close_abandoned
 from airflow_provider_asposeocr.batch.errors import JournalError
 from airflow_provider_asposeocr.batch.journal import Journal
 from airflow_provider_asposeocr.batch.journals import SWEPT
@@ -735,11 +737,32 @@ class TestTheEnd:
             patch.setattr(AsyncCloudClient, "status", dies(AsyncCloudClient.status))
             folder.run("one").die()
         folder.airflow.states["one"] = "success"
+        journals = folder.journals()
         sweep(folder)
         assert folder.words() == ["1.claim"]
-        assert folder.journals()
+        assert folder.journals() == journals  # no file more at each sweep
         folder.run("next").go()
         assert submits(cloud) == 1
+
+    def test_a_document_that_nobody_has_gone_on_with_for_two_days_has_failed_in_doubt(
+        self,
+        folder: Folder,
+        cloud: EmulatorControl,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        folder.drop("a.png", 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(AsyncCloudClient, "status", dies(AsyncCloudClient.status))
+            folder.run("one").die()
+        folder.airflow.states["one"] = "success"
+        (journal,) = {path.parent.parent for path in folder.journals() if path.parent.name == "epochs"}
+        assert not close_abandoned(f"{journal}/", 0.0, time.time())
+        assert close_abandoned(f"{journal}/", 0.0, time.time() + 3 * 86_400)
+        assert folder.words() == ["1.claim", "1.failed"]
+        folder.run("next").go()
+        assert submits(cloud) == 2
+        assert "may be billed twice" in caplog.text
 
     def test_claims_are_closed_after_the_manifest(
         self, folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
