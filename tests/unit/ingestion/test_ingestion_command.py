@@ -118,22 +118,20 @@ def test_forget_of_what_is_not_known(folder: Folder, capsys: pytest.CaptureFixtu
     assert "knows nothing" in asked(capsys, "forget", folder.register, "0" * 64, status=1)
 
 
-def test_sweep_deletes_journals_only_when_no_claim_needs_them(
+def test_sweep_keeps_a_journal_while_the_cloud_may_have_a_result_of_it(
     folder: Folder,
     cloud: EmulatorControl,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     left_by_a_dead_batch(folder, monkeypatch)
-    three_days = time.time() + 3 * 86_400
-    with monkeypatch.context() as patch:
-        patch.setattr(time, "time", lambda: three_days)
-        assert "of 0 batches" in asked(capsys, "sweep", folder.register)
-    assert folder.journals()
-    folder.run("next").go()
-    monkeypatch.setattr(time, "time", lambda: three_days)
-    assert "of 1 batches" in asked(capsys, "sweep", folder.register)
-    assert not folder.journals()
+    now = time.time()
+    for days, deleted in ((1, 0), (3, 1)):
+        monkeypatch.setattr(time, "time", lambda after=days * 86_400: now + after)
+        assert f"of {deleted} batches" in asked(capsys, "sweep", folder.register)
+        assert bool(folder.journals()) == (not deleted)
+    # The document has failed in doubt.
+    assert folder.words() == ["1.claim", "1.failed"]
 
 
 @pytest.mark.parametrize("register", ["relative/", "s3://no_such_connection@bucket/register/"])
