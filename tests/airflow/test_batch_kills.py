@@ -27,10 +27,15 @@ def folders(stack: Stack, tmp_path: Path) -> dict[str, str]:
 
 
 def start_stuck(stack: Stack, dag_id: str, state: str, folders: dict[str, str]) -> str:
-    """Start a batch some of whose cloud tasks never end, and wait until its Airflow task is in a state and polls them."""
+    """
+    Start a batch some of whose cloud tasks never end, and wait until only these run and its Airflow task is in a state.
+
+    Before that a deferred batch may go back to its worker at any moment, and is not deferred when it is marked failed.
+    """
     stack.cloud.add_faults({"kind": "task_stuck", "count": STUCK})
     run_id = stack.rest.start(dag_id, folders)
     stack.cloud.wait_for_request("POST", "*RecognizeImage", DOCUMENTS, timeout_seconds=300)
+    stack.wait("the texts", lambda: len(list(stack.outbox.glob("*.txt"))) == DOCUMENTS - STUCK)
     stack.rest.wait_for_task_state(dag_id, run_id, "read", state, timeout_seconds=300)
     seen = stack.cloud.journal()[-1]["n"]
     stack.cloud.wait_for_request("GET", "*GetTaskStatus", since=seen, timeout_seconds=300)

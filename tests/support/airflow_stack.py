@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.support.patience import PATIENCE_SECONDS
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
@@ -36,6 +40,19 @@ class Stack:
     def files(self) -> Any:
         """Parameters of a run: the scan that goes in and the folder that results go to."""
         return {"scan": str(SCAN), "outbox": f"file://{self.outbox}/"}
+
+    def wait(self, what: str, holds: Callable[[], bool]) -> None:
+        """
+        Wait until something holds, and fail at once if a process of Airflow has ended.
+
+        :param what: What is waited for, for the message of a failure.
+        :param holds: Tells whether it holds; asked twice a second.
+        """
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not holds():
+            self.airflow.check()
+            assert time.monotonic() < deadline, f"waited in vain for {what}"
+            time.sleep(0.5)
 
     def requests(self, method: str) -> list[dict[str, Any]]:
         """Requests of a method that the cloud has seen."""

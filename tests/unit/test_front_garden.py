@@ -56,7 +56,8 @@ def test_contributing_names_paths_that_exist() -> None:
 
 
 def test_the_workflow_runs_what_the_gate_runs() -> None:
-    gate = set(re.findall(r"^make ([a-z-]+)", read(".ci/run"), re.MULTILINE))
+    commands = "\n".join(line for line in read(".ci/run").splitlines() if not line.startswith("#"))
+    gate = set(re.findall(r"\bmake ([a-z-]+)", commands))
     assert "test" in gate
     wanted = (gate - {"test"}) | set(rule("test")[1].split())
     assert targets_of_the_workflow() == wanted
