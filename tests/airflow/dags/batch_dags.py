@@ -10,7 +10,7 @@ from airflow_provider_asposeocr.operators import AsposeOcrBatchOperator
 
 for dag_id, given in (
     ("test_batch_held", {"deferrable": False}),
-    ("test_batch_deferred", {"deferrable": True, "defer_idle_seconds": 0.5}),
+    ("test_batch_deferred", {"deferrable": True, "defer_idle_seconds": 5.0}),
 ):
     parameters: dict[str, Any] = given
     with DAG(dag_id, params={"inbox": "", "outbox": ""}):
