@@ -8,7 +8,9 @@ signal handler only schedules what is to be done: the event loop has the client,
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -294,7 +296,7 @@ class BatchTry:
             return False
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                return await asyncio.to_thread(self._kill)
+                return await _asked(self._kill)
         except TimeoutError:
             log.warning(
                 "Airflow has not said within %g seconds whether the cloud tasks are to be cancelled, so none is cancelled.",
@@ -349,3 +351,30 @@ class BatchTry:
                 f"The manifest {shown(uri, 300)} cannot be written: {type(error).__name__}: {shown(error)}."
             )
             raise StorageError(text, billed="already") from error
+
+
+async def _asked(question: Callable[[], bool]) -> bool:
+    """Ask in a thread of its own: an event loop that ends waits for the threads of asyncio, however long they take."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[bool] = loop.create_future()
+
+    def tell(said: bool | BaseException) -> None:
+        if answer.done():
+            return
+        if isinstance(said, BaseException):
+            answer.set_exception(said)
+        else:
+            answer.set_result(said)
+
+    def ask() -> None:
+        said: bool | BaseException
+        try:
+            said = question()
+        except BaseException as error:  # It is raised where the question was asked.
+            said = error
+        # The event loop has ended if the answer comes too late.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(tell, said)
+
+    threading.Thread(target=ask, name="aspose-ocr-ask", daemon=True).start()
+    return await answer
