@@ -360,7 +360,7 @@ class TestDamage:
         def denied(*_: Any) -> None:
             raise PermissionError(errno.EACCES, "no")
 
-        monkeypatch.setattr("airflow_provider_asposeocr.batch.journal_files.read", denied)
+        monkeypatch.setattr("airflow_provider_asposeocr.documents.atomic_create.read", denied)
         for opening in (Journal.take_over, read_journal):
             with pytest.raises(JournalUnreachableError, match="PermissionError"):
                 opening(folder)
