@@ -49,7 +49,8 @@ def settings(home: Path, dags_folders: Sequence[Path], base_url: str, parallelis
             "bundle_refresh_check_interval": 2,
         },
         # A worker hears of a kill at its next heartbeat, and Airflow looks for lost tasks at these intervals.
-        "workers": {"min_heartbeat_interval": 2},
+        # The API server may be busy when the first tasks begin: after the default of 5 seconds they fail without a log.
+        "workers": {"min_heartbeat_interval": 2, "execution_api_timeout": 30},
         "scheduler": {
             "enable_health_check": False,
             "job_heartbeat_sec": 2,

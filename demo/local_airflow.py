@@ -41,7 +41,7 @@ COMMANDS = {
 }
 # What a Celery worker says once it takes tasks; it writes no heartbeat.
 WORKER_READY = " ready."
-START_SECONDS = 180.0
+START_SECONDS = 300.0
 # Nothing that an Airflow about to be thrown away could still finish is worth waiting for: its triggerer takes
 # 12 s to end in order, the others 1 to 3.
 GRACE_SECONDS = 5.0
