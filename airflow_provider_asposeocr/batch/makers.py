@@ -28,6 +28,7 @@ from airflow_provider_asposeocr.documents.owners import (
     storable,
 )
 from airflow_provider_asposeocr.documents.uris import canonical_uri, qualifier_of, same_place, source_uri
+from airflow_provider_asposeocr.documents.versions import changed_at
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -43,8 +44,6 @@ log = logging.getLogger(__name__)
 MOST_FOLDERS = 4
 #: Manifests that are read to find out who made one file. One of ten thousand documents has 6 MB.
 MOST_MANIFESTS = 20
-#: How storages call the time of the last change.
-_TIMES = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
 
 
 class SourceOwners:
@@ -160,9 +159,8 @@ def _manifests_around(uri: str) -> Iterator[str]:
     for _ in range(MOST_FOLDERS):
         try:
             yield from _newest_manifests(f"{folder}{STATE_FOLDER}")
-        except (
-            Exception
-        ) as error:  # each storage library has its own root class; a role may not list the folders above
+        # Each storage library has its own root class, and a role may not list the folders above.
+        except Exception as error:
             log.info("The manifests of batches in %s cannot be listed: %s", shown(folder, 300), shown(error))
         above = folder_of(folder.rstrip("/"))
         if len(above) >= len(folder) or not folder.startswith(above):
@@ -174,7 +172,7 @@ def _newest_manifests(state: str) -> list[str]:
     """List the manifests of a state folder, the newest first."""
     folder = f"{state}manifests/"
     manifests = _files_in(folder)
-    newest_first = sorted(manifests, key=lambda name: (_changed_at(manifests[name]), name), reverse=True)
+    newest_first = sorted(manifests, key=lambda name: (changed_at(manifests[name]), name), reverse=True)
     return [folder + name for name in newest_first]
 
 
@@ -183,12 +181,6 @@ def _files_in(folder: str) -> dict[str, Facts]:
         return find_files(folder)
     except (FileNotFoundError, NotADirectoryError):
         return {}
-
-
-def _changed_at(facts: Facts) -> str:
-    """Return when a file was last changed; all files of one storage say it in one way, so that texts can be compared."""
-    changed = next((facts[name] for name in _TIMES if facts.get(name)), "")
-    return f"{changed:020.6f}" if isinstance(changed, int | float) else str(changed)
 
 
 def _read_rows(uri: str) -> Iterator[Mapping[str, Any]]:

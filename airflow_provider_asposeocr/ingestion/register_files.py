@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -19,6 +19,7 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.documents.atomic_create import CONDITIONAL, create_or_read, read, replace
 from airflow_provider_asposeocr.documents.file_systems import LOCAL, object_path
+from airflow_provider_asposeocr.documents.versions import changed_at
 from airflow_provider_asposeocr.ingestion.errors import RegisterError, RegisterUnreachableError
 from airflow_provider_asposeocr.ingestion.register import RecordName, key_of, place_of
 
@@ -33,8 +34,6 @@ log = logging.getLogger(__name__)
 
 #: Below the register's folder. What lies here was paid for.
 DOCUMENTS = "documents"
-#: How storages call the time of the last change.
-_TIMES = ("LastModified", "last_modified", "updated", "mtime", "modified", "created")
 
 
 class RegisterFiles:
@@ -192,10 +191,9 @@ class RegisterFiles:
         fs: Any = path.fs
         fs.invalidate_cache()
         try:
-            facts = fs.info(path.path)
+            return changed_at(fs.info(path.path)) or None
         except FileNotFoundError:
             return None
-        return seconds_of(next((facts[name] for name in _TIMES if facts.get(name)), None))
 
     def path(self, *parts: str) -> ObjectStoragePath:
         """
@@ -222,20 +220,3 @@ class RegisterFiles:
                 f"The register {shown(self.uri, 300)} cannot be {what}: {type(error).__name__}: {shown(error)}.",
                 billed=billed,
             ) from error
-
-
-def seconds_of(moment: object) -> float | None:
-    """
-    Read a time as a storage library gives it.
-
-    :param moment: Seconds since the epoch, a moment with its time zone, or a text in ISO 8601.
-    :return: Seconds since the epoch; ``None`` if it is no time.
-    """
-    if isinstance(moment, int | float):
-        return float(moment)
-    if isinstance(moment, str):
-        with suppress(ValueError):
-            moment = datetime.fromisoformat(moment)
-    if isinstance(moment, datetime):
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    return None

@@ -15,7 +15,7 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.documents import atomic_create
 from airflow_provider_asposeocr.ingestion.errors import RegisterError, RegisterUnreachableError
 from airflow_provider_asposeocr.ingestion.register import RecordName
-from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles, seconds_of
+from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles
 from airflow_provider_asposeocr.ingestion.register_records import (
     ClaimRecord,
     JournalPlace,
@@ -248,17 +248,3 @@ class TestRecords:
     def test_a_record_is_what_it_was(self) -> None:
         claim = claim_of(7)
         assert parse_register_record(ClaimRecord, claim.to_bytes(), "") == claim
-
-
-@pytest.mark.parametrize(
-    ("moment", "seconds"),
-    [
-        (1.5, 1.5),
-        ("1970-01-01T00:01:00+00:00", 60.0),
-        ("1970-01-01T00:01:00", 60.0),
-        ("yesterday", None),
-        (None, None),
-    ],
-)
-def test_times_as_storages_give_them(moment: object, seconds: float | None) -> None:
-    assert seconds_of(moment) == seconds
