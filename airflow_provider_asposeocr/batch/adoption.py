@@ -94,7 +94,7 @@ def judge(left: LeftBatch, index: int, key: str, account: str) -> Found:
         return NeverBegun()
     if known.outcome == "succeeded":
         return Stored(left, index)
-    if known.may_run or (known.in_doubt and known.outcome != "failed"):
+    if known.is_left_open:
         # The cloud does not know the tasks of one account by the credentials of another.
         return Sent(_sent(known)) if left.batch.account == account else UNSURE
     return FailedBefore(left, index) if known.outcome == "failed" else NothingSent()

@@ -25,7 +25,6 @@ from airflow_provider_asposeocr.ingestion.register_records import (
     JournalPlace,
     ReleasedRecord,
     Source,
-    parse_register_record,
 )
 
 if TYPE_CHECKING:
@@ -110,9 +109,7 @@ def closing_of(known: DocumentState, *, comes_back: bool) -> Closing | None:
     :param known: What the journal says about the document.
     :param comes_back: Whether a later try of the batch takes it up again.
     """
-    # Of a failed one in doubt the record says so, and the next attempt is announced.
-    may_run = known.may_run or (known.in_doubt and known.outcome != "failed")
-    return close_with(known.outcome, may_run=may_run, comes_back=comes_back)
+    return close_with(known.outcome, may_run=known.is_left_open, comes_back=comes_back)
 
 
 class ClaimCloser:
@@ -167,8 +164,7 @@ class ClaimCloser:
         names = self._files.look(key)
         closed = {name.n for name in names if name.word != "claim"}
         for name in sorted((name for name in names if name.n not in closed), reverse=True):
-            content = self._files.read(name)
-            claim = parse_register_record(ClaimRecord, content or b"", self._files.where(name))
+            claim = self._files.record(ClaimRecord, name)
             if same_place(claim.place.journal) == same_place(self._journal):
                 return name.n, claim.after is not None
         return 0, False

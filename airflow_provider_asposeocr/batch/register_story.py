@@ -20,7 +20,6 @@ from airflow_provider_asposeocr.ingestion.register_records import (
     FailedRecord,
     ReleasedRecord,
     VoidedRecord,
-    parse_register_record,
 )
 
 if TYPE_CHECKING:
@@ -150,13 +149,9 @@ class Stories:
 
     def _read(self, name: RecordName) -> RegisterRecord | str:
         try:
-            content = self._files.read(name)
-            found: RegisterRecord = parse_register_record(
-                _KINDS[name.word], content or b"", self._files.where(name)
-            )
+            return self._files.record(_KINDS[name.word], name)
         except AsposeOcrError as error:
             return error.message
-        return found
 
 
 def _read_batch(journal: str) -> LeftBatch | str:

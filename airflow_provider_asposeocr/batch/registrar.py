@@ -59,7 +59,6 @@ from airflow_provider_asposeocr.ingestion.register_records import (
     DoneRecord,
     FailedRecord,
     JournalPlace,
-    parse_register_record,
 )
 from airflow_provider_asposeocr.ingestion.stored_results import (
     are_there,
@@ -179,7 +178,7 @@ class Registrar:
         claim, owner, is_old = None, None, False
         if standing.word == "claim":
             name = RecordName(action.key, standing.n, "claim")
-            claim = self._read_claim(name)
+            claim = self.files.record(ClaimRecord, name)
             owner = self._owner_of(claim)
             if owner in ("unknown", "foreign"):
                 is_old = self.files.age_seconds(name) > self._policies.claim_seconds
@@ -276,7 +275,7 @@ class Registrar:
             found = UNSURE if claim.after == "unsure" else self._left.find(place, key)
             if not isinstance(found, NeverBegun):
                 return found, place, n
-            claim = self._read_claim(RecordName(key, n, "claim"))
+            claim = self.files.record(ClaimRecord, RecordName(key, n, "claim"))
             if claim.continues is None:
                 return found, place, n
             place = claim.continues
@@ -290,12 +289,8 @@ class Registrar:
         self.files.create(RecordName(action.key, n, "failed"), failed)
         return None
 
-    def _read_claim(self, name: RecordName) -> ClaimRecord:
-        return parse_register_record(ClaimRecord, self.files.read(name) or b"", self.files.where(name))
-
     def _read_failed(self, key: str, n: int) -> FailedRecord:
-        name = RecordName(key, n, "failed")
-        return parse_register_record(FailedRecord, self.files.read(name) or b"", self.files.where(name))
+        return self.files.record(FailedRecord, RecordName(key, n, "failed"))
 
     def _owner_of(self, claim: ClaimRecord) -> Owner:
         if same_place(claim.place.journal) == same_place(self._journal):
@@ -326,8 +321,7 @@ class Registrar:
     # Documents that were read before.
 
     def _on_done(self, action: events.Claim, document: BatchDocument, n: int) -> events.Event | None:
-        name = RecordName(action.key, n, "done")
-        done = parse_register_record(DoneRecord, self.files.read(name) or b"", self.files.where(name))
+        done = self.files.record(DoneRecord, RecordName(action.key, n, "done"))
         policy = self._policies.on_missing_result
         try:
             verdict = decide_about_results(n, are_there=are_there(done.results), on_missing_result=policy)

@@ -178,6 +178,12 @@ class DocumentState:
         return self.intended or (bool(self.steps) and self.current.again is not None)
 
     @property
+    def is_left_open(self) -> bool:
+        """Whether its claim stays open when its batch ends: what was sent may still run, or may have been billed."""
+        # Of a failed one in doubt the record of its failure says so, and the next attempt is announced.
+        return self.may_run or (self.in_doubt and self.outcome != "failed")
+
+    @property
     def has_claim(self) -> bool:
         """Whether it may have an open claim of this batch in the register."""
         # Of these two, the register has said that the claim is another one's.

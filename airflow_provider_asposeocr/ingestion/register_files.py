@@ -12,7 +12,7 @@ import os
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
@@ -22,6 +22,7 @@ from airflow_provider_asposeocr.documents.file_systems import LOCAL, object_path
 from airflow_provider_asposeocr.documents.versions import changed_at
 from airflow_provider_asposeocr.ingestion.errors import RegisterError, RegisterUnreachableError
 from airflow_provider_asposeocr.ingestion.register import RecordName, key_of, place_of
+from airflow_provider_asposeocr.ingestion.register_records import parse_register_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
     from airflow_provider_asposeocr.ingestion.register_records import RegisterRecord
+
+    _R = TypeVar("_R", bound=RegisterRecord)
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +149,16 @@ class RegisterFiles:
         """
         with self._storage_errors("read"):
             return read(self._folder / name.text)
+
+    def record(self, kind: type[_R], name: RecordName) -> _R:
+        """
+        Read a record, and check what it says.
+
+        :param kind: What it is: the class of its word.
+        :param name: Its name.
+        :raises RegisterError: if there is none, or this version does not understand it.
+        """
+        return parse_register_record(kind, self.read(name) or b"", self.where(name))
 
     def create(self, name: RecordName, record: RegisterRecord) -> bytes:
         """
