@@ -11,11 +11,12 @@ import os
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, SourceError, SourceUnreadableError
+from airflow_provider_asposeocr.api.errors import SourceError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.naming import is_hidden, is_internal
 from airflow_provider_asposeocr.batch.plan import ListedSource
 from airflow_provider_asposeocr.documents.file_systems import LOCAL, object_path
+from airflow_provider_asposeocr.documents.source_errors import source_errors
 from airflow_provider_asposeocr.documents.sources import version_of
 
 if TYPE_CHECKING:
@@ -37,19 +38,16 @@ def list_folder(uri: str, depth: int | None = None) -> list[ListedSource]:
         :class:`SourceUnreadableError` if the storage does not answer.
     """
     name = repr(shown(uri, 300))
-    try:
-        found = find_files(uri, depth, links_stay_inside=True)
-    except (FileNotFoundError, NotADirectoryError):
-        raise SourceError(f"There is no folder {name}.") from None
-    except PermissionError as error:
-        raise SourceError(f"The folder {name} may not be read as a whole: {shown(error)}.") from error
-    except (ValueError, ImportError) as error:
-        raise SourceError(f"The folder {name} cannot be listed: {shown(error)}.") from error
-    except AsposeOcrError:
-        raise
-    except Exception as error:  # each storage library has its own root class
-        what = f"{type(error).__name__}: {shown(error)}"
-        raise SourceUnreadableError(f"The folder {name} cannot be listed: {what}.") from error
+    with source_errors(
+        f"The folder {name}",
+        denied="may not be read as a whole",
+        unusable="cannot be listed",
+        unanswered="cannot be listed",
+    ):
+        try:
+            found = find_files(uri, depth, links_stay_inside=True)
+        except (FileNotFoundError, NotADirectoryError):
+            raise SourceError(f"There is no folder {name}.") from None
     return [
         ListedSource(uri + below, version_of(facts), facts.get("size"))
         for below, facts in sorted(found.items())

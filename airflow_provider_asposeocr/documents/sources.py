@@ -16,16 +16,15 @@ from airflow.sdk import ObjectStoragePath
 from airflow.sdk.log import mask_secret
 
 from airflow_provider_asposeocr.api.errors import (
-    AsposeOcrError,
     SourceContentError,
     SourceError,
-    SourceUnreadableError,
 )
 from airflow_provider_asposeocr.api.files.file_kinds import has_several_pages, sniff_file
 from airflow_provider_asposeocr.api.printable import shown, signatures_in
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
 from airflow_provider_asposeocr.api.results.download import Result, download_results
 from airflow_provider_asposeocr.documents.file_systems import has_version, object_path
+from airflow_provider_asposeocr.documents.source_errors import source_errors
 from airflow_provider_asposeocr.documents.stored_files import copy_to_local
 from airflow_provider_asposeocr.documents.uris import is_web, qualifier_of, source_name, source_uri
 
@@ -223,29 +222,31 @@ def _choose(ref: TaskRef, operation: Operation, results: Sequence[Result]) -> tu
 
 
 def _download(uri: str, target: Path) -> tuple[int, str]:
-    try:
-        path = object_path(uri)
-        if "://" in uri and "/" not in uri.partition("://")[2].rstrip("/"):
-            raise IsADirectoryError(uri)  # A bucket, which libraries open with errors of their own.
-        size, sha256 = _copy(path, target)
-        # Object stores open a folder like an empty file.
-        if not size and (uri.endswith("/") or path.fs.isdir(path.path)):
-            raise IsADirectoryError(uri)
-    except FileNotFoundError:
-        raise SourceError(f"There is no file at the source {shown(uri, 300)!r}.{_oddity(uri)}") from None
-    except IsADirectoryError:
-        raise SourceError(
-            f"The source {shown(uri, 300)!r} is a folder. Map the operator over the files in it."
-        ) from None
-    except PermissionError as error:
-        raise SourceError(f"The source {shown(uri, 300)!r} may not be read: {shown(error)}.") from error
-    except (ValueError, ImportError) as error:
-        raise SourceError(f"The source {shown(uri, 300)!r} cannot be opened: {shown(error)}.") from error
-    except AsposeOcrError:
-        raise
-    except Exception as error:  # each storage library has its own root class
-        what = f"{type(error).__name__}: {shown(error)}"
-        raise SourceUnreadableError(f"The source {shown(uri, 300)!r} cannot be read: {what}.") from error
+    name = repr(shown(uri, 300))
+    with source_errors(
+        f"The source {name}",
+        denied="may not be read",
+        unusable="cannot be opened",
+        unanswered="cannot be read",
+    ):
+        try:
+            return _read(uri, target)
+        except FileNotFoundError:
+            raise SourceError(f"There is no file at the source {name}.{_oddity(uri)}") from None
+        except IsADirectoryError:
+            raise SourceError(
+                f"The source {name} is a folder. Map the operator over the files in it."
+            ) from None
+
+
+def _read(uri: str, target: Path) -> tuple[int, str]:
+    path = object_path(uri)
+    if "://" in uri and "/" not in uri.partition("://")[2].rstrip("/"):
+        raise IsADirectoryError(uri)  # A bucket, which libraries open with errors of their own.
+    size, sha256 = _copy(path, target)
+    # Object stores open a folder like an empty file.
+    if not size and (uri.endswith("/") or path.fs.isdir(path.path)):
+        raise IsADirectoryError(uri)
     return size, sha256
 
 

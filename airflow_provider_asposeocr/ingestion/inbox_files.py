@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import logging
 import os
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, SourceError, SourceUnreadableError
+from airflow_provider_asposeocr.api.errors import SourceError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.documents.file_systems import LOCAL, UnusablePathError, object_path
 from airflow_provider_asposeocr.documents.folder_pages import folder_pages
+from airflow_provider_asposeocr.documents.source_errors import source_errors
 from airflow_provider_asposeocr.documents.versions import changed_at, listed_version, stored_version
 from airflow_provider_asposeocr.ingestion.inbox import is_left_out
 
@@ -73,20 +73,32 @@ class InboxListing:
         :raises SourceError: if there is no such folder, or a part of it may not be read;
             :class:`.SourceUnreadableError` if the storage does not answer.
         """
-        with _explained(self._inbox.folder):
-            path = self._path(self._inbox.folder)
-            root = os.path.realpath(path.path) if path.protocol in LOCAL else None
-            for page in folder_pages(
-                path, recursive=self._inbox.recursive, enters=lambda name: not is_left_out(name)
-            ):
-                files = [self._file(below, facts, root) for below, facts in page if self._inbox.takes(below)]
-                if kept := [file for file in files if file is not None]:
-                    yield kept
+        name = repr(shown(self._inbox.folder, 300))
+        with source_errors(
+            f"The inbox {name}",
+            denied="may not be listed as a whole",
+            unusable="cannot be listed",
+            unanswered="cannot be listed",
+        ):
+            try:
+                yield from self._pages()
+            except (FileNotFoundError, NotADirectoryError):
+                raise SourceError(f"There is no folder {name}, which is to be the inbox.") from None
         if self.refused_files:
             named = "; ".join(f"{shown(name, 120)!r} {why}" for name, why in self.refused)
             log.warning(
                 "%d files of the inbox %s are left out: %s", self.refused_files, self._inbox.uri, named
             )
+
+    def _pages(self) -> Iterator[list[InboxFile]]:
+        path = self._path(self._inbox.folder)
+        root = os.path.realpath(path.path) if path.protocol in LOCAL else None
+        for page in folder_pages(
+            path, recursive=self._inbox.recursive, enters=lambda name: not is_left_out(name)
+        ):
+            files = [self._file(below, facts, root) for below, facts in page if self._inbox.takes(below)]
+            if kept := [file for file in files if file is not None]:
+                yield kept
 
     def _file(self, below: str, facts: dict[str, Any], root: str | None) -> InboxFile | None:
         uri = self._inbox.folder + below
@@ -109,10 +121,15 @@ def unchanged(files: Iterable[InboxFile]) -> Iterator[InboxFile]:
     Look at files once more, and return those that are still as they were listed. Blocks while it asks for each.
 
     :param files: The files, as they were listed.
-    :raises SourceUnreadableError: if the storage does not answer.
+    :raises SourceError: if one may not be looked at; :class:`.SourceUnreadableError` if the storage does not answer.
     """
     for file in files:
-        with _explained(file.uri):
+        with source_errors(
+            f"The document {shown(file.uri, 300)!r}",
+            denied="may not be looked at",
+            unusable="cannot be looked at",
+            unanswered="cannot be looked at",
+        ):
             try:
                 version = stored_version(object_path(file.uri))
             except (FileNotFoundError, NotADirectoryError):
@@ -125,22 +142,3 @@ def unchanged(files: Iterable[InboxFile]) -> Iterator[InboxFile]:
 
 def _lies_in(path: str, root: str) -> bool:
     return os.path.realpath(path).startswith(root.rstrip("/") + "/")
-
-
-@contextmanager
-def _explained(uri: str) -> Iterator[None]:
-    """Raise the errors of a storage as errors that say which inbox it is."""
-    name = repr(shown(uri, 300))
-    try:
-        yield
-    except (FileNotFoundError, NotADirectoryError):
-        raise SourceError(f"There is no folder {name}, which is to be the inbox.") from None
-    except PermissionError as error:
-        raise SourceError(f"The inbox {name} may not be listed as a whole: {shown(error)}.") from error
-    except (ValueError, ImportError) as error:
-        raise SourceError(f"The inbox {name} cannot be listed: {shown(error)}.") from error
-    except AsposeOcrError:
-        raise
-    except Exception as error:  # each storage library has its own root class
-        what = f"{type(error).__name__}: {shown(error)}"
-        raise SourceUnreadableError(f"The inbox {name} cannot be listed: {what}.") from error
