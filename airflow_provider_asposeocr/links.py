@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 VIEW = "/aspose-ocr/view"
 
 
+def instance_path(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
+    """
+    Return how the addresses of the viewer name a task instance.
+
+    :param dag_id: The task instance, as the next three.
+    :param map_index: Its place in a mapped task; -1 = the task is not mapped.
+    :return: A part of a path, quoted, without slashes at the ends.
+    """
+    return "/".join(quote(part, safe="") for part in (dag_id, run_id, task_id, str(map_index)))
+
+
 def result_path(ti: Any) -> str:
     """
     Return the path of the page of a task instance, for a link within Airflow's UI.
@@ -30,9 +41,8 @@ def result_path(ti: Any) -> str:
         serves it below a folder.
     """
     map_index = -1 if ti.map_index is None else int(ti.map_index)
-    parts = (ti.dag_id, ti.run_id, ti.task_id, str(map_index))
     base = urlsplit(_base_url()).path.rstrip("/")
-    return f"{base}{VIEW}/{'/'.join(quote(part, safe='') for part in parts)}"
+    return f"{base}{VIEW}/{instance_path(ti.dag_id, ti.run_id, ti.task_id, map_index)}"
 
 
 def result_url(ti: Any) -> str:
@@ -43,9 +53,8 @@ def result_url(ti: Any) -> str:
     :return: A URL; the path alone where ``[api] base_url`` does not say under which name a browser finds Airflow.
     """
     base = urlsplit(_base_url())
-    host = base.netloc.rpartition("@")[
-        2
-    ]  # a password that someone has written into the option is no business of a log
+    # The option may contain a password, which is no business of a log.
+    host = base.netloc.rpartition("@")[2]
     return f"{base.scheme}://{host}{result_path(ti)}" if base.scheme and host else result_path(ti)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from airflow_provider_asposeocr.documents.manifest import Manifest
+from airflow_provider_asposeocr.links import instance_path
 from airflow_provider_asposeocr.viewer.answers import NO_SUCH_DOCUMENT, RefusedError
 from airflow_provider_asposeocr.viewer.batches import read_batch
 from airflow_provider_asposeocr.viewer.manifests import BatchAddress, read_value
@@ -38,9 +38,7 @@ class Place:
     @property
     def path(self) -> str:
         """Its part of an address, without slashes at the ends."""
-        return "/".join(
-            quote(part, safe="") for part in (self.dag_id, self.run_id, self.task_id, str(self.map_index))
-        )
+        return instance_path(self.dag_id, self.run_id, self.task_id, self.map_index)
 
 
 def parse_map_index(text: str) -> int:
