@@ -294,9 +294,8 @@ class Claims(Setbacks):
         if known is None or outcome in (None, "cancelled", "gone", "changed"):
             self._leave(work, self.left.get(leader))
             return
-        if not self._is_same_content(
-            work, known
-        ):  # The other one was changed, and has ended as another document.
+        # The other one may have been changed, and have ended as another document.
+        if not self._is_same_content(work, known):
             self._leaders = {key: index for key, index in self._leaders.items() if index != leader}
             self._approach_again(work)
             return

@@ -19,7 +19,7 @@ from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch import events
 from airflow_provider_asposeocr.batch.ending import Deferral, Ended, Progress, Stopped
 from airflow_provider_asposeocr.batch.errands import Errands
-from airflow_provider_asposeocr.batch.forecast import idle_seconds
+from airflow_provider_asposeocr.batch.forecast import is_worth_leaving
 from airflow_provider_asposeocr.batch.group_commit import GroupCommit
 from airflow_provider_asposeocr.batch.limits import most_parts
 from airflow_provider_asposeocr.batch.machine import Machine
@@ -347,16 +347,7 @@ class BatchEngine:
         await self._group.snapshot(lambda: (record_to_dict(record, epoch) for record in state.snapshot()))
 
     def _is_to_be_deferred(self) -> bool:
-        if self._machine_stop or not self._settings.deferrable or not self._machine.is_idle:
-            return False
-        now, book = self._clock(), self._machine.book
-        running = [
-            (max(0.0, now - work.task.submitted_epoch), book.entry(work.task.operation, work.input_bytes))
-            for work in self._machine.works.values()
-            if work.phase is Phase.RUNNING
-        ]
-        least = self._settings.defer_idle_seconds
-        return idle_seconds(running, least) >= least
+        return not self._machine_stop and is_worth_leaving(self._machine, self._settings, self._clock())
 
     # What a process begins and ends with.
 

@@ -11,11 +11,14 @@ import math
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.batch.polls import WAKE_SHARE
+from airflow_provider_asposeocr.batch.work import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_asposeocr.api.polling.durations import Entry
+    from airflow_provider_asposeocr.batch.machine import Machine
+    from airflow_provider_asposeocr.batch.settings import BatchSettings
 
 #: How finely moments are compared. A deferral takes seconds to begin and to end.
 _PRECISION_SECONDS = 1.0
@@ -44,6 +47,24 @@ def idle_seconds(running: Sequence[tuple[float, Entry]], at_most_seconds: float)
         else:
             most = middle
     return least
+
+
+def is_worth_leaving(machine: Machine, settings: BatchSettings, now: float) -> bool:
+    """
+    Decide whether a worker has so little to do that the triggerer waits instead.
+
+    :param machine: The batch.
+    :param settings: Its settings: ``deferrable``, and ``defer_idle_seconds``, the least time that is worth a deferral.
+    :param now: Seconds since the epoch.
+    """
+    if not settings.deferrable or not machine.is_idle:
+        return False
+    running = [
+        (max(0.0, now - work.task.submitted_epoch), machine.book.entry(work.task.operation, work.input_bytes))
+        for work in machine.works.values()
+        if work.phase is Phase.RUNNING
+    ]
+    return idle_seconds(running, settings.defer_idle_seconds) >= settings.defer_idle_seconds
 
 
 def _expected_ends(running: Sequence[tuple[float, Entry]], seconds: float) -> float:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_asposeocr.api.polling.durations import DurationBook
 from airflow_provider_asposeocr.api.responses import TaskState
 from airflow_provider_asposeocr.batch import events
-from airflow_provider_asposeocr.batch.forecast import idle_seconds
+from airflow_provider_asposeocr.batch.forecast import is_worth_leaving
 from airflow_provider_asposeocr.batch.machine import Machine
 from airflow_provider_asposeocr.batch.polls import BatchPolls, BatchWaitPlan
 from airflow_provider_asposeocr.batch.records import parse_record, record_to_dict
@@ -151,26 +151,13 @@ class Simulation:
             at = min(self._machine.next_at, self._to_come[0][0] if self._to_come else math.inf, look_at)
             self._now = max(self._now, at)
             if at == look_at:
-                if self._leaves():
+                if is_worth_leaving(self._machine, self._settings, self._now):
                     return
                 look_at += 1.0
             elif self._to_come and self._to_come[0][0] == at:
                 self._tell(heapq.heappop(self._to_come)[-1])
             else:
                 self._tell(events.Tick())
-
-    def _leaves(self) -> bool:
-        least = self._settings.defer_idle_seconds
-        if not self._settings.deferrable or not self._machine.is_idle:
-            return False
-        running = [
-            (
-                self._now - work.task.submitted_epoch,
-                self._machine.book.entry(work.task.operation, work.input_bytes),
-            )
-            for work in self._machine.works.values()
-        ]
-        return idle_seconds(running, least) >= least
 
     def _defer(self, state: BatchState, book: DurationBook) -> frozenset[int]:
         """Wait as the trigger does, and tell the worker's book what it has learned."""
