@@ -12,7 +12,7 @@ from tests.benchmarks import batch_airflow, batch_cpu, batch_memory
 from tests.benchmarks.batch_simulator import Cloud, Delays, Simulation
 from tests.benchmarks.measuring import Publication
 from tests.benchmarks.table import rows_of
-from tests.unit.benchmarks.test_scale import USED
+from tests.support.used_airflow import USED
 
 if TYPE_CHECKING:
     from pathlib import Path

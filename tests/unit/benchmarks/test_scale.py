@@ -28,20 +28,11 @@ from tests.benchmarks.scale import (
     pages,
 )
 from tests.benchmarks.table import rows_of
+from tests.support.used_airflow import USED
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-USED = Used(
-    total_cpu_seconds=12.0,
-    worker_cpu_seconds=6.0,
-    slot_seconds=60.0,
-    rows={"dag_run": 6},
-    polls=90,
-    process_bytes=150 * 2**20,
-    seconds=120.0,
-    busy=0.4,
-)
 TRIGGERER = [
     limited("CPU per status poll in the triggerer", [500], unit="us"),
     limited("Memory of a wait in the triggerer", [8], unit="KiB"),
