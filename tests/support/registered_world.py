@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_asposeocr.batch import events
 from airflow_provider_asposeocr.batch.adoption import Found, Sent, judge
@@ -20,6 +20,7 @@ from airflow_provider_asposeocr.batch.plan import RegisterPlan
 from airflow_provider_asposeocr.batch.records import Handed, record_to_dict
 from airflow_provider_asposeocr.batch.registrar import RegisterPolicies, Registrar
 from airflow_provider_asposeocr.batch.state import replay
+from airflow_provider_asposeocr.ingestion.register_records import parse_register_record
 from tests.support.batch_world import CloudTask, World, small_batch
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
         JournalPlace,
         RegisterRecord,
     )
+
+    _R = TypeVar("_R", bound=RegisterRecord)
 
 POLICIES = RegisterPolicies(max_attempts=3)
 
@@ -48,6 +51,9 @@ class MemoryRegister:
 
     def read(self, name: RecordName) -> bytes | None:
         return self.records.get(name)
+
+    def record(self, kind: type[_R], name: RecordName) -> _R:
+        return parse_register_record(kind, self.read(name) or b"", self.where(name))
 
     def create(self, name: RecordName, record: RegisterRecord) -> bytes:
         return self.records.setdefault(name, record.to_bytes())
