@@ -72,7 +72,8 @@ def own_temporary_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Path]:
     """Give the test, and the processes that it starts, a folder for temporary files of their own."""
-    tmp_path_factory.getbasetemp()  # Is chosen when first asked for; it must outlive this test.
+    # pytest chooses its base folder here, before TMPDIR changes: it must outlive this test.
+    tmp_path_factory.getbasetemp()
     folder = Path(tempfile.mkdtemp(prefix="t-", dir=_HOME))
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -101,7 +102,7 @@ def threads_end_with_the_test(own_temporary_folder: Path) -> Iterator[None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Where tests that start processes are left out, skip also those that start one and have no marker."""
+    """If tests with a process marker are deselected, skip also the tests without a marker that start a process."""
     if "not process" in config.getoption("markexpr"):
         sys.addaudithook(_skip_processes)
 

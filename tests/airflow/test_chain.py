@@ -55,7 +55,8 @@ def test_a_deferred_chain_lands_in_storage_and_bills_each_step_once(stack: Stack
     assert manifest["task"]["id"] == ref["id"]
     assert len(json.dumps(ref)) < 2000
 
-    # One row per submit operator; fetch found its task completed, but was told to defer at once too.
+    # One row per submit operator. The fetch deferred, too, although its cloud task was completed, because it waits 0 s
+    # inline.
     ids = {task["id"] for task in stack.cloud.tasks()}
     assert {id for id in ids if any(id in row for row in rows.seen)} == ids
     for row in rows.seen:

@@ -46,5 +46,6 @@ def test_dag_test_works_inline_deferred_and_with_a_start_from_the_trigger(
     waits_deferred = {
         name for name in emulator.control.billing() if f"Deferring the wait for {name} " in said
     }
-    # Whatever is deferred there was executed before: the consumer too, which Airflow would start in the triggerer.
+    # Under dag.test() each task runs execute() before it defers, also the consumer that Airflow would start in the
+    # triggerer.
     assert waits_deferred == {"UpscaleImage", "BinarizeImage"}

@@ -46,7 +46,8 @@ def test_runs_a_deferring_dag_and_leaves_nothing_behind(
     dags = tmp_path / "dags"
     dags.mkdir()
     (dags / "parked.py").write_text(DAG)
-    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "NoSuchExecutor")  # the shell's settings must not matter
+    # the launcher ignores the shell's settings
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "NoSuchExecutor")
 
     with LocalAirflow(tmp_path / "home", dags, env={"AIRFLOW_CONN_KEPT": "fs://"}) as airflow:
         sessions = airflow.pids()

@@ -114,7 +114,7 @@ def test_cancel_on_kill_never_spares_the_cloud_task_of_a_deferred_task(runs: Run
         of[task_id] = runs.kept(dag_id, task_id)[KEY]["task"]["id"]
     wait_until_polled(runs.cloud, of.values())
 
-    # The other one shows that the triggerer has come to the kills, and it takes them in this order.
+    # The triggerer handles kills in order: the DELETE of the second task shows that it has handled the first one, too.
     for task_id in ("never", "default"):
         runs.rest.set_task_state(dag_id, run_id, task_id, "failed")
     runs.cloud.wait_for_request("DELETE", "*", timeout_seconds=START_SECONDS)

@@ -83,7 +83,7 @@ def restore(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 class TestRights:
-    def test_nobody_sees_the_page_and_no_data(self, viewed: Viewed) -> None:
+    def test_without_a_login_the_page_is_served_and_no_data(self, viewed: Viewed) -> None:
         page = viewed.server.get(f"/aspose-ocr/view/viewer/{viewed.run_id}/fetch/-1", None)
         assert page.status_code == 200
         assert "frame-ancestors 'self'" in page.headers["content-security-policy"]
@@ -209,9 +209,8 @@ class TestSending:
             "skipped": False,
         }
         viewed.plant("fetch", {**large, "uri": str(path)})
-        assert (
-            viewed.file(**{"Range": "bytes=0-0"}).status_code == 206
-        )  # What is loaded with the first request, stays.
+        # The first request loads modules, which stay in memory.
+        assert viewed.file(**{"Range": "bytes=0-0"}).status_code == 206
         before = _peak_bytes(viewed.server.pid)
         for encoding in ("identity", "gzip"):
             answer = viewed.file(**{"Accept-Encoding": encoding})

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.airflow
 
 STUCK = {"kind": "task_stuck", "count": 1}
-#: A pull that the triggerer does not answer is not answered at all; one that it does, at once.
+#: An XCom pull that the triggerer cannot answer waits for ever; one that it can answer, it answers at once.
 ANSWERED_SECONDS = 300.0
 
 
@@ -41,7 +41,7 @@ def start_stuck(stack: Stack) -> str:
 
 
 def test_a_consumer_costs_one_worker_process(stack: Stack) -> None:
-    # Foreign text in the reference: it is data, wherever Airflow renders.
+    # A template in a file's name: Airflow must not render it.
     hostile = stack.outbox.parent / "{{ 40 + 2 }}.png"
     hostile.write_bytes(Path(stack.files["scan"]).read_bytes())
     run_id = stack.rest.start("test_start", {**stack.files, "scan": str(hostile)})

@@ -73,7 +73,7 @@ class Mover:
 
 
 def run(url: str, documents: int, size: int) -> dict[str, float]:
-    """Move so many documents, and return CPU and wall time per document in milliseconds."""
+    """Move a number of documents, and return CPU and wall time per document in milliseconds."""
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(THREADS) as pool:
         folder = Path(name)
         noise = random.Random(1).randbytes(size)

@@ -1,5 +1,5 @@
 """
-A batch in virtual time: the decisions are those of the provider, and nothing else is.
+A batch in virtual time, with the provider's own decisions; all else is simulated.
 
 Invariant: the real machine, forecast and polls decide. Simulated are the cloud, the transfers and what Airflow takes for a
 deferral, each as a number of seconds.
@@ -43,7 +43,7 @@ class Delays:
     :param commit: A commit of the journal.
     :param defer: From the deferral to the first poll of the trigger.
     :param resume: From the trigger's event to the start of the worker.
-    :param edge: What the worker occupies its slot longer for, at its start and at its end each.
+    :param edge: How much longer the worker occupies its slot, at its start and at its end each.
     :param not_before: From the deferral to the earliest event; with the LocalExecutor 8.
     """
 

@@ -23,7 +23,7 @@ from tests.benchmarks.measuring import Publication, compared, limited
 SECONDS = float(os.environ.get("BATCH_SECONDS", "30"))
 DOCUMENTS = int(os.environ.get("BATCH_DOCUMENTS", "60"))
 ROUNDS = 5
-#: What is promised: 1,000 documents of three steps, cloud tasks of 300 s, 100 documents in flight.
+#: The case that the goal is about: 1,000 documents of three steps, cloud tasks of 300 s, 100 documents in flight.
 LARGE, LARGE_STEPS, LARGE_SECONDS, LARGE_IN_FLIGHT = 1000, 3, 300.0, 100
 MOST_SLOT_SECONDS, MOST_OF_SIMULATED = 0.5, 1.5
 #: The LocalExecutor delays events.
@@ -32,7 +32,7 @@ SMALL_SIGMA = 0.35
 
 
 def simulated_large() -> list[Simulated]:
-    """Simulate the batch that is promised, with several seeds."""
+    """Simulate the batch of the goal, with several seeds."""
     settings = BatchSettings(deferrable=True, max_in_flight=LARGE_IN_FLIGHT)
     cloud = Cloud(LARGE_SECONDS)
     return [Simulation(LARGE, LARGE_STEPS, cloud, settings, seed=seed).run() for seed in range(1, ROUNDS + 1)]

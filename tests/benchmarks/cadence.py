@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 GOALS = ((2.0, 4), (60.0, 11), (600.0, 17))
 MOST_LATE = 0.25
 MOST_OF_BEST = 1.3
-#: One poll is worth a result late by so much of the duration: cheaper and dearer polls than we assume.
+#: Other costs of one poll, in units of the task's duration: cheaper and dearer polls than we assume.
 OTHER_WEIGHTS = (0.02, 0.125)
 #: Airflow's usual poll interval, and a short one.
 FIXED_INTERVALS = (60.0, 10.0)
@@ -45,7 +45,7 @@ FIXED_INTERVALS = (60.0, 10.0)
 TAUGHT, COUNTED = 200, 1000
 SEEDS = (1, 2, 3, 4, 5)
 MEDIANS = (2.0, 20.0, 60.0, 600.0)
-#: The drift: the median grows to the double and shrinks to the half, once in so many tasks.
+#: The drift: over this number of tasks, the median once grows to the double and shrinks to the half.
 DRIFT_TASKS = 1000
 
 
@@ -142,7 +142,7 @@ def learned(case: Case, seed: int, taught: int, counted: int, at_once: int = 1) 
 
 
 def unlearned_rows() -> list[Row]:
-    """Return goal (a): tasks of three durations, and of any duration, by somebody who knows nothing."""
+    """Return goal (a): waits for tasks of three durations, and of any duration, by a poller that has not learned yet."""
     rows = []
     for duration, most in GOALS:
         waits = OurWaits(1).run([duration] * 2000)
@@ -238,7 +238,7 @@ def main() -> None:
     rows += [learned_row(case, at_once=100, goal=None) for case in cases(60.0)]
     rows += [learned_row(jumping(median), goal=None) for median in (20.0, 60.0)]
     rows += [weight_row(case, weight) for weight in OTHER_WEIGHTS for case in cases(60.0)]
-    # Late by seconds, whatever the duration: the same worth for a task of the median, another one for all others.
+    # Lateness counted in seconds instead of parts of the duration: equal for a task of the median, different for others.
     rows += [weight_row(case, POLL_COST, unit_seconds=60.0) for case in cases(60.0)]
     publish("cadence", [*rows, inline_row()])
 

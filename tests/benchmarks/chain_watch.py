@@ -2,8 +2,8 @@
 Measure the cost of the LocalExecutor's worker processes from outside.
 
 Invariant: nothing is added to Airflow. How often a process was started, and how long it occupied a slot, is what
-Airflow's supervisor writes when it is over; CPU, life and memory are the kernel's figures, looked at so often that what is
-missed at the end of a process is less than one look.
+Airflow's supervisor writes when it is over; CPU, life and memory are the kernel's figures, read so often that at most one
+interval at the end of a process is missed.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class Demand:
     :param waits_at_once: Triggers that wait.
     :param triggerer_polls_per_second: Status requests of the triggers.
     :param poll_cores: CPU cores that these keep busy.
-    :param triggerers: Triggerer processes: for the waits or for the polls, whichever needs more, and one to spare.
+    :param triggerers: Triggerer processes: the larger of what the waits need and what the polls need, and one to spare.
     :param waits_per_triggerer: Waits of each of them.
     :param triggerer_bytes: Memory of all waits.
     :param slots: Task slots occupied.

@@ -1,9 +1,9 @@
 """
 A process that does what it is told and measures it: wall time, CPU time, and memory beyond what it held when idle.
 
-Invariant: memory is the kernel's high-water mark of resident pages, reset when the work begins, so that nothing which
-lived in between is missed, whoever allocated it. Needs the standard library only, as the vendor's SDK has an environment
-of its own.
+Invariant: memory is the kernel's high-water mark of resident pages, reset when the work begins, so that it includes memory
+that was freed in between, and memory that C libraries allocated. Needs the standard library only, as the vendor's SDK has an
+environment of its own.
 """
 
 from __future__ import annotations

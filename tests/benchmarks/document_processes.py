@@ -1,8 +1,9 @@
 """
 The processes of the benchmark of large documents: the programs that transfer them, and the stores.
 
-Invariant: whoever is measured is a process of its own that has imported everything and moved a tiny document before; the
-emulator and the stores are others, so that their memory is in no figure. What is missing is named, and nothing is skipped.
+Invariant: each program that is measured is a process of its own that has imported everything and moved a tiny document
+before; the emulator and the stores are others, so that their memory is in no figure. What is missing is named, and nothing
+is skipped.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 The cost of importing the operators and the sensor when a DAG is parsed, compared with that of Airflow alone.
 
 Invariant: each figure is of a fresh interpreter, both kinds in turn, and CPU time of the process and its children is
-what counts: wall time says as much about the neighbours as about us.
+what counts: wall time also depends on what else runs on the machine.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 Helpers of all benchmarks: repeated measurements, their ratio to a rival's, and the table of results.
 
-Invariant: ours and the rival are measured in turn in the same run, because machines are noisy and absolute times lie;
-what is reported is the median of the ratios of neighbouring rounds, with the spread beside it.
+Invariant: ours and the rival are measured in turn in the same run, because absolute times differ from machine to machine and
+from minute to minute; what is reported is the median of the ratios of neighbouring rounds, with the spread beside it.
 """
 
 from __future__ import annotations

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 CONN_ID = "scale"
 CLOUD_SECONDS = 20.0
-#: At once: as many as two cores take without tasks that wait for each other's CPU.
+#: Documents at once: as many as two cores run without tasks that wait for CPU.
 DOCUMENTS = 6
 BATCH = 20
-#: At once: so many that CPU, not the cloud, is what they wait for. Each cloud task outlasts the inline wait of 5 s, so that
-#: all of them defer as the others do.
+#: Documents at once: enough to make CPU, not the cloud, what they wait for. Each cloud task outlasts the inline wait of 5 s,
+#: so that all of them defer as the others do.
 CROWD, CROWD_ID, CROWD_CLOUD_SECONDS = 24, "crowd", 8.0
 SLOTS = 16
 SETTINGS = {
@@ -60,7 +60,7 @@ class Used:
     :param polls: Status requests that the cloud saw.
     :param process_bytes: Resident memory of a task process at its most, the median of all.
     :param seconds: From the start of the first document to the end of the last one.
-    :param busy: Share of the machine's CPU that was in use in that time, by whatever.
+    :param busy: Share of the machine's CPU that all of its processes used in that time.
     """
 
     total_cpu_seconds: float

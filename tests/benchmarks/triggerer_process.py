@@ -1,7 +1,7 @@
 """
 A triggerer with many waits, measured from inside; started by :mod:`.triggerer` as a process of its own.
 
-Invariant: whatever the waits are, they run in Airflow's own ``TriggerRunner``, are spread evenly over the first interval
+Invariant: all kinds of waits run in Airflow's own ``TriggerRunner``, are spread evenly over the first interval
 and are measured only once all of them run, so that two processes differ in nothing but the trigger.
 """
 
@@ -44,7 +44,7 @@ class Job:
     :param spread_seconds: Time over which the waits are started.
     :param window_seconds: Length of the measurement.
     :param trace: Whether to count the bytes of Python objects; costs a lot of CPU.
-    :param dag_tasks: Where it is not 0, the waits have started in the triggerer, in a DAG with so many tasks.
+    :param dag_tasks: Where it is not 0, the waits have started in the triggerer, in a DAG with this number of tasks.
     """
 
     classpath: str

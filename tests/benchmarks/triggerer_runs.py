@@ -1,8 +1,8 @@
 """
 Processes full of waits, for :mod:`.triggerer`.
 
-Invariant: all kinds of waits poll the same running tasks of one emulator, equally often, and are counted by the emulator:
-none is believed what it says of itself.
+Invariant: all kinds of waits poll the same running tasks of one emulator, equally often, and the emulator counts their
+polls: no wait counts its own.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 Waits for cloud tasks in virtual time: what a cadence costs in polls and in results noticed late.
 
 Invariant: nothing here reads a clock or draws from a source that is not seeded, and no wait is simulated by a model of
-our cadence: the poller and the book are those of the package. The rivals are given what they would like: the fixed
+our cadence: the poller and the book are those of the package. The rivals get favourable conditions: the fixed
 interval does not poll at once when it starts, and the best schedule knows the distribution.
 """
 
@@ -111,7 +111,7 @@ def best_ages(
     durations: Durations, poll_cost: float, shortest_seconds: float, unit_seconds: float | None = None
 ) -> list[float]:
     """
-    Return the ages at which somebody polls who knows the distribution, the least cost on average.
+    Return the ages at which to poll for the least cost on average, if the distribution is known.
 
     :param durations: The distribution.
     :param poll_cost: As of :meth:`Waited.cost`.

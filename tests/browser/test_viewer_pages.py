@@ -268,7 +268,7 @@ class TestStates:
         page.get_by_text(NOT_VERIFIED).wait_for()
         assert page.get_by_text("AFTER!").count() == 0
 
-    def test_nobody(self, pages: Pages) -> None:
+    def test_without_a_login(self, pages: Pages) -> None:
         page = pages.view("fetch", None)
         page.get_by_text("You are not logged in to Airflow").wait_for()
 

@@ -1,7 +1,7 @@
 """
 The releases of the SDK, and documents to send.
 
-Invariant: what a test learns of a release it learns from the release itself, unchanged, in its own environment.
+Invariant: each test runs the release itself, unchanged, in an environment of its own.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 Make one virtual environment per release of the vendor's SDK: ``python make_sdk_environments.py FOLDER``.
 
-Invariant: an environment that is marked as complete holds the exact release and whatever that release needs but forgets
-to declare; one that is not complete is made anew. Needs nothing but the standard library.
+Invariant: an environment that is marked as complete holds the exact release, and the packages that the release needs but
+does not declare; one that is not complete is made anew. Needs nothing but the standard library.
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ def answer(line: str) -> dict[str, Any]:
     try:
         return {"value": COMMANDS[command.pop("command")](**command)}
     except Exception as error:  # The test checks which exception the SDK raises.
-        http_status = getattr(error, "status", None)  # urllib's errors and the SDK's have it both.
+        http_status = getattr(error, "status", None)  # Both urllib's and the SDK's errors have ``status``.
         return {"error": {"type": type(error).__name__, "status": http_status, "message": str(error)[:2000]}}
 
 

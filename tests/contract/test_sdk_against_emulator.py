@@ -112,7 +112,7 @@ def test_a_task_from_submit_to_cancel(
     assert (answer["id"], answer["taskStatus"], answer["responseStatusCode"]) == (id, "Completed", "Ok")
     contents = [base64.b64decode(result["data"], validate=True) for result in answer["results"]]
     for content, beginning in zip(contents, BEGINNINGS[operation], strict=True):
-        # The trial masks words; which ones is its own affair, lengths stay.
+        # The trial masks some words; their lengths stay.
         assert content.startswith(beginning) or (operation == "RecognizeImageTrial" and b"*" in content)
     assert session.fetch(operation, id) == answer
 

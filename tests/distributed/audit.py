@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from tests.distributed.documents import Document
 
-#: Said by the provider before it sends a document again of which nobody knows whether it was accepted; the second after
-#: a user has cleared the task.
+#: Log lines of the provider before it sends a document again although the first submit may have been accepted. The second
+#: one is written after a user has cleared the task.
 ADMITS = ("may be billed twice", "was never answered; it may have been billed")
 #: Statuses of a cloud task that still costs something.
 ALIVE = ("Pending", "Processing")
@@ -234,7 +234,7 @@ def check_storage(documents: Iterable[Document], outbox: Path, manifests: Mappin
 
 
 def check_cloud(tasks: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Find cloud tasks that still run, and cancelled ones: nobody has wanted any task to end in this storm."""
+    """Find cloud tasks that still run, and cancelled ones: in this storm no user cancels a task."""
     found = []
     for task in tasks:
         if task["status"] in ALIVE:

@@ -31,9 +31,9 @@ ADMITS = "may be billed twice"
 ASKS = "SubmitUnknownError"
 #: A step is submitted once more, and then its document has failed.
 MOST_SUBMITS = 2
-#: What was on its way when a worker was suspended is accepted within so many seconds.
+#: A submit that was on its way when its worker was suspended is accepted within this time.
 ON_ITS_WAY_SECONDS = 10.0
-#: A process that a user has cleared may still send what it has intended.
+#: For how long a process whose task was cleared may still send a submit whose intent is in its journal.
 CLEARED_SECONDS = 30.0
 
 

@@ -2,7 +2,7 @@
 A worker that dies, stalls and is cleared while it takes a batch through the cloud, and triggerers that do while it waits.
 
 Invariant: what is done and when is drawn from one seeded generator; every blow hits a batch that has been submitting since
-the blow before, and whatever was broken is mended again by :meth:`BatchChaos.tick` or :meth:`BatchChaos.end`.
+the blow before, and :meth:`BatchChaos.tick` or :meth:`BatchChaos.end` repairs what a blow has stopped.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ WAITS_AT = """
 #: How long cloud tasks take that are submitted before a blow to a triggerer: longer than another triggerer needs to go on.
 SLOW_TASK_SECONDS = 30.0
 SLOW_CLOUD = {"kind": "task_slow", "task_seconds": SLOW_TASK_SECONDS, "path": "*Image", "probability": 1.0}
-#: The cloud's answers are held back at most for so long, if it accepts fewer than were wanted.
+#: Longest time that the cloud's answers are held back, if it accepts fewer submits than the blow waits for.
 TRAP_SECONDS = 8.0
 
 
@@ -153,7 +153,7 @@ class BatchChaos:
                 self._strike_at = 0.0
 
     def end(self) -> None:
-        """Mend what is broken, at once."""
+        """Repair at once what blows have stopped."""
         self._trapped_at = None
         self._is_slow = False
         self._restore_weather()
@@ -183,7 +183,7 @@ class BatchChaos:
         return self._waits_at() if state == "deferred" and not self.down & set(TRIGGERERS) else ""
 
     def _strike_when_due(self, host: str, try_number: int, billed: int) -> None:
-        """Let some chance pass between the work that is asked for and the blow."""
+        """Strike a random time after the batch has done the work that must lie between two blows."""
         if not self._strike_at:
             self._strike_at = time.monotonic() + self.random.uniform(0, 2)
         if time.monotonic() < self._strike_at:
@@ -215,7 +215,7 @@ class BatchChaos:
 
     def _spring(self, state: str | None, host: str) -> None:
         assert self._trapped_at is not None
-        if state != "running":  # It has left its worker, and the trap is for the next one.
+        if state != "running":  # The batch has left its worker: set the trap again for the next one.
             self.plan.insert(0, KILL_SUBMITTING)
             self._disarm()
             return
@@ -228,7 +228,7 @@ class BatchChaos:
             self._disarm()
 
     def _disarm(self) -> None:
-        """Take the trap away, and let go what it holds."""
+        """Remove the trap, and let the cloud answer the submits that it holds."""
         self._trapped_at = None
         self._restore_weather()
 

@@ -2,7 +2,7 @@
 Kill, suspend and restart components during a storm.
 
 Invariant: what is done to which component and when is drawn from one seeded generator, every blow hits something that
-has work to lose, and whatever was broken is mended again by :meth:`Chaos.tick` or :meth:`Chaos.end`. Between two blows
+has work to lose, and :meth:`Chaos.tick` or :meth:`Chaos.end` repairs what a blow has stopped. Between two blows
 some work gets done: on a slow machine the time between them grows, or nothing would ever be finished.
 """
 
@@ -100,7 +100,7 @@ class Chaos:
         Do what is due.
 
         :param done: Tasks that have succeeded.
-        :param strike: Whether there may be another blow; otherwise only what is broken is mended.
+        :param strike: Whether there may be another blow; otherwise only repairs are made.
         """
         now = time.monotonic()
         for repair in [repair for repair in self._repairs if repair[0] <= now]:
@@ -109,14 +109,15 @@ class Chaos:
             self._spring()
         if not strike or now < self._next_at or done < self._next_done:
             return
-        # What has not happened yet first; and what is always possible last, for waits are short.
+        # First the kinds that have not happened yet. Last the restart, which is always possible; the others need a wait, and
+        # waits are short.
         for kind in sorted(self._round, key=lambda kind: (kind in self.blows, kind == RESTART_SCHEDULER)):
             if self._strike(kind):
                 self._round.remove(kind)
                 self._next_at = time.monotonic() + self._random.uniform(5, 12)
                 self._next_done = done + self._least_work
                 return
-        # None of these has anything to lose now; the others need not wait for that.
+        # No component that these would hit has work now; begin a round of the other kinds meanwhile.
         others = [kind for kind in KINDS if kind not in self._round]
         self._round += self._random.sample(others, len(others))
 
@@ -125,7 +126,7 @@ class Chaos:
         self._say(text)
 
     def end(self) -> None:
-        """Mend what is broken, at once."""
+        """Repair at once what blows have stopped."""
         self._traps.clear()
         self._installation.cloud.release()
         for repair in list(self._repairs):
@@ -164,7 +165,7 @@ class Chaos:
         running = {step for (step,) in self._installation.rows(STEPS_RUNNING, urgent)}
         if any(f"read.{step}" in running for step in self._traps):
             return False
-        # The next submit of these loses its answer already.
+        # A fault already takes the answer from the next submit of these operations.
         spoken_for = {fault["rule"]["path"] for fault in cloud.faults() if not fault["exhausted"]}
         free = [
             step
@@ -190,7 +191,7 @@ class Chaos:
         (step,) = (step for step, name in STEPS.items() if name == operation)
         self._traps.remove(step)
         victims = [name for name in WORKERS if name not in self.down and self._talks_to_the_cloud(name)]
-        if victims:  # Otherwise it has met another blow.
+        if victims:  # Otherwise another blow has stopped that worker.
             self._count(KILL_SUBMITTING, f"{operation} {entry['task_id']} is accepted and not answered yet")
         for victim in victims:
             self._end(victim, "the submit")
@@ -240,7 +241,7 @@ class Chaos:
             return False
         victim, waits = found
         self._airflow.kill(victim, signal.SIGSTOP)
-        # Its last heartbeat is not younger than now.
+        # Its last heartbeat was before now, so that another triggerer takes over within this time.
         after_seconds = TRIGGERER_THRESHOLD_SECONDS + self._random.uniform(3, 8)
         self._count(
             SUSPEND_TRIGGERER, f"SIGSTOP of {victim} with {waits} waits; SIGCONT in {after_seconds:.1f} s"

@@ -136,7 +136,7 @@ def installed(home: Path) -> Iterator[Installation]:
             # meanwhile. But what is queued has to be run soon, see task_queued_timeout.
             parallelism=WORKER_SLOTS * len(WORKERS) + 6,
             arguments={
-                # All queues of the DAGs, but for triggerers "nobody", which is the point of that one.
+                # Workers take all queues of the DAGs. No triggerer takes "nobody" until a test starts the late one.
                 **dict.fromkeys(WORKERS, ("--queues", "default,ocr,nobody")),
                 **dict.fromkeys(TRIGGERERS, ("--queues", "default,ocr")),
                 LATE_TRIGGERER: ("--queues", "nobody"),
@@ -181,8 +181,8 @@ def _settings(home: Path, database_url: str, redis_url: str, secrets_file: Path)
             "broker_url": redis_url,
             "result_backend": f"db+{database}",
             "worker_concurrency": WORKER_SLOTS,
-            # Every task is a fork of the worker. What the worker has imported, its tasks need not, which is most of
-            # their CPU.
+            # Every task is a fork of the worker and does not import again what the worker has imported. Imports are most of
+            # a task's CPU.
             "extra_celery_config": json.dumps({"imports": PRELOADED}),
         },
         # Messages of a killed worker come back to the queue after this long, and then also those of tasks that
@@ -192,8 +192,8 @@ def _settings(home: Path, database_url: str, redis_url: str, secrets_file: Path)
             # A worker is killed with tasks that run: each is failed after this long without a heartbeat, and retried.
             "task_instance_heartbeat_timeout": 30,
             "task_instance_heartbeat_timeout_detection_interval": 3,
-            # And with tasks that it has taken from the queue but not begun: they look queued, and nobody will run
-            # them. They are queued again after this long; by default 10 minutes, and only twice.
+            # And with tasks that it has taken from the queue but not begun: they look queued, and no worker will run them.
+            # They are queued again after this long; by default 10 minutes, and only twice.
             "task_queued_timeout": 40,
             "task_queued_timeout_check_interval": 5,
             "num_stuck_in_queued_retries": 20,

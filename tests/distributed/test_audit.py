@@ -116,7 +116,7 @@ class TestBill:
         [("binarize", 0, 5), ("recognize", 1, 5), ("binarize", 1, -5), ("binarize", 1, 15)],
         ids=["other document", "other step", "too early", "too late"],
     )
-    def test_a_second_billing_that_nobody_admits(
+    def test_a_second_billing_that_no_log_line_admits(
         self, documents: list[Document], tasks: list[dict[str, Any]], elsewhere: tuple[str, int, float]
     ) -> None:
         tasks.append(again(tasks, "1-binarize"))
@@ -161,7 +161,7 @@ class TestBill:
             True
         ]
 
-    def test_a_lost_answer_that_nobody_has_noticed(
+    def test_a_lost_answer_that_no_log_line_mentions(
         self, documents: list[Document], tasks: list[dict[str, Any]]
     ) -> None:
         tasks[0]["id_sent"] = False

@@ -166,7 +166,7 @@ def test_a_wait_on_a_queue_without_triggerer_goes_on_once_there_is_one(runs: Run
     handed_on = rest.xcom("on_queue_nobody", runs.nobody, "recognize", "aspose_ocr_task")
     cloud_task = read_xcom(handed_on)["id"]
     wait_until(lambda: runs.status(cloud_task) == "Completed")
-    assert runs.status(cloud_task) == "Completed", "nobody has asked for it yet"
+    assert runs.status(cloud_task) == "Completed", "no process has asked for its status yet"
     time.sleep(LONG_ENOUGH_SECONDS)
     assert runs.triggers("on_queue_nobody") == [("nobody", None)]
 

@@ -86,7 +86,7 @@ class Storm(StormRun):
         return f"not over after {DEADLINE_SECONDS:g} s"
 
     def attend(self) -> bool:
-        """Be the user whom a task asks for that may have been billed twice; returns whether there was such a task."""
+        """Clear, as the error asks the user to, each task that may have been billed twice; returns whether there was one."""
         states = self.cells()
         failed = {cell for cell, state in states.items() if state == "failed"}
 
@@ -122,7 +122,7 @@ class Storm(StormRun):
         }
 
     def settle(self) -> None:
-        """Mend everything, and wait for cloud tasks of lost answers and rows of fired triggers to go."""
+        """Repair everything, and wait until cloud tasks of lost answers have ended and rows of fired triggers are gone."""
         self.chaos.end()
         self.installation.airflow.wait_healthy()
         wait_until(lambda: not [task for task in self.cloud_tasks() if task["status"] in ALIVE])
@@ -204,6 +204,6 @@ def test_a_storm_loses_nothing_and_bills_nothing_in_secret(installation: Install
     assert state == "success"
     assert set(faults) >= KINDS
     assert faults.total() > SHARE / 2 * len(journal), "the weather was too good"
-    # Of a few documents the last wait may be over before everything has had its turn.
+    # With few documents, the last wait may end before each kind of blow has happened.
     enough = storm.chaos.complete if DOCUMENTS >= MANY else len(storm.chaos.blows) >= LEAST_KINDS
     assert enough, f"the storm was too short for everything: {storm.chaos.blows}"

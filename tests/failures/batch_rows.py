@@ -162,7 +162,7 @@ STATE_ROWS = (
     _row(
         "batch_journal_refused",
         STATE,
-        "The store refuses to write the journal for longer than `error_budget_seconds`, and is mended before the retry",
+        "The store refuses to write the journal for longer than `error_budget_seconds`, and is repaired before the retry",
         "continue; nothing is submitted meanwhile; the retry finds them",
         '"The batch submits nothing until it can write the journal again"',
         ONCE,
@@ -173,7 +173,7 @@ STATE_ROWS = (
     _row(
         "batch_destination_refuses",
         STATE,
-        "The destination refuses the results, and is mended before the retry",
+        "The destination refuses the results, and is repaired before the retry",
         "completed; the retry fetches them again",
         "the storage's own words, in the log and in the rows of the manifest",
         ONCE,

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from demo.rest import AirflowRest
 
 Mode = Literal["inline", "deferrable", "pipelined", "batch"]
-#: Of one document.
+#: Modes with one document.
 MODES: tuple[Mode, ...] = ("inline", "deferrable", "pipelined")
-#: Of many documents in one task. It waits in the worker, and where the variant says so in the triggerer.
+#: The mode with many documents in one task, which waits in the worker, or in the triggerer if the variant says so.
 BATCH_MODES: tuple[Mode, ...] = ("batch",)
 
 #: Of a batch, unless the row says otherwise.

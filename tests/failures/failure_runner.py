@@ -45,7 +45,7 @@ LAST_WORDS_SECONDS = 40
 #: Worker processes, and cases at once: most of their time cases wait in the triggerer or for a deadline.
 PARALLELISM = 6
 CASES_AT_ONCE = 10
-#: The same of cases in which a user's kill is timed: what takes long then is to be ours, not a machine's that is full.
+#: Cases at once among those in which a user's kill is timed: few, so that a busy machine does not add to the time.
 TIMED_CASES_AT_ONCE = 6
 PRELOAD = """
 import aiohttp, fsspec, requests
@@ -294,11 +294,11 @@ def _clouds(home: Path, wanted: Sequence[tuple[Row, Mode]]) -> Iterator[dict[tup
 
 def _settings(database_url: str) -> dict[str, dict[str, object]]:
     return {
-        # Not sqlite: so many at once would wait long for each other's locks. SQLAlchemy 2.1 reads a bare "postgresql://"
+        # Not sqlite: this number of cases at once would wait long for its lock. SQLAlchemy 2.1 reads a bare "postgresql://"
         # as psycopg 3.
         "database": {"sql_alchemy_conn": database_url.replace("postgresql://", "postgresql+psycopg2://")},
         "workers": {"min_heartbeat_interval": HEARTBEAT_SECONDS},
-        # So long a suspended worker counts as running.
+        # For this time a suspended worker counts as running.
         "scheduler": {
             "task_instance_heartbeat_timeout": LOST_WORKER_SECONDS,
             "task_instance_heartbeat_timeout_detection_interval": 5,
@@ -327,7 +327,8 @@ def installed(home: Path, wanted: Sequence[tuple[Row, Mode]], seed: int) -> Iter
         (home / f"inbox-{documents}").mkdir()
         for number in range(documents):
             (home / f"inbox-{documents}" / f"page-{number}.png").write_bytes(tiny_png(f"page {number}"))
-    # Every task is a fork of the scheduler. What that has imported, its tasks need not; it is most of their work.
+    # Every task is a fork of the scheduler and does not import again what the scheduler has imported. Imports are most of a
+    # task's CPU.
     (home / "airflow" / "plugins").mkdir(parents=True)
     (home / "airflow" / "plugins" / "preload.py").write_text(PRELOAD)
     with (

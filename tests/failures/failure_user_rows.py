@@ -50,7 +50,7 @@ DEADLINE_ROWS = (
 )
 
 USER = "A user"
-#: Said by the process that was killed, by the triggerer, or by the new attempt: whichever comes first.
+#: Said by the process that was killed, by the triggerer, or by the new attempt. The first of them cancels.
 CANCELS = "Cancelled RecognizeImage"
 WAITS_FOR_THE_SAME = "a cleared consumer waits again for the same cloud task"
 USER_ROWS = (

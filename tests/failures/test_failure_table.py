@@ -1,9 +1,9 @@
 """
 What each failure costs, on real Airflow processes: every row of the failure table in every mode.
 
-Cases that disturb nobody run side by side, in an order and with pauses that the seed chooses; then, a few at a time, those
-in which a user's kill is timed; then those that restart or kill the triggerer. Each test judges its own case. ``-k <row>``
-runs a row alone; ``FAILURE_TABLE_SEED`` repeats an order.
+Cases that do not disturb others run side by side, in an order and with pauses that the seed chooses; then, a few at a time,
+those in which a user's kill is timed; then those that restart or kill the triggerer. Each test judges its own case. ``-k
+<row>`` runs a row alone; ``FAILURE_TABLE_SEED`` repeats an order.
 """
 
 from __future__ import annotations

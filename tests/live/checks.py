@@ -1,8 +1,8 @@
 """
 What is tried on the live service, through the provider's own hook and client.
 
-Invariant: no more than :data:`MOST_SUBMITS` billed requests are sent, whatever the service answers, and a wrong secret is
-offered once: the vendor locks a pair of id and secret after five failures.
+Invariant: at most :data:`MOST_SUBMITS` billed requests are sent, also if the service answers unexpectedly, and a wrong
+secret is sent once: the vendor locks a pair of id and secret after five failures.
 """
 
 from __future__ import annotations

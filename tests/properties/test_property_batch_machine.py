@@ -1,4 +1,6 @@
-"""Whatever happens to a batch, and wherever its processes die: nothing is billed twice in silence, and it ends."""
+"""
+For any faults of the cloud and any moment at which a process dies: a batch ends, and announces each possible second bill.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-Names of a batch's results: whatever sources are called, each name stays below the destination, and no two are one.
+Names of a batch's results: for any names of sources, each result is below the destination, and no two have one name.
 """
 
 from __future__ import annotations

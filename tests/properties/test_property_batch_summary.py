@@ -1,5 +1,5 @@
 """
-The summary of a batch: below 4 KB, and its counts add up, whatever documents and errors are called.
+The summary of a batch: for any names of documents and errors it is below 4 KB, and its counts add up.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """
-Connections: whatever stands in the fields and extras, it is an account or a connection that is refused by name, and no
-password shows.
+Connections: any fields and extras make an account, or an error that names the connection and shows no password.
 """
 
 from __future__ import annotations

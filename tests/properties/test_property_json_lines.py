@@ -1,5 +1,5 @@
 """
-Files of JSON objects, one a line: whatever a storage hands over in whichever pieces, the objects are the same, or one error.
+Files of JSON objects, one a line: any bytes, in any pieces, give the same objects or the same error.
 """
 
 from __future__ import annotations

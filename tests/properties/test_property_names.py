@@ -1,5 +1,5 @@
 """
-Names of files: whatever a source, a result, a task or a user is called, a result stays directly inside its destination.
+Names of files: for any name of a source, result, task or user, a result is directly inside its destination.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ PRINTABLE_NAMES = NAMES.map(lambda name: "".join(char for char in name if char.i
     heads=st.lists(HEADS, min_size=4, max_size=4),
     folder=st.sampled_from(["/data/out/", "file:///data/out/"]),
 )
-def test_results_go_directly_into_the_destination_whatever_anything_is_called(
+def test_results_go_directly_into_the_destination_for_any_names(
     fields: dict[str, Any], types: list[str | None], heads: list[bytes], folder: str
 ) -> None:
     ref = ref_of(fields)

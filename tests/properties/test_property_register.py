@@ -1,4 +1,6 @@
-"""Whatever happens to batches with one register: a content is sent by who has its claim, and second bills are announced."""
+"""
+For any faults of batches with one register: only the batch with a content's claim sends it, and announces second bills.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """
 No address but loopback: a guard for the process that imports it, as long as ``STRAY_CONNECTIONS`` names a file.
 
-Each other attempt is refused and noted in that file, so that it is not lost in a library that catches errors. An audit
-hook sees every socket of the interpreter, whoever opens it.
+Each other attempt is refused and noted in that file, so that it is not lost in a library that catches errors. An audit hook
+sees every socket of the interpreter, also those that libraries open.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from typing import Any, Literal
 #: Bodies from this size on are uploads; smaller ones are lists of parts and the like.
 LARGE_BYTES = 512 * 1024
 _CHUNK_BYTES = 256 * 1024
-#: What the kernel takes in for the gate. Left to itself it grows to many MiB on a busy machine: the rest of a body then
-#: lies on this side of the gate, and comes whole although its writer is dead.
+#: Size of the kernel's receive buffer of the gate. By default the kernel makes it many MiB large on a busy machine. The rest
+#: of a body would then be in the buffer already, and arrive although its writer is dead.
 _KERNEL_BYTES = 64 * 1024
 _DEADLINE_SECONDS = 60.0
 #: Name of all threads of a gate, which tests/conftest.py knows.
@@ -139,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
         rule = self.gate.begins(size)
         nth = rule.seen if rule else 0
         upstream = http.client.HTTPConnection("127.0.0.1", self.upstream_port, timeout=_DEADLINE_SECONDS)
-        # Moto looks whether there is an object and stores then, so that of two requests at once both may create it.
+        # Moto first checks whether the object exists, and then stores it. Two requests at once could both create it.
         one_by_one = self.gate.creates if "If-None-Match" in self.headers else nullcontext()
         try:
             if rule and rule.does == "refuse" and nth >= rule.nth:
@@ -149,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
                     if self._forward(upstream, size, rule if rule and nth == rule.nth else None):
                         self._answer(upstream.getresponse())
         except OSError:
-            self.close_connection = True  # That of the writer, which was killed, or of the store.
+            self.close_connection = True  # The writer was killed, or the store has closed its connection.
         finally:
             upstream.close()
             self.gate.ends(rule, nth)

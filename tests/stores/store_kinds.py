@@ -1,7 +1,7 @@
 """
-Local disk, S3 and Azure Blob, as a writer and as somebody who looks on finds them.
+Local disk, S3 and Azure Blob, each with what a writer does and what an observer reads.
 
-Whoever looks on asks the store itself, with the vendor's own client, and neither the gate nor the provider.
+The observer asks the store itself, with the vendor's own client, not through the gate or the provider.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _DEADLINE_SECONDS = 60.0
 
 
 def _results(keys: Iterable[str]) -> list[str]:
-    """Leave the folder out of keys, and owner records altogether."""
+    """Return the keys without the folder's name, and without owner records."""
     names = [key.removeprefix(f"{FOLDER}/") for key in keys]
     return [name for name in names if not name.startswith(".aspose-ocr/owners/")]
 
@@ -61,11 +61,11 @@ class Place(ABC):
 
     @abstractmethod
     def names(self) -> list[str]:
-        """List what everybody sees in the folder."""
+        """List the names in the folder that users see."""
 
     @abstractmethod
     def leftovers(self) -> list[str]:
-        """List what only somebody sees who knows where to look."""
+        """List unfinished uploads and temporary files, which an ordinary listing does not show."""
 
     @abstractmethod
     def stop_midway(self, source: Path) -> Path:
@@ -77,11 +77,11 @@ class Place(ABC):
 
     @abstractmethod
     def let_go(self) -> None:
-        """Let it go on, if it still lives."""
+        """Let the write continue, if its process still lives."""
 
     @abstractmethod
     def fail_midway(self) -> dict[str, Any]:
-        """Let the next write fail in its middle; return what the writer has to be told for it."""
+        """Let the next write fail in its middle; return the arguments that the writer needs for it."""
 
 
 class Local(Place):

@@ -1,7 +1,7 @@
 """
 Moto and Azurite as processes of their own, each with a gate in front.
 
-Neither may be missing: without a real server these tests say nothing, so that they fail.
+If one is missing, the tests fail: without a real server they prove nothing.
 """
 
 from __future__ import annotations

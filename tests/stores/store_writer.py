@@ -72,7 +72,7 @@ def write(job: dict[str, Any], pipe: Connection) -> None:
 
     :param job: ``environment``, ``source`` (path), ``bytes``, ``sha256``, ``uri``; perhaps ``file_size_limit``.
     :param pipe: Takes ``("manifest", …)``, ``("error", …)`` or ``("interrupted", None)``. After the last two, when
-        nothing refers to the write any more, the process lives on until it is told to end.
+        nothing refers to the write any more, the process lives on until the test ends it.
     """
     _prepare(job["environment"])
     if limit := job.get("file_size_limit"):

@@ -48,7 +48,8 @@ def test_of_sixteen_processes_one_gets_each_name(place: Place, processes: ForkSe
             process.join()
     for won in zip(*answers, strict=True):
         if won[0] is True:
-            assert all(won)  # The condition is honoured, so that nothing was left to luck.
+            # The store honours the condition of the create, so that each process got its name.
+            assert all(won)
         else:
             assert sorted(number for numbers in won for number in numbers) == list(range(ROUNDS))
 

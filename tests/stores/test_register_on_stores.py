@@ -49,5 +49,5 @@ def test_of_sixteen_processes_one_has_each_claim(place: Place, processes: ForkSe
     won, atomic, seen = zip(*answers, strict=True)
     assert all(atomic)
     assert sorted(n for numbers in won for n in numbers) == list(range(1, ROUNDS + 1))
-    # What one has created, each look of another one finds, and whole.
+    # Each process sees all records that the others have created, complete.
     assert set(seen) == {ROUNDS}

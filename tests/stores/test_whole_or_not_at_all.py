@@ -1,8 +1,8 @@
 """
 A result is stored completely or not at all, on real object stores, also if its writer is killed.
 
-All the while somebody reads the final name, and every version that is ever to be seen there must be one that is meant
-to be. That the reader would notice is shown with a writer of the tempting kind.
+A reader reads the final name all the time: each version that it sees must be a complete result. One test uses a writer that
+streams into the final name, to show that the reader would notice half a file.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _DEADLINE_SECONDS = 90.0
 
 
 class Reader:
-    """Somebody who reads the final name all the time."""
+    """A thread that reads the final name all the time."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -40,11 +40,11 @@ class Reader:
         self._looks = 0
         self._looked = threading.Condition()
         self._thread = threading.Thread(target=self._run)
-        #: Checksums of all that was to be seen, in order; ``None`` = nothing there.
+        #: Checksums of all versions that it has read, in order; ``None`` = there was no file.
         self.seen: list[str | None] = []
 
     def look_again(self) -> None:
-        """Wait for a look that has begun after now."""
+        """Wait until a read that begins after this call has ended."""
         with self._looked:
             enough = self._looks + 2
             assert self._looked.wait_for(lambda: self._looks >= enough or self._failure, _DEADLINE_SECONDS)
@@ -132,7 +132,7 @@ class Desk:
         return entry
 
     def retry(self) -> None:
-        """Write once more, in peace; compare what is stored with the manifest and see that nothing else is."""
+        """Write once more without a fault; check that exactly what the manifest lists is stored."""
         left = [] if self.place.next_write_sweeps else self.place.leftovers()
         entry = self.write()
         _, data = self.place.look(set())
@@ -232,7 +232,7 @@ def test_an_exception_in_the_middle(desk: Desk) -> None:
 
 @on("local", "s3", "abfs")
 def test_a_garbage_collected_writer(desk: Desk) -> None:
-    """A deadline strikes, nothing refers to the write any more, the process lives on and ends in peace."""
+    """A deadline interrupts the write, nothing refers to it any more, and the process goes on and ends normally."""
     place = desk.place
     with Reader(place) as reader:
         writer, pipe = desk.start(place.stop_midway(desk.source))
@@ -257,7 +257,7 @@ def test_a_garbage_collected_writer(desk: Desk) -> None:
 
 @on("local", "s3", "abfs")
 def test_two_writers_of_one_name_do_not_mix(desk: Desk, tmp_path: Path) -> None:
-    """Another task's leftover is not taken for a dead one's, and what is there in the end is one of the two, whole."""
+    """A writer does not remove the other's unfinished file; in the end one of the two results is there, complete."""
     place = desk.place
     data = os.urandom(place.large_bytes)
     other = tmp_path / "1.result"
@@ -272,7 +272,8 @@ def test_two_writers_of_one_name_do_not_mix(desk: Desk, tmp_path: Path) -> None:
         check_leftover(place, not isinstance(place, AzureBlob))
         place.let_go()
         what, details = desk.answer(slow)
-        if isinstance(place, AzureBlob):  # Who commits first takes the other's blocks away.
+        # The first commit discards the uncommitted blocks of the other writer.
+        if isinstance(place, AzureBlob):
             assert (what, details["error"], details["retryable"]) == ("error", "StorageError", True)
             reader.look_again()
             assert reader.seen == [None, digest(data)]
@@ -286,7 +287,9 @@ def test_two_writers_of_one_name_do_not_mix(desk: Desk, tmp_path: Path) -> None:
 
 @on("local", "s3-in-one-request", "abfs-in-one-request")
 def test_the_reader_would_notice(desk: Desk) -> None:
-    """Whoever streams into the destination and is dropped publishes half: fsspec commits what was written so far."""
+    """
+    A writer that streams into the destination and is dropped publishes half a file: fsspec commits what was written so far.
+    """
     with Reader(desk.place) as reader:
         _, pipe = desk.start(work=store_writer.stream)
         desk.answer(pipe)

@@ -66,7 +66,7 @@ class TaskInstance:
 
 def context_for(operator: Any, map_index: int = -1, store: StateStore | None = None, **tries: int) -> Any:
     """
-    A context as far as the provider's operators and Airflow's bases look at it.
+    A context with the entries that the provider's operators and Airflow's base classes read.
 
     Without a store it is that of an Airflow before 3.3.
     """

@@ -41,7 +41,7 @@ QUICKLY = {"poll_interval_seconds": 0.05, "max_poll_interval_seconds": 0.2}
 
 
 def content_of(index: int) -> bytes:
-    """Return the picture that is document so-and-so."""
+    """Return the picture that is the document with this number."""
     return tiny_png(hashlib.sha256(str(index).encode()).hexdigest())
 
 
@@ -54,7 +54,7 @@ def expected_text(index: int, steps: tuple[Step, ...] = STEPS) -> str:
 
 
 def batch_in(folder: Path, documents: int, steps: tuple[Step, ...] = STEPS) -> Batch:
-    """Write so many documents and plan their batch."""
+    """Write a number of documents and plan their batch."""
     (folder / "in").mkdir()
     for index in range(documents):
         (folder / "in" / f"{index}.png").write_bytes(content_of(index))

@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 ACCOUNT, SECRET = "kills", "secret-of-the-kills"
 STEPS = ["UpscaleImage", "BinarizeImage", "RecognizeImage"]
-#: No process lives longer, whatever becomes of the test.
+#: A process ends itself after this time, also if the test was killed.
 _LIFE_SECONDS = 150
 
 

@@ -18,7 +18,7 @@ OPERATIONS = ("UpscaleImage", "BinarizeImage", "RecognizeImage")
 
 
 def running(ids: Iterable[str] | int, submitted_at: float, **changes: Any) -> list[RunningTask]:
-    """Return cloud tasks with these ids, or so many with made-up ones, of the three usual operations in turn."""
+    """Return cloud tasks with these ids, or a number of them with made-up ids, of the three usual operations in turn."""
     ids = [str(uuid.uuid4()) for _ in range(ids)] if isinstance(ids, int) else ids
     return [
         RunningTask(

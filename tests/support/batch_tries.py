@@ -106,7 +106,7 @@ def steps_of(folder: Path) -> list[str]:
 
 def die_before(step: int, functions: Sequence[str], folder: Path) -> None:
     """
-    Kill this process with SIGKILL before it does its so-many-th step.
+    Kill this process with SIGKILL before it does the step with this number.
 
     :param step: Counted from 1.
     :param functions: Functions of ``os`` whose calls are steps, beside the submits and their answers.

@@ -1,5 +1,5 @@
 """
-A cloud, a journal and processes that die, for the machine of a batch: everything goes wrong that may.
+A cloud, a journal and processes that die, for the machine of a batch: it draws every fault that a batch can meet.
 
 What must hold at each moment is asserted where it could break.
 """
@@ -62,7 +62,7 @@ def small_batch(documents: int, steps: int = 3) -> Batch:
 
 @dataclass
 class CloudTask:
-    """A task that the cloud has accepted, whoever knows of it."""
+    """A task that the cloud has accepted, also if no process has its id."""
 
     document: int
     step: int
@@ -93,7 +93,7 @@ class World:
     over: Counter[tuple[int, int]] = field(default_factory=Counter)
     now: float = BEGINNING
     epoch: int = 1
-    #: Whether anything still goes wrong.
+    #: Whether faults are still drawn.
     trouble: bool = True
 
     def __post_init__(self) -> None:
@@ -105,7 +105,7 @@ class World:
         self._begin(None)
 
     def chance(self, share: float) -> bool:
-        """Decide about a trouble."""
+        """Draw whether a fault happens."""
         return self.trouble and self.random.random() < share
 
     # Processes.

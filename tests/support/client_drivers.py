@@ -38,7 +38,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 
 
 class Driver:
-    """One of the two clients, spoken to the same way; its waits are noted and not slept, and no other time passes."""
+    """One of the two clients, behind one interface. Its waits are noted instead of slept; its clock moves only by them."""
 
     name = ""
     client: CloudClient | AsyncCloudClient
@@ -140,7 +140,7 @@ class AsyncDriver(Driver):
         return AsyncCloudClient(self.account, context, self.env, sleep=self._sleep)
 
     async def _sleep(self, seconds: float) -> None:
-        if seconds > 0.001:  # Not the pace, which has no counterpart in the other client.
+        if seconds > 0.001:  # The waits of the pace are left out: the other client has none.
             self.wait(seconds)
         await asyncio.sleep(0)
 
@@ -177,7 +177,7 @@ DRIVERS: tuple[type[Driver], ...] = (SyncDriver, AsyncDriver)
 
 @dataclass
 class Desk:
-    """A worker's client of the emulator, and what tests do with it again and again."""
+    """A worker's client of the emulator, and the steps that several tests share."""
 
     emulator: Emulator
     account: Account

@@ -21,7 +21,7 @@ TOKEN = "POST /connect/token"
 
 @dataclass
 class Scenario:
-    """What is done, and what must come of it."""
+    """A call of the client, and its expected result."""
 
     outcome: str
     requests: list[str]
@@ -32,7 +32,7 @@ class Scenario:
 
 
 def outcome_of(act: Callable[[], Any]) -> tuple[str, str]:
-    """What came of it: for the table, and in full for the comparison."""
+    """The result of a call: in short for the table, and in full to compare the two clients."""
     try:
         result = str(act())
     except AsposeOcrError as error:
@@ -68,7 +68,7 @@ def run(cls: type[Driver], scenario: Scenario, desk: Desk) -> tuple[tuple[str, s
 
 
 def both_do(scenario: Scenario, desk: Desk) -> None:
-    """See that both clients do what the scenario says: same outcome, same requests, same waits."""
+    """Assert that both clients do what the scenario says: same outcome, same requests, same waits."""
     one, other = (run(cls, scenario, desk) for cls in DRIVERS)
     assert one == other
     assert (one[0][0], one[1], one[2]) == (scenario.outcome, scenario.requests, scenario.waits)

@@ -80,7 +80,7 @@ class CloudClient:
 
 
 class ScriptedWorker:
-    """Does what the payload says; ``gate`` holds it back."""
+    """A worker that does what the payload says, once ``gate`` is open."""
 
     name = "scripted"
 

@@ -92,7 +92,7 @@ _WAYS = st.sampled_from(
 
 
 def written(values: st.SearchStrategy[Any]) -> st.SearchStrategy[bytes]:
-    """Write values as JSON in one of the ways there are, spoiled in one of the ways there are."""
+    """Draw JSON of the values: with any spelling, and damaged in any way that the list above has."""
     as_json = st.builds(
         lambda value, ascii, indent: json.dumps(value, ensure_ascii=ascii, indent=indent).encode(
             "utf-8", "surrogatepass"

@@ -36,7 +36,7 @@ def fetch(task: Any, destination: Any, **given: Any) -> Any:
 
 
 def completed(cloud: EmulatorControl) -> None:
-    """Return when the cloud has done all that it was asked to."""
+    """Return when all cloud tasks have ended."""
     hook = AsposeOcrHook("ocr")
     for task in cloud.tasks():
         ref = {**REF, "operation": task["operation"], "id": task["id"], "submitted_at": now_text()}

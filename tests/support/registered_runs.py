@@ -23,13 +23,13 @@ ONE_STEP = [{"operation": "RecognizeImage", "settings": {"resultType": "Text"}}]
 
 
 class Death(BaseException):
-    """A process dies here; nothing below it is told."""
+    """The end of a process by SIGKILL: no code below the raise runs, because none catches it."""
 
 
 def dies(
     function: Callable[..., Any], *, after: bool = False, at: int = 1, when: Callable[..., bool] | None = None
 ) -> Any:
-    """Return a function that dies at its so-many-th call; ``after`` it has done what it does, or before."""
+    """Return a function that dies at the call with this number, ``after`` the function has run or before it."""
     calls = 0
 
     def counted(*args: Any, **options: Any) -> Any:

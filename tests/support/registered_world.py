@@ -184,9 +184,9 @@ class RegisteredWorld(World):
     def _happen(self, action: events.Action) -> None:
         match action:
             case events.Commit(records) if self.fenced:
-                if self.random.random() < 0.5:  # It may arrive, and is not acknowledged.
+                if self.random.random() < 0.5:  # The write may arrive, without an answer.
                     self.journal += [record_to_dict(record, self.epoch - 1) for record in records]
-                self.finished, self.pending = True, []  # It finds the higher epoch, and stops.
+                self.finished, self.pending = True, []  # The process finds the higher epoch, and stops.
             case events.Claim():
                 self._tell(self.registrar.claim(action))
             case events.Conclude():

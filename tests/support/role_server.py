@@ -82,7 +82,7 @@ class RoleServer:
         return self._tokens[name]
 
     def get(self, path: str, name: str | None = "vera", **arguments: Any) -> requests.Response:
-        """Request an address as a user; ``None`` = as nobody."""
+        """Request an address as a user; ``None`` = without a login."""
         return self.request("GET", path, name, **arguments)
 
     def request(self, method: str, path: str, name: str | None, **arguments: Any) -> requests.Response:

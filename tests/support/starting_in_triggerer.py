@@ -41,7 +41,9 @@ def sensor(task: Any, **given: Any) -> Any:
 
 
 class Supervisor:
-    """The triggerer's side of the supervisor: it answers what it knows, and what it does not know never."""
+    """
+    The triggerer's side of the supervisor: it answers the XCom pulls that it has an answer for, and never answers others.
+    """
 
     def __init__(self, *xcoms: Any) -> None:
         self.asked: list[Any] = []

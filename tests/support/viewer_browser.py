@@ -64,7 +64,7 @@ class Pages:
         Open an address of the server.
 
         :param path: The address; ``{run}`` stands for the DAG and the run.
-        :param name: As whom; ``None`` = as nobody.
+        :param name: The user; ``None`` = without a login.
         :param width: Of the window, in pixels.
         :param scheme: What the system prefers, ``light`` or ``dark``.
         """

@@ -38,7 +38,7 @@ TASK_REF = {
 
 
 class FakeAuthManager:
-    """Airflow's auth manager, as far as routes ask it. It has no user without a token, and notes what it was asked."""
+    """The part of Airflow's auth manager that the routes use. It knows users by token, and notes each question."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str | None, str | None]] = []

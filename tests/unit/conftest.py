@@ -3,7 +3,8 @@ Fixtures and settings for the unit tests. Fixtures import what loads Airflow the
 load it.
 
 Invariant: no test depends on how fast this machine is. What the product does within seconds because Airflow will end the
-process has a minute here; a test of these seconds itself sets them, so short or long that slowness cannot be taken for them.
+process has a minute here; a test of these limits sets its own, so short or so long that a slow machine does not change the
+result.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def patient_kills(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a worker's kill wait longer than any machine takes for an answer of the emulator."""
+    """Let a worker's kill wait a minute for the emulator, which is longer than a slow machine takes."""
     kill = sys.modules.get("airflow_provider_asposeocr.lifecycle.worker_kill")
     if kill is not None:  # Tests of the client alone do not load Airflow.
         monkeypatch.setattr(kill, "KILL_SECONDS", 60.0)
@@ -50,7 +51,7 @@ def cloud(
     """Return the control of an emulator that the Airflow connection ``ocr`` leads to."""
     from airflow_provider_asposeocr import clients
 
-    # The emulator has forgotten its tokens, and a renewal would be in every journal.
+    # The emulator has forgotten its tokens: forget the client's, too, or a renewal would be in every journal.
     monkeypatch.setattr(clients, "_clients", {})
     return aspose_ocr_emulator.control
 

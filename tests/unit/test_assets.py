@@ -58,7 +58,7 @@ def test_an_airflow_without_events_fails_nothing() -> None:
     add_extra({}, [OUTBOX], {"results": 1})
 
 
-def test_an_event_is_small_whatever_was_written() -> None:
+def test_an_event_is_small_for_any_results() -> None:
     results = [
         StoredResult(type="Text", uri=f"s3://conn@bucket/{number}.txt", bytes=1, sha256="0" * 64)
         for number in range(500)

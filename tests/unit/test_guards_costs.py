@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 class Sleeps:
-    """A sleep that tells how long it was to be, and lasts until the test has seen enough."""
+    """A sleep that records its length, and ends when the test sets ``over``."""
 
     def __init__(self) -> None:
         self._seconds: asyncio.Queue[float] = asyncio.Queue()
@@ -197,7 +197,7 @@ async def test_the_environment_s_proxy_is_not_looked_for_with_each_poll(
             await client.status("RecognizeImage", "x", ONCE)
     await client.close()
     assert counting_cloud.asked["poll"] == 100
-    # Polls and tokens may go different ways.
+    # Polls and token requests may use different proxies.
     assert looked_for == {account.base_url: 1, account.issuer_url: 1}
 
 

@@ -103,7 +103,7 @@ def _imported(module: str) -> set[str]:
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
                 if node.module == NAME and alias.name in package._PUBLIC:
-                    full = f"{NAME}.{package._PUBLIC[alias.name]}"  # The package only hands it on.
+                    full = f"{NAME}.{package._PUBLIC[alias.name]}"  # The package only exports the name.
                 found.add(full if full in MODULES or full == f"{NAME}.__version__" else node.module or "")
     return found
 
@@ -141,10 +141,10 @@ def test_arrows_point_down_only(module: str) -> None:
         if imported.split(".")[0] != NAME:
             continue
         room = "__init__" if imported == f"{NAME}.__version__" else _room(imported)
-        if room == "emulator" and own == "testing":  # It brings the two sides of the wire together.
+        if room == "emulator" and own == "testing":  # ``testing`` connects the client with the emulator.
             continue
         assert room != "emulator", f"{module} imports {imported}"
-        # A program is called by people, and by no module.
+        # No module imports a program.
         is_program = module.endswith(".__main__")
         assert is_program or room == own or _rank(room) < _rank(own), f"{module} imports {imported}"
 

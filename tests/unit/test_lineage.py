@@ -1,4 +1,4 @@
-"""What OpenLineage is told about documents, files and cloud tasks; tests/airflow has what it makes of it."""
+"""What the operators report to OpenLineage about documents, files and cloud tasks; tests/airflow checks the events."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_task_that_has_failed_hides_nothing_and_raises_nothing(openlineage: No
         assert (told.inputs, told.outputs, told.run_facets) == ([], [], {})
 
 
-def test_a_batch_is_told_by_folder(openlineage: None) -> None:
+def test_a_batch_is_reported_by_folder(openlineage: None) -> None:
     """An event with ten thousand documents would be refused."""
     sources = [f"s3://conn@scans/{number % 3}/page-{number}.png" for number in range(10_000)]
     operator = recognize("/page.png")

@@ -146,7 +146,7 @@ def test_a_failure_is_in_the_table_and_in_the_exit_code(program: Program, table:
     (failed,) = [line for line in written.splitlines() if "**failed**" in line]
     assert failed.startswith("| The chain")
     assert "a \\| b &lt;!-- /live service -->" in failed
-    # What needs the chain is left out, and the rest goes on.
+    # Checks that need the chain are left out; the others run.
     assert written.count("| **not run** |") == 2
     assert written.count("| as documented |") == len(CHECKS) - 3
     assert "Failed: 1; not run: 2." in written

@@ -93,7 +93,7 @@ class TestALineEach:
             rf"Still waiting for {task}: \d+ s after its submit, 1 poll; the deadline is \d\d:\d\d",
             caplog.text,
         )
-        # An error of the task is the worker's to log, once.
+        # The worker logs an error of the task, once.
         assert not [entry for entry in caplog.records if entry.levelname == "ERROR"]
 
 

@@ -1,4 +1,4 @@
-"""What Airflow makes of the plugin, and what it costs a process that runs a task."""
+"""How Airflow loads the plugin, and what that costs a process that runs a task."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ SCAN = "{{ params.scan }}"
 NOWHERE = "/there/is/no/such/scan.png"
 AT_ONCE = timedelta(seconds=1)
 
-# Far later than the cloud asks for: who waits for the one cannot be taken for who waits for the other.
+# Far longer than the cloud's Retry-After, so that the test can tell for which of the two a retry has waited.
 with DAG("test_retry_after", params=PARAMS):
     AsposeOcrUpscaleImageOperator(
         task_id="upscale",

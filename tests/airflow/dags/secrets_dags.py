@@ -30,7 +30,7 @@ with DAG("test_secrets", params=PARAMS):
     )
     sensor >> fetch
 
-    # Fails with the credentials at hand, and in the cloud.
+    # One task is refused because of its credentials; the other one fails in the cloud.
     AsposeOcrRecognizeImageOperator(
         task_id="wrong_secret", source="{{ params.scan }}", aspose_ocr_conn_id="{{ params.wrong_conn_id }}"
     )
@@ -40,7 +40,7 @@ with DAG("test_careless", params=PARAMS):
 
     @task
     def careless(conn_id: str) -> None:
-        """Print and raise what one has at hand."""
+        """Print the connection and the error, as careless code does, and raise an error with them."""
         hook = AsposeOcrHook(conn_id)
         token = hook.client._token()
         print(hook.account, vars(hook.account), hook.client, token)

@@ -34,7 +34,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "killed_after": {"post_execute": die_once},
     "two_at_once": {"max_in_flight": 2},
     "one_may_fail": {"max_failures": 1},
-    # Time for a user to mend what the first try has met.
+    # Time for a user to repair what made the first try fail.
     "late_retry": {"retry_delay": timedelta(seconds=10)},
     "two_days": {"batch_timeout_seconds": TWO_DAYS_SECONDS},
     "two_days_again": {"batch_timeout_seconds": TWO_DAYS_SECONDS, "on_expired": "resubmit"},

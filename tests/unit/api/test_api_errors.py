@@ -14,14 +14,14 @@ from tests.support.error_classes import all_errors
 CLASSES = sorted(all_errors(), key=lambda cls: cls.__name__)
 
 PLACES: tuple[Place, ...] = get_args(Place)
-#: Words that make no sense to a reader there: only a task can be cleared, and only after a submit is anything billed.
+#: Words that have no meaning at that place: only a task can be cleared, and only a submit is billed.
 MEANINGLESS_AT: dict[Place, tuple[str, ...]] = {
     "form": ("clear", "DAG", "retry", "nothing was billed", "on_unknown_submit", "pool"),
     "parse": ("clear", "retry", "nothing was billed", "this task"),
     "hook": ("clear", "on_unknown_submit", "pool", "operator", "this task"),
     "task": ("this form", "test again"),
 }
-#: Clearing the task that submitted it would be billed, and the result can still be fetched.
+#: Errors that do not advise a Clear: it would submit once more, which is billed, and the result can still be fetched.
 NOTHING_TO_CLEAR = (errors.UnknownStatusError,)
 
 

@@ -65,7 +65,9 @@ def test_every_operation_is_accepted(driver: Driver, desk: Desk, row: Operation)
     ],
     ids=str,
 )
-def test_when_nobody_knows_it_is_not_repeated(driver: Driver, desk: Desk, rule: dict[str, Any]) -> None:
+def test_a_submit_that_may_have_been_accepted_is_not_repeated(
+    driver: Driver, desk: Desk, rule: dict[str, Any]
+) -> None:
     desk.emulator.control.add_faults(rule)
     error = failure(driver, desk.document)
     assert isinstance(error, errors.SubmitUnknownError)

@@ -300,7 +300,9 @@ async def test_a_stop_cancels_what_runs_or_leaves_it_in_the_journal(
 async def test_of_many_cancels_the_first_are_done_before_the_last_are_asked_for(
     batch: Try, control: EmulatorControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A killed worker has three seconds, which a thousand questions at once would fill before the first cancel."""
+    """
+    A killed worker has three seconds. A thousand status requests at once would take all of them before the first cancel.
+    """
     monkeypatch.setattr(errands, "AT_ONCE", 2)
     under_way = most = 0
     status, cancel = AsyncCloudClient.status, AsyncCloudClient.cancel
@@ -377,7 +379,7 @@ async def test_a_batch_that_is_stopped_cancels_what_runs_instead_of_a_deferral(
         if held == "before":
             await asyncio.to_thread(emulator.control.wait_for_request, "POST", "RecognizeImage", 3)
             engine.hold()
-            # Time for the engine to ask itself whether it could leave the worker, which it does once a second.
+            # Once a second the engine decides whether it could leave the worker: let that happen.
             assert not await asyncio.to_thread(entered.wait, 1.5)
         else:
             await asyncio.to_thread(entered.wait, PATIENCE_SECONDS)
@@ -412,7 +414,7 @@ def test_a_pause_that_the_cloud_asks_for_holds_back_all(batch: Try, control: Emu
     entries = control.journal()
     refused = next(number for number, entry in enumerate(entries) if entry["status"] == 429)
     times = sorted(entry["time"] for entry in entries[refused:])
-    # What was on its way already may still arrive.
+    # Requests that were on their way may still arrive.
     assert max(later - earlier for earlier, later in zip(times, times[1:], strict=False)) > 2
 
 

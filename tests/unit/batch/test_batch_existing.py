@@ -121,7 +121,7 @@ class TestOverwrite:
         earlier = self.make(store, maker, OTHER)
         assert decided("skip", earlier=earlier)["outcome"] == "failed"
 
-    def test_overwrite_any_asks_nobody(self, store: Store, maker: str) -> None:
+    def test_overwrite_any_reads_no_record(self, store: Store, maker: str) -> None:
         earlier = self.make(store, maker, OTHER)
         store.calls.clear()
         assert decided("overwrite_any", earlier=earlier) is None

@@ -1,4 +1,4 @@
-"""What a batch does next, case by case; tests/properties tries everything at once."""
+"""What a batch does next, case by case; tests/properties combines the cases at random."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ GONE = TaskState(taskStatus="NotExist")
 
 
 class Batch:
-    """A machine, and a world in which all goes well unless a test says otherwise."""
+    """A machine, and the outcomes of its actions, which are successes unless the test gives others."""
 
     def __init__(
         self,

@@ -143,7 +143,7 @@ class TestItsName:
         found = manifest_uri("s3://c@state/x/", date(2026, 3, 2), **self.IDS, key="0123456789abcdef")
         assert found == "s3://c@state/x/manifests/2026/03/02/inbox-run-read-3-01234567.jsonl"
 
-    def test_stays_a_name_whatever_the_ids_are(self) -> None:
+    def test_is_one_name_for_any_ids(self) -> None:
         hostile = {
             "dag_id": "../../etc",
             "run_id": "manual__2026-03-02T00:00:00+00:00/" + "é" * 300,

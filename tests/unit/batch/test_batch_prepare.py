@@ -1,5 +1,5 @@
 """
-What a batch decides before anything is sent: documents with the names of their results, or an error that costs nothing.
+The step before the first submit: it returns documents with the names of their results, or raises before anything is billed.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-#: Longer than any test: what does not begin by itself, does not begin.
+#: A delay longer than any test: a commit with it never begins because of the delay.
 FOR_EVER = 3600.0
 
 

@@ -366,7 +366,9 @@ class TestDamage:
                 opening(folder)
 
     def test_a_header_that_was_cut_while_it_was_begun_is_begun_again(self, folder: ObjectStoragePath) -> None:
-        """Where a file system has no hard links, the process that begins a journal may die with a half of it."""
+        """
+        On a file system without hard links, the process that begins a journal may die when half of its header is written.
+        """
         path = folder / "epochs/000001.jsonl"
         path.parent.mkdir(parents=True)
         path.write_bytes(b'{"schema_ver')

@@ -1,4 +1,7 @@
-"""A process that is really killed at each step of a commit, on local disk: what it was told to be durable is there."""
+"""
+A process that is really killed at each step of a commit, on local disk: the records that the journal called durable are
+there.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ _DEADLINE_SECONDS = 60.0
 
 
 def _stop_at(call: str, number: int, pipe: Connection) -> None:
-    """Let this process stop before the call of the operating system that is made for the so-many-th time."""
+    """Stop this process before a call of the operating system, when it makes the call with this number."""
     original: Callable[..., Any] = getattr(os, call)
     calls = 0
 
@@ -66,8 +69,8 @@ def killed(folder: ObjectStoragePath, call: str, number: int) -> None:
     assert process.exitcode == -signal.SIGKILL
 
 
-#: Before which call the process is killed, and which records are there then: a commit is a write, fsync, rename, and the
-#: fsync of the folder; then the snapshot is one, and the deletions of what it replaces.
+#: The call before which the process is killed, and the records that are there then. A commit is a write, an fsync, a rename,
+#: and an fsync of the folder. The snapshot is a commit, too, and the deletions of what it replaces follow.
 STEPS = [
     ("fsync", 1, [1, 2]),
     ("replace", 1, [1, 2]),

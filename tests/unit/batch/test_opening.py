@@ -1,4 +1,4 @@
-"""A batch is decided by its first try; later ones do what its journal says."""
+"""The first try decides what a batch does; later tries read it from the journal."""
 
 from __future__ import annotations
 

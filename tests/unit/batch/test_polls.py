@@ -160,7 +160,7 @@ class TestLearning:
 
 
 def simulated_polls(count: int, seconds: float) -> int:
-    """Let so many tasks of one duration end; return how many polls it took until the worker was woken."""
+    """Let ``count`` tasks of one duration end; return how many polls it took until the worker was woken."""
     polls, now, made = polls_of(count, poll_interval_seconds=0.8, max_poll_interval_seconds=600.0), NOW, 0
     while polls.woken(now) is None:
         now = max(now, min(polls.next_at, polls.wake_at))

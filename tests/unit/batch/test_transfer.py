@@ -293,7 +293,7 @@ async def test_a_local_disk_that_takes_nothing_is_named(transfer: Transfer, page
 
 
 class TestWriter:
-    """Ten thousand results in one folder must not list it ten thousand times."""
+    """The writer lists a folder once, not once for each of ten thousand results."""
 
     @pytest.mark.parametrize(("many", "looks"), [(True, 1), (False, 3)])
     def test_of_many_files_looks_once_for_what_killed_ones_have_left(

@@ -92,7 +92,7 @@ class TestStore:
         assert Tripwire(store, 2).read() is None
 
     def test_an_edited_key_lets_a_clear_begin_anew(self) -> None:
-        """The error advises a Clear, which would meet the same key again and could not tell that it is one."""
+        """The error advises a Clear. The task would read the same key again, and could not see that it was cleared."""
         store = StateStore()
         store.set(KEY, "edited")
         with pytest.raises(JournalError):
@@ -149,7 +149,7 @@ class TestProgress:
         assert "no API server" in caplog.text
 
     def test_a_tripwire_that_cannot_be_armed_is_an_error(self) -> None:
-        """Without it, a journal that vanishes would be taken for none: nothing may be sent."""
+        """Without it, a deleted journal would look like one that was never begun: nothing may be sent."""
 
         class Broken(StateStore):
             def set(self, key: str, value: Any, **options: Any) -> None:

@@ -65,7 +65,7 @@ class TestDecide:
     ) -> None:
         assert decide(if_exists, MINE, is_there, made_by) == decision
 
-    def test_a_reference_without_a_source_asks_nobody(self) -> None:
+    def test_a_reference_without_a_source_replaces_any_record(self) -> None:
         for is_there, made_by in product((False, True), (None, MINE, maker(None))):
             assert decide("overwrite", maker(None), is_there, made_by) == "replace record"
 
@@ -144,7 +144,7 @@ class TestClaims:
         with pytest.raises(DestinationError, match=r"no record \(.*\) and no manifest of a batch"):
             take("/a/page.png", f"{tmp_path}/page.txt")
 
-    def test_whoever_asks_nobody_leaves_a_true_record(self, tmp_path: Path) -> None:
+    def test_overwrite_any_writes_a_new_record(self, tmp_path: Path) -> None:
         """Otherwise the first document's re-run would take the second's file for its own."""
         target = f"{tmp_path}/page.txt"
         (tmp_path / "page.txt").touch()
@@ -157,7 +157,7 @@ class TestClaims:
         with pytest.raises(DestinationError, match="no record"):
             take("/b/page.png", target)
 
-    def test_a_record_that_somebody_has_spoiled_is_named(self, tmp_path: Path) -> None:
+    def test_an_invalid_record_is_named(self, tmp_path: Path) -> None:
         target = ObjectStoragePath(f"{tmp_path}/page.txt")
         take("/a/page.png", str(target))
         record_path(target).write_text('{"schema_version": 99}')
@@ -201,7 +201,7 @@ class TestClaims:
             second.take(reversed(names))
         assert all(parse_owner(record_path(name).read_bytes()).source == "file:///a" for name in names)  # type: ignore[union-attr]  # fails then
 
-    def test_an_object_store_answers_from_no_listing_of_yesterday(self) -> None:
+    def test_an_object_store_does_not_answer_from_an_old_listing(self) -> None:
         """s3fs, gcsfs and adlfs keep a listing as long as the process lives."""
         bucket = Listing()
         attach_as_s3(bucket)
@@ -281,7 +281,7 @@ def test_of_two_documents_that_want_one_name_at_once_one_gets_it(tmp_path: Path)
 
 
 class TestNothingIsLost:
-    """From documents to files: each document's result is in a file of its own, or its fetch is red."""
+    """From documents to files: each document's result is in a file of its own, or its fetch fails."""
 
     @pytest.fixture
     def hook(self, cloud_connection: str) -> AsposeOcrHook:

@@ -85,5 +85,5 @@ def other_emulator(worker: ScriptedWorker) -> Iterator[Emulator]:
 
 @pytest.fixture
 def otherwise(other_emulator: Emulator) -> Iterator[CloudClient]:
-    """The emulator with the other choice for everything that is undocumented."""
+    """The emulator with the options that differ from the defaults, for all behaviour that the vendor does not document."""
     yield from _clients(other_emulator)

@@ -462,7 +462,7 @@ class TestTestConnection:
         assert "those of Aspose.OCR Cloud" in said
         assert "source" not in said
 
-    def test_a_certificate_that_nobody_trusts(
+    def test_a_certificate_that_is_not_trusted(
         self, connection: Callable[..., str], own_certificate: Path
     ) -> None:
         state = answering("200 OK", b'{"taskStatus":"NotExist"}', "Content-Type: application/json")
@@ -472,7 +472,7 @@ class TestTestConnection:
             assert not works
             assert "the certificate of the server is not trusted" in said
             assert "Set ca_bundle in the connection's extras" in said
-            # And what it says to do helps.
+            # The remedy that the message names works.
             extra["ca_bundle"] = str(own_certificate)
             works, said = self._test(connection("trusted", host=server.url, extra=extra))
             assert works, said

@@ -95,7 +95,7 @@ def test_a_file_that_failed_for_good_is_read_again_only_where_that_is_wanted(tmp
 
 
 @pytest.mark.parametrize("change", ["rename", "content", "cp -p"])
-def test_a_changed_file_is_new_whatever_its_time_says(tmp_path: Path, change: str) -> None:
+def test_a_changed_file_is_new_for_any_modification_time(tmp_path: Path, change: str) -> None:
     """A watermark of modification times would miss each of these."""
     path = tmp_path / "a.png"
     path.write_text("1")

@@ -54,7 +54,7 @@ def _claim_all(folder: str, number: int, start: Barrier) -> None:
         mine = claim_of(number)
         start.wait(PATIENCE_SECONDS)
         content = register.create(RecordName(KEY, n, "claim"), mine)
-        found = parse_register_record(ClaimRecord, content, "the claim")  # complete, whoever has created it
+        found = parse_register_record(ClaimRecord, content, "the claim")  # complete, from any of the writers
         if found.writer == mine.writer:
             won.append(n)
     with open(f"{folder}/{number}.won", "w") as stream:

@@ -42,7 +42,7 @@ def test_a_bad_policy_is_named(name: str) -> None:
 
 
 class TestSend:
-    def test_who_was_killed_before_the_answer_sends_no_second_one(
+    def test_a_try_after_a_kill_before_the_answer_sends_no_second_one(
         self, cloud: EmulatorControl, page: str
     ) -> None:
         """The next try must know that the first may have been billed."""
@@ -135,7 +135,10 @@ class TestFind:
 
 
 class TestVanished:
-    """Only a task that this try has found may be replaced at once; its own one was cancelled by a user."""
+    """
+    A try may submit again at once only for a vanished cloud task that an earlier try submitted. If its own one vanishes, a
+    user has cancelled it.
+    """
 
     def test_in_the_worker(
         self, cloud: EmulatorControl, instance: Instance, monkeypatch: pytest.MonkeyPatch
@@ -197,7 +200,7 @@ class TestDeadline:
     def test_of_two_upstreams_the_one_that_is_late_is_cancelled(
         self, cloud: EmulatorControl, page: str, first: str, second: str
     ) -> None:
-        """One after the other they are waited for, and a cancel must not be after the first."""
+        """The task waits for one upstream after the other, and must cancel the second, not the first."""
         cloud.add_faults({**STUCK, "path": second, "method": "POST"})
         refs = {
             "UpscaleImage": execute(

@@ -135,7 +135,7 @@ def test_operations_that_contradict_each_other_make_it_unreadable() -> None:
         assert "but task.operation is " in read.why
 
 
-def test_a_newer_version_s_record_says_so_whatever_else_it_holds() -> None:
+def test_a_newer_version_s_record_says_so_for_any_other_content() -> None:
     read = parse_record({"schema_version": 2, "max_tries": 4, "documents": [1, 2]})
     assert read == UnreadableRecord(
         "its schema_version is 2, written by a newer version of the provider; this one reads 1", max_tries=4

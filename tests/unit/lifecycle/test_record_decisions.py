@@ -34,8 +34,10 @@ class TestStart:
 
     @pytest.mark.parametrize("reuse", REUSE)
     @pytest.mark.parametrize("identity", [PAGE, *OTHERS.values()])
-    def test_an_unanswered_submit_is_nobody_s_guess(self, identity: Identity, reuse: Any) -> None:
-        """Also where the input has changed: it is the limit on what may be billed twice that counts."""
+    def test_an_unanswered_submit_is_unknown(self, identity: Identity, reuse: Any) -> None:
+        """
+        Also if the input has changed: the first submit may have been billed, and the user's limit on second bills counts.
+        """
         assert decide_start(record("intent"), identity, 3, reuse) == Unknown()
 
     @pytest.mark.parametrize("reuse", REUSE)

@@ -64,7 +64,7 @@ class TestRetry:
         first = instance.run()
         assert instance.run() == first
 
-    def test_a_status_that_nobody_knows_fails_and_submits_nothing(
+    def test_an_unknown_status_fails_and_submits_nothing(
         self, cloud: EmulatorControl, instance: Instance
     ) -> None:
         instance.run()
@@ -511,7 +511,7 @@ def killed_while_waiting(cloud: EmulatorControl, instance: Instance, state: str 
 
 
 class TestKill:
-    """`last_try`: who is killed while a try is left asks Airflow whether it was a user."""
+    """`last_try`: a process that is killed while a try is left asks Airflow whether a user killed the task."""
 
     def test_an_eviction_leaves_the_task_to_the_retry(
         self, cloud: EmulatorControl, instance: Instance, caplog: pytest.LogCaptureFixture
@@ -545,7 +545,7 @@ class TestKill:
         killed_while_waiting(cloud, Instance(page, retries=0), "running")
         assert len(deletes(cloud)) == 1
 
-    def test_never_leaves_it_whoever_killed(self, cloud: EmulatorControl, page: str) -> None:
+    def test_never_leaves_it_after_any_kill(self, cloud: EmulatorControl, page: str) -> None:
         killed_while_waiting(cloud, Instance(page, retries=0, cancel_on_kill="never"), "failed")
         assert deletes(cloud) == []
 

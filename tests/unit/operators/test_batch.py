@@ -491,7 +491,7 @@ class TestRetryIsWorthwhile:
 
 
 class Sink:
-    """Counts what it is sent, by name and operation."""
+    """Stands for Airflow's metrics, and adds up values by name and operation."""
 
     def __init__(self) -> None:
         self.sent: dict[tuple[str, str | None], float] = defaultdict(float)
@@ -625,7 +625,7 @@ def taught() -> dict[str, Any]:
 class TestDeferral:
     async def test_it_waits_in_the_triggerer_and_goes_on(self, batch: Batch, cloud: EmulatorControl) -> None:
         given = {"steps": ONE_STEP, "deferrable": True, "defer_idle_seconds": 0.1}
-        # Nobody knows that the cloud tasks are done, for longer than any of them ever took.
+        # Polls fail, so that the batch does not learn that the cloud tasks are done, for longer than any of them took.
         cloud.add_faults({"kind": "status", "status": 503, "method": "GET", "path": "*", "probability": 1.0})
         operator, context = await asyncio.to_thread(batch.begin_deferred, **given)
         with pytest.raises(TaskDeferred) as caught:

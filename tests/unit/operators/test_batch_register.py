@@ -557,7 +557,7 @@ class TestTakeover:
         folder.airflow.states["one"] = "running"
         summary = run.go()
         assert (summary["succeeded"], summary["duplicate"]) == (1, 1)
-        assert submits(cloud) == 2  # The second was never sent, which nobody can know.
+        assert submits(cloud) == 2  # The second document was never sent, but no process can know that.
         sweep(folder)
         assert not folder.journals()
 
@@ -602,7 +602,7 @@ class TestWhatChangesMeanwhile:
     def test_a_document_never_shares_the_results_of_another_content(
         self, folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The first was read as one content, and is another one at the retry; the second still is what the first was."""
+        """The first source has changed when the retry reads it; the second source has the content that the first one had."""
         folder.drop("a.png", 1)
         folder.drop("b.png", 1)
         run = folder.run("one", sources=[f"{folder.inbox}/a.png", f"{folder.inbox}/b.png"], max_in_flight=1)
@@ -744,7 +744,7 @@ class TestTheEnd:
         folder.run("next").go()
         assert submits(cloud) == 1
 
-    def test_a_document_that_nobody_has_gone_on_with_for_two_days_has_failed_in_doubt(
+    def test_a_document_that_no_batch_has_gone_on_with_for_two_days_has_failed_in_doubt(
         self,
         folder: Folder,
         cloud: EmulatorControl,

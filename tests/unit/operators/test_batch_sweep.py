@@ -60,7 +60,7 @@ def test_airflow_is_asked_about_each_but_the_own(tmp_path: Path) -> None:
 
 
 def test_the_journal_of_another_installation_stays(tmp_path: Path) -> None:
-    """Its task of the same name may run, whatever has become of the one here."""
+    """The other installation's task of the same name may still run, although the one here has ended."""
     theirs = begin(tmp_path, "ended", "staging")
     ti = TaskInstance("own")
     ti.origin_state, ti.state = "success", "success"

@@ -57,7 +57,7 @@ def test_what_each_state_says_while_a_try_is_left(state: str | None, owner: str,
 
 
 def waiting(cloud: EmulatorControl, operator: Any, context: Any) -> tuple[threading.Thread, list[str]]:
-    """Return a worker that waits for its cloud task, and where its end will be told."""
+    """Return a worker's thread that waits for its cloud task, and the list that takes how it ended."""
     ends: list[str] = []
 
     def work() -> None:
@@ -79,7 +79,7 @@ def unable(*_: Any, **__: Any) -> Any:
 class TestAirflowDoesNotTell:
     """The supervisor may be gone already when the signal comes."""
 
-    def test_who_comes_back_leaves_the_cloud_task(self, cloud: EmulatorControl, instance: Instance) -> None:
+    def test_with_a_try_left_the_cloud_task_goes_on(self, cloud: EmulatorControl, instance: Instance) -> None:
         cloud.add_faults(STUCK)
         instance.try_number += 1
         operator = instance.operator(deferrable=False)
@@ -105,7 +105,7 @@ class TestAirflowDoesNotTell:
 
 
 def test_the_handler_does_not_wait_for_airflow_s_answer(cloud: EmulatorControl, instance: Instance) -> None:
-    """What the signal interrupted may hold the lock that the question needs; it goes on when the handler is over."""
+    """The interrupted code may hold the lock that the question to Airflow needs, and continues only after the handler."""
     cloud.add_faults(STUCK)
     instance.try_number += 1
     operator = instance.operator(wait_for_completion=False)
@@ -213,7 +213,7 @@ def test_the_trigger_learns_the_policy(cloud: EmulatorControl, page: str, policy
 
 @pytest.mark.parametrize("policy", ["last_try", "always"])
 class TestWhileTheResultComes:
-    """It is paid for, and a DELETE would take it away from the reader."""
+    """The result is paid for, and a DELETE would remove it while it is read."""
 
     @pytest.fixture
     def operator(self, cloud: EmulatorControl, page: str, tmp_path: Path, policy: str) -> Any:
@@ -265,7 +265,7 @@ def fetching(operator: Any, resumed: bool = False) -> threading.Thread:
 
 
 def kill_without_a_look(cloud: EmulatorControl, operator: Any) -> None:
-    """Kill it while the cloud does not say that the task is completed, which would save the result as well."""
+    """Kill the operator while status requests fail, so that only the fetch under way can keep it from a DELETE."""
     cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "probability": 1.0})
     operator.on_kill()
     if operator._kill.thread is not None:

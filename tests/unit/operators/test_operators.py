@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
     from airflow_provider_asposeocr.emulator.server import Emulator
 
-#: What the product itself says, without the patience of the unit tests.
+#: The package's own limit; a fixture of the unit tests makes it longer.
 KILL_SECONDS = worker_kill.KILL_SECONDS
 SUBMITS = [
     cls

@@ -1,4 +1,4 @@
-"""How much an operator object of ours holds: what a reader has to know to change one."""
+"""The number of methods of an operator object: a reader has to know them to change one."""
 
 from __future__ import annotations
 

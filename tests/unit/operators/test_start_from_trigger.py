@@ -260,7 +260,7 @@ class TestFallback:
         task = DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task("sensor")
         # Airflow asks for these two before it sends a task to a worker.
         assert not (task.start_from_trigger and task.start_trigger_args)
-        # What it has resolved is no template any more.
+        # After unmap(), the value of ``task`` is no template any more.
         unmapped = dag.get_task("sensor").unmap({"task": submit()})
         assert unmapped.start_from_trigger is False
         assert isinstance(deferral(unmapped).trigger, AsposeOcrTaskTrigger)
@@ -496,7 +496,7 @@ class TestDeadline:
         seconds: float,
     ) -> None:
         since = datetime.now(UTC)
-        # Submitted long before the consumer's turn came.
+        # The cloud task was submitted long before Airflow started the consumer.
         supervised(submit(submitted_at=(since - timedelta(hours=2)).isoformat()))
         with DAG("d"):
             operator = fetch(submit_task().output, **given)

@@ -24,7 +24,7 @@ MOST_THAT_DECIDE_NOTHING = 3
 DECIDES = {
     "AsposeOcrSubmitOperator._submit_and_wait": "whether to submit again, or to wait for an upstream cloud task first",
     "AsposeOcrSubmitOperator._submit_or_reattach": "whether the cloud task of an earlier try is taken up",
-    "TaskSubmit.send": "whether a document is sent again of which nobody knows whether it was accepted",
+    "TaskSubmit.send": "whether a document is sent again if its first submit may have been accepted",
     "CloudClient.submit": "whether an answer means that the document was accepted",
     "CloudClient._call": "whether a request is repeated, and with which token",
 }

@@ -94,7 +94,7 @@ class TestInAWorker:
         task = submit()
         held = {"kind": "status", "status": 429, "headers": {"Retry-After": "1"}, "path": "*/GetTaskStatus"}
         cloud.add_faults({**held, "count": 1})
-        # Intervals that are longer than what the cloud asks for: it is not told by the length of a wait.
+        # The poll interval is longer than the Retry-After: the length of a wait does not tell which of the two it was for.
         execute(sensor(task, **given, max_poll_interval_seconds=600))
         refused, answered = [entry for entry in cloud.journal() if entry["method"] == "GET"]
         assert answered["time"] - refused["time"] > 0.9
@@ -128,7 +128,7 @@ class TestInAWorker:
             execute(sensor(task, timeout=0.3, soft_fail=True, **given))
         assert deleted(cloud) == [task["id"]]
 
-    def test_a_status_that_nobody_knows_is_loud_and_leaves_the_result(
+    def test_an_unknown_status_fails_and_leaves_the_result(
         self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, given: dict[str, Any]
     ) -> None:
         skip_and_leave(submit({"kind": "unknown_status", "path": "*/GetTaskStatus"}), cloud, **given)
@@ -141,7 +141,7 @@ class TestInAWorker:
         operator._watch(operator._ref(), context_for(operator))
         operator.on_kill()
         assert operator._kill.thread is not None
-        # A consumer's verdict is not waited for in the signal handler.
+        # The signal handler does not wait for the decision about the cancel.
         operator._kill.thread.join(PATIENCE_SECONDS)
         assert deleted(cloud) == [task["id"]]
 
@@ -201,7 +201,7 @@ class TestDeferred:
         (event,) = await events_of(trigger)
         with pytest.raises(end):
             resume(sensor(task, soft_fail=soft_fail), event)
-        # Perhaps twice: so young a task may only not be known yet to the server that was asked.
+        # Perhaps two DELETEs: "NotExist" for a young task may mean that the server does not know it yet.
         assert set(deleted(cloud)) == {task["id"]}
 
     @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
 
 
-async def test_whatever_goes_wrong_is_an_event(submit: Callable[..., dict[str, Any]]) -> None:
+async def test_any_error_is_an_event(submit: Callable[..., dict[str, Any]]) -> None:
     task = submit()
     (event,) = await events_of(trigger_of(task, deadline_at=None))
     assert (event["status"], event["error"]["error"]) == ("failed", "WaitError")

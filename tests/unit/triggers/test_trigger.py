@@ -217,7 +217,7 @@ class TestTime:
     async def test_without_an_answer_the_deadline_cancels_nothing(
         self, submit: Callable[..., dict[str, Any]], cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The worker looks again, and cancels then."""
+        """The worker asks the cloud again, and cancels then."""
         monkeypatch.setattr(trigger_module, "IN_TRIGGER", replace(IN_TRIGGER, ask_seconds=0.2))
         cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "count": 100})
         (event,) = await events_of(trigger_of(submit(), deadline_at=time.time() - 1))
@@ -256,7 +256,7 @@ class TestTime:
         not_before = time.time() + 1.0
         (event,) = await events_of(trigger_of(submit(), not_before_at=not_before))
         assert time.time() >= not_before
-        # What cannot be said yet need not be asked.
+        # Before not_before_at the trigger may not fire, so that it need not ask the cloud.
         assert [entry["time"] >= not_before for entry in polls(cloud)] == [True]
         assert event["status"] == "completed"
         assert len(polls(cloud)) == 1

@@ -148,7 +148,10 @@ class TestConnections:
 async def test_a_poll_under_way_holds_a_request_and_its_reading_and_nothing_else_of_ours(
     cloud: CountingCloud, client: AsyncCloudClient
 ) -> None:
-    """Polls under way at once are what fills the collector's youngest generation, and collections stop the loop."""
+    """
+    The objects of polls under way fill the youngest generation of Python's garbage collector, and a collection stops the
+    loop.
+    """
 
     package = AsyncCloudClient.__module__.rpartition(".")[0]
 
@@ -202,14 +205,16 @@ class TestPause:
                 await client.status("RecognizeImage", "other", ONCE)
         assert (caught.value.retry_after_seconds, caught.value.task_id) == (30, "other")
         assert "asks all requests of this connection to wait, for another 30 s" in caught.value.message
-        # Nor the look before it: who cancels without an answer may throw away what is paid for.
+        # The status request before a cancel is not held back either: without its answer, a cancel may delete a paid result.
         assert (await client.status("RecognizeImage", "x", ONCE, ahead=True)).taskStatus == "Processing"
         await client.cancel("RecognizeImage", "x")
         assert cloud.asked == {"token": 1, "poll": 2, "cancel": 1}
         clock.now += 30
         assert (await client.status("RecognizeImage", "x", ONCE)).taskStatus == "Processing"
 
-    async def test_who_is_held_takes_nobody_s_turn(self, cloud: CountingCloud, clock: Clock) -> None:
+    async def test_a_request_that_is_held_back_takes_no_turn_of_the_pace(
+        self, cloud: CountingCloud, clock: Clock
+    ) -> None:
         slept: list[float] = []
 
         async def sleep(seconds: float) -> None:
@@ -246,7 +251,7 @@ class TestPause:
         await client.close()
         assert sum(cloud.asked.values()) == 1 + 3
 
-    def test_a_clock_that_is_set_back_makes_nobody_wait_longer(self) -> None:
+    def test_a_clock_that_is_set_back_makes_no_request_wait_longer(self) -> None:
         pacer, pause = Pacer(1.0), Pause()
         pacer.reserve(5000.0)
         pause.begin(5000.0, 30)
@@ -342,12 +347,12 @@ class TestTriggers:
         def ours() -> BaseTrigger:
             return trigger(poll_interval_seconds=3600.0, max_poll_interval_seconds=3600.0)
 
-        await bytes_held(ours, 5)  # what is made once
+        await bytes_held(ours, 5)  # objects that are made once
         floor = await bytes_held(Sleeping, 200)
         assert await bytes_held(ours, 200) - floor <= 10 * 1024
 
     def test_making_one_opens_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The worker makes one too, only to write it down."""
+        """A worker constructs a trigger, too, when it defers: only to serialize it."""
 
         def never(*_: object) -> None:
             raise AssertionError("nothing is to be made for a trigger that does not run")

@@ -141,7 +141,7 @@ class TestHeaders:
         assert re.fullmatch(r"[\w.~%-]+", name, re.ASCII)
 
     def test_airflow_does_not_compress_a_file(self, world: ViewerWorld) -> None:
-        """The strong tag would stand for two representations, and a large PDF would cost seconds of CPU."""
+        """Compressed, one strong ETag would name two representations, and a large PDF would cost seconds of CPU."""
         world.fetched(world.result("page.pdf", b"x" * 10_000))
         from starlette.middleware.gzip import GZipMiddleware
         from starlette.testclient import TestClient
@@ -246,7 +246,7 @@ class TestBounds:
 
 
 class TestLargeFiles:
-    """Of these it is remembered that they were verified."""
+    """The viewer remembers that a large file's checksum was verified."""
 
     def _large(self, world: ViewerWorld) -> dict[str, Any]:
         return world.result("page.pdf", b"%PDF-" + b"x" * LARGE)
@@ -268,7 +268,8 @@ class TestLargeFiles:
         facts = path.stat()
         with path.open("r+b") as stream:
             stream.write(b"PWNED")
-        os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))  # Who changes a file can set its old time.
+        # A program that changes a file can set the old time.
+        os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
         answer = world.file(Range="bytes=0-4")
         assert answer.status_code == 409
         assert b"PWNED" not in answer.content

@@ -1,4 +1,4 @@
-"""What the page learns of one document, and of a task instance that has none."""
+"""What the viewer's page gets about one document, and about a task instance without one."""
 
 from __future__ import annotations
 

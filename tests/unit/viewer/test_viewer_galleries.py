@@ -174,7 +174,7 @@ def run(world: ViewerWorld, query: str = "") -> Any:
 
 
 class TestRun:
-    def test_each_document_has_a_card_whatever_has_become_of_it(self, world: ViewerWorld) -> None:
+    def test_each_document_has_a_card_with_any_outcome(self, world: ViewerWorld) -> None:
         world.fetched(world.result("0.txt", b"text"), map_index=0, source="/in/0.png")
         world.task("fetch", state="failed", map_index=1)
         world.task("fetch", state="upstream_failed", map_index=2)

@@ -1,4 +1,4 @@
-"""Who may ask the viewer for what."""
+"""The rights that each route of the viewer asks for."""
 
 from __future__ import annotations
 

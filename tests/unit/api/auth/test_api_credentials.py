@@ -130,7 +130,7 @@ class TestMemory:
         assert isinstance(recall_refusal(record, NOW), CredentialsLockedError)
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-    def test_a_folder_of_somebody_else_is_neither_read_nor_written(
+    def test_a_folder_of_another_user_is_neither_read_nor_written(
         self, folder: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         memory = CredentialMemory(folder)
@@ -142,7 +142,7 @@ class TestMemory:
         assert "belongs to another user" in caplog.text
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link away")
-    def test_a_link_of_somebody_else_is_not_followed(self, folder: Path, tmp_path: Path) -> None:
+    def test_a_link_of_another_user_is_not_followed(self, folder: Path, tmp_path: Path) -> None:
         ours = tmp_path / "ours"
         ours.mkdir()
         folder.symlink_to(ours)
@@ -159,7 +159,7 @@ class TestMemory:
         assert "Cannot remember" in caplog.text
         assert memory.recall("pair", NOW) is None
 
-    def test_nobody_else_can_read_it_and_it_holds_no_secret(self, own_temporary_folder: Path) -> None:
+    def test_no_other_user_can_read_it_and_it_holds_no_secret(self, own_temporary_folder: Path) -> None:
         account = Account("the-id", "the-secret", "http://127.0.0.1:1")
         memory = CredentialMemory()
         memory.remember(account.fingerprint, REJECTED, NOW)

@@ -51,7 +51,7 @@ def make(folder: Path, kind: str, *, content: bool, old: bool) -> Path:
         (False, True, True, True),
     ],
 )
-def test_what_nobody_holds_goes(
+def test_what_no_process_has_locked_is_removed(
     tmp_path: Path, kind: str, content: bool, old: bool, locked: bool, stays: bool
 ) -> None:
     path = make(tmp_path, kind, content=content, old=old)

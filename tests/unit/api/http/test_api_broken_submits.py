@@ -69,7 +69,7 @@ def reset(connection: socket.socket) -> None:
 
 
 def break_off(connection: socket.socket, *, read_bytes: int, say: bytes = b"", hard: bool = True) -> None:
-    """Read so many bytes of the request (-1: all of it), answer in part, and break the connection."""
+    """Read this number of bytes of the request (-1: all of it), answer in part, and break the connection."""
     if read_bytes < 0:
         read_request(connection)
     while read_bytes > 0:
@@ -115,7 +115,7 @@ def test_the_byte_at_which_it_breaks_decides(
         error = failure(driver, large if broken.large else page)
         assert type(error) is (errors.CloudUnreachableError if broken.certain else errors.SubmitUnknownError)
         assert error.billed == ("no" if broken.certain else "maybe")
-        # Sent again only where nothing can have been accepted.
+        # The client sends again only if the cloud cannot have accepted the document.
         assert server.connections == (4 if broken.certain else 1)
         assert driver.waits == ([0.75, 1.5, 3] if broken.certain else [])
 
@@ -138,7 +138,7 @@ def test_a_server_that_takes_nothing_more_is_given_up(new_driver: Callable[..., 
 
 
 def test_each_attempt_is_judged_by_itself(new_driver: Callable[..., Driver], large: Path) -> None:
-    """The whole body went out with the attempt that was refused, and not with those that broke."""
+    """The attempt that was refused has sent the whole body; those whose connection broke have not."""
     refusal = b"HTTP/1.1 429 Slow down\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     handlers = iter([partial(break_off, read_bytes=-1, say=refusal)])
 

@@ -187,7 +187,7 @@ def test_both_clients_fetch_alike(desk: Desk, name: str) -> None:
     both_do(scenario, desk)
 
 
-#: What a client does while its account is asked to wait: (the act, whether it waits or fails; ``None`` = it just acts).
+#: Calls of a client while its account has to wait: (the call, whether it waits or fails; ``None`` = it goes ahead).
 ACTS: dict[str, Callable[[Driver, str], Any]] = {
     "submit": _submit,
     "fetch": _fetch,
@@ -199,11 +199,11 @@ ACTS: dict[str, Callable[[Driver, str], Any]] = {
 
 
 class TestPause:
-    """What one request is asked to wait, all kinds of requests of the account wait."""
+    """If the cloud asks one request to wait, all requests of the account wait."""
 
     @pytest.fixture(params=["POST", "GET", "DELETE", "poll"])
     def asked(self, request: pytest.FixtureRequest, desk: Desk) -> Callable[[Driver, str, int], None]:
-        """Return a function that lets one request of some kind be asked to wait so many seconds."""
+        """Return a function that lets the cloud ask one request of a kind to wait a number of seconds."""
 
         def ask(driver: Driver, id: str, seconds: int) -> None:
             fault = {"kind": "status", "status": 429, "headers": {"Retry-After": str(seconds)}}

@@ -47,7 +47,7 @@ RETRY = RequestRetry()
 
 
 class Text:
-    """A body; what it says does not matter here."""
+    """A body with any text."""
 
     def __len__(self) -> int:
         return 2

@@ -165,7 +165,7 @@ class TestCertificates:
     def _ask(self, driver: Driver) -> str:
         return driver.status("RecognizeImageTrial", "x").taskStatus
 
-    def test_one_that_nobody_signed_is_refused_at_once(
+    def test_one_that_no_authority_signed_is_refused_at_once(
         self, new_driver: Callable[..., Driver], server: RawServer
     ) -> None:
         driver = new_driver(Account(base_url=server.url, trial=True))

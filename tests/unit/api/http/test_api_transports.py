@@ -1,5 +1,5 @@
 """
-Where something exists for both clients, both do the same: same outcome, same requests, same waits.
+What both clients can do, they do alike: same outcome, same requests, same waits.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def taught(*observed: tuple[float, float], times: int = 1) -> Estimate:
 
 class TestSchedules:
     @given(observed=OBSERVED, limits=LIMITS, age=st.floats(0, 2 * RETENTION_SECONDS))
-    def test_ages_grow_within_the_limits_whatever_was_observed(
+    def test_ages_grow_within_the_limits_for_any_observations(
         self, observed: list[tuple[float, float]], limits: Limits, age: float
     ) -> None:
         estimate = Estimate()

@@ -218,7 +218,7 @@ class TestErrors:
         assert step == (Wait(5) if waits else Finished(error))
 
     def test_a_refused_token_has_a_budget_of_its_own(self) -> None:
-        # Tokens may expire on the way, twice in a row even; a refusal that lasts is one.
+        # A token may expire on its way to the cloud, even twice in a row. Refusals over 30 s are an error.
         subject, refused = poller(), errors.AccessDeniedError("401")
         for age in (100, 110, 129.9):
             assert isinstance(subject.on_error(refused, START + age), Wait)
@@ -231,7 +231,7 @@ class TestErrors:
         assert step == Wait(8)
 
     def test_what_the_cloud_asks_for_is_told_apart(self) -> None:
-        """The poking sensor leaves its own rhythm for that only."""
+        """A poking sensor changes its poke interval only for a Retry-After."""
         asked = poller().on_error(errors.RateLimitedError("429", retry_after_seconds=77), START)
         own = poller().on_error(UNAVAILABLE, START + 50)
         assert isinstance(asked, Wait)
@@ -351,7 +351,7 @@ class TestLearning:
     def test_a_task_that_was_never_seen_running_ended_after_its_submit(self) -> None:
         assert self.learned([("NotExist", 1), ("Completed", 14)]) == [(0, 14)]
 
-    def test_who_comes_late_to_a_completed_task_teaches_nobody_who_knows_nothing(self) -> None:
+    def test_a_first_poll_that_finds_a_task_completed_adds_no_observation(self) -> None:
         assert self.learned([("Completed", 500)], came_at=500) == []
         assert self.learned([("Processing", 500), ("Completed", 700)], came_at=500) == [(500, 700)]
 
@@ -359,8 +359,8 @@ class TestLearning:
         for end in ("Error", "NotExist"):
             assert self.learned([("Processing", 20), (end, 30)]) == []
 
-    def test_a_task_from_the_future_teaches_nothing(self) -> None:
-        """The clocks of two machines differ."""
+    def test_a_task_submitted_in_the_future_teaches_nothing(self) -> None:
+        """The clock of the machine that submitted it is ahead."""
         book = DurationBook()
         self.learner(book).on_state(says("Completed"), START - 5)
         assert book.entry("UpscaleImage").schedule(Limits(0.8, 600)) == Geometric(Limits(0.8, 600))

@@ -56,7 +56,7 @@ def test_also_while_many_tasks_run_at_once() -> None:
     assert ours <= MOST_OF_BEST * best
 
 
-def test_the_knowing_rival_is_the_best_of_those_that_we_can_think_of() -> None:
+def test_the_best_schedule_costs_no_more_than_other_schedules() -> None:
     """Otherwise the goal would be held against a poor rival."""
     known = Durations((Hill(60.0, 0.3),))
     tasks = Case("rival", 60.0, lambda _: known).tasks(8, 1000)

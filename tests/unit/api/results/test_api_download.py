@@ -130,7 +130,7 @@ class TestNotPlainSuccess:
         assert (error.operation, error.task_id) == ("RecognizeImage", ref.id)
         assert len(fetch(driver, ref)) == 1
 
-    def test_nobody_s_task(self, driver: Driver, desk: Desk) -> None:
+    def test_an_unknown_task(self, driver: Driver, desk: Desk) -> None:
         ref = desk.submit().model_copy(update={"id": "00000000-0000-0000-0000-000000000000"})
         error = failure(driver, ref)
         assert isinstance(error, errors.TaskUnknownError)

@@ -177,7 +177,7 @@ def test_results_can_be_fetched_again(cloud: CloudClient) -> None:
 
 
 @pytest.mark.parametrize("accept", ["text/plain", "application/json", "image/png"])
-def test_a_get_is_json_whatever_is_accepted(cloud: CloudClient, accept: str) -> None:
+def test_a_get_is_json_for_any_accept_header(cloud: CloudClient, accept: str) -> None:
     task_id = cloud.submit()
     for path in ("RecognizeImage", "Utilities/GetTaskStatus"):
         answer = cloud.call("GET", path, params={"id": task_id}, headers={"Accept": accept})

@@ -101,7 +101,7 @@ def test_whether_the_trial_masks_hocr_is_an_option(
     assert (b"*" in results["Hocr"]) is masked
 
 
-def test_a_trial_task_is_seen_by_whoever_knows_its_id(cloud: CloudClient) -> None:
+def test_a_trial_task_needs_only_its_id(cloud: CloudClient) -> None:
     cloud.headers = {}
     task_id = cloud.submit("RecognizeImageTrial")
     cloud.wait(task_id)

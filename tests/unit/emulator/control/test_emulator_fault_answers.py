@@ -126,7 +126,7 @@ def test_a_rule_about_get_changes_one_answer_only(
     assert cloud.fetch(task_id)["responseStatusCode"] == "Ok"
 
 
-def test_the_status_can_be_a_word_nobody_knows(cloud: CloudClient) -> None:
+def test_the_status_can_be_an_unknown_word(cloud: CloudClient) -> None:
     task_id = ready(cloud)
     add(cloud, "unknown_status", task_status="Paused", path="Utilities/*")
 

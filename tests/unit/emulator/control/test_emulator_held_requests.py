@@ -25,7 +25,7 @@ HOLD = {"kind": "hold", "method": "POST", "path": "RecognizeImage"}
 
 
 class InBackground:
-    """A call in a thread, which is always waited for."""
+    """A call in a thread; the end of the context waits for it."""
 
     def __init__(self, call: Any) -> None:
         self.answer: requests.Response | None = None

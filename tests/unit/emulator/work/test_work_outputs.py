@@ -111,7 +111,7 @@ def test_pdf_of_several_pages_is_well_formed(tmp_path: Path) -> None:
         assert data[int(entry.split()[0]) :].startswith(b"%d 0 obj" % number)
 
 
-def test_hocr_stays_well_formed_whatever_was_read(tmp_path: Path) -> None:
+def test_hocr_is_well_formed_for_any_text(tmp_path: Path) -> None:
     output = HocrFile(tmp_path / "out.hocr")
     output.add(recognized(['<b>&"quoted"</b>', "nul\x00\ufffe", "漢字"]))
     output.add(recognized())
