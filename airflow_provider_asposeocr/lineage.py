@@ -1,7 +1,7 @@
 """
-What OpenLineage is told: which documents a task has read, which files it has written, and which cloud task did it.
+Reports to OpenLineage: which documents a task has read, which files it has written, and which cloud task made them.
 
-Invariant: the OpenLineage provider alone calls these functions. What it is told must not hide the inlets and outlets of the
+Invariant: the OpenLineage provider alone calls these functions. A report must not hide the inlets and outlets of the
 user, which it would leave out otherwise, and an error costs the lineage and nothing else.
 """
 
@@ -111,11 +111,11 @@ def _lineage(operator: Any, fill: Callable[[Any], None]) -> Any:
     try:
         fill(lineage)
         if lineage.inputs or lineage.outputs:
-            # OpenLineage looks at the user's own only where it is told nothing.
+            # OpenLineage reads the user's own only if the report is empty.
             ExtractorManager().extract_inlets_and_outlets(lineage, operator)
             lineage.inputs, lineage.outputs = (_once(each) for each in (lineage.inputs, lineage.outputs))
     except Exception as error:  # of a library whose versions differ
-        log.warning("OpenLineage is told less than is known: %s: %s", type(error).__name__, shown(error))
+        log.warning("The report to OpenLineage is incomplete: %s: %s", type(error).__name__, shown(error))
     return lineage
 
 

@@ -36,7 +36,7 @@ def result_path(ti: Any) -> str:
     """
     Return the path of the page of a task instance, for a link within Airflow's UI.
 
-    :param ti: A task instance or its key: whatever has ``dag_id``, ``run_id``, ``task_id`` and ``map_index``.
+    :param ti: A task instance or its key: an object with ``dag_id``, ``run_id``, ``task_id`` and ``map_index``.
     :return: An absolute path. It begins with the path of ``[api] base_url``, because Airflow may be behind a proxy that
         serves it below a folder.
     """

@@ -129,7 +129,7 @@ class LocalAirflow:
     def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
         """End every process that was started here; calling it again does nothing.
 
-        :param grace_seconds: from SIGTERM to SIGKILL. The API server is told last: tasks report to it.
+        :param grace_seconds: from SIGTERM to SIGKILL. The API server gets the signal last, because tasks report to it.
         """
         services = self._services
         self._services = {}

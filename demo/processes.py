@@ -1,6 +1,6 @@
 """Processes started for a demo or a test, each the leader of a session of its own.
 
-Invariant: whatever a service forked, in whatever process group, is gone when `Service.stop` returns, and
+Invariant: all processes that a service forked, in any process group, are gone when `Service.stop` returns, and
 nothing else is ever signalled. Airflow puts every task into a process group of its own, so the group of the
 service does not find them; its session does.
 """
@@ -168,7 +168,7 @@ class Service:
 def stop_services(services: Iterable[Service], grace_seconds: float) -> None:
     """End services side by side, sharing one grace.
 
-    :param services: in the order in which they are told.
+    :param services: in the order in which they get the signal.
     :param grace_seconds: after SIGTERM, how long until SIGKILL.
     """
     told = list(services)

@@ -171,8 +171,8 @@ class AsyncCloudClient:
         """
         Read the status of a task, and its results in the same answer if it is completed.
 
-        The request is that of :meth:`fetch`, which the cloud answers at once with the task's status, whatever it is
-        (vendor's docs, "Recognition workflow"). It is a poll: it keeps the pace, and is sent once.
+        The request is that of :meth:`fetch`, which the cloud answers at once with the task's status, also if the task has
+        failed or still runs (vendor's docs, "Recognition workflow"). It is a poll: it keeps the pace, and is sent once.
 
         :param operation: Name of the operation that submitted it.
         :param id: The task's id.

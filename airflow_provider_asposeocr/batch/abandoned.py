@@ -19,22 +19,22 @@ from airflow_provider_asposeocr.batch.verdicts import error_to_dict
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.state import BatchState, DocumentState
 
-#: Age of a cloud task of which the cloud has nothing any more, whatever the clocks say.
+#: Age from which the cloud has certainly deleted a cloud task: a day, and a day more for clocks that differ.
 _GONE_SECONDS = 2 * RETENTION_SECONDS
 
 
 def close_abandoned(uri: str, begun_at: object, now: float) -> bool:
     """
-    Close what claims are left of a batch that is over. Blocks.
+    Close the open claims of a batch that is over. Blocks.
 
     :param uri: URI of the folder of its journal.
     :param begun_at: When the batch's first try began, in seconds since the epoch; ``None`` where that is not known.
     :param now: The present moment.
-    :return: Whether none is open any more, so that the journal may be deleted.
+    :return: Whether all are closed now, so that the journal may be deleted.
     :raises JournalError: if the journal cannot be read.
     """
     began = begun_at if isinstance(begun_at, int | float) else now
-    # Taking a batch over leaves a file, which each sweep would add to.
+    # The journal is read before it is taken over: each take-over writes a file, so that each sweep would add one.
     claimed = [known for known in read_batch(uri).state.documents.values() if known.has_claim]
     if claimed and not any(
         closing_of(known, comes_back=False) or _is_given_up(known, began, now) for known in claimed
@@ -53,7 +53,7 @@ def close_abandoned(uri: str, begun_at: object, now: float) -> bool:
 
 def give_up(state: BatchState, begun_at: float, now: float) -> list[Failed]:
     """
-    Give up the documents whose cloud tasks were left for so long that the cloud has nothing of them. Pure.
+    Mark documents as failed whose cloud tasks are so old that the cloud has deleted them. Pure.
 
     :param state: What the journal says.
     :param begun_at: When the batch's first try began, in seconds since the epoch.
@@ -61,7 +61,7 @@ def give_up(state: BatchState, begun_at: float, now: float) -> list[Failed]:
     :return: A record for each of them.
     """
     left = TaskUnknownError(
-        "The batch that had sent the document has ended, and nobody has fetched its result since."
+        "The batch that had sent the document has ended, and no other batch has fetched its result since."
     )
     return [
         Failed(index, known.step, error_to_dict(left), True, known.try_number)

@@ -1,8 +1,8 @@
 """
-Go on with documents of batches whose owners have ended.
+Take over documents of batches whose processes have ended.
 
 Invariant: the journal of such a batch is taken over before it is read. So its process, if it still lives, sends nothing
-more, and what it has sent is in what is read. Whoever calls this has the claim already.
+more, and the journal has all that it sent. The caller has the document's claim already.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class NeverBegun:
-    """The batch had the claim, and its journal does not know it yet: what the claim before it has left still counts."""
+    """The batch had the claim, but its journal does not have it yet: the claim before it says what was sent."""
 
 
 @dataclass(frozen=True)
 class NothingSent:
-    """The document was not sent, or what was sent is over."""
+    """The document was not sent, or its cloud task is over without a result."""
 
 
 @dataclass(frozen=True)
@@ -76,18 +76,18 @@ class FailedBefore:
 
 Found = NeverBegun | NothingSent | Sent | Stored | FailedBefore
 
-#: Of a document about which nothing can be known: it may have been sent for its first step.
+#: For a document without a readable journal: it may have been sent for its first step.
 UNSURE = Sent({"step": 0, "intended": True, "steps": [{}]})
 
 
 def judge(left: LeftBatch, index: int, key: str, account: str) -> Found:
     """
-    Tell from a journal how a document is gone on with. Pure.
+    Decide from the journal of another batch where a document continues. Pure.
 
     :param left: The batch, as its journal describes it.
     :param index: Index of the document in it.
     :param key: The document's key.
-    :param account: Fingerprint of the account that goes on.
+    :param account: Fingerprint of the account that continues with the document.
     """
     known = left.state.documents.get(index)
     if known is None or known.key != key or known.n == 0:
@@ -124,11 +124,11 @@ class LeftJournals:
 
     def find(self, place: JournalPlace, key: str) -> Found:
         """
-        Take a journal over, once for all of its documents, and tell how one of them is gone on with. Blocks.
+        Take a journal over, once for all of its documents, and decide where one of them continues. Blocks.
 
         :param place: Where the document stands.
         :param key: Its key.
-        :return: :data:`UNSURE` if there is no journal any more, or none that can be read.
+        :return: What :func:`judge` returned; :data:`UNSURE` if there is no journal any more, or it cannot be read.
         :raises JournalUnreachableError: if its storage does not answer; a retry may help.
         """
         with self._lock:

@@ -1,8 +1,8 @@
 """
 Cancel the cloud tasks of a batch, as many as there is time for.
 
-Invariant: each cancel follows the cloud's own answer, by the decision that the single operators use. A cloud task about
-which the cloud does not answer holds none of the others up for long, and what is left is counted and logged.
+Invariant: each cancel follows the cloud's own answer, by the decision that the single operators use. If the cloud does not
+answer about one cloud task, the others are cancelled all the same. Those that may still run are counted and logged.
 """
 
 from __future__ import annotations

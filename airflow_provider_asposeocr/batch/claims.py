@@ -1,8 +1,8 @@
 """
 What a batch with a register does about a document before it is sent, and after its end.
 
-Invariant: a document is sent only while its claim is this batch's, and of the documents with one content one is sent: the
-first that was read. The others wait for its end, and share it. Pure.
+Invariant: a document is sent only while its claim is this batch's, and of several documents with the same content only the
+first one that was read is sent. The others wait for its end, and get its results. Pure.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.settings import BatchSettings
     from airflow_provider_asposeocr.batch.state import BatchState, DocumentState
 
-#: Pause between two looks at a document that another batch has: each is a listing, and perhaps a question to Airflow.
+#: Pause between two questions to the register about a document of another batch. Each costs a listing, and perhaps a request
+#: to Airflow.
 LOOK_SECONDS = 30.0
-#: What documents that wait for other ones do.
+#: Phases of documents that wait for another document.
 WAITS = frozenset({Phase.FOLLOWING, Phase.BUSY})
 
 
@@ -39,7 +40,7 @@ class Claims(Setbacks):
     """
     What documents go through between the register and the cloud; its parameters are those of :class:`.course.Course`.
 
-    Without a register nothing of it happens.
+    Without a register, the methods do nothing.
     """
 
     def __init__(
@@ -91,7 +92,8 @@ class Claims(Setbacks):
         known = self.state.documents.get(work.document)
         if known is not None and known.key not in (None, key):
             if known.may_run or known.in_doubt:
-                # What was sent has another content. Its claim stays open, and whoever finds that content goes on with it.
+                # The content that was sent is not the present one. Its claim stays open: a batch that finds that content
+                # continues.
                 self._on_decided(events.Decided(work.document, "changed", {}))
                 self._give_up_lead(work, known)
                 return
@@ -106,7 +108,7 @@ class Claims(Setbacks):
         self._records.append(Keyed(work.document, key, work.source or {}))
 
     def _give_up_lead(self, work: Work, known: DocumentState) -> None:
-        """Let others claim the content that a document had before its source was changed."""
+        """Let another document of this batch claim the content that this one had before its source was changed."""
         self._forget_lead(known.key, work.document)
         for follower in self._followers.pop(work.document, ()):
             self._approach_again(follower)
@@ -127,7 +129,7 @@ class Claims(Setbacks):
             self._share_end(work, leader)
 
     def _rest(self, work: Work, phase: Phase) -> None:
-        """Let a document wait for another one; what it holds goes to those that can do something with it."""
+        """Let a document wait for another one, and release its slot, permit and local file for other documents."""
         work.phase = phase
         self._discard(work)
         self.limits.release_permit(work)
@@ -196,12 +198,13 @@ class Claims(Setbacks):
 
     def _intend(self, work: Work) -> None:
         if work.claim:
-            # In one part with the intent: without an intent nothing was sent, whatever the register says.
+            # The claim and the intent are written in one part, so that a journal without the intent proves that nothing was
+            # sent.
             self._records.append(Claimed(work.document, work.claim))
             work.claim = 0
         super()._intend(work)
 
-    # Documents that other batches have.
+    # Documents that other batches have claimed.
 
     def _on_occupied(self, event: events.Occupied) -> None:
         work = self.works[event.document]
@@ -252,7 +255,7 @@ class Claims(Setbacks):
             self._alarm.put(work, self._now)
 
     def _wait_for_others(self) -> None:
-        """Begin to wait for documents of other batches: nothing else is left to do."""
+        """Begin to wait for documents of other batches, because all others are done."""
         if self.state.busy_until is not None:
             return
         self.state.busy_until = self._now + self._settings.busy_wait_seconds
@@ -264,8 +267,8 @@ class Claims(Setbacks):
                 self._wait_for_other(work)
 
     def _settle_waiting(self) -> None:
-        """Where all that is under way waits for other documents: wait for other batches, or leave it."""
-        # Those that wait hold no slot, so that this is cheap as long as anything is done.
+        """If all documents under way wait for other documents: wait for other batches, or leave the documents undecided."""
+        # Documents that wait hold no slot: if a slot is taken, other work is under way, and no loop is needed to know it.
         if self.batch.register is None or not self.works or self.limits.slots.taken:
             return
         if any(work.phase not in WAITS for work in self.works.values()):
@@ -288,13 +291,13 @@ class Claims(Setbacks):
                 self._share_end(follower, work.document)
 
     def _share_end(self, work: Work, leader: int) -> None:
-        """End a document as the one with the same content has ended."""
+        """Give a document the outcome of the one with the same content."""
         known = self.state.documents.get(leader)
         outcome = None if known is None else known.outcome
         if known is None or outcome in (None, "cancelled", "gone", "changed"):
             self._leave(work, self.left.get(leader))
             return
-        # The other one may have been changed, and have ended as another document.
+        # The source of the other one may have changed, so that its outcome is about another content.
         if not self._is_same_content(work, known):
             self._leaders = {key: index for key, index in self._leaders.items() if index != leader}
             self._approach_again(work)
@@ -312,13 +315,13 @@ class Claims(Setbacks):
         )
 
     def _is_same_content(self, work: Work, leader: DocumentState) -> bool:
-        """Tell whether a document that has ended is what another one waits for, by its key or that in its row."""
+        """Tell whether an ended document has the content that another one waits for, by its key or that in its row."""
         sha256, register = (work.source or {}).get("sha256"), self.batch.register
         key = leader.key or json.loads(leader.row or "{}").get("key")
         return register is not None and sha256 is not None and key == key_of(sha256, register.fingerprint)
 
     def _leave_waiting(self) -> None:
-        """Leave what waits for a document that this try does not bring to an end."""
+        """Leave documents undecided that wait for a document which this try does not bring to an end."""
         for work in list(self.works.values()):
             if work.phase in WAITS:
                 if self.state.of(work.document).outcome == "busy":
@@ -352,7 +355,7 @@ class Claims(Setbacks):
             self._concluding.discard(event.document)
 
     def _begin_with_register(self) -> None:
-        """Wait for documents of other batches, and do what an earlier process has not come to after the end of its own."""
+        """Continue to wait for documents of other batches, and close the claims that an earlier process has not closed."""
         if self.batch.register is None:
             return
         for index, known in sorted(self.state.documents.items()):

@@ -2,7 +2,7 @@
 Close the claims of a batch in the register.
 
 Invariant: a claim is closed by what its journal says, and the journal notes it. A claim whose document may still run stays
-open: whoever finds the document next takes it over.
+open: the next batch that finds the document takes it over.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _THREADS = 16
 
 
 def now_text() -> str:
-    """Return the moment as records have it, for people."""
+    """Return the present time as ISO 8601, for people who read the records."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -151,7 +151,7 @@ class ClaimCloser:
         elif word == "failed" and known.n:
             self._files.create(name, failed_record(self._batch, self._journal, index, known))
         else:
-            # A claim that the journal does not know yet was not sent, whatever has become of the document.
+            # If the journal does not have the claim yet, the document was not sent with it.
             place = JournalPlace(journal=self._journal, index=index)
             released = ReleasedRecord(
                 at=now_text(), place=place, why=f"outcome {known.outcome or 'not_started'}"

@@ -79,7 +79,7 @@ class Course:
         self._approach(work)
 
     def _approach(self, work: Work) -> None:
-        """Go towards the submit of a document's step."""
+        """Begin the next step of a document, up to its submit."""
         work.phase = Phase.QUEUED
         known = self.state.documents.get(work.document)
         step = known.steps[work.step] if known and len(known.steps) > work.step else None
@@ -100,7 +100,7 @@ class Course:
     def _prepare(self, work: Work) -> None:
         work.phase, work.takes_result = Phase.PREPARING, False
         self._hold_file(work)
-        # Of a step that this process has watched, the reference is there.
+        # If this process has watched the step before, the document has that step's reference.
         if work.step and work.ref is None:
             known = self.state.of(work.document)
             work.ref = reference_of(self.batch, known, known.at(work.step - 1).task)
@@ -125,13 +125,13 @@ class Course:
         Wait for a cloud task.
 
         :param seen_running: Whether it ran a moment ago, as a trigger has seen.
-        :param at_once: Whether it may have ended long ago, so that it is asked for now.
-        :param anew: Whether its time begins now, because another batch has left it.
+        :param at_once: Whether it may have ended long ago, so that its first poll is due now.
+        :param anew: Whether ``timeout_seconds`` counts from now, because the document comes from another batch.
         """
         known = self.state.of(work.document)
         work.ref, work.input_bytes = reference_of(self.batch, known, reference), reference.input_bytes
         work.phase, work.seconds = Phase.RUNNING, None
-        # A document that an earlier try has given up gets its time once more.
+        # ``timeout_seconds`` begins anew for a document that an earlier try has given up.
         began = self._now if anew or known.outcome is not None else reference.submitted_at
         plan = WaitPlan(
             deadline_at=began + self._settings.timeout_seconds,
@@ -239,7 +239,7 @@ class Course:
             self.limits.files.take()
 
     def _leave_result(self, work: Work) -> None:
-        """Give the places back that were taken for a result, if any were."""
+        """Release the places that were taken for a result, if any were."""
         if work.takes_result:
             work.takes_result = False
             self.limits.end_transfer(work)

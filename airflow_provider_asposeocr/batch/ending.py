@@ -70,7 +70,7 @@ class Progress:
     :param under_way: How many are under way now.
     :param running: How many of these run in the cloud.
     :param submits: How many cloud tasks were submitted, by all tries.
-    :param stopped: Why nothing more is submitted; ``None`` = it goes on.
+    :param stopped: Why nothing more is submitted; ``None`` = the batch submits.
     """
 
     documents: int

@@ -1,7 +1,8 @@
 """
 Take the documents of a batch through their cloud steps.
 
-Invariant: nothing is decided here. :mod:`.machine` says what to do; this does it, and tells the machine what came of it.
+Invariant: nothing is decided here. :mod:`.machine` decides on actions; the engine does them, and passes their results to the
+machine as events.
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: How often it is asked whether the batch could leave the worker, and how often it tells how far it is.
+#: Time between two checks whether the batch could leave the worker, and between two reports of its progress.
 _LOOK_SECONDS = 1.0
-#: Documents whose cloud task may run.
+#: Phases of documents whose cloud task may run.
 _IN_CLOUD = frozenset({Phase.RUNNING, Phase.POLLING, Phase.CANCELLING})
-#: Documents of which the journal does not say yet what the next process has to know.
+#: Phases of documents about which the journal does not have yet what the next process needs.
 _BEING_WRITTEN = frozenset({Phase.INTENDING, Phase.SENDING, Phase.RECORDING, Phase.ENDING})
 
 
@@ -64,7 +65,7 @@ class BatchEngine:
     :param settings: Limits and policies.
     :param client: The client of the batch's account, of this loop.
     :param is_new: Whether this process has begun the batch; by default an earlier one has.
-    :param woken: What the trigger has told, where the batch was deferred; by default nothing.
+    :param woken: What the trigger reported, if the batch was deferred; by default nothing.
     :param registrar: The register, where the batch has one; by default it has none.
     :param on_progress: Called in the loop about once a second. It must not block.
     :param clock: Seconds since the epoch.
@@ -184,7 +185,7 @@ class BatchEngine:
         )
 
     def hold(self) -> None:
-        """Submit nothing more, and do not defer; running cloud tasks are waited for until :meth:`stop` says more."""
+        """Submit nothing more, and do not defer. Running cloud tasks are waited for until :meth:`stop` is called."""
         self._end_process(events.Stop("stopped"))
 
     def _end_process(self, stop: events.Stop) -> None:
@@ -217,7 +218,7 @@ class BatchEngine:
     def _any_in(self, phases: frozenset[Phase]) -> bool:
         return any(work.phase in phases for work in self._machine.works.values())
 
-    # What happens.
+    # Actions and their events.
 
     def _tell(self, event: events.Event) -> None:
         if not self._is_over:
@@ -315,7 +316,7 @@ class BatchEngine:
             self._fail(error)
 
     async def _look(self) -> None:
-        """Look once a second what is to be told, written together, or left to the triggerer."""
+        """Once a second, report the progress and the metrics, write a snapshot, or defer, where one of them is due."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             try:
@@ -332,7 +333,7 @@ class BatchEngine:
             self._waits = True  # no poll begins while the snapshot is written
             self._stop_timer()
             await self._snapshot()
-            if self._machine_stop is not None:  # Cancels may be under way, which a deferral would drop.
+            if self._machine_stop is not None:  # A deferral would drop cancels that are under way.
                 self._waits = False
                 self._set_timer()
                 return
@@ -341,7 +342,7 @@ class BatchEngine:
             await self._snapshot()
 
     async def _snapshot(self) -> None:
-        # Not in the journal's thread: the loop goes on learning meanwhile.
+        # Copied here and not in the journal's thread, because the loop changes the book meanwhile.
         self._machine.state.durations = self._machine.book.to_dict()
         epoch, state = self._journal.epoch, self._machine.state
         await self._group.snapshot(lambda: (record_to_dict(record, epoch) for record in state.snapshot()))
@@ -349,11 +350,11 @@ class BatchEngine:
     def _is_to_be_deferred(self) -> bool:
         return not self._machine_stop and is_worth_leaving(self._machine, self._settings, self._clock())
 
-    # What a process begins and ends with.
+    # The begin and the end of a process.
 
     def _told(self) -> tuple[frozenset[int] | None, frozenset[int]]:
         """
-        Return what the trigger has told of documents while the batch was deferred.
+        Return what the trigger reported about documents while the batch was deferred.
 
         :return: Those whose cloud task has ended, ``None`` = nothing is known; and those whose cloud task it has cancelled.
         """

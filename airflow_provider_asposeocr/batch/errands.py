@@ -1,8 +1,8 @@
 """
-Do what the machine of a batch says: requests to the cloud, and documents from and to storages.
+Do the actions of the machine of a batch: requests to the cloud, and transfers from and to storages.
 
-Invariant: every errand ends with one event, whatever goes wrong. An error that the provider does not expect fails the
-document.
+Invariant: every action ends with exactly one event, also after any error. An error that the provider does not expect fails
+the document.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 class Errands:
     """
-    The errands of one batch.
+    Does the actions of one batch.
 
     :param batch: The batch.
     :param client: The client of its account.
@@ -74,12 +74,13 @@ class Errands:
         self._foreseen = Foreseen(batch)
         self._previews = previews
         self._prepared: dict[int, Document] = {}
-        # A killed worker has three seconds, which a thousand questions at once would fill before the first cancel.
+        # A killed worker has three seconds. A thousand status requests at once would take all of them before the first
+        # cancel.
         self._turns = Turns(asyncio.Semaphore(AT_ONCE), QUESTION_SECONDS)
 
     async def do(self, action: events.Action) -> events.Event:
         """
-        Do what an action says.
+        Do one action.
 
         :param action: The action; one that ends with an event of its document.
         :return: The event.
@@ -149,9 +150,10 @@ class Errands:
     async def _read_as_listed(
         self, document: BatchDocument, step: Step
     ) -> tuple[Document, str | None] | events.Decided:
-        """Read a source in the version that was listed; one that is gone, or was changed since, is for the next run."""
+        """Read a source in the version that was listed. If it is gone or was changed since, leave it to the next run."""
         listed = document.version
-        if listed is None:  # Nobody has asked before: what is read must be what is there before and after.
+        # The listing has no version: the source must have the same one before and after it is read.
+        if listed is None:
             before = await self._versions_of(document)
             listed = before[0] if before else None
         try:
@@ -208,7 +210,7 @@ class Errands:
             try:
                 return events.Polled(action.document, await self._transfer.collect(action.document, ref))
             except (ResultError, StorageError, UnexpectedResponseError) as error:
-                # Whether that is the end is for Prepare or Deliver to find out, which read the answer more than once.
+                # Prepare or Deliver decides whether the result cannot be read: they try more than once.
                 log.debug("The status alone is asked for: %s", error.message)
         state: TaskState = await self._client.status(ref.operation, ref.id, ONCE)
         if state.taskStatus == TaskStatus.ERROR.value:
@@ -221,7 +223,7 @@ class Errands:
         try:
             fetched = await self._transfer.fetch(document.index, ref, keep_incomplete=self._keep_incomplete)
             if register is not None and not register.overwrites and ref.source_sha256 is not None:
-                # At this moment, because another run may have written there since this one has begun.
+                # Checked just before the results are stored: another run may have written there since this one has begun.
                 key = key_of(ref.source_sha256, register.fingerprint)
                 is_taken = await self._transfer.is_taken(ref, fetched, self._batch.destination, stem)
                 stem = stem_of(stem, key, is_taken=is_taken)

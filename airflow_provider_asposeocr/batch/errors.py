@@ -1,4 +1,4 @@
-"""Errors of a batch as a whole; what becomes of one document is an error of the client."""
+"""Errors of a batch as a whole; the error of one document is one of the client's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class JournalError(AsposeOcrError):
     """
     The journal of a batch is missing, broken, or was written by another version of the provider; nothing was sent.
 
-    An unreadable journal never counts as an empty one: what it says may have been billed.
+    An unreadable journal never counts as an empty one: it may have records of submits that were billed.
     """
 
     billed: Billed = "maybe"
@@ -42,7 +42,7 @@ class JournalFencedError(JournalError):
     """
     Another process has taken over the batch, or has finished it; this process does nothing more.
 
-    It must not cancel either: the cloud tasks are the other's now.
+    It must not cancel either: the other process waits for the cloud tasks now.
     """
 
     retryable = True

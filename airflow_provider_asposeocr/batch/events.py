@@ -1,4 +1,4 @@
-"""What happens to a batch, and what is to be done: the language between :mod:`.machine` and :mod:`.engine`. Pure."""
+"""The events that :mod:`.engine` passes to :mod:`.machine`, and the actions that the machine returns. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Durable:
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """
-    What a document sends for its next step is on local disk.
+    The content that a document sends for its next step is on local disk.
 
     :param document: Index of the document.
     :param input_bytes: Its size.
@@ -105,7 +105,7 @@ class CancelEnded:
 @dataclass(frozen=True, slots=True)
 class ClaimTaken:
     """
-    The claim of a document in the register is this batch's.
+    The batch has claimed a document in the register.
 
     :param document: Index of the document.
     :param n: Number of the claim.
@@ -143,7 +143,7 @@ class Occupied:
     Another batch has a document.
 
     :param document: Index of the document.
-    :param row: What the manifest says about it, should it stay so.
+    :param row: Fields of its row in the manifest, if the other batch still has it at the end.
     """
 
     document: int
@@ -164,7 +164,7 @@ class Freed:
 @dataclass(frozen=True, slots=True)
 class Concluded:
     """
-    What was to be done after the end of a document is done, or cannot be done now.
+    The claim of a document that has ended is closed and its source is handled, or that failed.
 
     :param document: Index of the document.
     :param is_done: Whether it is done.
@@ -177,7 +177,7 @@ class Concluded:
 @dataclass(frozen=True, slots=True)
 class Broken:
     """
-    What was under way for a document did not succeed: its preparation, its claim, its submit, its poll or its delivery.
+    An action for a document has failed: its preparation, its claim, its submit, its poll or its delivery.
 
     :param document: Index of the document.
     :param error: Why.
@@ -237,7 +237,7 @@ class Commit:
 @dataclass(frozen=True, slots=True)
 class Prepare:
     """
-    Bring what a document sends to local disk; :class:`Prepared` or :class:`Broken` follows.
+    Bring the content that a document sends to local disk; :class:`Prepared` or :class:`Broken` follows.
 
     :param document: Index of the document.
     :param step: Index of the step that it is sent for.
@@ -265,7 +265,7 @@ class Send:
 @dataclass(frozen=True, slots=True)
 class Discard:
     """
-    Remove from local disk what was prepared.
+    Remove the prepared content from local disk.
 
     :param document: Index of the document.
     """
@@ -328,7 +328,8 @@ class Claim:
     :param source: What is known about the document since it was read.
     :param instead_of: What is known about the document under the key that it had before its source was changed, whose claim
         is released; ``None`` = it had none.
-    :param looks_only: Whether only to look: its content is not on local disk. :class:`Freed` follows instead of a claim.
+    :param looks_only: Whether only to ask the register, because the document's content is not on local disk. :class:`Freed`
+        follows instead of a claim.
     """
 
     document: int
@@ -357,8 +358,8 @@ class Share:
 @dataclass(frozen=True, slots=True)
 class Conclude:
     """
-    Close the claim of a document whose results are stored, and do with its source what the user wants; :class:`Concluded`
-    follows.
+    Close the claim of a document whose results are stored, and leave, move or delete its source, as the user wants;
+    :class:`Concluded` follows.
 
     :param document: Index of the document.
     :param known: What is known about it; the caller does not change it meanwhile.
@@ -397,7 +398,7 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """Nothing is under way and nothing can be begun: the try is over."""
+    """The try is over: no document is under way, and none can be begun."""
 
 
 Action = (

@@ -1,9 +1,9 @@
 """
-Files that are in the destination before a batch begins: what becomes of the documents whose results they would be.
+Decide about documents whose results are in the destination before a batch begins.
 
 Invariant: a file that another source made, or of which nothing says who made it, is not overwritten unless the user said
-so; the document then fails before anything is sent for it. Decided once, by the first try: to later ones, the batch's own
-results look like another's.
+so; the document then fails before anything is sent for it. The first try decides it for all tries: later ones would take the
+batch's own results for those of another.
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ def decide_existing(
     :return: The same documents; those that are not sent have ``decided``.
     :raises StorageError: if the destination cannot be listed; nothing was sent.
     """
-    # With a register each result is looked for when it is stored.
+    # With a register, each result is checked when it is stored.
     if if_exists == "overwrite_any" or (keeps and if_exists == "overwrite"):
         return tuple(documents)
     found = _list(destination)
     complete = set(_numbered_endings(step)) if step.suffixes else set()
-    # Also where several results are expected, the cloud may make one, which has no number.
+    # The cloud may make one result where several are expected; its name has no number.
     endings = dict.fromkeys([*(step.suffixes or ALL_SUFFIXES), *_numbered_endings(step)])
     there = {
         document.index: [ending for ending in endings if document.file_stem + ending in found]
@@ -93,7 +93,7 @@ def decide_existing(
             for ending in there[document.index]
             for uri in [f"{destination}{document.file_stem}{ending}"]
         ]
-        # Of a document that has only a part of its results, all are made again: that part may be what a kill has left.
+        # If only some results of a document are there, all are made again: a killed batch may have left them.
         is_complete = complete.issubset(there[document.index])
         policy = "overwrite" if if_exists == "skip" and not is_complete else if_exists
         asks = files and not (keeps and policy == "overwrite")
@@ -177,7 +177,7 @@ def _refusal_text(document: BatchDocument, file: ExistingFile, refusal: Refusal,
     if file.made is None or file.made.owner.source is None:
         whose = "may be another document's: no owner record and no manifest says which document made it"
     elif file.made.owner.source == mine.source:
-        # Its name was used again: in a temporary folder, or in a store of another account or endpoint.
+        # Two documents with one URI: in a temporary folder, or in stores of two accounts or endpoints.
         qualifiers = [shown(owner.source_qualifier, 100) for owner in (file.made.owner, mine)]
         whose = f"was made from another document of the same name ({qualifiers[0]}, not {qualifiers[1]})"
     else:

@@ -2,7 +2,7 @@
 List the files in a folder of any storage.
 
 Invariant: the list is complete or an error. Size and version come from the listing itself: a question per file costs twenty
-times as much. Nothing is answered from a listing that the process has made before.
+times as much. Each call asks the storage anew.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _find(fs: Any, folder: str, depth: int | None) -> Iterator[tuple[str, Facts]
 def _walk(
     folder: str, depth: int | None, links_stay_inside: bool, skipped: Callable[[str], bool]
 ) -> Iterator[tuple[str, Facts]]:
-    """Walk a local folder; fsspec's own find leaves out what it may not read, without a word."""
+    """Walk a local folder, because fsspec's own ``find`` skips folders that it may not read without an error."""
     root = os.path.realpath(folder)
     for place, folders, names in os.walk(root, onerror=_refuse):
         below = os.path.relpath(place, root) + "/" if place != root else ""

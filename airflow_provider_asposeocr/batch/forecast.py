@@ -1,5 +1,5 @@
 """
-When it is worth leaving the worker: how long nothing will have to be moved. Pure.
+Decide when a batch should leave its worker: for how long no document will have to be moved. Pure.
 
 Invariant: while durations are not known, only tasks that have run for a while let the batch leave its worker; a deferral
 that comes back at once would cost as much as the cloud traffic of a hundred documents.
@@ -34,7 +34,7 @@ def idle_seconds(running: Sequence[tuple[float, Entry]], at_most_seconds: float)
     """
     if not running:
         return 0.0
-    # The expected number of ends of a single task never reaches 1: it is waited for until it has rather ended than not.
+    # For a single task, wait until it has ended with a probability of one half: its expected number of ends never reaches 1.
     wanted = min(max(1.0, len(running) / WAKE_SHARE), len(running) / 2)
     # The expected number only grows with time, so that halving finds the moment.
     least, most = 0.0, at_most_seconds
@@ -51,7 +51,7 @@ def idle_seconds(running: Sequence[tuple[float, Entry]], at_most_seconds: float)
 
 def is_worth_leaving(machine: Machine, settings: BatchSettings, now: float) -> bool:
     """
-    Decide whether a worker has so little to do that the triggerer waits instead.
+    Decide whether the batch should wait in the triggerer, because its worker will be idle.
 
     :param machine: The batch.
     :param settings: Its settings: ``deferrable``, and ``defer_idle_seconds``, the least time that is worth a deferral.

@@ -1,5 +1,5 @@
 """
-What a batch does when the cloud makes another number of results, or other types, than the settings promise.
+Check results that the settings did not promise: the cloud may make another number of them, or other types.
 
 Invariant: names of results that were foreseen were checked before anything was sent. Another one is written only if it
 replaces no source of the batch and nothing that another document's results may be called. Pure.

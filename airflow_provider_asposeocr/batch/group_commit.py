@@ -2,8 +2,9 @@
 Group commit: many coroutines make their records durable with few writes of the journal.
 
 Invariant: one part is written at a time, and :meth:`GroupCommit.commit` returns only after its records are durable and this
-process still owned the journal after that. Not only what announces a submit is looked after: a process that was suspended
-with all of its documents sent would otherwise store results and write a manifest after another one has finished the batch.
+process still owned the journal after that. This check follows each commit, not only those of intents. Otherwise a process
+that was suspended after its last submit would store results and write a manifest after another process has finished the
+batch.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class GroupCommit:
         self._error_budget_seconds = error_budget_seconds
         self._on_durable = on_durable
         self._clock, self._sleep = clock, sleep
-        # A thread of its own: in the loop's pool a commit would wait behind transfers of documents.
+        # The journal has its own thread: in the loop's pool, a commit would wait for transfers of documents.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="aspose-ocr-journal")
         self._lock = asyncio.Lock()
         self._nothing_can_join = asyncio.Event()
@@ -180,7 +181,7 @@ class GroupCommit:
         await self._insist(append)
 
     async def _insist(self, call: Callable[[], _T]) -> _T:
-        """Do I/O in the thread, again and again as long as the storage may come back."""
+        """Do I/O in the thread, and repeat it while the storage fails, for at most ``error_budget_seconds``."""
         began, pause = self._clock(), 1.0
         while True:
             try:
@@ -202,7 +203,7 @@ class GroupCommit:
                 return result
 
     def _fail(self, error: Exception, batch: Sequence[_Waiting]) -> None:
-        """Let all fail that wait, and all that come: what happens next is for another process to decide."""
+        """Let all commits fail, those that wait and later ones: another process continues the batch."""
         self._failure = error
         waiting, self._waiting = [*batch, *self._waiting], []
         for each in waiting:

@@ -1,7 +1,7 @@
 """
-Names of the results of an inbox's files, which are foreign text.
+Names of results for the files of an inbox, whose names are untrusted text.
 
-Invariant: no name that a person gives to a file keeps the others of its batch from being read. Where two results would have
+Invariant: a file's name never keeps the other files of its batch from being read. Where two results would have
 one name, or a name is too long, the later document gets a name of its own, which a checksum of its URI keeps apart. Pure.
 """
 

@@ -3,8 +3,8 @@ The journal of a batch: what was intended, submitted and stored, as part files i
 
 Invariant: a record is durable once :meth:`Journal.append` has returned, and of two processes that believe they own the
 journal at most one goes on. A writer makes its intents durable, **then** looks for a higher epoch
-(:meth:`Journal.check`), then sends. A process that takes over creates its epoch, **then** lists and reads. So an intent
-is either read by the one or stopped by the other.
+(:meth:`Journal.check`), then sends. A process that takes over creates its epoch, **then** lists and reads. So the new owner
+reads an intent, or its writer sees the higher epoch and does not send.
 
 The methods do I/O: an event loop calls them through :class:`.GroupCommit`, one at a time.
 """
@@ -46,7 +46,7 @@ _EPOCH_TRIES = 100
 @dataclass(frozen=True)
 class Marks:
     """
-    What others ask of the owner of a journal.
+    Requests of other processes to the owner of a journal.
 
     :param drain: Submit nothing more, let the running cloud tasks end, and end with the rest ``not_started``.
     """
@@ -74,7 +74,7 @@ class Journal:
 
     :param files: Its folder.
     :param first: The part with which this process has begun its epoch.
-    :param is_atomic: Whether of two processes that begin an epoch exactly one is told so.
+    :param is_atomic: Whether exactly one of two processes that create the first part of an epoch succeeds.
     :param replay: What the journal says.
     :param names: Names of the files that were there.
     """
@@ -121,7 +121,7 @@ class Journal:
             try:
                 return cls.take_over(folder)
             except JournalMissingError:
-                names = files.names()  # Only what a process left that died while it began the journal.
+                names = files.names()  # The files are left of a process that died while it began the journal.
         epoch = highest_epoch(names) + 1
         first = Part(PartName(epoch, 0), (), header=dict(header), writer=uuid4().hex)
         is_atomic = files.creates_are_atomic(first.name.text)
@@ -184,7 +184,7 @@ class Journal:
         """
         Look, after a commit and before what it announces is done, whether this process still owns the journal.
 
-        :return: What others ask of the owner.
+        :return: The requests to the owner.
         :raises JournalFencedError: if another process has taken over, or the journal was closed or is gone.
         :raises JournalUnreachableError: if the storage does not answer or refuses.
         """
@@ -194,7 +194,7 @@ class Journal:
         if CLOSED in names or self._first.name.text not in names:
             raise self._fenced("Another process has finished the batch, or its journal was deleted")
         if self._claim is not None:
-            # Two processes may both have been told that they have begun this epoch.
+            # Without atomic creates, two processes may both believe that they have begun this epoch.
             content = self._files.read([self._first.name.text])[self._first.name.text]
             if content != self._claim:
                 raise self._fenced("Another process owns the batch")
@@ -208,7 +208,7 @@ class Journal:
         :raises JournalFencedError: if another process has taken over; then nothing is deleted.
         :raises JournalUnreachableError: if the storage does not answer or refuses; the old parts are still there.
         """
-        self.append(())  # A failed commit goes out first: its records may be missing in the snapshot.
+        self.append(())  # Records of a failed commit are written first: they may be missing in the snapshot.
         replaced = sorted(self._parts - {self._header_part, self._first.name.text})
         self._write(records, replaced)
         self.parts_to_replay = 1
@@ -236,7 +236,7 @@ class Journal:
             identity=self._identity,
             writer=self._first.writer,
         )
-        self._parts.add(name.text)  # Before the request: it may arrive although no answer comes.
+        self._parts.add(name.text)  # Noted before the request, which may arrive although no answer comes.
         self._files.write(name.text, part.content_with(records))
         self._last = (name.text,)
 
@@ -313,6 +313,6 @@ def _identity(header: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_of_journal(name: str) -> bool:
-    """Whether a file is one that journals consist of; the probe of atomic creates and what killed writers leave included."""
+    """Whether a file belongs to a journal: a part, a mark, the probe of atomic creates, or the rest of a killed write."""
     is_temporary = name.rpartition("/")[2].startswith(".aspose-ocr-") and name.endswith(".part")
     return PartName.parse(name) is not None or name in (DRAIN, f"{EPOCHS}/probe") or is_temporary

@@ -2,7 +2,7 @@
 Files of a batch's journal in its storage: list, read, create, write, delete.
 
 Invariant: what is read is what the storage holds now. The file systems of object stores keep what they have listed for as
-long as the process lives, so each look drops that first, and lists with ``find``, never with ``ls``.
+long as the process lives, so each listing drops that cache first, and uses ``find``, never ``ls``.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class JournalFiles:
 
     def creates_are_atomic(self, name: str) -> bool:
         """
-        Tell whether of two processes that create a file exactly one is told so; see :func:`.atomic_create.is_atomic`.
+        Tell whether exactly one of two processes that create a file succeeds; see :func:`.atomic_create.is_atomic`.
 
         :param name: The file.
         """
@@ -138,7 +138,7 @@ class JournalFiles:
 
     @contextmanager
     def _storage_errors(self, what: str) -> Iterator[None]:
-        """Say which journal it was when the storage fails."""
+        """Raise errors of the storage as errors that name the journal."""
         try:
             yield
         except AsposeOcrError:

@@ -1,4 +1,4 @@
-"""All journals below a state folder: remove those whose batches are over, find those that a Clear has superseded."""
+"""Remove the journals of batches that are over from a state folder, and find those that a Clear has superseded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Says when the folder was swept last: of a thousand mapped batches that start at once, one lists all journals.
+#: File that says when the folder was swept last: of a thousand mapped batches that start at once, only one lists all
+#: journals.
 SWEPT = "swept.json"
 LEAST_SECONDS_BETWEEN_SWEEPS = 600.0
 

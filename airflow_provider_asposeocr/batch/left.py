@@ -1,8 +1,8 @@
 """
 A batch whose tries are over, or are to be over: what its journal says, its running cloud tasks, its manifest.
 
-Invariant: a batch is taken over before its cloud tasks are cancelled. A process that still ran it would find them gone, and
-would submit them again.
+Invariant: a batch is taken over before its cloud tasks are cancelled. A process that still runs the batch would otherwise
+find them gone, and submit the documents again.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.state import BatchState
     from airflow_provider_asposeocr.documents.manifest import Manifest
 
-#: All that the cancels of one batch may take. A thousand take 7 s with a cloud that answers in 50 ms.
+#: Time for all cancels of one batch. A thousand take 7 s with a cloud that answers in 50 ms.
 CANCEL_SECONDS = 120.0
 
 
@@ -161,7 +161,7 @@ async def cancel_running(client: AsyncCloudClient, left: LeftBatch, reason: str)
 
 async def cancel_batch(account: Account, left: LeftBatch, reason: str, polls_per_second: float) -> Cancels:
     """
-    Cancel the cloud tasks of a batch that still run, where there is no client yet.
+    Cancel the cloud tasks of a batch that still run, with a client that is made for it.
 
     :param account: Whose.
     :param left: The batch, taken over.

@@ -1,5 +1,5 @@
 """
-How much a batch does at once, and how much it may submit. Pure.
+Limits of a batch: documents at once, transfers at once, unanswered submits, and the budget of submits. Pure.
 
 Invariant: what is counted here does not depend on the number of documents, so that memory, local disk, what runs in the
 cloud and what a killed worker leaves unknown are bounded by parameters.
@@ -20,9 +20,9 @@ MOST_TRANSFERS = 32
 MOST_HEAVY = 8
 #: From this size on a document is heavy.
 HEAVY_BYTES = 256 * 1024
-#: A snapshot is made when the next process would have to read this number of parts of the journal,
+#: A snapshot replaces the parts of the journal when there are more than this number, which the next process would read,
 MOST_PARTS = 200
-#: or, because it is as large as the batch, one for so many documents.
+#: and more than one for this number of documents, because a snapshot is as large as the batch.
 DOCUMENTS_PER_PART = 10
 
 
@@ -44,7 +44,7 @@ class Gate:
         return self.taken < self.places
 
     def take(self) -> None:
-        """Take a place, also where none is free: what an earlier process has begun is not sent away."""
+        """Take a place, also if none is free: documents that an earlier process has begun go on."""
         self.taken += 1
 
     def leave(self) -> None:

@@ -179,6 +179,6 @@ def _rows(wanted: Rows, name: str) -> Iterator[ListedSource]:
             raise InputError(
                 f"Row {number} of {name} has no {what}. Pass the manifest of a batch as it was written."
             )
-        # The name of the earlier batch: results of a document go to one place, whatever the sources have in common now.
+        # Keep the name of the earlier batch, so that a document's results go to one place in both batches.
         submitted = tuple(step.operation for step in row.steps)
         yield ListedSource(row.source, None, row.bytes, row.file_stem, submitted)

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.settings import BatchSettings
     from airflow_provider_asposeocr.batch.state import BatchState, DocumentState
 
-#: How often, and for how long, a cloud task that has probably ended waits for the places that its result needs. Then its
-#: status is asked for.
+#: Pause between two attempts to get places for the result of a cloud task that has probably ended, and the longest time for
+#: them. After it the status alone is asked for.
 PLACE_SECONDS, LONGEST_WAIT_FOR_PLACES_SECONDS = 0.25, 5.0
 
 
@@ -66,13 +66,13 @@ class Machine(Claims):
             events.Stop: lambda stop: self._stop(stop.reason, cancel=stop.cancel),
         }
 
-    # What a process begins with.
+    # The begin of a process.
 
     def start(
         self, now: float, ended: frozenset[int] | None = None, cancelled: frozenset[int] = frozenset()
     ) -> list[events.Action]:
         """
-        Go on where the journal ends.
+        Begin a try with the state that the journal has.
 
         :param now: Seconds since the epoch.
         :param ended: Documents whose cloud task has ended while the batch was deferred; the others were running a moment
@@ -84,7 +84,7 @@ class Machine(Claims):
         self._now = now
         refused = self.state.refused
         if refused is not None and refused.try_number < self._settings.try_number:
-            self.state.refused = None  # This try finds out for itself.
+            self.state.refused = None  # This try asks the account again.
         running: list[int] = []
         unknown: list[int] = []
         again: list[int] = []
@@ -101,8 +101,8 @@ class Machine(Claims):
                 running.append(document.index)
             elif known.outcome is None or self._is_to_be_tried_again(known):
                 again.append(document.index)
-        # Under way already: they keep their places, whatever the limits are now. What is submitted once more may only use
-        # what the others leave of the budget.
+        # Documents that are under way keep their places, also above the present limits. Documents that are submitted again
+        # may only use what these leave of the budget.
         for index in running + unknown:
             self._begin(index, ended)
         for index in cancelled.intersection(running):
@@ -112,7 +112,8 @@ class Machine(Claims):
         return self._decided()
 
     def _on_cancelled_meanwhile(self, work: Work) -> None:
-        if self._now >= work.wait.deadline_at:  # Its own, not that of the batch.
+        # The deadline of the cloud task, not that of the batch, has passed.
+        if self._now >= work.wait.deadline_at:
             work.error = work.wait.late(self._now).error
         work.due = 0.0
         self._on_cancel_ended(events.CancelEnded(work.document, True, None))
@@ -120,17 +121,18 @@ class Machine(Claims):
     def _is_to_be_tried_again(self, document: DocumentState) -> bool:
         if document.outcome == "cancelled" or (document.outcome == "busy" and document.key is None):
             return True
-        # To go on with a cloud task that is there costs no second bill, whatever retry_failed says.
+        # Without retry_failed, a failed document is tried again only if its cloud task still has a result, which is not
+        # billed again.
         may_help = document.is_worth_retry if self._settings.retry_failed else document.may_have_result
         return may_help and document.try_number < self._settings.try_number
 
     def on(self, event: events.Event, now: float) -> list[events.Action]:
         """
-        Take what has happened.
+        Take an event.
 
         :param event: What.
         :param now: Seconds since the epoch.
-        :return: What is to be done about it, in this order.
+        :return: The actions that follow from it, in this order.
         """
         self._now = now
         self._handlers[type(event)](event)
@@ -147,7 +149,7 @@ class Machine(Claims):
 
     @property
     def is_idle(self) -> bool:
-        """Whether all that is under way runs in the cloud, and nothing can be begun."""
+        """Whether all documents under way run in the cloud, and no other one can be begun."""
         if self._records or not self.works:
             return False
         if self._concluding or not self.limits.slots.taken:
@@ -158,7 +160,7 @@ class Machine(Claims):
             and not self._may_begin()
         )
 
-    # What comes of what was begun.
+    # Results of actions.
 
     def _on_prepared(self, event: events.Prepared) -> None:
         work = self.works[event.document]
@@ -256,7 +258,7 @@ class Machine(Claims):
         else:
             self._leave(work)
 
-    # What becomes durable.
+    # Durable records.
 
     def _on_durable(self, event: events.Durable) -> None:
         for record in event.records:
@@ -307,7 +309,7 @@ class Machine(Claims):
         else:
             self._to_send.put(work)
 
-    # What the limits allow.
+    # Begin what the limits allow.
 
     def _on_tick(self, _: events.Tick) -> None:
         if self._now >= self._settings.deadline_at and not self._cancels:
@@ -404,12 +406,12 @@ class Machine(Claims):
         return True
 
     def _may_wait_for_places(self, work: Work) -> bool:
-        """Without them nothing could be done with the result, so that its status would be asked for in vain."""
+        """Tell whether the poll may still wait for places: without them, the result could not be read after the poll."""
         work.wants_places_since = work.wants_places_since or self._now
         return self._now - work.wants_places_since < LONGEST_WAIT_FOR_PLACES_SECONDS
 
     def _has_file(self, work: Work) -> bool:
-        # A document with a permit waits for no other one: those with files wait for its permit.
+        # A document with a permit does not wait for a place on disk: documents that hold one wait for its permit.
         return work.holds_permit or self.limits.files.is_open
 
     def _begins_transfer(self, work: Work) -> bool:

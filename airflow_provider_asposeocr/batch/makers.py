@@ -78,7 +78,7 @@ def _qualifier_of(uri: str) -> str | None:
         with open(path.path, "rb") as stream:
             return qualifier_of(path, hashlib.file_digest(stream, "sha256").hexdigest())
     except (OSError, ValueError, ImportError):
-        return None  # Reading the source will say what is wrong.
+        return None  # The error of the source is raised when it is read.
 
 
 class Makers:
@@ -195,9 +195,9 @@ def _read_rows(uri: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _take(row: Mapping[str, Any], said_by: str, missing: dict[str, str], found: dict[str, Made]) -> None:
-    """Note the makers of missing files that a row of a manifest, perhaps one that was changed, names."""
+    """Note the maker of each missing file that a row of a manifest names. A user may have changed the manifest."""
     source, task, results = row.get("source"), row.get("task"), row.get("results")
-    # The results of a duplicate are those of the document that was read.
+    # A duplicate's results are those of another document, which has made the files.
     if not isinstance(source, str) or not isinstance(results, list) or row.get("outcome") == "duplicate":
         return
     qualifier = task.get("source_qualifier") if isinstance(task, dict) else None

@@ -34,7 +34,7 @@ class ManifestFile:
     :param uri: Where it is.
     :param size_bytes: Its size.
     :param sha256: Its checksum in hex.
-    :param tally: What its rows add up to.
+    :param tally: The counts of its rows.
     """
 
     uri: str
@@ -66,12 +66,12 @@ def manifest_uri(
     state: str, day: date, *, dag_id: str, run_id: str, task_id: str, map_index: int, key: str
 ) -> str:
     """
-    Name the manifest of a batch. Each try has the same name, so that it overwrites what the try before has written.
+    Name the manifest of a batch. All tries use the same name, so that each overwrites the manifest of the try before.
 
     :param state: URI of the state folder, with a slash at its end.
     :param day: A day of the DAG run that does not change from try to try.
     :param dag_id: The task instance, as the next three.
-    :param key: Key of the batch; its first digits tell apart what the rest of the name does not.
+    :param key: Key of the batch; its first digits make the name unique.
     """
     parts = (dag_id, run_id, task_id, str(map_index))
     name = "-".join(path_part(part) for part in parts)

@@ -1,9 +1,9 @@
 """
-What a batch tells Airflow's metrics: one number for each thing that happens, over all tries.
+The metrics of a batch: each event is counted once over all tries.
 
 Invariant: what is counted is a record that this process has just made durable, and a record is made durable once. So a
-retry, a deferral or a Clear counts nothing again that an earlier process has counted. A killed process loses what has
-happened since it sent the last numbers, about a second before.
+retry, a deferral or a Clear counts nothing again that an earlier process has counted. A killed process loses the counts
+since it last sent them, about a second.
 """
 
 from __future__ import annotations
@@ -72,21 +72,21 @@ class BatchMetrics:
 
     :param batch: The batch.
     :param state: What the journal says; read before each record is applied to it.
-    :param woken: What the trigger has told; by default the batch was not deferred.
+    :param woken: What the trigger reported; by default the batch was not deferred.
     """
 
     def __init__(self, batch: Batch, state: BatchState, woken: Woken | None = None) -> None:
         self._batch = batch
         self._state = state
         self.numbers = Numbers()
-        # A submit counts when it is known that it was not refused. Those of a killed process count in the one after it.
+        # A submit is counted once it is known that it was not refused. The next process counts those of a killed one.
         self._open: dict[int, _Sent] = {
             index: _Sent(batch.steps[known.step].operation, known.last_intent is not None)
             for index, known in state.documents.items()
             if known.intended
         }
         self._was_deferred = woken is not None and woken.because is not None
-        # A trigger sees when a task has ended; this process sees only that it has.
+        # A trigger sees when a task ended; this process only sees that it has ended.
         for duration in woken.durations if woken else ():
             self.numbers.durations.append((duration.operation, duration.until_seconds))
         #: Documents whose cloud task an earlier process has submitted.
@@ -95,7 +95,7 @@ class BatchMetrics:
             for index, known in state.documents.items()
             if known.outcome is None and known.running is not None
         }
-        #: Documents the duration of whose last cloud task was counted: a submit that was refused announces it twice.
+        #: Documents whose last cloud task's duration was counted: after a refused submit, two intents have it.
         self._timed: set[int] = set()
 
     def count_decided(self) -> None:

@@ -1,8 +1,8 @@
 """
 Names of a batch's results: which file below the destination each document's results go to.
 
-Invariant: a name stays inside of the destination, whatever a source is called, and two documents never get one name: that is
-found before anything is sent. Pure.
+Invariant: for any name of a source, its results are inside of the destination, and two documents never get one name. Both
+are checked before anything is sent. Pure.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def make_names(sources: Sequence[ListedSource], base: str | None, names: Names) 
 
     :param sources: The sources, in order.
     :param base: URI of a folder, with a slash at its end. With ``names="path"`` the path of a source below it is the
-        name. ``None`` where sources lie in several folders and nothing says what they have in common.
+        name. ``None`` = the sources lie in several folders, and no ``base`` was given.
     :param names: ``path``: the path below ``base``, the file name whole (``2026/page.png``); ``stem``: the file name
         without the suffix of a document (``page``), directly in the destination, as the fetch operator names files. A
         stem that the list gives is taken in both.
@@ -188,7 +188,7 @@ def names_of_files(file_stem: str, step: Step) -> Iterator[str]:
 
 
 def _unsaid(step: Step) -> str:
-    """Say, where a name is only possible, why it is."""
+    """Return the words that explain a name which the settings neither promise nor exclude."""
     if step.suffixes is not None:
         return ""
     return f" The settings of {step.operation} do not say which results it makes: set {step.type_setting}."

@@ -1,8 +1,8 @@
 """
 Open a batch: take over the journal of an earlier try, or decide what the batch does and begin a journal.
 
-Invariant: a try that finds a journal does what the journal says. It lists no sources again, since the folder may have other
-files by then and an index would mean another document.
+Invariant: a try that finds a journal does what the journal says. It does not list the sources again: the folder may have
+other files by then, so that an index would mean another document.
 """
 
 from __future__ import annotations
@@ -120,8 +120,8 @@ def open_batch(
     :param request: What this try is asked for.
     :param plan: Which journal it opens, see :func:`.tripwire.plan_journal`.
     :param resumes: Whether the same try goes on after a deferral.
-    :param superseded: The batches of the tries before a Clear; by default none. What they have stored and no manifest says
-        would count as the results of another document.
+    :param superseded: The batches of the tries before a Clear; by default none. Their results that no manifest names would
+        otherwise count as those of another document.
     :return: The batch. Its journal is durable, and nothing was sent.
     :raises JournalError: if a journal is missing where one must be, or cannot be read.
     :raises JournalUnreachableError: if the storage does not answer or refuses; a retry may help.
@@ -133,8 +133,8 @@ def open_batch(
     try:
         opened = Journal.take_over(folder, resumes=resumes, at_least=plan.at_least)
     except JournalMissingError:
-        # After a deferral there was a journal. Where no tripwire says so, as on Airflow 3.1 and 3.2, its absence would be
-        # taken for "nothing was submitted", and all be billed again.
+        # After a deferral there must be a journal. Airflow 3.1 and 3.2 have no tripwire that says so: without this check, a
+        # deleted journal would count as "nothing was submitted", and all would be billed again.
         if plan.must_exist or resumes:
             raise
         is_new = True
@@ -202,7 +202,7 @@ def _header(request: BatchRequest, superseded: Iterable[LeftBatch]) -> Mapping[s
 def _tell_what_is_billed_again(
     prepared: Prepared, documents: Sequence[BatchDocument], steps: Sequence[Step]
 ) -> None:
-    """Say, before anything is sent, for which of the documents of an earlier batch the same steps were billed."""
+    """Log, before anything is sent, which documents of an earlier batch are billed for the same steps again."""
     names = {name: step.operation for step in steps for name in (step.operation, step.row.trial) if name}
     again: Counter[str] = Counter()
     affected = 0

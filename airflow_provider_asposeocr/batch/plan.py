@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: Raise it when a field gets another meaning.
 SCHEMA_VERSION = 1
-#: Documents of one batch. The journal, the manifest and the memory of a worker are measured for as many.
+#: Most documents of one batch. The journal, the manifest and the memory of a worker are measured for this number.
 MOST_DOCUMENTS = 10_000
 
 Names = Literal["path", "stem"]
@@ -61,7 +61,7 @@ class BatchDocument:
     :param version: What the storage said about the file (ETag, size, time) when the sources were listed; ``None`` where
         it was not asked, or says nothing.
     :param file_stem: Name of its results below the destination, with folders and without the suffix of a result's type,
-        for example ``2026/page.png``. It stays inside of the destination, whatever the source is called.
+        for example ``2026/page.png``. It is inside of the destination for any name of the source.
     :param size_bytes: Its size when the sources were listed; ``None`` where the storage was not asked.
     :param decided: Of a document that is not sent at all, fields of its row in the manifest, ``outcome`` among them;
         ``None`` = it is sent. Decided by the first try: later ones would take its results for another batch's.
@@ -98,7 +98,7 @@ class RegisterPlan:
 @dataclass(frozen=True, kw_only=True)
 class Batch:
     """
-    All that is the same at each try of a batch.
+    The part of a batch that is the same for each try.
 
     :param key: The batch's key, 16 hex digits.
     :param conn_id: Airflow connection whose account owns the cloud tasks.

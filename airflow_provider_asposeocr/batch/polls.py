@@ -1,9 +1,9 @@
 """
-The polls of a batch's cloud tasks: which is due next, which have ended, and when the worker is woken.
+The polls of a batch's cloud tasks: which one is due next, which tasks have ended, and when to wake the worker.
 
-Invariant: no I/O, and time is a parameter, in seconds since the epoch. There is one heap for all tasks of a batch. A
-worker is woken for a share of its tasks: for each of them it would cost more than the task, and for all of them it would
-leave the cloud idle.
+Invariant: no I/O, and time is a parameter, in seconds since the epoch. There is one heap for all tasks of a batch. The
+worker is woken when a share of the tasks has ended. A start of the worker for each task would cost more than the task; a
+wait for all of them would leave the cloud idle.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 #: The worker is woken when one in this number of cloud tasks has ended.
 WAKE_SHARE = 4
-#: But no result waits longer than this for others to end.
+#: Longest time that a result waits until other tasks have ended.
 WAKE_AFTER_SECONDS = 300.0
 
 
@@ -139,7 +139,7 @@ class BatchPolls:
 
     @property
     def wake_at(self) -> float:
-        """When the worker is woken if nothing more is known until then."""
+        """When the worker is woken if no other poll ends before."""
         return min(self._plan.deadline_at, self._first_ended_at + WAKE_AFTER_SECONDS)
 
     @property
@@ -152,7 +152,7 @@ class BatchPolls:
         Take the task that is to be polled now.
 
         :param now: The present moment.
-        :return: Its place; ``None`` = none is due. Its answer is told with :meth:`on_state` or :meth:`on_error`.
+        :return: Its place; ``None`` = none is due. Pass the answer of the poll to :meth:`on_state` or :meth:`on_error`.
         """
         return heapq.heappop(self._due)[1] if self.next_at <= now else None
 
@@ -163,8 +163,8 @@ class BatchPolls:
         :param place: The task's.
         :param state: What the cloud says.
         :param now: When.
-        :return: How the wait for it ended; ``None`` = it goes on. A task whose deadline has passed is for the caller to
-            cancel, and to :meth:`end`.
+        :return: How the wait for it ended; ``None`` = it goes on. The caller cancels a task whose deadline has passed, and
+            then calls :meth:`end`.
         """
         poller = self._pollers[place]
         seen_at = poller.seen_running_at

@@ -1,7 +1,7 @@
 """
 Decide what a batch does, before anything is sent.
 
-Invariant: whatever is wrong with the sources, the steps or the names of results is an error here, where it costs nothing.
+Invariant: an error in the sources, the steps or the names of results is raised here, before anything is billed.
 """
 
 from __future__ import annotations

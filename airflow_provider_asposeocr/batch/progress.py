@@ -1,4 +1,4 @@
-"""What the log and Airflow's UI say of a batch while it runs. Pure."""
+"""The progress of a batch, as the log and Airflow's UI show it. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONGEST_SILENCE_SECONDS = 300.0
 
 class ProgressLog:
     """
-    How fast a batch is, and when to say so.
+    Measures the speed of a batch, and decides when to log its progress.
 
     :param now: When this try began, or went on, in seconds since the epoch.
     """
@@ -28,7 +28,7 @@ class ProgressLog:
 
     def line(self, progress: Progress, now: float) -> str | None:
         """
-        Take note of how far the batch is.
+        Take the progress of the batch.
 
         :param progress: How far.
         :param now: The present moment.
@@ -45,7 +45,7 @@ class ProgressLog:
 
     def text(self, progress: Progress, now: float) -> str:
         """
-        Say how far the batch is.
+        Return the progress as a text.
 
         :param progress: How far.
         :param now: The present moment.

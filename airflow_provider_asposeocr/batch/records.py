@@ -1,8 +1,8 @@
 """
 The records of a batch's journal, typed, and as the JSON objects that the journal keeps.
 
-Invariant: a record that this version does not understand is an error, never skipped: what it says may be that a document
-was billed. Pure.
+Invariant: a record that this version does not understand is an error, never skipped: it may say that a document was billed.
+Pure.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Intent:
     :param step: Index of the step, from 0.
     :param again: Why it is sent although an earlier submit of the same step may have been billed: ``unknown`` it is not
         known whether that one was accepted; ``gone`` the cloud does not know its task any more; ``expired`` its result was
-        not fetched within 24 hours. ``None``: no earlier submit of the step counts.
+        not fetched within 24 hours. ``None``: no earlier submit of the step may have been billed.
     :param seconds: How long the cloud task of the step before took; ``None`` = it was not watched.
     """
 
@@ -103,9 +103,9 @@ class Failed:
     :param over: Whether the step's cloud task is over, so that a later try submits again; ``False`` = a later try asks for
         the task again.
     :param try_number: Airflow's number of the try.
-    :param final: Whether no later try sends it again, whatever the error says: it was sent again once already, or may not
-        be; ``None`` = no.
-    :param again: Why the next submit of the step may be billed twice; the values of :class:`Intent`.
+    :param final: Whether no later try sends it again, even if the error is retryable, because it was sent again once already
+        or the user forbids it; ``None`` = no.
+    :param again: Why the next submit may bill the step twice; see :class:`Intent`.
     """
 
     kind: ClassVar[str] = "failed"
@@ -165,7 +165,7 @@ class Keyed:
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """
-    The claim of a document is this batch's.
+    The batch has claimed a document.
 
     :param document: Index of the document.
     :param n: Number of the claim.
@@ -179,7 +179,7 @@ class Claimed:
 @dataclass(frozen=True, slots=True)
 class Adopted:
     """
-    A document is gone on with where another batch has left it.
+    The batch continues with a document of another batch, from the state in that batch's journal.
 
     :param document: Index of the document.
     :param state: What that batch's journal says about it, as :meth:`.DocumentState.to_dict` returns it.
@@ -193,7 +193,7 @@ class Adopted:
 @dataclass(frozen=True, slots=True)
 class Settled:
     """
-    What becomes of a document is decided without sending it: the register or its storage says so.
+    The register or the storage decides the outcome of a document, which is not sent.
 
     :param document: Index of the document.
     :param outcome: ``duplicate``, ``busy``, ``gone``, ``changed`` or ``failed``.
@@ -241,7 +241,7 @@ class Closed:
 @dataclass(frozen=True, slots=True)
 class BusyUntil:
     """
-    Only documents are left that other batches have; so long this one waits for them.
+    The batch waits until a moment for the last documents, which other batches have.
 
     :param at: Until when, in seconds since the epoch.
     """
@@ -269,7 +269,7 @@ class Replanned:
 @dataclass(frozen=True, slots=True)
 class Whole:
     """
-    All that is known about a document; only in snapshots, where it takes the place of the records before.
+    The whole state of a document; only in snapshots, where it replaces the earlier records of the document.
 
     :param document: Index of the document.
     :param state: What :meth:`.DocumentState.to_dict` returns.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def reference_of(batch: Batch, document: DocumentState, reference: Reference) -> TaskRef:
     """
-    Return the task reference of a cloud task, as a single operator would have handed it on.
+    Return the task reference of a cloud task, in the form that a submit operator returns.
 
     :param batch: The batch.
     :param document: What is known about the document.

@@ -1,5 +1,5 @@
 """
-What the register and the journals say about documents, for people who ask.
+Describe for people what the register and the journals say about documents.
 
 Invariant: nothing is changed here, and no batch is disturbed: journals are read while their owners go on.
 """
@@ -45,7 +45,7 @@ _KINDS: dict[str, type[RegisterRecord]] = {
 @dataclass
 class Status:
     """
-    What a register comes to.
+    The counts of a register, with examples.
 
     :param counts: How many documents stand where.
     :param claims: The last claims of documents that batches have, the first :data:`MOST_NAMED`.

@@ -85,9 +85,9 @@ log = logging.getLogger(__name__)
 
 #: How often a claim is looked for again that another batch has created in the same moment.
 _ROUNDS = 5
-#: How long an answer of Airflow about an owner counts: of a batch that has ended, all documents are found one by one.
+#: How long an answer of Airflow about an owner is kept: a batch asks about each document of a batch that has ended.
 _OWNER_SECONDS = 10.0
-#: Pauses before a claim is closed once more; what then is not closed is closed at the end of the batch.
+#: Pauses between attempts to close a claim. A claim that is still open after them is closed at the end of the batch.
 _PAUSES = (0.0, 1.0, 4.0)
 
 
@@ -189,9 +189,11 @@ class Registrar:
                 return self._create(action, decision, claim, failed)
             case Ours(n):
                 if action.looks_only:
-                    return events.Freed(document.index)  # A process has died before it had sent it.
+                    # A process of this batch died before it sent the document.
+                    return events.Freed(document.index)
                 if claim is not None and claim.place.index != action.document:
-                    # Of a document of this batch that has another content since, and may have been sent before.
+                    # The claim is of another document of this batch, whose source has changed since, and which may have been
+                    # sent.
                     return events.ClaimTaken(action.document, n, UNSURE.state)
                 return self._go_on(action, n, claim)
             case Done(n):
@@ -237,11 +239,12 @@ class Registrar:
         )
         name = RecordName(action.key, decision.n, "claim")
         if self.files.create(name, claim) != claim.to_bytes():
-            return None  # Another batch was faster: what it has now decides.
+            # Another batch has created the claim first: decide again by the records that are there now.
+            return None
         return self._go_on(action, decision.n, claim)
 
     def _go_on(self, action: events.Claim, n: int, claim: ClaimRecord | None) -> events.Event | None:
-        """Take up what the claim before this one has left; also where a process has died between the two."""
+        """Continue with the cloud task of the claim before this one, also if a process died between the two claims."""
         if claim is None or claim.continues is None:
             return events.ClaimTaken(action.document, n)
         found, place, number = self._left_behind(action.key, claim.continues, claim, n)
@@ -264,7 +267,7 @@ class Registrar:
         self, key: str, place: JournalPlace, claim: ClaimRecord, n: int
     ) -> tuple[Found, JournalPlace, int]:
         """
-        Tell what the claims before one have left.
+        Find out what the earlier claims of a document have sent.
 
         A batch may have died between its claim and its journal. Then the claim before that one still counts.
 
@@ -300,9 +303,11 @@ class Registrar:
         instance = (claim.dag_id, claim.run_id, claim.task_id, claim.map_index)
         batch = self._batch
         if instance == (batch.dag_id, batch.run_id, batch.task_id, batch.map_index):
-            # This task instance itself, before a user has cleared it; or after, where this process was suspended.
+            # The claim is of this task instance itself: from before a Clear, or from after it, if this process was suspended
+            # meanwhile.
             return "ended" if _clears(claim.place.journal) <= _clears(self._journal) else "alive"
-        place = claim.place.journal  # A Clear makes an owner of the same name that works.
+        # The key is the journal: after a Clear, the same task instance is another owner, which may work.
+        place = claim.place.journal
         with self._lock:
             known = self._owners.get(place)
             if known is None or self._monotonic() - known[0] > _OWNER_SECONDS:
@@ -312,7 +317,7 @@ class Registrar:
     def _ask(self, claim: ClaimRecord) -> Owner:
         try:
             return owner_by_state(self._state_of(claim))
-        except Exception as error:  # whatever Airflow's API raises
+        except Exception as error:  # any error of Airflow's API
             log.warning(
                 "Airflow does not return the state of a task that has claimed a document: %s", shown(error)
             )
@@ -429,7 +434,7 @@ def _clears(journal: str) -> int:
 
 
 def _may_be_billed(failed: FailedRecord) -> bool:
-    """Whether an attempt was sent, and nobody knows what came of it."""
+    """Whether an attempt may have been billed although its outcome is unknown."""
     return failed.error.get("billed") == "maybe"
 
 

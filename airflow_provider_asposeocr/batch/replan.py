@@ -1,9 +1,9 @@
 """
 A later try of a batch whose steps were changed since it began.
 
-Invariant: what is done stays done, and nothing that may have been billed is forgotten, as of a single submit whose settings
-were changed (:func:`.lifecycle.record.decide_start`). All other documents go through the new steps: those that were not
-begun from the beginning, the others from the first step that was changed.
+Invariant: documents that are done are not sent again, and no submit that may have been billed is forgotten, as with a single
+submit whose settings were changed (:func:`.lifecycle.record.decide_start`). All other documents go through the new steps:
+those that were not begun from the beginning, the others from the first step that was changed.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ async def replan(
     :param client: Client of the account.
     :param retries_failed: Whether documents that have failed are submitted again.
     :return: The batch with the steps that count from now on, which are durable.
-    :raises JournalFencedError: if another process has taken over. Then nothing was cancelled, or it finds those cloud tasks
-        gone that this process has cancelled while it took over, and announces that they are billed again.
+    :raises JournalFencedError: if another process has taken over. Then nothing was cancelled; or this process has cancelled
+        cloud tasks while the other one took over, which finds them gone, and announces that they are billed again.
     :raises JournalUnreachableError: if the storage does not answer or refuses.
     """
     first = decide_steps(opened.batch, wanted)
@@ -101,7 +101,7 @@ async def replan(
         len(refs),
     )
     if refs:
-        # Whoever has taken over waits for these cloud tasks.
+        # The process that has taken over waits for these cloud tasks.
         await asyncio.to_thread(opened.journal.check)
         done = await cancel_all_async(client, refs, "the steps were changed", IN_WORKER, CANCEL_SECONDS)
         await asyncio.to_thread(left.note_cancelled, done.cancelled)

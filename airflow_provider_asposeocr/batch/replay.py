@@ -1,8 +1,7 @@
 """
 The parts of a batch's journal together: which ones count, and in which order they are replayed. Pure.
 
-Invariant: each record of a commit that its writer was told to be durable is replayed exactly once, or an error names the
-file that is missing or broken.
+Invariant: each record of a durable commit is replayed exactly once, or an error names the file that is missing or broken.
 
 Each part names the last durable ones before it. So replay follows these names from the newest part of each epoch backwards.
 A part that no chain leads to is a commit whose answer was lost: its writer has sent the records again in the next part.
@@ -129,7 +128,7 @@ def _chains(
 
 
 def _check_never_happened(name: str, error: BrokenPartError, found: Mapping[str, Part]) -> None:
-    """Refuse a broken part that was perhaps a snapshot whose predecessors are deleted."""
+    """Raise for a broken part that may have been a snapshot, because the parts that it replaced may be deleted."""
     own = PartName.parse(name)
     if own is None or error.head is not None or own.sequence <= 1:
         return
@@ -140,10 +139,11 @@ def _check_never_happened(name: str, error: BrokenPartError, found: Mapping[str,
 def _check_nothing_missing(
     missing: Mapping[str, str], kept: Iterable[Part], broken: Mapping[str, BrokenPartError]
 ) -> None:
-    """Refuse what is missing and stands in no snapshot."""
+    """Raise if a part is missing that no snapshot replaces."""
     snapshots = [part for part in kept if part.replaces is not None]
     replaced = {name for part in snapshots for name in part.replaces or ()}
-    # Who wrote a snapshot had replayed all earlier epochs. So it stands for what an earlier snapshot of them listed, too.
+    # The writer of a snapshot had replayed all earlier epochs. So the snapshot also replaces the parts that an earlier one
+    # lists.
     covered = max((part.name.epoch for part in snapshots), default=0)
     for name, by in sorted(missing.items()):
         parsed = PartName.parse(name)

@@ -1,7 +1,7 @@
 """
 The rows of a batch's manifest, made from what the journal says. Pure.
 
-Invariant: there is a row for each document, in the order of the documents, whatever has become of it.
+Invariant: there is exactly one row for each document, with any outcome, in the order of the documents.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What becomes of a document whose request does not succeed, and of the batch when the account is refused.
+Decide what follows when a request for a document fails, and when the account is refused.
 
 Invariant: the same as in :mod:`.machine`. Pure.
 """
@@ -24,7 +24,7 @@ LONGEST_BACKOFF_SECONDS = 30.0
 
 
 class Setbacks(Course):
-    """What documents go through when something does not succeed."""
+    """The handling of failed actions."""
 
     #: No request is begun before this moment, in seconds since the epoch: the cloud has asked for a pause.
     _paused_until = 0.0
@@ -75,8 +75,8 @@ class Setbacks(Course):
         elif verdict in ("later", "pending") and self._try_later(work, error):
             return
         elif work.step == 0:
-            # With a register, such a file would be the oldest new one in each run. Changed, it is a new one. A file that may
-            # not be read now is tried again: a permission that was lost for an hour must not settle a whole inbox.
+            # Final with a register: otherwise such a file would be the oldest new one in each run. A changed file is a new
+            # one. A file without permission is tried again, because a permission may be missing for an hour only.
             is_final = self.batch.register is not None and isinstance(error, SourceContentError)
             self._fail(work, error, over=True, final=is_final)
         else:

@@ -1,7 +1,7 @@
 """
 The ``sources`` of a batch: which of the five forms they have.
 
-Invariant: what cannot be the sources of a batch is an error before anything is listed. Pure.
+Invariant: an invalid value is an error before anything is listed. Pure.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 What the journal of a batch says about each document.
 
-Invariant: the state is a function of the durable records and of nothing else, so that a process which takes a batch over
-knows exactly what the one before knew. Pure.
+Invariant: the state is a function of the durable records and of nothing else, so that a process which takes a batch over has
+the same state as the one before. Pure.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class DocumentState:
 
     :param step: The step that it has come to.
     :param intended: Whether it may have been sent for that step, with no answer in the journal yet.
-    :param steps: Its steps as far as it has come.
+    :param steps: The states of its steps, up to the present one.
     :param source: What is known about the original document since it was read.
     :param outcome: ``None`` = it is not decided yet.
     :param row: What the manifest says beside, as JSON, which takes a tenth of the memory of a mapping.
@@ -180,24 +180,24 @@ class DocumentState:
     @property
     def is_left_open(self) -> bool:
         """Whether its claim stays open when its batch ends: what was sent may still run, or may have been billed."""
-        # Of a failed one in doubt the record of its failure says so, and the next attempt is announced.
+        # If a failed document may have been billed, its record in the register says so, and the next attempt is announced.
         return self.may_run or (self.in_doubt and self.outcome != "failed")
 
     @property
     def has_claim(self) -> bool:
         """Whether it may have an open claim of this batch in the register."""
-        # Of these two, the register has said that the claim is another one's.
+        # With these two outcomes, the register has said that another document or batch has the claim.
         is_others = self.n == 0 and self.outcome in ("duplicate", "busy")
         return self.key is not None and not self.closed and not is_others
 
     @property
     def is_worth_retry(self) -> bool:
-        """Whether it has failed, and a later try may help."""
+        """Whether it has failed, and a later try may succeed."""
         return self.outcome == "failed" and bool((self.error or {}).get("retryable")) and not self.final
 
     @property
     def may_have_result(self) -> bool:
-        """Whether a later try may help that goes on with its cloud task, which is not billed a second time."""
+        """Whether a later try may succeed with its present cloud task, which is not billed a second time."""
         return self.is_worth_retry and self.running is not None
 
     def to_dict(self) -> dict[str, Any]:
@@ -273,9 +273,10 @@ class BatchState:
         """
         Take a durable record.
 
-        :param record: The record. One of a process that another one has taken over from is left out if that one has written
-            about the document since, or anything where the record is about the whole batch: it knew all that had been sent,
-            and its snapshot may come before a record that the first process wrote too late.
+        :param record: The record. A record of a process that has lost the batch to another one is ignored if the new owner
+            has written about the same document since, or, for a record about the whole batch, has written anything. The new
+            owner knew all that had been sent, and a replay may have its snapshot before a record that the old owner wrote
+            too late.
         """
         if isinstance(record, Durations | Refused | Replanned | BusyUntil):
             if self.epoch >= self._newest_epoch:
@@ -327,8 +328,8 @@ class BatchState:
         """
         Tell whether the process of an intent had not read the unanswered intent before it.
 
-        It would have announced its own as one more. So the intent before became durable only after the process had taken
-        over: the process that wrote it found the higher epoch then, and did not send the document.
+        If it had read it, it would have announced its own intent as a second submit. So the earlier intent became durable
+        only after the take-over. Its writer then found the higher epoch, and did not send the document.
         """
         is_unanswered = document.intended and document.step == record.step
         return is_unanswered and record.again is None and document.epoch < self.epoch
@@ -421,7 +422,7 @@ def _apply_of_register(document: DocumentState, record: Record) -> None:
             document.try_number, document.final = record.try_number, bool(record.final)
             _decide(document, record.outcome)
         case Handed():
-            # What was sent stays known: whoever has taken over may die before its own journal says so.
+            # Keep what was sent: the batch that has taken over may die before its own journal has it.
             document.outcome, document.closed = "busy", True
         case Closed():
             document.closed = True
@@ -433,9 +434,8 @@ def _intend(document: DocumentState, record: Intent) -> None:
     document.step, document.intended, document.last_intent = record.step, True, record.again
     document.outcome = document.row = document.error = None
     document.final = False
-    if (
-        record.step and record.seconds is not None
-    ):  # A process that sends the document once more has not watched it.
+    # A process that sends the document again has not watched the first cloud task.
+    if record.step and record.seconds is not None:
         document.at(record.step - 1).seconds = record.seconds
     step = document.at(record.step)
     step.seconds = None
@@ -461,7 +461,7 @@ def _begin_again_at(document: DocumentState, step: int) -> None:
 
 
 def _take_back(document: DocumentState) -> None:
-    """Take the last intent back: the document was certainly not accepted."""
+    """Undo the last intent: the document was certainly not accepted."""
     step = document.current
     step.submits -= 1
     step.doubts -= document.last_intent is not None
@@ -470,7 +470,7 @@ def _take_back(document: DocumentState) -> None:
 
 
 def _leave_unanswered(document: DocumentState) -> None:
-    """Keep in mind that the current submit was never answered, where the document goes on without it."""
+    """Note that the current submit was never answered, before the document continues without it."""
     if document.intended:
         document.current.again = "unknown"
         document.intended = False

@@ -1,8 +1,8 @@
 """
 The steps of a batch: the cloud's operations that each document goes through, one after the other.
 
-Invariant: steps that do not fit together are refused when the DAG is parsed. Found later, the first of them would have
-been billed for every document. Pure.
+Invariant: steps that do not fit together are refused when the DAG is parsed. If a task found it later, the first step would
+have been billed for every document. Pure.
 """
 
 from __future__ import annotations

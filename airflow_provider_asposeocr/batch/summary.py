@@ -1,7 +1,7 @@
 """
-What a batch comes to: counts, examples, and whether the Airflow task is green.
+The summary of a batch: counts, examples, and whether its Airflow task succeeds.
 
-Invariant: a summary stays below 4 KB whatever documents are called, because XCom lives in the metadata database. Pure.
+Invariant: a summary is below 4 KB for any names of documents, because XCom is in the metadata database. Pure.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ MOST_BYTES = 4096
 MOST_EXAMPLES = 10
 _NAME_CHARACTERS = 120
 _MOST_ERROR_CLASSES = 10
-#: Outcomes of which a summary has no examples: there is nothing to look after.
+#: Outcomes of which a summary has no examples, because a user has nothing to do about them.
 _WELL = frozenset({"succeeded", "skipped", "duplicate"})
 
 
 class Tally:
-    """What the rows of a manifest add up to."""
+    """The counts of the rows of a manifest."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
@@ -57,7 +57,7 @@ class Tally:
         self.result_bytes += sum(result.bytes for result in row.results)
         if row.error is not None:
             self.errors[shown(row.error.name, 60)] += 1
-            # A final row is not sent again, so that a retry would only say the same once more.
+            # A document with a final row is not sent again, so that a retry would have the same result.
             self.retryable = self.retryable or (row.error.retryable and not row.final)
         if row.outcome not in _WELL and len(self.examples) < MOST_EXAMPLES:
             self.examples.append(_example(row))
@@ -69,7 +69,7 @@ class Tally:
 
     @property
     def judged(self) -> dict[str, int]:
-        """The counts by which :func:`is_green` judges this run: what failed for good in earlier ones was told by them."""
+        """The counts for :func:`is_green`, without documents that failed for good in earlier runs."""
         failed = self.counts["failed"] - self.failed_before
         return {**self.counts, "failed": failed, "failed before": self.failed_before}
 
@@ -157,7 +157,7 @@ def is_green(counts: Mapping[str, int], max_failures: float) -> bool:
 
 def failure_text(summary: Mapping[str, Any], max_failures: float) -> str:
     """
-    Say in one message why the Airflow task of a batch is red.
+    Return the message with which the Airflow task of a batch fails.
 
     :param summary: What :meth:`Tally.summary` returned.
     :param max_failures: The user's.

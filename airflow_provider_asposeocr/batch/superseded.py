@@ -1,7 +1,7 @@
 """
-The batches of a task instance that a Clear has superseded: their cloud tasks are not wanted any more.
+End the batches of a task instance that a Clear has superseded: cancel their cloud tasks, and delete their journals.
 
-Invariant: an error here is only logged. The user begins anew, and knows that it is billed again.
+Invariant: an error here is only logged. A user who clears the task begins anew, and knows that it is billed again.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def take_over_superseded(journal: str, named: str | None) -> list[LeftBatch]:
 
 async def end_superseded(client: AsyncCloudClient, superseded: list[LeftBatch], account: str) -> None:
     """
-    Cancel what the tries before a Clear have left running, and delete their journals.
+    Cancel the cloud tasks of the tries before a Clear, and delete their journals.
 
     :param client: Client of the account.
     :param superseded: The batches.

@@ -170,7 +170,7 @@ class Transfer:
 
     async def fetch(self, index: int, ref: TaskRef, *, keep_incomplete: bool = False) -> Download:
         """
-        Bring the results of a step to local disk, unless :meth:`collect` has.
+        Bring the results of a step to local disk, unless :meth:`collect` has done that.
 
         :param index: Index of the document.
         :param ref: The completed cloud task of the step.
@@ -236,7 +236,7 @@ class Transfer:
         folder = self._folders.pop(index, None)
         if folder is None:
             return
-        with suppress(OSError):  # What is left goes with the work folder.
+        with suppress(OSError):  # The rest is removed with the work folder.
             for name in os.listdir(folder):
                 os.unlink(folder / name)
             self._empty.append(folder)
@@ -279,4 +279,4 @@ def transfers(client: AsyncCloudClient, clock: Callable[[], float] = time.time) 
     finally:
         previews.shutdown(
             wait=False, cancel_futures=True
-        )  # A picture may take a minute, and a kill has seconds.
+        )  # Not waited for: a picture may take a minute, and a killed process has seconds.

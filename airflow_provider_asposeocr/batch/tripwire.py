@@ -1,7 +1,7 @@
 """
 The tripwire: one key in Airflow's ``task_state_store`` that says where a batch's journal is and how much it holds.
 
-Invariant: a journal that has vanished is never taken for a batch that has not begun. The key is written after the empty
+Invariant: a deleted journal is never taken for that of a batch that has not begun. The key is written after the empty
 journal is durable and before the first document is sent. Airflow's UI shows it, with the progress of the batch.
 
 Before Airflow 3.3 there is no such store. Then a journal that was deleted is not noticed.
@@ -178,7 +178,7 @@ class Tripwire:
             return plan_journal(found, self._max_tries, rendered_uri)
         except JournalError:
             if found is not None and found.max_tries is None:
-                # So that a Clear, which the error advises, is recognized as one.
+                # Written so that the Clear which the error advises is recognized as a Clear.
                 self._set(TripwireRecord(journal=rendered_uri, max_tries=self._max_tries, acknowledged=1))
             raise
 
@@ -214,7 +214,7 @@ class Tripwire:
         try:
             # Not on the loop: Airflow raises DeadlockImminentError there while another request is under way.
             await asyncio.to_thread(self._set, record)
-        except Exception as error:  # whatever the store's backend raises
+        except Exception as error:  # any error of the store's backend
             log.warning(
                 "The progress of the batch cannot be written to the task state store: %s", shown(error)
             )

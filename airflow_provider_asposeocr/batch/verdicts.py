@@ -1,7 +1,7 @@
 """
 What an error means for a document of a batch, and for the batch. Pure.
 
-Invariant: an error of one document never stops the others, and an error of the account is never a document's fault.
+Invariant: an error of one document never stops the others, and an error of the account never fails a document.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: submitted.
 Verdict = Literal["later", "fail", "over", "unknown", "gone", "expired", "pending", "account"]
 
-#: A token that was just renewed may be refused by chance: another process has renewed it again, or a part of the cloud does
+#: The cloud may refuse a token that was just renewed: another process has renewed it again, or a part of the cloud does
 #: not know it yet. One document in ten thousand must not stop the others; the account counts as refused if it
 #: happens this number of times in a row.
 MOST_REFUSED_TOKENS = 3
@@ -50,7 +50,7 @@ _OF_ACCOUNT = (
 
 def concerns_account(error: AsposeOcrError) -> bool:
     """
-    Tell whether an error would meet every document.
+    Tell whether an error concerns the account, and so every document.
 
     :param error: The error of a request.
     """

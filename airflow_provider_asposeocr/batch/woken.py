@@ -1,9 +1,9 @@
 """
 The event with which a batch's trigger wakes the worker.
 
-Invariant: the worker asks the cloud itself about each cloud task that the event names as ended. It believes the event only
-about what the trigger has cancelled, because the cloud has no word for that. An event that it does not understand names
-nothing.
+Invariant: the worker asks the cloud itself about each cloud task that the event names as ended. Only the trigger's cancels
+are taken from the event, because the cloud does not report a cancelled task. An event that the worker does not understand
+counts as empty.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Woken:
     :param ended: Places, in the trigger's row, of the cloud tasks that have ended in any way.
     :param digest: Fingerprint of the row's cloud tasks, see :func:`.running.digest_of`.
     :param durations: What the trigger has learned, the latest last.
-    :param error: What the account or Airflow refused, where that is why it fired.
+    :param error: The error of the account or of Airflow, if it fired because of one; else ``None``.
     :param cancelled: Places of the cloud tasks that the trigger has cancelled, because their deadline or that of the batch
         has passed.
     """
@@ -81,8 +81,8 @@ def read_event(event: Any) -> Woken:
     """
     Read the event of a batch's trigger.
 
-    :param event: What the trigger fired, or whatever arrived in its place.
-    :return: What it says; :class:`Woken` of nothing where that is not understood.
+    :param event: What the trigger fired, or what Airflow passed instead.
+    :return: What it says; an empty :class:`Woken` if it is not understood.
     """
     if not isinstance(event, dict) or event.get("because") not in BECAUSE:
         return Woken()

@@ -168,7 +168,7 @@ class Line:
 
 
 class Alarm:
-    """Documents that wait for a moment."""
+    """Documents that are due at a time."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Work]] = []
@@ -181,7 +181,7 @@ class Alarm:
 
     def put(self, work: Work, at: float) -> None:
         """
-        Add a document. What it waited for before counts no more.
+        Add a document, or change the time of one.
 
         :param work: The document.
         :param at: The moment, in seconds since the epoch.
@@ -192,7 +192,7 @@ class Alarm:
 
     def take(self, now: float) -> Work | None:
         """
-        Take a document whose moment has come.
+        Take a document that is due.
 
         :param now: Seconds since the epoch.
         :return: The document; ``None`` = there is none.

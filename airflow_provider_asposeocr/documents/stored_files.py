@@ -87,7 +87,7 @@ def copy_to_local(path: ObjectStoragePath, local: Path) -> tuple[int, str]:
 
 
 def _one_block(fs: Any, method: str) -> dict[str, int]:
-    """Return the words with which a method of a file system is told to hold one block only."""
+    """Return the arguments that let a method of a file system hold only one block in memory."""
     known = inspect.signature(getattr(fs, f"_{method}", getattr(fs, method))).parameters
     return {name: value for name, value in _ONE_BLOCK.items() if name in known}
 

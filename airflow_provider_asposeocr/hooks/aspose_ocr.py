@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: Task id for "Test connection". The task does not exist, so that the answer is NotExist and nothing is billed.
-_NOBODYS_TASK = "00000000-0000-0000-0000-000000000000"
+_UNKNOWN_TASK = "00000000-0000-0000-0000-000000000000"
 
 
 class AsposeOcrHook(BaseHook):
@@ -287,7 +287,7 @@ class AsposeOcrHook(BaseHook):
         account = client.account
         if not account.trial:
             client.obtain_token(ONCE)  # A user waits in front of the form, and can press the button again.
-        client.status("RecognizeImageTrial" if account.trial else "RecognizeImage", _NOBODYS_TASK, ONCE)
+        client.status("RecognizeImageTrial" if account.trial else "RecognizeImage", _UNKNOWN_TASK, ONCE)
         if account.trial:
             return f"{account.base_url} answers in evaluation mode; a tenth of the words is masked."
         return f"{account.base_url} accepts the client id and secret."

@@ -178,7 +178,7 @@ def _sweep(given: argparse.Namespace) -> Iterator[str]:
 
 
 def _is_over(header: Mapping[str, Any]) -> bool:
-    """Tell whether a batch is over without asking Airflow: the cloud keeps nothing any more of what it has sent."""
+    """Tell, without asking Airflow, whether a batch is over: it is so old that the cloud has deleted its cloud tasks."""
     begun_at = header.get(BEGUN_AT)
     return isinstance(begun_at, int | float) and time.time() - begun_at > 2 * RETENTION_SECONDS
 

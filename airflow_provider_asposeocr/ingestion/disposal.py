@@ -1,5 +1,5 @@
 """
-What is done with a source after its document is done: it is left, moved or deleted.
+Leave, move or delete a source after its document is done.
 
 Invariant: only the version that was read is moved or deleted. A file that was written again in the meantime stays, and is a
 new document.
@@ -36,7 +36,7 @@ def dispose(
     :param on_done: ``move``, ``delete``, or ``leave``, which does nothing.
     :param archive: URI of the folder that sources are moved to, with a slash at its end.
     :param name: Its path below the archive.
-    :param mark: Added to the name where the archive has a file of that name: another content.
+    :param mark: Added to the name if the archive has a file of that name with another content.
     :return: Whether the source is not there any more.
     :raises OSError: if the storage does not answer or refuses. Libraries raise errors of their own, too.
     """

@@ -1,4 +1,4 @@
-"""Errors of the register; what becomes of one document is an error of the client."""
+"""Errors of the register; the error of one document is one of the client's."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class RegisterUnreachableError(RegisterError):
 
 class ResultsMissingError(InputError):
     """
-    A document was read before, and its results are not there any more, or were changed.
+    A document was read before, and its results were deleted or changed since.
 
-    :cvar billed: What it was billed for was lost; this run has sent nothing.
+    :cvar billed: The earlier run was billed, and its results are lost; this run has sent nothing.
     """
 
     billed: Billed = "already"

@@ -1,8 +1,8 @@
 """
 An inbox: a folder in which new files are to be read once.
 
-Invariant: it is a plain description. Making it opens nothing, and two inboxes that are described alike are equal, also in
-several DAG files.
+Invariant: an inbox is a plain value. Constructing it opens nothing, and two inboxes with the same arguments are equal, also
+in several DAG files.
 """
 
 from __future__ import annotations
@@ -42,8 +42,7 @@ QUIET_SECONDS = 60.0
 _LONGEST_QUIET_SECONDS = 3600.0
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _MOST_PATTERNS = 200
-#: Module and name of the trigger's class. By name, as in the row of a trigger: the trigger lists an inbox, so that its
-#: module is above this one.
+#: Module and name of the trigger's class. It is not imported, because its module imports this one.
 _TRIGGER = ("airflow_provider_asposeocr.triggers.inbox", "AsposeOcrInboxTrigger")
 
 
@@ -53,13 +52,13 @@ class AsposeOcrInbox:
     A folder in which new files are to be read once.
 
     :param folder: Absolute path or URI of the folder. It may be a template where no watcher is used.
-    :param pattern: Which names are documents, with ``*``, ``?``, ``[ab]`` and ``{a,b}``; upper and lower case are one. By
+    :param pattern: Which names are documents, with ``*``, ``?``, ``[ab]`` and ``{a,b}``; upper and lower case are equal. By
         default PDF documents and images.
     :param ignore: Names that are left out although they match; by default those of files that are still being written.
         Files and folders whose name begins with a dot or an underscore are left out in any case.
     :param recursive: Whether files in the folders below are read, too. Yes by default.
-    :param quiet_seconds: How long a file must have the same size and version, by two looks, before it is read. By default 0
-        where stores show whole files only (S3, Google Cloud Storage, Azure Blob), and 60 elsewhere, because a program may
+    :param quiet_seconds: How long a file must have the same size and version, in two listings, before it is read. By default
+        0 where stores show whole files only (S3, Google Cloud Storage, Azure Blob), and 60 elsewhere, because a program may
         still be writing it. At most 3,600. Set 0 where all files are renamed into the folder.
     :raises InputError: if the folder is no absolute path or URI, or a pattern cannot match a name.
     :raises ValueError: if ``quiet_seconds`` makes no sense.
@@ -90,7 +89,7 @@ class AsposeOcrInbox:
                 "_wanted": _compile((self.pattern,), "pattern"),
                 "_ignored": _compile(ignore, "ignore"),
             }
-        for name, value in fields.items():  # The class is frozen, so that nobody else sets them.
+        for name, value in fields.items():  # Set through ``object``, because the class is frozen.
             object.__setattr__(self, name, value)
 
     def takes(self, below: str) -> bool:
@@ -118,7 +117,7 @@ class AsposeOcrInbox:
 
     def at(self, folder: str) -> AsposeOcrInbox:
         """
-        Return the same inbox elsewhere, as a template of the folder is rendered.
+        Return the same inbox with another folder, for a template that was rendered.
 
         :param folder: The rendered folder.
         """
@@ -177,7 +176,7 @@ class AsposeOcrInbox:
         Refuse a folder of results inside of the inbox: the next run would read the results.
 
         :param folders: URIs by the name of their parameter; templates and ``None`` are not checked.
-        :raises InputError: if one lies in the inbox, below no folder that listings leave out.
+        :raises InputError: if one lies in the inbox, and listings do not skip it.
         """
         if has_template(self.folder):
             return
@@ -202,7 +201,7 @@ class AsposeOcrInbox:
 
 def is_left_out(name: str) -> bool:
     """
-    Tell whether an inbox leaves a file or folder out, whatever its pattern is.
+    Tell whether an inbox skips a file or folder for any pattern.
 
     :param name: Its name, without folders.
     :return: Whether it begins with a dot or an underscore, as those of unfinished and of internal files do.
@@ -227,7 +226,7 @@ def _compile(patterns: Sequence[str], name: str) -> re.Pattern[str]:
                 "'*.{pdf,tif}'."
             )
         written += _expand(pattern, name)
-    # No pattern at all matches nothing.
+    # An empty list of patterns matches no file.
     return re.compile("|".join(map(translate, written)) or r"(?!)", re.IGNORECASE | re.DOTALL)
 
 

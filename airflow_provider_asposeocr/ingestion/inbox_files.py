@@ -1,8 +1,8 @@
 """
 The files of an inbox, page by page.
 
-Invariant: the listing is complete or an error, is asked for afresh each time, and keeps no file that was handed on. A file
-that lies outside of the inbox is never listed, whatever a person may put into the folder.
+Invariant: the listing is complete or an error, is requested anew each time, and holds one page of files in memory. A file
+outside of the inbox is never listed, also if a person puts a link to it into the folder.
 """
 
 from __future__ import annotations
@@ -118,10 +118,12 @@ class InboxListing:
 
 def unchanged(files: Iterable[InboxFile]) -> Iterator[InboxFile]:
     """
-    Look at files once more, and return those that are still as they were listed. Blocks while it asks for each.
+    Read size and version of files again, and return the files that have not changed since they were listed. Blocks while it
+    asks for each.
 
     :param files: The files, as they were listed.
-    :raises SourceError: if one may not be looked at; :class:`.SourceUnreadableError` if the storage does not answer.
+    :raises SourceError: if the storage does not allow to read them; :class:`.SourceUnreadableError` if the storage does not
+        answer.
     """
     for file in files:
         with source_errors(
@@ -135,7 +137,7 @@ def unchanged(files: Iterable[InboxFile]) -> Iterator[InboxFile]:
             except (FileNotFoundError, NotADirectoryError):
                 continue  # It was removed or renamed.
             except UnusablePathError:
-                version = file.version  # A row of the manifest will say what is wrong with the name.
+                version = file.version  # The batch reports the name's error in the row of the manifest.
         if version == file.version:
             yield file
 

@@ -1,8 +1,8 @@
 """
 The folders of work lists: one for each try of a plan, removed once the batches of its run are over.
 
-Invariant: a work list that a batch may still need is never removed. Airflow decides whether a run is over; a folder about
-whose run it says nothing stays for a week, and so does that of another installation.
+Invariant: a work list that a batch may still need is never removed. Airflow decides whether a run is over. A folder whose
+run Airflow does not know, and one of another installation, stays for a week.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PLANS = "plans/"
 _RUN_FILE = "run.json"
 #: A failed run may be cleared, and its batches need their work lists then.
 _KEPT_SECONDS = 7 * 24 * 3600.0
-#: A run that Airflow does not know and that is younger was hardly deleted: another installation has planned it.
+#: If Airflow does not know a run that is younger than this, another installation has probably planned it.
 _FOREIGN_SECONDS = 24 * 3600.0
 
 #: Answer for a run that Airflow does not have.
@@ -169,11 +169,11 @@ def _read_run(uri: str) -> PlannedRun | None:
         is_whole = all(isinstance(getattr(run, name), str) for name in ("installation", "dag_id", "run_id"))
         return run if is_whole and isinstance(run.written_at, int | float) else None
     except (ValueError, KeyError, TypeError):
-        return None  # A person has changed it. Nothing is removed then.
+        return None  # A user has changed the file: nothing is removed.
 
 
 def _remove(folder: str, names: list[str]) -> None:
-    # The file that names the run comes last, so that a folder that was removed by half is swept again.
+    # The file that names the run is deleted last, so that the next sweep finds a folder that was only half removed.
     for name in sorted(names, key=lambda name: name == _RUN_FILE):
         path: Any = object_path(folder + name)
         try:

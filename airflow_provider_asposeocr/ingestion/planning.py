@@ -1,9 +1,9 @@
 """
-What of an inbox the next batches read: the oldest files that were not read yet, and at most as many as the user wants.
+Choose the files of an inbox that the next batches read: the oldest ones that were not read yet, up to a limit of the user's.
 
 Invariant: a file is chosen only if it is not in the index, and, where programs may still write into the inbox, only if two
-looks with the wanted time between them find the same version. Clocks are never compared: the time between the looks is
-measured by this process, and files are ordered by the times of their storage.
+readings of its version, ``quiet_seconds`` apart, are equal. Clocks are never compared: this process measures the time
+between the two, and files are ordered by the times of their storage.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ class Oldest:
 @dataclass(frozen=True)
 class InboxPlan:
     """
-    What is to be read next.
+    The files that are read next, and counts.
 
     :param files: The files, the oldest first.
     :param listed: How many documents the inbox has.
     :param new: How many of them were not read yet.
-    :param growing: How many were chosen, but changed between two looks; a later run takes them.
+    :param growing: How many were chosen, but changed between the two readings; a later run takes them.
     :param refused: How many files cannot be read at all, for example links out of the inbox.
     """
 
@@ -101,7 +101,7 @@ def plan_inbox(
     clock: Clock | None = None,
 ) -> InboxPlan:
     """
-    Decide what of an inbox is read next. Blocks while it lists, and between two looks.
+    Choose the files of an inbox that are read next. Blocks while it lists, and for ``quiet_seconds``.
 
     :param inbox: The inbox.
     :param pipeline: Name of the pipeline that reads it.

@@ -1,9 +1,11 @@
 """
-The register of documents: what was read, what is being read, and what a batch does about it. Pure.
+The register of documents: which were read, which are being read, and what a batch does with each. Pure.
 
-Invariant: records are only created, never changed and never deleted, and their names alone are the state.
+Invariant: records are only created, never changed or deleted, and the state of a document follows from the names of its
+records alone.
 ``<key>.<n>.claim`` says that a batch is about to send a document; ``done``, ``failed`` or ``released`` with the same ``n``
-closes the claim, and ``voided`` takes back what was decided. The highest ``n`` decides. Only one batch can create a claim.
+closes the claim, and ``voided`` makes a document count as not read. The highest ``n`` decides. Only one batch can create a
+claim.
 """
 
 from __future__ import annotations
@@ -74,7 +76,8 @@ def is_key(text: str) -> bool:
 
 def place_of(key: str) -> str:
     """
-    Return the subfolder of a document's records: 256 of them, so that no prefix of a store has all the requests.
+    Return the subfolder of a document's records: one of 256, so that the requests to a store do not all have the same
+    prefix.
 
     :param key: The key.
     """
@@ -150,8 +153,8 @@ def standing_of(names: Iterable[RecordName]) -> Standing:
 
 
 #: Whose open claim it is. ``ours``: of the same journal. ``alive``: Airflow says that the task instance still has work.
-#: ``ended``: Airflow says that it has not. ``unknown``: Airflow knows no such task instance. ``foreign``: of another
-#: installation, which this Airflow cannot be asked about.
+#: ``ended``: Airflow says that it has not. ``unknown``: Airflow knows no such task instance. ``foreign``: the claim is of
+#: another installation, whose tasks this Airflow does not know.
 Owner = Literal["ours", "alive", "ended", "unknown", "foreign"]
 OWNERS: tuple[Owner, ...] = get_args(Owner)
 
@@ -188,7 +191,7 @@ class Claim:
 @dataclass(frozen=True)
 class Ours:
     """
-    The claim is our own, and our journal says the rest.
+    The claim is our own, and our journal says what was sent.
 
     :param n: Its number.
     """
@@ -302,8 +305,8 @@ def close_with(outcome: str | None, *, may_run: bool, comes_back: bool) -> Closi
     :param outcome: What has become of the document; ``None`` = it is not decided.
     :param may_run: Whether a cloud task of it may run, or has a result that is paid for.
     :param comes_back: Whether a later try of the batch takes the document up again.
-    :return: The record that closes the claim; ``None`` = the claim stays open. Whoever comes next then takes it over and
-        goes on with the cloud task, by the journal.
+    :return: The record that closes the claim; ``None`` = the claim stays open. The next batch that finds the document then
+        takes it over, and continues with the cloud task that the journal names.
     """
     if outcome == "succeeded":
         return "done"

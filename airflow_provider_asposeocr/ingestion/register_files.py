@@ -1,8 +1,8 @@
 """
 The records of the register in their storage: list, read, create.
 
-Invariant: nothing is answered from a listing that the process has made before, and of any number of processes that create
-one record exactly one is told that it has. Nothing is ever overwritten or deleted.
+Invariant: each call asks the storage anew, and if several processes create the same record, exactly one succeeds. No record
+is ever overwritten or deleted.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Below the register's folder. What lies here was paid for.
+#: Subfolder of the records. If a record is deleted, its document is read and billed again.
 DOCUMENTS = "documents"
 
 
@@ -52,22 +52,22 @@ class RegisterFiles:
         self._monotonic = monotonic
         self._folder = object_path(uri) / DOCUMENTS
         self._is_local = self._folder.protocol in LOCAL
-        #: The store's clock at a moment of ours, once it was asked.
+        #: The store's clock and this process's clock at one moment; ``None`` = not asked yet.
         self._clock: tuple[float, float] | None = None
 
     def check(self) -> bool:
         """
         Find out, before anything is sent, whether the register can be written, and whether its store creates atomically.
 
-        A file ``probe`` is kept beside the records: creating it once more must be refused.
+        It creates a file ``probe`` beside the records twice: the store must refuse the second create.
 
-        :return: ``True`` if of two processes that create one record exactly one is told so. Otherwise a warning is logged.
+        :return: ``True`` if exactly one of two processes that create one record succeeds. Otherwise a warning is logged.
         :raises RegisterError: if the register may not be written; :class:`.RegisterUnreachableError` if its storage does
             not answer.
         """
         probe = self._folder / "probe"
         with self._storage_errors("written", "no"):
-            # The first may create the file; then the second must be refused.
+            # The first create may succeed; the store must refuse the second one.
             is_atomic = self._is_refused(probe) or self._is_refused(probe)
         if not self._is_local and self._folder.protocol not in CONDITIONAL:
             is_atomic = False
@@ -96,7 +96,7 @@ class RegisterFiles:
 
     def look_for_content(self, sha256: str) -> list[RecordName]:
         """
-        List the names of the records of a content, whatever was done with it: one request.
+        List the names of the records of a content with any steps and settings: one request.
 
         :param sha256: Checksum of the content in hex, at least 40 digits.
         """
@@ -165,8 +165,9 @@ class RegisterFiles:
         Create a record, unless there is one.
 
         :param name: Its name.
-        :param record: What it says; its random ``writer`` makes it one of a kind.
-        :return: The content of its file: that of ``record`` if this call has created it, else what another one has.
+        :param record: What it says; its random ``writer`` makes it unique.
+        :return: The content of its file: that of ``record`` if this call has created it, else that of the record that was
+            there.
         """
         with self._storage_errors("written"):
             return create_or_read(self._folder / name.text, record.to_bytes())
@@ -221,7 +222,7 @@ class RegisterFiles:
 
     @contextmanager
     def _storage_errors(self, what: str, billed: Any = None) -> Iterator[None]:
-        """Say which register it was when the storage fails."""
+        """Raise errors of the storage as errors that name the register."""
         try:
             yield
         except AsposeOcrError:

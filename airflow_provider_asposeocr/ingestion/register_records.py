@@ -1,8 +1,8 @@
 """
-What the records of the register hold, beside what their names say. Pure.
+The contents of the register's records. Pure.
 
-Invariant: a record that cannot be understood is an error. It never counts as missing, because what it says may be that a
-document was billed.
+Invariant: a record that cannot be understood is an error. It never counts as missing, because it may say that a document was
+billed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Source(BaseModel):
 
 class JournalPlace(BaseModel):
     """
-    The place in a journal that says the rest.
+    The place of a document in a journal.
 
     :param journal: URI of the journal's folder.
     :param index: Index of the document in its batch.
@@ -56,7 +56,7 @@ class _Record(BaseModel):
     What all records have.
 
     :param schema_version: Version of this form.
-    :param writer: Random text: tells a record that a repeated request has created from that of another process.
+    :param writer: Random text, by which a process recognizes a record that its own repeated request has created.
     :param at: When it was written by the writer's clock, ISO 8601, for people who read it. Nothing is decided by it.
     """
 
@@ -75,12 +75,12 @@ class ClaimRecord(_Record):
     """
     A batch is about to send a document.
 
-    :param place: The journal that knows the rest.
+    :param place: The journal of the batch, which says what was sent.
     :param installation: Name of the Airflow installation; may be empty.
     :param dag_id: The task instance of the batch, as the next three.
     :param source: The document.
     :param continues: The place of the claim that this one has taken over; ``None`` = there was none.
-    :param after: What that claim leaves behind, see :class:`.register.Claim`; ``None`` = there was none.
+    :param after: What the owner of that claim may have sent, see :class:`.register.Claim`; ``None`` = there was none.
     """
 
     place: JournalPlace

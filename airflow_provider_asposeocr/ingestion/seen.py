@@ -1,9 +1,8 @@
 """
 The index of the files that were read already: a key of 16 bytes for each file and version.
 
-Invariant: it is a cache of what the manifests say. A key that is missing costs a download and a checksum, because the
-register knows each content; a key too many would lose a file. So a key is only made of a row that says how the file ended.
-Pure.
+Invariant: the index is a cache of the manifests. A missing key costs a download and a checksum, because the register knows
+each content; a wrong key would hide a file that was not read. So a key is only made from a row with a settled outcome. Pure.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ if TYPE_CHECKING:
 #: Raise it when a key is made of something else.
 SCHEMA_VERSION = 1
 KEY_BYTES = 16
-#: New manifests that are worth a segment of their own: reading one costs a request.
+#: A segment is written when there are this many new manifests, because reading each costs a request.
 _FRESH_FOR_A_SEGMENT = 32
-#: Segments that are worth to be made one.
+#: Segments are merged when there are this many.
 _SEGMENTS_FOR_ONE = 16
 
 
@@ -68,10 +67,10 @@ class SeenKeys:
 
     def take(self, row: Mapping[str, Any]) -> None:
         """
-        Add the file of a manifest's row, if the row says that no later run has to look at it.
+        Add the file of a manifest's row, if the row says that no later run has to read it.
 
-        A file that was ``gone`` is not added: where equal content is dropped again under its name, a store may give it the
-        version that it had.
+        A file that was ``gone`` is not added: if the same content is written again under its name, a store may give it the
+        same version.
 
         :param row: The row, as JSON.
         """
@@ -191,7 +190,7 @@ def plan_compaction(segments: Mapping[str, Segment], fresh: Segment, stale: Iter
     Decide whether the index is to be written anew. Pure.
 
     :param segments: The segments that were read, by name.
-    :param fresh: What was read from manifests that are in none of them.
+    :param fresh: The keys of manifests that are in none of them.
     :param stale: Names of segments that cannot be read; they are removed with the next segment.
     """
     if len(segments) >= _SEGMENTS_FOR_ONE:

@@ -1,8 +1,8 @@
 """
 The index of the files that were read already, in its storage: read, written anew, and corrected by a person.
 
-Invariant: it never has a key that no manifest has had. What cannot be read of it is left out with a warning, and costs
-reads.
+Invariant: each key of the index comes from a manifest. A segment that cannot be read is skipped with a warning; its files
+are downloaded and compared again.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class SeenFiles:
         return keys
 
     def compact(self) -> None:
-        """Write the index anew where that is worthwhile. A failure is logged: the manifests have what the index lacks."""
+        """Write the index anew if that saves requests. A failure is logged: the next run reads the manifests instead."""
         plan = plan_compaction(self._segments, self._fresh, self._stale)
         if plan.write is None:
             return
@@ -126,7 +126,7 @@ class SeenFiles:
         """
         keys: set[bytes] = set()
         for name in self._list(MANIFESTS, ".jsonl"):
-            with suppress(AsposeOcrError):  # Of a manifest that was cut, the rows before the cut count.
+            with suppress(AsposeOcrError):  # If a manifest was cut, the rows before the cut count.
                 for _, row in read_objects(f"{self._register}{MANIFESTS}{name}", "manifest"):
                     if row.get("key") in documents:
                         keys |= keys_of([row])
@@ -145,7 +145,7 @@ class SeenFiles:
                 continue
             content = read(object_path(f"{self._register}{INDEX}{name}"))
             if content is None:
-                continue  # Another process has just made one segment of several.
+                continue  # Another process has just merged segments.
             try:
                 self._segments[name] = parse_segment(content)
             except InputError as error:

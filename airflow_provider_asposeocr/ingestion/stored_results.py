@@ -1,7 +1,7 @@
 """
-Results of documents that were read before: are they still there, and copies of them.
+Results of documents that were read before: check that they are still there, and copy them.
 
-Invariant: a result counts as there only if it is the file that was stored, by its version or by its checksum.
+Invariant: a result counts as present only if its file has the version or the checksum with which it was stored.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _MARK_DIGITS = 8
 
 def stem_of(file_stem: str, key: str, *, is_taken: bool) -> str:
     """
-    Name the results of a document, so that those of an earlier content keep theirs: the register's record of it says where
-    they are, and must stay true.
+    Name the results of a document, so that results of an earlier content under the same name are not overwritten: the
+    register's record names them.
 
     :param file_stem: The name by the source, without the suffix of a type.
     :param key: The document's key.
@@ -45,7 +45,7 @@ def with_version(result: StoredResult) -> StoredResult:
     Add to a result what its storage says about it: one request.
 
     :param result: A result that was just stored.
-    :return: The result; without a version where the storage does not answer. Its checksum then tells whether it is there.
+    :return: The result; without a version if the storage does not answer. Then its checksum is compared later.
     """
     try:
         version = stored_version(object_path(result.uri))
@@ -69,7 +69,7 @@ def _is_there(result: Mapping[str, Any]) -> bool:
     try:
         if result.get("version") is not None and stored_version(path) == result["version"]:
             return True
-        # Restored from a backup, or moved to another disk, a file has another version and may have the same content.
+        # After a restore from a backup, or a move to another disk, a file has another version and the same content.
         digest, size = hashlib.sha256(), 0
         for piece in pieces(path):
             digest.update(piece)
@@ -83,7 +83,7 @@ def is_taken(targets: Mapping[str, str | None]) -> bool:
     """
     Tell whether a file that is to be written would overwrite another content: one request for each file.
 
-    The very content that is to be written is no other one: a process that has died after it had stored it has left it.
+    A file with the content that is to be written does not count: a process that died after it stored the result has left it.
 
     :param targets: The checksums in hex, by the URIs of the files.
     """
@@ -141,7 +141,7 @@ def _copied(result: Mapping[str, Any], source: str, target: str, writer: Writer)
 
 def versions_at(uri: str) -> tuple[str | None, ...]:
     """
-    Return the present version of a file, in each spelling in which a listing may have written it down.
+    Return the present version of a file, in each form that a listing may have noted.
 
     :param uri: The file.
     :return: First the one that this version of the provider writes down.

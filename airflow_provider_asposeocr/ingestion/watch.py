@@ -1,8 +1,8 @@
 """
-When the watcher of an inbox speaks. Pure.
+Decide when the watcher of an inbox sends an event. Pure.
 
-Invariant: what it knows is in memory only. After each start it speaks as soon as there is a document, so that an event that
-was lost, stranded or never written costs nothing but time. What is new is found by the run, which lists.
+Invariant: its state is in memory only. After each start it sends an event as soon as there is a document, so that a lost
+event costs time but no document. The run that the event starts lists the inbox and finds what is new.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _MOST_EVENT_BYTES = 199
 @dataclass
 class Look:
     """
-    One look at the inbox, page by page.
+    One listing of the inbox, page by page.
 
     :param now: The present moment, in seconds of the process's own clock.
     :param quiet_seconds: How long a document must not have changed to count.
-    :param most_files: Beyond so many documents, none is compared.
-    :param earlier: When the documents of the look before were first seen, by their keys.
+    :param most_files: With more documents than this, none is compared.
+    :param earlier: When the documents of the listing before were first seen, by their keys.
     """
 
     now: float
     quiet_seconds: float = 0.0
     most_files: int = 10_000
     earlier: dict[bytes, float] = field(default_factory=dict)
-    #: How many documents there are, as far as it has looked.
+    #: How many documents were listed.
     files: int = 0
     #: When each document was first seen with the version that it has.
     since: dict[bytes, float] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Look:
         Take a page of documents into account.
 
         :param page: The documents.
-        :return: Whether it is worthwhile to look further.
+        :return: Whether to list the next page.
         """
         for file in page:
             self.files += 1
@@ -74,9 +74,9 @@ class Look:
 @dataclass
 class Speaker:
     """
-    Decides after each look whether the watcher speaks.
+    Decides after each listing whether the watcher sends an event.
 
-    :param repeat_seconds: How often it speaks where there are more documents than are compared.
+    :param repeat_seconds: Time between two events if there are more documents than are compared.
     """
 
     repeat_seconds: float
@@ -85,11 +85,11 @@ class Speaker:
 
     def hears(self, look: Look) -> tuple[int, int] | None:
         """
-        Take a look into account.
+        Take a listing.
 
-        :param look: A look that has come to its end, or is full.
-        :return: How many documents there are, and how many of them it has not told yet; ``None`` = it is silent. Documents
-            that were removed are no reason to speak.
+        :param look: A listing that has ended, or is full.
+        :return: How many documents there are, and how many of them no event has counted yet; ``None`` = no event is sent. A
+            removed document is no reason for an event.
         """
         if look.is_full:
             self._told = set()
@@ -99,7 +99,7 @@ class Speaker:
             return look.files, look.files
         found = look.keys()
         new = len(found - self._told)
-        # Only what is there: a document that is removed and dropped again is new.
+        # Only the present documents are kept: one that is removed and dropped again is new.
         self._told = found
         if not new:
             return None

@@ -1,8 +1,8 @@
 """
-A work list: the files of an inbox that one batch is to read, and where what was done is kept.
+A work list: the files of an inbox that one batch is to read, and the register that the batch uses.
 
-Invariant: a work list is read whole or is an error that names the line. A file of it may have any name, because the name
-of a file in an inbox is foreign text: a name that no storage can open fails later, in a row of the batch's manifest.
+Invariant: a work list is read whole or is an error that names the line. A file of it may have any name, because others
+choose the names of files in an inbox: a name that no storage can open fails later, in a row of the batch's manifest.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class WorkList:
     """
     The files that one batch is to read.
 
-    :param register: URI of the folder where what was done is kept, with a slash at its end.
+    :param register: URI of the folder of the register, with a slash at its end.
     :param base: URI of the inbox, with a slash at its end; names of results are relative to it.
     :param pipeline: Name under which the files count as seen once the batch has settled them.
     :param files: The files, the oldest first. At least one.

@@ -36,7 +36,7 @@ def outcome_of(event: Any) -> tuple[TaskRef, AsposeOcrError | None]:
     """
     Read the event of a trigger.
 
-    :param event: What the trigger fired, or whatever arrived in its place.
+    :param event: What the trigger fired, or what Airflow passed instead.
     :return: The task, and why the wait failed if it did.
     :raises WaitError: if it is not an event of ours: a lost event is no success.
     :raises AsposeOcrError: what the trigger says, if it has not even found out which task it is.

@@ -194,7 +194,7 @@ def state_of(ti: Any, of: Any) -> str | None:
     :param of: What has the ``dag_id``, ``run_id``, ``task_id`` and ``map_index`` of the one in question: the same task
         instance, or a task reference.
     :return: For example ``running``; ``None`` where it has none.
-    :raises Exception: whatever Airflow's API raises, above all while its supervisor ends the process.
+    :raises Exception: any error of Airflow's API, above all while its supervisor ends the process.
     """
     states = ti.get_task_states(
         dag_id=of.dag_id, task_ids=[of.task_id], run_ids=[of.run_id], map_index=of.map_index

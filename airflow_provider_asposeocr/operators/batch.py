@@ -73,7 +73,7 @@ STOPPED: dict[StopReason, str] = {
 
 class AsposeOcrBatchOperator(BaseOperator):
     """
-    Take many documents through one or several cloud steps, and write their results to object storage.
+    Process many documents with one or several cloud operations, and write their results to object storage.
 
     Each document is billed once per step, also if the worker dies: a journal beside the results says what was sent. A
     document that fails stops no other one. The manifest has a row for each.
@@ -97,8 +97,10 @@ class AsposeOcrBatchOperator(BaseOperator):
     :param on_missing_result: What becomes of one whose results are not there any more: ``fail``, the default; or ``again``,
         read it again, which is billed again.
     :param max_attempts: How often a document may fail in all batches with this register; 3 by default.
-    :param claim_seconds: Age from which a document counts as left that a batch of another Airflow has; 90,000 by default.
-    :param busy_wait_seconds: How long to wait in the end for documents that other batches have; 600 by default.
+    :param claim_seconds: If a batch of another Airflow has claimed a document: age of the claim from which this batch takes
+        the document over; 90,000 by default.
+    :param busy_wait_seconds: How long to wait, after the batch's own documents, for documents that other batches are
+        reading; 600 by default.
     :param on_done: What to do with the source of a document that is done, if it was not changed since: ``leave`` it, the
         default; ``move`` it to ``archive``; or ``delete`` it. Only with a register.
     :param archive: URI of the folder that sources are moved to, with a slash at its end.
@@ -110,7 +112,7 @@ class AsposeOcrBatchOperator(BaseOperator):
         default.
     :param max_submits: The budget: most cloud tasks of all tries, those sent again included. A document is begun only if
         the rest of it covers all of its steps, and is ``not_started`` otherwise. By default there is none.
-    :param max_failures: How many documents may fail before the Airflow task is red: a number, or a share of all documents
+    :param max_failures: How many documents may fail before the Airflow task fails: a number, or a share of all documents
         below 1. 0 by default.
     :param stop_after_failures: Submit nothing more after this number of failed documents; by default never.
     :param retry_failed: Whether Airflow's retry submits failed documents again where that may help, which is billed. Yes by
@@ -270,7 +272,8 @@ class AsposeOcrBatchOperator(BaseOperator):
         :return: The summary.
         """
         if max_tries not in (None, context["ti"].max_tries):
-            # A user has cleared the task while it ran after the deferral; Airflow keeps method and event of that.
+            # A user has cleared the task while it ran after a deferral: Airflow passes the method and the event of that
+            # deferral again.
             return self.execute(context)
         woken = read_event(event)
         if woken.error is not None:
@@ -280,7 +283,7 @@ class AsposeOcrBatchOperator(BaseOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """
-        Go on after a deferral; in the worker alone where the trigger has failed, or Airflow has given up on it.
+        Go on after a deferral. If the trigger has failed, or Airflow has given up on it, do not defer again.
 
         :param next_method: As Airflow passes it.
         :param next_kwargs: As Airflow passes it.
@@ -312,7 +315,7 @@ class AsposeOcrBatchOperator(BaseOperator):
         try:
             while True:
                 request, around = request_of(self, context, holds=holds)
-                if around.plan.superseded is not None:  # It was cleared, also where Airflow resumes it.
+                if around.plan.superseded is not None:  # The task was cleared, although Airflow resumes it.
                     woken, resumes = Woken(), False
                 self._try = BatchTry(request, around, woken, resumes=resumes)
                 if self._killed:  # while the connection or the tripwire was read
@@ -408,7 +411,7 @@ class AsposeOcrBatchOperator(BaseOperator):
 
     def is_retry_worthwhile(self, end: BatchEnd) -> bool:
         """
-        Tell whether a retry would do more than to say the same again.
+        Tell whether a retry may have another result.
 
         :param end: How a try has ended.
         """
@@ -431,7 +434,7 @@ class AsposeOcrBatchOperator(BaseOperator):
             return True
         try:
             return decide_for_batch(state_of(self._ti, self._ti), in_triggerer=False) == "cancel"
-        except Exception as error:  # it may be anything: the supervisor is ending this process
+        except Exception as error:  # any error: the supervisor is ending this process
             self.log.warning(
                 "Airflow does not return the task's state, so no cloud task is cancelled: %s", shown(error)
             )
@@ -454,7 +457,7 @@ def forget_batch(context: Mapping[str, Any]) -> None:
     try:
         delete_journal(object_path(this.journal_uri))
     except AsposeOcrError as error:
-        # The next batch of this state folder sweeps it.
+        # The next batch with this state folder deletes it.
         operator.log.warning(
             "The journal of the batch was not deleted; a later batch deletes it: %s", error.message
         )

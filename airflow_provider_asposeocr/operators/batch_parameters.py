@@ -1,7 +1,7 @@
 """
 The parameters of the batch operator: checked when a DAG is parsed, read when a task runs.
 
-Invariant: what can be known to be wrong at parse time fails there, before a batch costs anything.
+Invariant: an error that is visible at parse time is raised there, before a batch costs anything.
 """
 
 from __future__ import annotations
@@ -221,11 +221,11 @@ def request_of(
 
     :param operator: The operator, with its rendered parameters.
     :param context: Airflow's context.
-    :param holds: Whether the batch stays in its worker whatever the operator says.
+    :param holds: Whether the batch stays in its worker, also with ``deferrable=True``.
     :return: What :class:`.BatchTry` takes.
     :raises InputError: if a parameter makes no sense.
     :raises InvalidConnectionError: if there is no such connection, or if it makes no sense.
-    :raises JournalError: if Airflow's store says something about the batch that cannot be read.
+    :raises JournalError: if the tripwire in Airflow's store cannot be read.
     """
     from airflow_provider_asposeocr.batch.opening import BatchRequest
     from airflow_provider_asposeocr.batch.registrar import RegisterPolicies
@@ -302,7 +302,7 @@ def _register_of(
     uri = None if operator.register is None else parse_folder(operator.register, "register")
     work = read_work_list_head(parse_sources(sources))
     if work is not None:
-        # The plan finds out in the manifests below the register what was read.
+        # The next plan reads from the manifests below the register which files were read.
         state = None if operator.state is None else parse_folder(operator.state, "state")
         for name, given, listed in (
             ("register", uri, work.register),
@@ -332,7 +332,7 @@ def settings_of(operator: AsposeOcrBatchOperator, ti: Any, begun_at: float, *, h
     :param operator: The operator, with its parameters set.
     :param ti: Airflow's task instance.
     :param begun_at: When the batch's first try began, in seconds since the epoch.
-    :param holds: Whether the batch stays in its worker whatever the operator says.
+    :param holds: Whether the batch stays in its worker, also with ``deferrable=True``.
     """
     return BatchSettings(
         max_in_flight=operator.max_in_flight,

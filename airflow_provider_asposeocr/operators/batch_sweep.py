@@ -1,8 +1,8 @@
 """
 Remove the journals of batches that are over and that a killed process has left.
 
-Invariant: Airflow decides whether a batch is over. A journal about whose task Airflow says nothing stays, and so does that
-of another installation.
+Invariant: Airflow decides whether a batch is over. A journal stays if Airflow does not answer about its task, or if it is of
+another installation.
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ def _may_go(header: Mapping[str, Any], ti: Any) -> bool:
     try:
         states = ti.get_task_states(dag_id=dag_id, task_ids=[task_id], run_ids=[run_id], map_index=map_index)
         state = own_state(states, str(run_id), str(task_id), map_index)
-    except Exception as error:  # whatever Airflow's API raises, or a journal that names no task
+    except Exception as error:  # any error of Airflow's API, or a journal that names no task
         log.info("Airflow does not return the state of a batch's task: %s", shown(error))
         return False
     return is_over(state, header.get(BEGUN_AT), time.time())
 
 
 def _closes_claims(folder: ObjectStoragePath, header: Mapping[str, Any]) -> bool:
-    """Close what claims are left of a batch that is over. One whose document may still run stays: it can be taken over."""
+    """Close the open claims of a batch that is over. If a document may still run, its claim stays: it can be taken over."""
     if "register" not in header:
         return True
     return close_abandoned(str(folder), header.get(BEGUN_AT), time.time())

@@ -2,7 +2,7 @@
 One try of a batch in a worker, as a coroutine: open the batch, let the engine work, write the manifest.
 
 Invariant: nothing is sent before the journal is durable, the tripwire is armed and the XCom says where the journal is. A
-signal handler only schedules what is to be done: the event loop has the client, its connections and its token.
+signal handler only schedules the end of the try in the event loop, which has the client, its connections and its token.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ LAST_SECONDS = 0.5
 @dataclass(frozen=True)
 class BatchEnd:
     """
-    A try that was the batch's last so far.
+    How a try has ended, for the operator.
 
     :param ended: How.
     :param manifest: The manifest that was written.
@@ -79,7 +79,7 @@ class BatchEnd:
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
     """
-    What a try needs of Airflow. The functions block: they ask Airflow.
+    The Airflow around a try: values and functions. The functions block, because they ask Airflow.
 
     :param account: The account of the connection.
     :param tripwire: The key in the ``task_state_store``.
@@ -109,11 +109,11 @@ class Surroundings:
 
 class BatchTry:
     """
-    One try, or what is left of it after a deferral.
+    One try, or its rest after a deferral.
 
     :param request: What it is asked for.
     :param around: What it needs of Airflow.
-    :param woken: What the trigger has told; of nothing at the beginning of a try.
+    :param woken: What the trigger reported; empty at the beginning of a try.
     :param resumes: Whether it goes on after a deferral.
     """
 
@@ -157,7 +157,7 @@ class BatchTry:
             log.warning("%s", around.plan.warning)
         superseded: list[LeftBatch] = []
         if not self._resumes:
-            # Before the new journal is begun, which learns from theirs whose results are in the destination.
+            # Before the new journal is begun: it needs theirs to know who made the files in the destination.
             superseded = await asyncio.to_thread(
                 take_over_superseded, around.plan.uri, around.plan.superseded
             )
@@ -196,7 +196,7 @@ class BatchTry:
                 )
             outcome = await self._work(opened, client)
         await asyncio.gather(*self._notes)
-        # The last documents may have needed no commit that looks for another owner.
+        # The last documents may have needed no commit, which would have checked for another owner.
         await asyncio.to_thread(opened.journal.check)
         await around.tripwire.note(opened.journal.acknowledged, self._last_progress(outcome), at_once=True)
         if isinstance(outcome, Deferral):
@@ -209,7 +209,10 @@ class BatchTry:
         return end
 
     def _close_claims(self, opened: OpenBatch, end: BatchEnd) -> None:
-        """Close the claims of documents that no later try takes up; after the manifest, which says what became of them."""
+        """
+        Close the claims of documents that no later try continues with. Call it after the manifest is written, which has
+        their outcomes.
+        """
         if self._registrar is None or self._engine is None:
             return
         is_retried = self._around.is_retried(end)
@@ -272,7 +275,7 @@ class BatchTry:
             self._ending = asyncio.create_task(self._end(self._engine))
 
     async def _end(self, engine: BatchEngine) -> None:
-        engine.hold()  # What would be submitted until Airflow has answered would be billed in vain.
+        engine.hold()  # Submits until Airflow has answered could be billed for results that are not used.
         cancel = await self._is_to_be_cancelled()
         stopped = await engine.stop(cancel=cancel, seconds=KILL_SECONDS)
         if cancel:
@@ -288,7 +291,7 @@ class BatchTry:
             )
         if self._working is not None:
             await asyncio.wait((self._working,), timeout=LAST_SECONDS)
-            # There is no time to wait for what still runs. All that a later try needs is in the journal.
+            # There is no time to wait for running requests. The journal has all that a later try needs.
             self._working.cancel()
 
     async def _is_to_be_cancelled(self) -> bool:
@@ -354,7 +357,7 @@ class BatchTry:
 
 
 async def _asked(question: Callable[[], bool]) -> bool:
-    """Ask in a thread of its own: an event loop that ends waits for the threads of asyncio, however long they take."""
+    """Ask Airflow in a thread of its own: an event loop that ends waits for the threads of asyncio without a limit."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[bool] = loop.create_future()
 
@@ -370,7 +373,7 @@ async def _asked(question: Callable[[], bool]) -> bool:
         said: bool | BaseException
         try:
             said = question()
-        except BaseException as error:  # It is raised where the question was asked.
+        except BaseException as error:  # The caller gets the error.
             said = error
         # The event loop has ended if the answer comes too late.
         with contextlib.suppress(RuntimeError):

@@ -159,7 +159,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         """
         ref = None
         try:
-            # What can be known to be wrong is said before the wait, not after it.
+            # Errors in the parameters are raised before the wait, not after it.
             destinations.parse_destination(self.destination)
             destinations.check_file_stem(self.file_stem)
             ref = parse_task_ref(one_document(self, "task", rendered(self.task)))

@@ -61,7 +61,7 @@ def _check_given(operator: AsposeOcrRecognizeRegionsOperator, regions: Any) -> N
 
 
 def _check_regions(settings: Mapping[str, Any] | None) -> None:
-    """Without regions the cloud would have nothing to read, and bill it."""
+    """Refuse an empty list: the cloud would bill the task and read nothing."""
     if "regions" not in (settings or {}):
         raise SettingsError("RecognizeRegions needs regions, as a parameter or in settings.")
 
@@ -101,7 +101,7 @@ class AsposeOcrRecognizeRegionsOperator(AsposeOcrSubmitOperator):
             _check_given(self, regions)
 
     def _field_to_wait_for(self) -> tuple[str, Any]:
-        # A template of the source may be that of a path; what is no text is certainly an upstream's.
+        # A template in ``source`` may be a path; a value that is no text is certainly the output of an upstream task.
         if may_be_reference(self.regions) and isinstance(self.source, str):
             if not may_be_reference(self.source) or not isinstance(self.regions, str):
                 return "regions", self.regions

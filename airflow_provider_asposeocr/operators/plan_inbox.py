@@ -1,8 +1,8 @@
 """
-The operator that plans what of an inbox is read next.
+The operator that finds the new files of an inbox.
 
-Invariant: it sends nothing to the cloud and remembers nothing but what it writes beside the results: what is new is found by
-listing the inbox and looking into the index, each time. So no event, no watermark and no earlier run can hide a file.
+Invariant: it sends nothing to the cloud, and its only state is the files below the register. Each run lists the inbox and
+compares it with the index of files that were read. So no event, watermark or earlier run can hide a file.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class AsposeOcrPlanInboxOperator(BaseOperator):
 
     :param inbox: The inbox. A template in its folder is rendered.
     :param destination: URI of the folder of the results, with a slash at its end. It must not lie in the inbox.
-    :param register: URI of the folder where what was done is kept, with a slash at its end; by default ``.aspose-ocr/``
+    :param register: URI of the folder of the register, with a slash at its end; by default ``.aspose-ocr/``
         below the destination. It must not lie in the inbox.
     :param pipeline: Name under which files count as read; by default the destination. Two DAGs that read one inbox in
         different ways need different ones.
@@ -101,7 +101,7 @@ class AsposeOcrPlanInboxOperator(BaseOperator):
         self.batch_documents = batch_documents
         self.include_failed = include_failed
         self.reprocess = reprocess
-        self.is_dry_run = dry_run  # Airflow's operators have a method dry_run.
+        self.is_dry_run = dry_run  # Not ``dry_run``, which is a method of Airflow's operators.
         with constructing(self):
             self._check()
 

@@ -1,7 +1,7 @@
 """
-What a plan asks Airflow: which run it is, and what became of earlier ones.
+Ask Airflow for a plan: which run it belongs to, and the states of earlier runs.
 
-Invariant: a question that Airflow does not answer is "not known", after which nothing is removed.
+Invariant: if Airflow does not answer, the state is "not known", and nothing is removed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def run_states(ti: Any) -> Callable[[str, str], str | None]:
             if not ti.get_dr_count(dag_id=dag_id, run_ids=[run_id]):
                 return UNKNOWN_RUN
             return str(ti.get_dagrun_state(dag_id=dag_id, run_id=run_id))
-        except Exception as error:  # whatever Airflow's API raises
+        except Exception as error:  # any error of Airflow's API
             log.info("Airflow does not return the state of a run: %s", shown(error))
             return None
 

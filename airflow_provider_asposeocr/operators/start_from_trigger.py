@@ -1,7 +1,8 @@
 """
-What an operator tells Airflow so that its wait begins in the triggerer, with no worker before it.
+Support for ``start_from_trigger``: an operator whose wait begins in the triggerer, without a worker before it.
 
-Invariant: what would hang or fail there for good is refused when the DAG is parsed. The triggerer never answers an
+Invariant: a parameter with which the wait would hang or always fail in the triggerer is refused when the DAG is parsed. The
+triggerer never answers an
 ``xcom_pull`` without ``map_indexes``, and it does not resolve what Airflow resolves for workers.
 """
 

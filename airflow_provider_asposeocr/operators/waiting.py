@@ -106,7 +106,8 @@ class WaitsForTask(_Operator):
 
     @property
     def _kill(self) -> WorkerKill:
-        # Made when it is needed: Airflow copies operators, and each copy is a task of its own. A signal may come meanwhile.
+        # Made at its first use, because Airflow copies operators, and each copy is a task of its own. A signal may come
+        # meanwhile.
         kill: WorkerKill = self.__dict__.setdefault("_kill_of_worker", WorkerKill())
         return kill
 

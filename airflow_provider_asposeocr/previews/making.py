@@ -1,7 +1,7 @@
 """
 Make pictures of the pages of a document that is on local disk.
 
-Invariant: whatever the document is, the caller's process lives on, and gets an answer within :data:`MOST_SECONDS`. A
+Invariant: no document ends the caller's process, and the caller gets an answer within :data:`MOST_SECONDS`. A
 separate process makes the pictures, and the kernel limits its time and memory, see :mod:`.render`.
 """
 
@@ -31,9 +31,9 @@ PICTURE_SIDE, THUMBNAIL_SIDE = 1600, 256
 MOST_SECONDS = 60
 #: Address space of the renderer. An image with the most pixels needs up to half of it.
 MOST_MEMORY_BYTES = 1024**3
-#: A picture is smaller.
+#: Largest picture, in bytes.
 MOST_PICTURE_BYTES = 16 * 1024**2
-#: All that the renderer says about the pages is shorter.
+#: Largest output of the renderer about the pages, in bytes.
 _MOST_OUTPUT_BYTES = 64 * 1024
 #: The renderer gets these variables only, and no credentials.
 _ENVIRONMENT = ("PATH", "PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
@@ -63,7 +63,7 @@ class LocalPage:
 @dataclass(frozen=True)
 class Rendered:
     """
-    What came of rendering a document.
+    The result of rendering a document.
 
     :param pages: The pages that have pictures.
     :param warning: Why others have none, as a sentence; ``None`` where all have.
@@ -111,7 +111,7 @@ def render_pages(document: Path, folder: Path) -> Rendered:
 
 
 def _read(said: Path, folder: Path, ended: str) -> Rendered:
-    """Read what the renderer has announced; ``ended``: why it ended, for the case that it has not said so."""
+    """Read the pages that the renderer has announced; ``ended``: why it ended, for the warning if it has not said why."""
     pages: list[LocalPage] = []
     total, why = 0, ended
     try:
@@ -136,7 +136,7 @@ def _page(message: dict[str, Any], folder: Path) -> LocalPage:
     """
     Read the announcement of a page.
 
-    :raises ValueError: if it makes no sense: the document may have taken the renderer over.
+    :raises ValueError: if it is invalid: a malicious document may control the renderer.
     """
     number, width, height = (int(message[name]) for name in ("number", "width", "height"))
     page = LocalPage(number, width, height, folder / f"{number}.webp", folder / f"{number}-small.webp")

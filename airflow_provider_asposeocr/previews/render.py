@@ -2,8 +2,8 @@
 The program that renders the pages of a document; :mod:`.making` starts it as a separate process.
 
 Invariant: the kernel limits the time and memory of the process, because the document is untrusted: a small file may
-decompress to gigabytes, or crash a decoder. A page is announced only when its files are complete, so that what was made
-before a crash can be used. The program imports nothing of the provider, and knows no credentials.
+decompress to gigabytes, or crash a decoder. A page is announced only when its files are complete, so that the pages before a
+crash can be used. The program imports nothing of the provider, and knows no credentials.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-#: What a document may be, as the modules of Pillow are called.
+#: The formats of images that are decoded, by their names in Pillow.
 _FORMATS = ("Bmp", "Gif", "Jpeg", "Png", "Tiff")
 #: EXIF's tag for the orientation of an image, and the values with which width and height are exchanged.
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, frozenset({5, 6, 7, 8})
@@ -89,7 +89,7 @@ def _image(source: str, most_pixels: int, side: int) -> Iterator[tuple[int, tupl
         image = Pillow.open(source, formats=[name.upper() for name in _FORMATS])
     except (
         Pillow.DecompressionBombError
-    ) as error:  # Far above the limit, Pillow refuses before its size can be read.
+    ) as error:  # Pillow itself refuses an image far above the limit, before its size can be read.
         raise Refused(f"It has more than the {most_pixels} pixels of which a preview is made.") from error
     except UnidentifiedImageError as error:
         raise Refused("It is no BMP, GIF, JPEG, PNG, TIFF or PDF.") from error

@@ -2,7 +2,7 @@
 Store pictures of pages beside the results of their document.
 
 Invariant: a picture has a name that is made from checksums alone. No text of a document or of the cloud becomes part of a
-path, and no later run overwrites the pictures that an earlier manifest names.
+path, and a later run overwrites no picture that an earlier manifest names.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def described(pages: Sequence[Sequence[Any]], sha256: str, destination: str) -> 
 
 def with_previews(manifest: Manifest, destination: str) -> Manifest:
     """
-    Read the source of a fetched document again, and make its pictures. Blocks.
+    Read the source of a fetched document again, and make and store its pictures. Blocks.
 
     :param manifest: The manifest of a single fetch.
     :param destination: Where its results were written.

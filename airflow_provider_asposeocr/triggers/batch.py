@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 #: Polls under way at once; more would only queue for the connection's 16 sockets.
 POLLS_AT_ONCE = 16
-#: All that the cancels at the batch's deadline may take, before the worker is told of it.
+#: Time for all cancels at the batch's deadline, before the event wakes the worker.
 DEADLINE_SECONDS = 28.0
 
 #: A poll that failed is logged at most once in this time.
@@ -78,7 +78,7 @@ class AsposeOcrBatchTrigger(CloudTrigger):
         """
         Poll until the worker is to go on, then fire one event.
 
-        Whatever goes wrong becomes an event too: an exception here would reach the task as a bare "trigger failure".
+        Any error becomes an event, too: an exception here would reach the task as a bare "trigger failure".
         """
         self._warm_up()
         woken, not_before_at = await self._woken()
@@ -161,7 +161,7 @@ class AsposeOcrBatchTrigger(CloudTrigger):
 
     async def _give_up(self, ref: TaskRef, seen: TaskStatus | None) -> bool:
         """
-        Cancel one task at its deadline: the worker that is told of it may have to wait for a slot, for hours.
+        Cancel one task at its deadline, because the worker that the event wakes may have to wait for a slot, for hours.
 
         :return: Whether it was cancelled.
         """

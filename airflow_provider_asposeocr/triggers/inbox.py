@@ -42,8 +42,8 @@ class AsposeOcrInboxTrigger(BaseEventTrigger):
     :param folder: Absolute path or URI of the inbox; the other parameters up to ``quiet_seconds`` are those of
         :class:`.AsposeOcrInbox`, too.
     :param poll_interval_seconds: Time between two looks; 60 by default, at least 10.
-    :param most_files: Beyond so many documents they are not compared any more, because listing them slows the triggerer
-        down; 10,000 by default. Then there is an event every ``repeat_seconds``.
+    :param most_files: With more documents than this, they are not compared any more, because listing them slows the
+        triggerer down; 10,000 by default. Then there is an event every ``repeat_seconds``.
     :param repeat_seconds: Time between two events where there are more than ``most_files`` documents; 900 by default.
     :raises InputError: at parse time, if the inbox cannot be meant.
     :raises ValueError: at parse time, if a number makes no sense.

@@ -1,5 +1,5 @@
 """
-What the viewer says when it shows nothing. Pure.
+The answers of the viewer when it cannot show a file or a page. Pure.
 
 Invariant: an answer is one sentence of ours. It has no text of an exception, and does not tell apart why a file was not
 verified: users can write a manifest into an XCom, and could otherwise ask which files the API server has.
@@ -22,7 +22,7 @@ class RefusedError(Exception):
         self.sentence = sentence
 
 
-#: The file is missing, differs from what the manifest says, or is of a place that is not allowed.
+#: The file is missing, differs from the manifest, or is in a folder that is not allowed.
 NOT_VERIFIED = (
     "This file is gone, was changed since the manifest was written, or may not be shown from where it is."
 )

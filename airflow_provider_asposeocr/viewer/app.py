@@ -2,7 +2,7 @@
 The routes of the viewer.
 
 Invariant: each route with data asks Airflow for the right to read the XComs of the DAG in its path. A mounted application
-inherits no authentication from Airflow. The pages themselves hold no data, and anybody may load them.
+inherits no authentication from Airflow. The pages themselves hold no data, and need no login.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from airflow_provider_asposeocr.viewer.ranges import etag_of, names_etag
 
 log = logging.getLogger(__name__)
 
-#: The page may load and ask only what is ours, and only Airflow may show it in a frame.
+#: The page may load only files of the viewer, and only Airflow may show it in a frame.
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'self'"
@@ -41,7 +41,7 @@ _STATIC = frozenset(
 )
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
-# The name of the path's parameter is what Airflow looks for: with another name it would ask for the right to any DAG. The
+# Airflow's function reads the path parameter of this name; with another name it would check the right to any DAG. The
 # states of task instances are a right of their own.
 data = APIRouter(
     prefix="/data",
@@ -104,7 +104,7 @@ def file(place: _PlaceDep, row: int, part: str, number: int, request: Request) -
 @pages.get("/view/{dag_id}/{run_id}")
 @pages.get("/view/{dag_id}/{run_id}/{task_id}/{map_index}")
 def page(request: Request) -> Response:
-    """Return the page. It is the same for all: what it shows, it asks for with the rights of its reader."""
+    """Return the page. It is the same for all: it requests its data with the rights of the user who looks at it."""
     depth = len(request.path_params)
     content = _read("viewer.html").replace(b"{root}", b"../" * depth)
     return Response(content, headers=_PAGE_GUARDS, media_type="text/html; charset=utf-8")

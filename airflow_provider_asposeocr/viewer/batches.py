@@ -1,8 +1,8 @@
 """
 Read the manifest of a batch, and choose its rows.
 
-Invariant: a manifest is read only if its size and checksum are those that the batch has pushed, and only once: what was
-read is kept by its checksum.
+Invariant: a manifest is read only if its size and checksum are those that the batch has pushed, and only once: its rows are
+kept in memory by the checksum.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class BatchRows:
     """
 
     def __init__(self, content: bytes) -> None:
-        # Whole rows are made when they are shown; of ten thousand they would take a second and much memory.
+        # Complete rows are parsed when they are shown: ten thousand of them would take a second and much memory.
         self._lines: list[bytes] = []
         self.heads: list[RowHead] = []
         for index, (_, row) in enumerate(parse_objects([content], "the manifest")):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.viewer.kinds import Kind
     from airflow_provider_asposeocr.viewer.verified import Claim, VerifiedFile
 
-#: Of all that is no page: nothing in it may run, load anything, or be embedded by another site.
+#: Policy of all answers but pages: a browser runs nothing in them, loads nothing for them, and embeds them in no other site.
 GUARDS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
@@ -42,7 +42,7 @@ GUARDS = {
 
 
 class _FileResponse(StreamingResponse):
-    """Sends a part of a file, and closes the file whatever happens."""
+    """Sends a part of a file, and closes the file in any case, also after an error."""
 
     def __init__(self, file: VerifiedFile, part: Part | None, **arguments: Any) -> None:
         first, count = (part.first, part.size_bytes) if part else (0, file.size_bytes)
@@ -81,7 +81,8 @@ def deliver(claim: Claim, kind: Kind, headers: Mapping[str, str]) -> Response:
         **guards,
         "Accept-Ranges": "bytes",
         "Content-Length": str(part.size_bytes if part else file.size_bytes),
-        # Airflow would compress it: seconds of CPU for a large PDF, and another representation under the same strong tag.
+        # Otherwise Airflow would compress the file: seconds of CPU for a large PDF, and a second representation with the
+        # same ETag.
         "Content-Encoding": "identity",
         "Content-Disposition": disposition(claim.uri, kind),
     }
@@ -100,6 +101,7 @@ def disposition(uri: str, kind: Kind) -> str:
     :param kind: Its kind.
     """
     name = PurePosixPath(uri).name or "result"
-    # An SVG is a document, which a browser would open by itself; as a picture in the page it is shown all the same.
+    # Opened by itself, an SVG is a document that could run scripts, so it is a download; an img element of the page shows
+    # it.
     word = "attachment" if kind.name == "other" or "svg" in kind.content_type else "inline"
     return f"{word}; filename*=UTF-8''{quote(name, safe='')}"

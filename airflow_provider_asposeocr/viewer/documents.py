@@ -1,8 +1,8 @@
 """
-Make what the page shows of one document. Pure.
+Make the view of one document, as JSON for the page. Pure.
 
-Invariant: a view has no content of a file, only what the manifest says, and addresses below the viewer's own. The page
-shows all of it as text.
+Invariant: a view has no content of a file, only fields of the manifest, and addresses of the viewer. The page shows all of
+it as text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.documents.manifest import Manifest
     from airflow_provider_asposeocr.viewer.places import Place
 
-#: Without a picture of its own, a document of at most this size is its own thumbnail.
+#: Largest document that serves as its own thumbnail, if it has no preview.
 _MOST_THUMBNAIL_BYTES = 512 * 1024
 _FIRST_CHARACTERS = 300
 
@@ -74,7 +74,7 @@ def _pages(place: Place, manifest: Manifest, row: int) -> list[dict[str, Any]]:
 
 
 def _files(place: Place, manifest: Manifest, row: int, part: str) -> list[dict[str, Any] | None]:
-    """Say of each file of a document where it is, and under which address the page finds it, or why it does not."""
+    """Return for each file of a document its URI, and its address in the viewer or the reason why it has none."""
     found: list[dict[str, Any] | None] = []
     for number, claim in enumerate(claims_of(manifest, part)):
         if claim is None:

@@ -1,4 +1,4 @@
-"""Make what the page shows of many documents: those of a batch, and those of the task instances of a run."""
+"""Make the views of many documents, as JSON for the page: those of a batch, and those of the task instances of a run."""
 
 from __future__ import annotations
 

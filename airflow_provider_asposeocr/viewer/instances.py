@@ -1,5 +1,5 @@
 """
-Make what the page shows of a task instance.
+Make the view of a task instance, as JSON for the page.
 
 Invariant: a task instance that has nothing to show has a sentence that says why.
 """
@@ -71,7 +71,7 @@ def _task(place: Place, instance: Instance) -> dict[str, Any]:
 
 
 def _progress(place: Place) -> dict[str, int]:
-    """Return how far a running batch is, as far as Airflow knows it (from 3.3 on)."""
+    """Return the progress of a running batch, if Airflow has it (from 3.3 on)."""
     known = read_progress(place.dag_id, place.run_id, place.task_id, place.map_index, BATCH_KEY)
     progress = known.get("progress") if isinstance(known, dict) else None
     return {

@@ -1,5 +1,5 @@
 """
-What the viewer shows of which file, as which type, and up to which size. Pure.
+How the viewer treats a file by its suffix: whether it shows it, with which content type, and up to which size. Pure.
 
 Invariant: a content type comes from this table. Neither a name, which a user may have written, nor the cloud can choose
 another one.
@@ -51,7 +51,7 @@ _BY_SUFFIX = {
     ".bmp": _image("bmp"),
     ".dib": _image("bmp"),
     ".webp": _image("webp"),
-    # In an img element a browser runs nothing of it, and loads nothing.
+    # In an img element, a browser runs no script of an SVG and loads nothing for it.
     ".svg": _image("svg+xml"),
     ".txt": Kind("text", _PLAIN, MOST_TEXT_BYTES),
     ".csv": Kind("text", _PLAIN, MOST_TEXT_BYTES),

@@ -1,5 +1,5 @@
 """
-Read what an XCom says of a document or of a batch, and what its manifest says of each file. Pure.
+Read the XComs about a document or a batch, and what the manifest says about each file. Pure.
 
 Invariant: XComs are written by users, too. Only a validated value becomes a :class:`.Manifest`, a :class:`BatchAddress` or a
 reference, and none of them is a permission to read a file: :mod:`.verified` decides.
@@ -72,7 +72,7 @@ class Page(BaseModel):
     :param number: Its number, from 1.
     :param width: Its width in pixels.
     :param height: Its height in pixels.
-    :param image: The picture to look at.
+    :param image: The large picture.
     :param thumbnail: A small one.
     """
 
@@ -133,7 +133,7 @@ def find_file(manifest: Manifest, part: str, number: int) -> tuple[Claim, Kind]:
     :param manifest: The document.
     :param part: ``results``, ``pages``, ``thumbnails`` or ``source``.
     :param number: Place in the list, from 0.
-    :return: What the manifest says of the file, and its kind. Pictures of other kinds than images are no pictures.
+    :return: What the manifest says of the file, and its kind. A picture that is not an image is an error.
     :raises RefusedError: if there is no such file.
     """
     claims = claims_of(manifest, part)

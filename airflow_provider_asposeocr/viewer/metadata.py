@@ -1,8 +1,8 @@
 """
 Read task instances and their XComs from Airflow's database.
 
-Invariant: a query is for exactly one DAG, the one that the caller's rights were checked for. What XComs contain was perhaps
-written by a user, and is returned as it is.
+Invariant: a query is for exactly one DAG, the one that the caller's rights were checked for. A user may have written the
+XComs; they are returned unchecked.
 """
 
 from __future__ import annotations

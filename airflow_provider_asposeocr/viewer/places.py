@@ -1,4 +1,4 @@
-"""A task instance, as an address of the viewer names it, and what it has stored."""
+"""A task instance in an address of the viewer, and the results that it has stored."""
 
 from __future__ import annotations
 

@@ -74,7 +74,8 @@ def names_etag(header: str | None, etag: str) -> bool:
     Tell whether the header ``If-None-Match`` names an entity tag.
 
     :param header: Its value; ``None`` = there is none.
-    :param etag: The tag. ``*`` does not name it: it would ask whether the file exists, which is not known without a look.
+    :param etag: The tag. ``*`` does not name it: it would ask whether the file exists, which only a request to the storage
+        tells.
     """
     return etag in [each.strip().removeprefix("W/") for each in (header or "").split(",")]
 

@@ -2,11 +2,12 @@
 Open a file only if it is what a manifest says.
 
 Invariant: not one byte of a file leaves this module before its size and checksum were compared with the manifest's. Users
-can write XComs, so that a manifest is no permission; but who knows the checksum of a file knows the file.
+can write XComs, so that a manifest is no permission to read a file; but a user who knows the checksum of a file knows its
+content.
 
-What the page shows is read once, into a temporary file, and sent from there, so that a writer between the check and the read
-changes nothing. Of a larger file, the module remembers that it was verified, by URI, checksum, size, and what the storage
-says about its version; as long as all of that stays the same, parts of it are read from the storage itself.
+A file that the page shows is read once, into a temporary file, and sent from there, so that a write between the check and
+the answer changes nothing. Of a larger file, the module remembers that it was verified, by URI, checksum, size, and what the
+storage says about its version; as long as all of that stays the same, parts of it are read from the storage itself.
 """
 
 from __future__ import annotations
@@ -184,7 +185,8 @@ def _open(path: ObjectStoragePath, claim: Claim, sha256: str, most_bytes: int) -
         raise not_verified()
     stream = path.fs.open(path.path, "rb", block_size=_READ_BYTES, cache_type="none")
     try:
-        # A smaller file is read whole each time; it costs little, and no writer can come between.
+        # A smaller file is read completely for each request, which costs little, and no write can happen between check and
+        # answer.
         version = _version(path, stream) if size > MOST_IMAGE_BYTES else None
         key = (claim.uri, sha256, size, version or "")
         if version is not None and key in _verified:
@@ -209,11 +211,14 @@ def _facts(path: ObjectStoragePath) -> Mapping[str, Any]:
 
 
 def _version(path: ObjectStoragePath, stream: Any) -> str | None:
-    """Say what the storage knows of an opened file's version; ``None`` = nothing by which a change would be noticed."""
+    """
+    Say what the storage knows of an opened file's version; ``None`` = the storage reports nothing that changes with the
+    file.
+    """
     if path.protocol in LOCAL:
-        # Of what was opened: by now the path may lead elsewhere, and back again.
+        # The facts of the opened file, not of the path, which may lead to another file by now.
         return listed_version(local_facts(os.fstat(stream.fileno())))
-    # Asked for after the open, so that an older version is not read under the name of this one.
+    # Requested after the open: if the file changes in between, the checksum of the older content does not match.
     return listed_version(_facts(path))
 
 
@@ -222,7 +227,7 @@ def _copy(source: IO[bytes], size: int) -> tuple[IO[bytes], str]:
     digest, copied = hashlib.sha256(), 0
     spooled: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)
     try:
-        # One byte more than there may be, so that a file that has grown is noticed, and read no further.
+        # Read one byte more than the size, to notice a file that has grown without reading all of it.
         while piece := source.read(min(_READ_BYTES, size + 1 - copied)):
             copied += len(piece)
             digest.update(piece)

@@ -1,7 +1,7 @@
 """
-What the page says of a task instance that has nothing to show, or not yet. Pure.
+The sentences of the page for a task instance without results, or without results yet. Pure.
 
-Invariant: each state has a sentence that says what is the case and, where something can be done, what.
+Invariant: each state has a sentence that says what has happened and, if a user can do something, what.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FETCH_OPERATOR = "AsposeOcrFetchResultOperator"
 BATCH_OPERATOR = "AsposeOcrBatchOperator"
 
-#: Words for what has become of a task instance, besides the outcomes of documents.
+#: Words for the state of a task instance, besides the outcomes of documents.
 WAITING, RUNNING, FAILED, STORED = "waiting", "running", "failed", "succeeded"
 
 _BY_STATE = {
@@ -43,7 +43,7 @@ _NO_MANIFEST = (
 
 def state_of(instance: Instance) -> tuple[str, str]:
     """
-    Say what has become of a task instance, whatever it has stored.
+    Describe the state of a task instance, without its results.
 
     :param instance: The task instance.
     :return: One of the words of this module, and a sentence.

@@ -29,7 +29,7 @@ WAIT_SECONDS = 300.0
 CANCEL_SECONDS = 30.0
 SCANS = Path(__file__).resolve().parents[2] / "demo" / "scans"
 SCAN = SCANS / "05-150dpi-specks.png"
-NOBODYS_TASK = "00000000-0000-0000-0000-000000000000"
+UNKNOWN_TASK = "00000000-0000-0000-0000-000000000000"
 
 CONN_ID = "aspose_ocr_live"
 WRONG_CONN_ID = "aspose_ocr_live_wrong_secret"
@@ -86,7 +86,7 @@ def issue_token(live: Live) -> str:
 
 def ask_for_unknown_task(live: Live) -> str:
     """Ask for the status of a task that does not exist."""
-    state = live.hook.client.status("RecognizeImage", NOBODYS_TASK)
+    state = live.hook.client.status("RecognizeImage", UNKNOWN_TASK)
     if state.status is not TaskStatus.NOT_EXIST:
         raise CheckFailedError(f"The status of an unknown task is {state.taskStatus}.")
     return f"{state.taskStatus}, {state.responseStatusCode}."

@@ -163,7 +163,7 @@ class Answered:
     A whole answer whose results are in local files, and which is not judged yet.
 
     :param ref: The task.
-    :param state: Its state, whatever it is.
+    :param state: Its state.
     :param parts: The decoded results, in the order of the answer.
     """
 

@@ -170,7 +170,7 @@ class TaskStuckFault(_FateRule):
 
 
 class TaskSlowFault(Rule):
-    """The task takes so long from the start of its work, whatever the option ``task_seconds`` says."""
+    """The task takes this time from the start of its work, instead of the option ``task_seconds``."""
 
     default_method = "POST"
     stage = "fate"
