@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Key in the ``task_state_store``.
-KEY = "aspose_ocr_batch"
+#: Key in the ``task_state_store``, and of the XCom that says where a batch's journal and manifest are.
+BATCH_KEY = "aspose_ocr_batch"
 #: Each write costs 20 ms of CPU in Airflow's API server, whatever it holds.
 LEAST_SECONDS_BETWEEN_WRITES = 15.0
 _ABSENT = object()
@@ -116,7 +116,8 @@ def plan_journal(
         return JournalPlan(rendered_uri)
     was_cleared = found.max_tries is not None and found.max_tries != max_tries
     if isinstance(found, UnreadableTripwire):
-        text = f"The key {KEY!r} in the task state store, which names the batch's journal, cannot be read: {found.why}."
+        what = f"The key {BATCH_KEY!r} in the task state store, which names the batch's journal"
+        text = f"{what}, cannot be read: {found.why}."
         if not was_cleared:
             raise JournalError(f"{text} This try has sent nothing.")
         return JournalPlan(
@@ -161,7 +162,7 @@ class Tripwire:
         if self._store is None:
             return None
         try:
-            stored = self._store.get(KEY, _ABSENT)
+            stored = self._store.get(BATCH_KEY, _ABSENT)
         except ValueError as error:  # what a store of the user's has is no JSON
             return UnreadableTripwire(shown(error))
         return None if stored is _ABSENT else parse_tripwire(stored)
@@ -224,9 +225,9 @@ class Tripwire:
     def forget(self) -> None:
         """Delete the key, after the journal was deleted. Blocks; not for an event loop."""
         if self._store is not None:
-            self._store.delete(KEY)
+            self._store.delete(BATCH_KEY)
 
     def _set(self, record: TripwireRecord) -> None:
         if self._store is not None:
-            self._store.set(KEY, record.model_dump(mode="json"), retention=least_retention())
+            self._store.set(BATCH_KEY, record.model_dump(mode="json"), retention=least_retention())
             self._written_at = self._clock()

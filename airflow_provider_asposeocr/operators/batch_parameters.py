@@ -23,7 +23,7 @@ from airflow_provider_asposeocr.batch.settings import BatchSettings
 from airflow_provider_asposeocr.batch.sources import parse_sources
 from airflow_provider_asposeocr.batch.steps import parse_steps
 from airflow_provider_asposeocr.batch.summary import check_max_failures, is_green
-from airflow_provider_asposeocr.batch.tripwire import Tripwire
+from airflow_provider_asposeocr.batch.tripwire import BATCH_KEY, Tripwire
 from airflow_provider_asposeocr.config import default_flag, default_number, default_seconds, default_text
 from airflow_provider_asposeocr.documents.folders import STATE_FOLDER, parse_folder
 from airflow_provider_asposeocr.documents.owners import IF_EXISTS
@@ -66,8 +66,6 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.operators.batch import AsposeOcrBatchOperator
     from airflow_provider_asposeocr.operators.batch_try import Surroundings
 
-#: XCom key of where a batch's journal and manifest are.
-BATCH_KEY = "aspose_ocr_batch"
 #: Before Airflow's ``execution_timeout``: the time for the cancels and the manifest.
 EXECUTION_TIMEOUT_MARGIN_SECONDS = 30.0
 

@@ -14,11 +14,11 @@ from airflow.sdk import BaseOperator
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, CloudUnreachableError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
+from airflow_provider_asposeocr.batch.tripwire import BATCH_KEY
 from airflow_provider_asposeocr.config import default_number
 from airflow_provider_asposeocr.failing import fail_with
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.lifecycle.cancel import cancel_if_running
-from airflow_provider_asposeocr.operators.batch_parameters import BATCH_KEY
 from airflow_provider_asposeocr.operators.submit import TASK_KEY
 
 if TYPE_CHECKING:

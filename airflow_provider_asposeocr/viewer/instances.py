@@ -10,13 +10,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.responses import TaskRef
+from airflow_provider_asposeocr.batch.tripwire import BATCH_KEY
 from airflow_provider_asposeocr.documents.manifest import Manifest
 from airflow_provider_asposeocr.viewer.answers import NO_SUCH_TASK, RefusedError
 from airflow_provider_asposeocr.viewer.batches import read_batch
 from airflow_provider_asposeocr.viewer.documents import document_view
 from airflow_provider_asposeocr.viewer.manifests import BatchAddress, read_value
 from airflow_provider_asposeocr.viewer.metadata import read_instances, read_progress, read_xcoms
-from airflow_provider_asposeocr.viewer.places import BATCH_KEY, Place, read_document, read_stored
+from airflow_provider_asposeocr.viewer.places import Place, read_document, read_stored
 from airflow_provider_asposeocr.viewer.words import FETCH_OPERATOR, STORED, sentence_for
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_asposeocr.batch.tripwire import BATCH_KEY
 from airflow_provider_asposeocr.documents.manifest import Manifest
 from airflow_provider_asposeocr.links import instance_path
 from airflow_provider_asposeocr.viewer.answers import NO_SUCH_DOCUMENT, RefusedError
@@ -14,9 +15,6 @@ from airflow_provider_asposeocr.viewer.metadata import read_xcoms
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.viewer.manifests import Stored
-
-#: Key of a batch's XCom, and of its progress in Airflow's task state store.
-BATCH_KEY = "aspose_ocr_batch"
 
 
 @dataclass(frozen=True)

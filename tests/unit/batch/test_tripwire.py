@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_asposeocr.batch.errors import JournalError
 from airflow_provider_asposeocr.batch.tripwire import (
-    KEY,
+    BATCH_KEY,
     JournalPlan,
     Tripwire,
     TripwireRecord,
@@ -38,7 +38,7 @@ class TestPlan:
 
     @pytest.mark.parametrize("max_tries", [2, None])
     def test_a_key_that_cannot_be_read_is_an_error(self, max_tries: int | None) -> None:
-        with pytest.raises(JournalError, match=f"'{KEY}'.*it is odd.*sent nothing") as failed:
+        with pytest.raises(JournalError, match=f"'{BATCH_KEY}'.*it is odd.*sent nothing") as failed:
             plan_journal(UnreadableTripwire("it is odd", max_tries), 2, THERE)
         assert (failed.value.billed, failed.value.retryable) == ("maybe", False)
 
@@ -94,7 +94,7 @@ class TestStore:
     def test_an_edited_key_lets_a_clear_begin_anew(self) -> None:
         """The error advises a Clear. The task would read the same key again, and could not see that it was cleared."""
         store = StateStore()
-        store.set(KEY, "edited")
+        store.set(BATCH_KEY, "edited")
         with pytest.raises(JournalError):
             Tripwire(store, 2).plan(THERE)
         retry, cleared = Tripwire(store, 2).plan(THERE), Tripwire(store, 5).plan(THERE)

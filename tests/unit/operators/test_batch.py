@@ -23,14 +23,14 @@ from airflow_provider_asposeocr.batch.errors import BatchFailedError, JournalFen
 from airflow_provider_asposeocr.batch.journal import Journal
 from airflow_provider_asposeocr.batch.manifest_file import read_manifest, write_manifest
 from airflow_provider_asposeocr.batch.opening import open_batch
-from airflow_provider_asposeocr.batch.tripwire import KEY
+from airflow_provider_asposeocr.batch.tripwire import BATCH_KEY
 from airflow_provider_asposeocr.batch.woken import Duration, Woken, read_event
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.documents.manifest import DocumentError
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.operators import batch_try
 from airflow_provider_asposeocr.operators.batch import AsposeOcrBatchOperator
-from airflow_provider_asposeocr.operators.batch_parameters import BATCH_KEY, request_of
+from airflow_provider_asposeocr.operators.batch_parameters import request_of
 from airflow_provider_asposeocr.operators.cancel import AsposeOcrCancelTasksOperator
 from airflow_provider_asposeocr.operators.fetch import AsposeOcrFetchResultOperator
 from airflow_provider_asposeocr.triggers.batch import AsposeOcrBatchTrigger
@@ -157,10 +157,10 @@ class TestHold:
         batch.run()
         assert batch.journals
         assert batch.store is not None
-        assert batch.store.get(KEY)["progress"] == {"documents": 6, "succeeded": 6, "submits": 12}
+        assert batch.store.get(BATCH_KEY)["progress"] == {"documents": 6, "succeeded": 6, "submits": 12}
         batch.succeed()
         assert not batch.journals
-        assert batch.store.get(KEY) is None
+        assert batch.store.get(BATCH_KEY) is None
 
     def test_without_a_task_state_store_as_before_airflow_3_3(
         self, cloud: EmulatorControl, inbox: Path
