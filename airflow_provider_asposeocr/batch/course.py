@@ -109,8 +109,8 @@ class Course:
     def _intend(self, work: Work) -> None:
         self.limits.take_permit(work)
         work.phase = Phase.INTENDING
-        self._records.append(Intent(work.document, work.step, work.doubt, work.seconds))
-        work.doubt = None
+        self._records.append(Intent(work.document, work.step, work.doubt, work.seconds, work.kept))
+        work.doubt = work.kept = None
 
     def _watch(
         self,

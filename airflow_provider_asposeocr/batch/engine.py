@@ -133,6 +133,7 @@ class BatchEngine:
                 transfer,
                 keep_incomplete=self._settings.keep_incomplete,
                 previews=self._settings.previews,
+                keep_steps=self._settings.keep_steps,
                 registrar=self._registrar,
             )
             return await self._run(over)

@@ -53,6 +53,7 @@ class Errands:
     :param transfer: Moves documents and results.
     :param keep_incomplete: Whether a cloud task that lost some of its results is stored with the rest.
     :param previews: Whether pictures of the pages of each document are stored before it is sent.
+    :param keep_steps: Whether the results of all steps before the last one are stored, too.
     :param registrar: The register of the batch; ``None`` = it has none.
     """
 
@@ -64,6 +65,7 @@ class Errands:
         *,
         keep_incomplete: bool,
         previews: bool = False,
+        keep_steps: bool = False,
         registrar: Registrar | None = None,
     ) -> None:
         self._registrar = registrar
@@ -73,6 +75,7 @@ class Errands:
         self._keep_incomplete = keep_incomplete
         self._foreseen = Foreseen(batch)
         self._previews = previews
+        self._keep_steps = keep_steps
         self._prepared: dict[int, Document] = {}
         # A killed worker has three seconds. A thousand status requests at once would take all of them before the first
         # cancel.
@@ -120,8 +123,14 @@ class Errands:
     async def _prepare(self, action: events.Prepare) -> events.Event:
         step = self._batch.steps[action.step]
         source: dict[str, Any] | None = None
+        kept: dict[str, Any] | None = None
         if action.upstream is not None:
             content = await self._transfer.read_result(action.document, action.upstream, step)
+            if self._keep_steps:
+                made_by = action.step - 1
+                kept = await self._transfer.keep_result(
+                    content, made_by, self._batch.steps[made_by], self._batch.destination
+                )
         else:
             document = self._batch.documents[action.document]
             if self._registrar is None:
@@ -145,7 +154,7 @@ class Errands:
             if version is not None:
                 source["version"] = version
         self._prepared[action.document] = content
-        return events.Prepared(action.document, content.size_bytes, content.sha256, source)
+        return events.Prepared(action.document, content.size_bytes, content.sha256, source, kept)
 
     async def _read_as_listed(
         self, document: BatchDocument, step: Step
@@ -228,6 +237,7 @@ class Errands:
                 is_taken = await self._transfer.is_taken(ref, fetched, self._batch.destination, stem)
                 stem = stem_of(stem, key, is_taken=is_taken)
             check = partial(self._foreseen.check, document.index)
+            words = await self._transfer.first_words(ref, fetched)
             results = await self._transfer.store(ref, fetched, self._batch.destination, stem, check)
             if register is not None:
                 results = await self._transfer.in_thread(lambda: [with_version(result) for result in results])
@@ -242,7 +252,8 @@ class Errands:
             "shortfall": fetched.shortfall,
             "file_stem": stem if stem != document.file_stem else None,
         }
-        return events.Delivered(document.index, {name: value for name, value in row.items() if value})
+        known = {name: value for name, value in row.items() if value}
+        return events.Delivered(document.index, known | words)
 
     async def _cancel(self, action: events.Cancel) -> events.Event:
         outcome = await cancel_if_running_async(

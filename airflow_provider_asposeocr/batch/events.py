@@ -36,12 +36,14 @@ class Prepared:
     :param input_bytes: Its size.
     :param input_sha256: Its checksum in hex.
     :param source: What is known about the original document, where this is it.
+    :param kept: What was stored of it for people, where it is the result of a step; see :mod:`.kept_steps`.
     """
 
     document: int
     input_bytes: int
     input_sha256: str
     source: Mapping[str, Any] | None = None
+    kept: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

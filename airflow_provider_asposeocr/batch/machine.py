@@ -166,6 +166,7 @@ class Machine(Claims):
         work = self.works[event.document]
         self.limits.end_transfer(work)
         work.input_bytes, work.input_sha256, work.source = event.input_bytes, event.input_sha256, event.source
+        work.kept = event.kept
         work.phase = Phase.PREPARED
         if self.stopped:
             self._leave(work)

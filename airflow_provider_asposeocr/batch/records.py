@@ -28,6 +28,7 @@ class Intent:
         known whether that one was accepted; ``gone`` the cloud does not know its task any more; ``expired`` its result was
         not fetched within 24 hours. ``None``: no earlier submit of the step may have been billed.
     :param seconds: How long the cloud task of the step before took; ``None`` = it was not watched.
+    :param kept: What was stored of the result of the step before, see :mod:`.kept_steps`; ``None`` = nothing was to be.
     """
 
     kind: ClassVar[str] = "intent"
@@ -35,6 +36,7 @@ class Intent:
     step: int
     again: str | None = None
     seconds: float | None = None
+    kept: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

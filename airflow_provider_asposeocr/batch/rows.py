@@ -11,6 +11,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_asposeocr.batch.kept_steps import kept_result
 from airflow_provider_asposeocr.batch.references import reference_of
 from airflow_provider_asposeocr.batch.verdicts import never_answered
 from airflow_provider_asposeocr.documents.manifest import DocumentError, Manifest, StepTask
@@ -84,8 +85,9 @@ def _known(batch: Batch, document: BatchDocument, known: DocumentState) -> dict[
         row["error"] = _error(known.error, known.step, operation)
     if known.row is not None:
         row |= json.loads(known.row)
-    if source.get("preview_warning"):
-        row["warnings"] = [*row.get("warnings", ()), source["preview_warning"]]
+    not_kept = [step.kept["warning"] for step in known.steps if step.kept and "warning" in step.kept]
+    if own := [*([source["preview_warning"]] if source.get("preview_warning") else []), *not_kept]:
+        row["warnings"] = [*row.get("warnings", ()), *own]
     row["source_version"] = document.version or row.get("source_version") or source.get("version")
     return row
 
@@ -121,6 +123,7 @@ def duplicate_row(
         "bytes": source.get("bytes"),
         "sha256": source.get("sha256"),
         "results": row.get("results", []),
+        "first_words": row.get("first_words"),
     }
     first = row.get("duplicate_of") or source_uri(batch.documents[index].source)
     return found | ({"duplicate_of": first} if found["results"] else {})
@@ -134,6 +137,7 @@ def _steps(known: DocumentState) -> list[StepTask]:
             submitted_at=datetime.fromtimestamp(step.reference.submitted_at, UTC),
             seconds=step.seconds,
             submits=step.submits,
+            result=kept_result(step.kept),
         )
         for step in known.steps
         if step.reference is not None

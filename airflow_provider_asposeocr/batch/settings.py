@@ -34,6 +34,7 @@ class BatchSettings:
     :param keep_incomplete: Whether a cloud task that lost some of its results is stored with the rest; by default its
         document fails.
     :param previews: Whether pictures of the pages of each document are stored before it is sent; by default they are not.
+    :param keep_steps: Whether the results of all steps before the last one are stored, too; by default they are not.
     :param timeout_seconds: How long one cloud task may take. The default is an hour.
     :param deadline_at: When the whole batch is over, in seconds since the epoch; by default never. It is absolute, so that
         deferrals and later tries do not move it.
@@ -64,6 +65,7 @@ class BatchSettings:
     on_expired: OnExpired = "fail"
     keep_incomplete: bool = False
     previews: bool = False
+    keep_steps: bool = False
     timeout_seconds: float = 3600.0
     deadline_at: float = math.inf
     poll_interval_seconds: float = 0.8

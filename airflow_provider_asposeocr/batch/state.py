@@ -52,6 +52,7 @@ class StepState:
     :param reference: The cloud task; ``None`` = none is known.
     :param over: Whether that cloud task is over without a result, so that the step needs another one.
     :param seconds: How long the cloud task took; ``None`` = it was not watched.
+    :param kept: What was stored of its result for people, see :mod:`.kept_steps`; ``None`` = nothing.
     """
 
     submits: int = 0
@@ -60,6 +61,7 @@ class StepState:
     reference: Reference | None = None
     over: bool = False
     seconds: float | None = None
+    kept: Mapping[str, Any] | None = None
 
     @property
     def task(self) -> Reference:
@@ -76,7 +78,7 @@ class StepState:
         """Return the state as a JSON object, without what has its default."""
         found: dict[str, Any] = {
             name: value
-            for name in ("submits", "doubts", "again", "over", "seconds")
+            for name in ("submits", "doubts", "again", "over", "seconds", "kept")
             if (value := getattr(self, name))
         }
         if self.reference is not None:
@@ -437,11 +439,13 @@ def _intend(document: DocumentState, record: Intent) -> None:
     # A process that sends the document again has not watched the first cloud task.
     if record.step and record.seconds is not None:
         document.at(record.step - 1).seconds = record.seconds
+    if record.step and record.kept is not None:
+        document.at(record.step - 1).kept = record.kept
     step = document.at(record.step)
     step.seconds = None
     step.submits += 1
     step.doubts += record.again is not None
-    step.again, step.reference, step.over = None, None, False
+    step.again, step.reference, step.over, step.kept = None, None, False, None
 
 
 def _begin_again_at(document: DocumentState, step: int) -> None:

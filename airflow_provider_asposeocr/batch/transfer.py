@@ -18,9 +18,12 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
+from airflow_provider_asposeocr.api.files.filetypes import suffix_for
 from airflow_provider_asposeocr.api.files.work_folder import work_folder
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.results.download import collect_into, download_into, local_disk
+from airflow_provider_asposeocr.batch.first_words import first_words
+from airflow_provider_asposeocr.batch.kept_steps import keep_result
 from airflow_provider_asposeocr.documents.destinations import plan, store_unasked
 from airflow_provider_asposeocr.documents.sources import spool_file, spool_result
 from airflow_provider_asposeocr.documents.stored_files import Writer
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
     from airflow_provider_asposeocr.api.http.submits import Submitted
     from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
-    from airflow_provider_asposeocr.api.results.download import Answered, Download
+    from airflow_provider_asposeocr.api.results.download import Answered, Download, Result
     from airflow_provider_asposeocr.batch.steps import Step
     from airflow_provider_asposeocr.documents.manifest import StoredResult
     from airflow_provider_asposeocr.documents.sources import Document
@@ -153,6 +156,20 @@ class Transfer:
         with local_disk():
             return spool_result(ref, step.row, upstream.results, self._begin(index))
 
+    async def keep_result(
+        self, document: Document, number: int, step: Step, destination: str
+    ) -> dict[str, Any]:
+        """
+        Store the result of a step that is not the last one, for people.
+
+        :param document: What :meth:`read_result` returned.
+        :param number: Index of the step that made it, from 0.
+        :param step: That step.
+        :param destination: URI of the folder of the batch's results, with a slash at its end.
+        :return: What the journal says about it, see :func:`.kept_steps.keep_result`. Nothing is raised.
+        """
+        return await self.in_thread(lambda: keep_result(document, number, step, destination, self._writer))
+
     async def send(self, document: Document, step: Step) -> Submitted:
         """
         Submit a document, which is what the cloud bills.
@@ -210,6 +227,21 @@ class Transfer:
             lambda: store_unasked(ref, download.results, destination, file_stem, self._writer, check_names)
         )
 
+    async def first_words(self, ref: TaskRef, download: Download) -> dict[str, str]:
+        """
+        Read the first words of a document's text.
+
+        :param ref: The cloud task of the last step.
+        :param download: What :meth:`fetch` returned.
+        :return: ``first_words``, see :func:`.first_words.first_words`; nothing where no result is a text.
+        """
+
+        def read() -> dict[str, str]:
+            heads = [result.head for result in download.results if _is_text(ref, result)]
+            return {"first_words": first_words(heads)} if heads else {}
+
+        return await self.in_thread(read)
+
     async def is_taken(self, ref: TaskRef, download: Download, destination: str, file_stem: str) -> bool:
         """
         Tell whether the results of a document would overwrite others.
@@ -261,6 +293,10 @@ class Transfer:
         :param do: What to do there; it blocks.
         """
         return await asyncio.get_running_loop().run_in_executor(self._pool, do)
+
+
+def _is_text(ref: TaskRef, result: Result) -> bool:
+    return suffix_for(ref.row, result.type, b"") == ".txt"
 
 
 @contextmanager

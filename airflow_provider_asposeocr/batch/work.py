@@ -64,6 +64,7 @@ class Work:
     :param input_bytes: Size of what was last prepared or sent.
     :param input_sha256: Its checksum in hex.
     :param source: What is known about the original document, until it stands in the journal.
+    :param kept: What was stored of the result of the step before, likewise.
     :param doubt: Why its next submit is one more.
     :param holds_permit: Whether it may have been sent without a durable reference.
     :param holds_slot: Whether it counts as under way, by ``max_in_flight``; not while it waits for another document.
@@ -89,6 +90,7 @@ class Work:
     input_bytes: int = 0
     input_sha256: str = ""
     source: Mapping[str, Any] | None = None
+    kept: Mapping[str, Any] | None = None
     doubt: str | None = None
     holds_permit: bool = False
     holds_slot: bool = True

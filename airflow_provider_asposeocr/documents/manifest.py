@@ -146,6 +146,8 @@ class StepTask(BaseModel):
     :param submitted_at: When it was submitted, UTC.
     :param seconds: How many seconds later it was seen completed; ``None`` where it was not.
     :param submits: How often the step was submitted for this document.
+    :param result: Its result and the file that holds it, with ``keep_steps=True``; ``None`` = it was not kept. What the last
+        step has made is in the ``results`` of the document.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -155,6 +157,7 @@ class StepTask(BaseModel):
     submitted_at: AwareDatetime
     seconds: float | None = None
     submits: int = 1
+    result: StoredResult | None = None
 
     @field_serializer("submitted_at")
     def _as_text(self, value: datetime) -> str:
@@ -192,6 +195,8 @@ class Manifest(BaseModel):
     :param pages: Pictures of the document's pages, with ``previews=True``: ``number``, ``width`` and ``height`` in pixels,
         and ``image`` and ``thumbnail``, each with ``uri``, ``bytes``, ``sha256`` and ``type``. In the JSON of a single
         fetch they are left out where there are none.
+    :param first_words: How the text of a batch's document begins, at most 100 characters in one line; empty if there is no
+        text in it; ``None`` where no result is a text, or it was not read.
     :param maybe_billed_twice: Whether a step of the document was sent again although an earlier submit of it may have been
         billed.
     :param key: Key of the document in the register; ``None`` where there is none.
@@ -224,6 +229,7 @@ class Manifest(BaseModel):
     shortfall: str | None = None
     results: list[StoredResult] = []
     pages: list[dict[str, Any]] = []
+    first_words: str | None = None
     maybe_billed_twice: bool = False
     key: str | None = None
     duplicate_of: str | None = None

@@ -61,6 +61,7 @@ class Document:
     :param source_uri: URI of the original document, see :class:`.TaskRef`, like the two below.
     :param source_qualifier: Distinguishes the document from others with the same URI.
     :param source_sha256: Checksum of the original document.
+    :param result_type: The cloud's word for what it is, where it is the result of a task; ``None`` = it is an original.
     """
 
     path: Path
@@ -70,6 +71,7 @@ class Document:
     source_uri: str | None
     source_qualifier: str | None
     source_sha256: str | None
+    result_type: str | None = None
 
 
 def parse_source(value: Any) -> str | TaskRef:
@@ -199,7 +201,7 @@ def spool_result(ref: TaskRef, operation: Operation, results: Sequence[Result], 
     chosen.path.replace(target)
     _check_content(target, chosen.size_bytes, kind, operation, ref)
     original = ref.source_uri, ref.source_qualifier, ref.source_sha256
-    return Document(target, chosen.size_bytes, chosen.sha256, ref.source_name, *original)
+    return Document(target, chosen.size_bytes, chosen.sha256, ref.source_name, *original, chosen.type)
 
 
 def _label(source: str | TaskRef) -> str:

@@ -122,6 +122,8 @@ class AsposeOcrBatchOperator(BaseOperator):
     :param on_incomplete: What to do when the cloud lost some results of a document: ``fail``, or ``keep`` what is there.
     :param previews: Whether to store pictures of the pages of each document beside the results before it is sent, for the
         page of results in Airflow's UI; by default ``[aspose_ocr] previews`` (no). Workers need the extra ``preview``.
+    :param keep_steps: Whether to store the results of the steps before the last one, too, so that the page of results shows
+        what each step has done; by default ``False``. They are below ``.aspose-ocr/steps/`` of the destination.
     :param on_unknown_submit: What to do when a document was sent and no answer came: ``resubmit``, the default, once per
         document and step, which may bill it twice; or ``fail``.
     :param on_expired: What to do when the cloud no longer keeps a result that was not fetched: ``fail``, or ``resubmit``.
@@ -191,6 +193,7 @@ class AsposeOcrBatchOperator(BaseOperator):
         if_exists: IfExists = "overwrite",
         on_incomplete: OnIncomplete = "fail",
         previews: bool | None = None,
+        keep_steps: bool = False,
         on_unknown_submit: OnUnknownSubmit = "resubmit",
         on_expired: OnExpired = "fail",
         cancel_on_kill: CancelOnKill = "last_try",
@@ -228,6 +231,7 @@ class AsposeOcrBatchOperator(BaseOperator):
         self.if_exists = if_exists
         self.on_incomplete = on_incomplete
         self.previews = previews
+        self.keep_steps = keep_steps
         self.on_unknown_submit = on_unknown_submit
         self.on_expired = on_expired
         self.cancel_on_kill = cancel_on_kill

@@ -132,6 +132,7 @@ _CHECKED = (
     "max_failures",
     "execution_timeout",
     "previews",
+    "keep_steps",
     "busy_wait_seconds",
     "sources",
     "steps",
@@ -151,6 +152,8 @@ def _check_numbers(given: Mapping[str, Any]) -> None:
             check_choice(name, given[name], choices)
     if given.get("previews") is not None:
         parse_bool(given["previews"], "previews")
+    if "keep_steps" in given:
+        parse_bool(given["keep_steps"], "keep_steps")
     if given.get("busy_wait_seconds"):  # 0 = do not wait
         check_seconds(busy_wait_seconds=given["busy_wait_seconds"])
     if (given.get("on_done") == "move") != (given.get("archive") is not None):
@@ -341,7 +344,8 @@ def settings_of(operator: AsposeOcrBatchOperator, ti: Any, begun_at: float, *, h
         on_unknown_submit=operator.on_unknown_submit,
         on_expired=operator.on_expired,
         keep_incomplete=operator.on_incomplete == "keep",
-        previews=default_flag("previews") if operator.previews is None else operator.previews,
+        previews=_flag(operator, "previews"),
+        keep_steps=parse_bool(operator.keep_steps, "keep_steps"),
         timeout_seconds=_seconds(operator, "timeout_seconds"),
         deadline_at=deadline_of(operator, ti, begun_at),
         poll_interval_seconds=_seconds(operator, "poll_interval_seconds"),
@@ -371,6 +375,11 @@ def deadline_of(operator: AsposeOcrBatchOperator, ti: Any, begun_at: float) -> f
     airflow_ends_at = math.inf if limit is None else ti.start_date.timestamp() + limit.total_seconds()
     margin = EXECUTION_TIMEOUT_MARGIN_SECONDS
     return deadlines.deadline_of(begun_at, operator.batch_timeout_seconds, airflow_ends_at, margin)
+
+
+def _flag(operator: AsposeOcrBatchOperator, name: str) -> bool:
+    given = getattr(operator, name)
+    return default_flag(name) if given is None else parse_bool(given, name)
 
 
 def _seconds(operator: AsposeOcrBatchOperator, name: str) -> float:

@@ -42,7 +42,10 @@ def document_view(place: Place, manifest: Manifest) -> dict[str, Any]:
         "name": _name(manifest),
         "error": manifest.error and manifest.error.model_dump(mode="json", by_alias=True),
         "task": manifest.task and manifest.task.to_dict(),
-        "steps": [step.model_dump(mode="json") for step in manifest.steps],
+        "steps": [
+            {**step.model_dump(mode="json", exclude={"result"}), "file": file}
+            for step, file in zip(manifest.steps, _files(place, manifest, row, "steps"), strict=False)
+        ],
         "results": [
             {"type": result.type, "skipped": result.skipped, **file}
             for result, file in zip(manifest.results, _files(place, manifest, row, "results"), strict=False)
@@ -107,14 +110,15 @@ def card_view(place: Place, manifest: Manifest) -> dict[str, Any]:
     results = [file for file in _files(place, manifest, row, "results") if file is not None]
     texts = [file for file in results if file["kind"] == "text" and file["address"]]
     inline = next((result.text for result in manifest.results if result.text is not None), None)
+    words = manifest.first_words if inline is None else inline
     return {
         "name": _name(manifest),
         "outcome": manifest.outcome,
         "error": manifest.error and manifest.error.name,
         "say": (manifest.error and manifest.error.message) or "",
         "thumbnail": _thumbnail(place, manifest, row),
-        "words": inline and inline[:_FIRST_CHARACTERS],
-        "text": None if inline is not None or not texts else texts[0]["address"],
+        "words": words and words[:_FIRST_CHARACTERS],
+        "text": texts[0]["address"] if words is None and texts else None,
     }
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
-from airflow_provider_asposeocr.documents.manifest import Manifest, parse_manifest
+from airflow_provider_asposeocr.documents.manifest import Manifest, StoredResult, parse_manifest
 from airflow_provider_asposeocr.viewer.answers import NO_SUCH_FILE, RefusedError
 from airflow_provider_asposeocr.viewer.kinds import Kind, kind_of
 from airflow_provider_asposeocr.viewer.verified import Claim
@@ -131,7 +131,7 @@ def find_file(manifest: Manifest, part: str, number: int) -> tuple[Claim, Kind]:
     Find a file of a document.
 
     :param manifest: The document.
-    :param part: ``results``, ``pages``, ``thumbnails`` or ``source``.
+    :param part: ``results``, ``steps``, ``pages``, ``thumbnails`` or ``source``.
     :param number: Place in the list, from 0.
     :return: What the manifest says of the file, and its kind. A picture that is not an image is an error.
     :raises RefusedError: if there is no such file.
@@ -152,10 +152,12 @@ def claims_of(manifest: Manifest, part: str) -> list[Claim | None]:
 
     :param manifest: The document.
     :param part: See :func:`find_file`.
-    :return: One claim for each file; ``None`` where a page has no such picture.
+    :return: One claim for each file; ``None`` where a page has no such picture, or a step no result that was kept.
     """
     if part == "results":
-        return [Claim(each.uri, each.sha256, each.bytes) for each in manifest.results[:MOST_FILES]]
+        return [_claim(each) for each in manifest.results[:MOST_FILES]]
+    if part == "steps":
+        return [_claim(each.result) for each in manifest.steps[:MOST_FILES]]
     if part == "source":
         return [Claim(manifest.source, manifest.sha256, manifest.bytes)] if manifest.source else []
     if part == "pages":
@@ -165,5 +167,5 @@ def claims_of(manifest: Manifest, part: str) -> list[Claim | None]:
     return []
 
 
-def _claim(picture: Picture | None) -> Claim | None:
-    return Claim(picture.uri, picture.sha256, picture.bytes) if picture else None
+def _claim(file: Picture | StoredResult | None) -> Claim | None:
+    return Claim(file.uri, file.sha256, file.bytes) if file else None

@@ -5,7 +5,8 @@ import { copyButton, counted, el, secondsText, sizeText } from "./dom.js";
 /** List the files of a document. */
 export function showFiles(doc, root) {
   const source = doc.source_file ? [["source", doc.source_file]] : [];
-  const files = [...doc.results.map((file) => [file.type ?? "result", file]), ...source];
+  const kept = doc.steps.filter((step) => step.file).map((step) => [step.operation, step.file]);
+  const files = [...doc.results.map((file) => [file.type ?? "result", file]), ...kept, ...source];
   if (!files.length) return null;
   const rows = files.map(([name, file]) =>
     el(

@@ -299,6 +299,9 @@ function layersOf(doc) {
   } else if (doc.source_file?.kind === "image" && doc.source_file.address) {
     layers.push({ name: "Source", pages: [{ image: doc.source_file.address }] });
   }
+  for (const { operation, file } of doc.steps) {
+    if (file?.kind === "image" && file.address) layers.push({ name: operation, pages: [{ image: file.address }] });
+  }
   const pictures = doc.results.filter((file) => file.kind === "image" && file.address);
   pictures.forEach((file, index) => {
     const step = doc.steps.at(-1)?.operation ?? doc.task?.operation ?? "Result";

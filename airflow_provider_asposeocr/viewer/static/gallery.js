@@ -3,6 +3,7 @@
 import { badge, counted, el, outcomeText } from "./dom.js";
 
 const FIRST_BYTES = 600;
+const NO_TEXT = "(no text)";
 
 /**
  * Show a page of documents.
@@ -59,8 +60,8 @@ export class Gallery {
     const picture = card.thumbnail
       ? el("img", { src: this.#address(card.thumbnail), alt: "", loading: "lazy", decoding: "async" })
       : el("span", { className: "no-picture" }, "no picture");
-    const words = el("span", { className: "first-words" }, card.words ?? "");
-    if (card.text && !card.words) words.setAttribute("data-text", card.text);
+    const words = el("span", { className: "first-words" }, card.words === "" ? NO_TEXT : (card.words ?? ""));
+    if (card.text) words.setAttribute("data-text", card.text);
     return el(
       "li",
       { className: "card" },
@@ -104,7 +105,7 @@ export class Gallery {
       if (!answer?.ok) continue;
       // The part may end within a character.
       const text = new TextDecoder().decode(await answer.arrayBuffer()).replace(/\uFFFD$/, "");
-      target.textContent = text.trim().slice(0, 300) || "(no text)";
+      target.textContent = text.trim().slice(0, 300) || NO_TEXT;
     }
   }
 }

@@ -32,7 +32,7 @@ REFERENCE = Reference(0, 0, "UpscaleImage", "id-1", 1_800_000_000.0, 20_000, "aa
 ERROR = {"error": "TaskFailedError", "message": "No.", "retryable": True}
 EVERY_KIND: list[Record] = [
     Intent(0, 0),
-    Intent(0, 1, "unknown", 2.5),
+    Intent(0, 1, "unknown", 2.5, {"uri": "/out/a.png"}),
     Withdrawn(0, 1),
     REFERENCE,
     Done(0, {"results": [], "seconds": 1.0}),

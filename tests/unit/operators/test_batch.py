@@ -146,6 +146,19 @@ class TestHold:
         assert [Path(row.source).name for row in rows] == [f"page-{number}.png" for number in range(6)]
         assert {row.outcome for row in rows} == {"succeeded"}
 
+    def test_what_steps_have_made_outlasts_the_journal_and_is_no_source_of_the_next_run(
+        self, batch: Batch
+    ) -> None:
+        batch.run(keep_steps=True)
+        batch.succeed()
+        kept = [Path(row.steps[0].result.uri.removeprefix("file://")) for row in batch.rows]
+        assert all(path.is_file() for path in kept)
+        assert not batch.journals
+        following = Batch(batch.out)
+        sources = {"sources": f"{batch.out}/**/*.png", "destination": f"{batch.inbox.parent}/_later/"}
+        with pytest.raises(AsposeOcrError, match="no (file|document)"):
+            following.run(**sources)
+
     def test_the_xcom_says_where_journal_and_manifest_are(self, batch: Batch) -> None:
         summary = batch.run()
         found = batch.context["ti"].xcoms[BATCH_KEY]

@@ -64,6 +64,9 @@ class TestParseTime:
             ({"on_unknown_submit": "ignore"}, "on_unknown_submit must be one of"),
             ({"on_expired": "again"}, "on_expired must be one of"),
             ({"cancel_on_kill": True}, "cancel_on_kill must be one of"),
+            ({"previews": "yes"}, "previews must be True or False"),
+            ({"keep_steps": 1}, "keep_steps must be True or False"),
+            ({"keep_steps": None}, "keep_steps must be True or False"),
         ],
         ids=str,
     )

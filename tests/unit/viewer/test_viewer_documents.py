@@ -79,6 +79,30 @@ class TestDocument:
         assert [file["refused"] for file in files] == [answers.TOO_LARGE, answers.NO_CHECKSUM]
         assert [file["uri"] for file in files] == ["/out/large.txt", "/out/left.txt"]
 
+    def test_what_steps_have_made_is_shown_where_it_was_kept(self, world: ViewerWorld) -> None:
+        step = {"id": "i", "submitted_at": "2026-03-02T08:00:00+00:00", "submits": 1}
+        steps = [
+            {**step, "operation": "UpscaleImage", "result": world.result("1.png", b"upscaled", "ImagePNG")},
+            {
+                **step,
+                "operation": "BinarizeImage",
+                "result": world.result("2.png", b"changed since", "ImagePNG"),
+            },
+            {**step, "operation": "RecognizeImage"},
+        ]
+        world.batch(manifest(world.result("page.txt", b"text"), steps=steps))
+        (world.folder / "2.png").write_bytes(b"CHANGED SINCE")
+        shown = world.get("/data/row/{place}/batch/-1/0").json()["steps"]
+        assert [step["operation"] for step in shown] == ["UpscaleImage", "BinarizeImage", "RecognizeImage"]
+        assert [file and file["kind"] for file in (step["file"] for step in shown)] == [
+            "image",
+            "image",
+            None,
+        ]
+        assert world.get(f"/{shown[0]['file']['address']}").content == b"upscaled"
+        assert world.get(f"/{shown[1]['file']['address']}").status_code == 409
+        assert world.file("batch", "0/steps/2").status_code == 404
+
     @pytest.mark.parametrize(
         "page",
         [None, "page", {}, {"number": 0, "width": 1, "height": 1}, {"number": 1, "width": "x", "height": 1},

@@ -89,6 +89,16 @@ class TestBatch:
         (card,) = rows(world)["cards"]
         assert (card["text"], len(card["words"])) == (None, 300)
 
+    @pytest.mark.parametrize(
+        ("words", "shown"), [("How it begins", "How it begins"), ("", ""), ("w" * 9999, "w" * 300)]
+    )
+    def test_the_first_words_of_the_row_are_shown_without_reading_the_text(
+        self, world: ViewerWorld, words: str, shown: str
+    ) -> None:
+        world.batch(manifest(world.result("1.txt", b"text"), first_words=words))
+        (card,) = rows(world)["cards"]
+        assert (card["text"], card["words"]) == (None, shown)
+
     def test_a_card_has_the_thumbnail_of_the_first_page(self, world: ViewerWorld) -> None:
         page = {"number": 1, "width": 1, "height": 1, "thumbnail": world.stored("t.webp", b"small")}
         world.batch(manifest(pages=[page]))
