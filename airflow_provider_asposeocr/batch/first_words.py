@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: Most characters of them. A manifest of ten thousand documents has to stay readable in one piece.
+#: Most characters of them.
 MOST_CHARACTERS = 100
-#: As many bytes are looked at: blank lines may stand before the first word.
-MOST_BYTES = 4096
+#: Most bytes that they take in a manifest, where a letter that is not ASCII takes six. With more, the manifest of ten
+#: thousand documents would be larger than the viewer reads.
+MOST_BYTES = 160
+#: As many bytes of a text are looked at: blank lines may stand before the first word.
+_LOOKED_AT_BYTES = 4096
 
 
 def first_words(texts: Iterable[bytes]) -> str:
@@ -18,14 +22,29 @@ def first_words(texts: Iterable[bytes]) -> str:
     Return the first words of the texts of a document.
 
     :param texts: The first bytes of each, UTF-8; perhaps cut within a character. They come from the cloud.
-    :return: At most :data:`MOST_CHARACTERS` printable characters, in one line; empty if the texts are.
+    :return: At most :data:`MOST_CHARACTERS` printable characters in one line, or fewer where they would take more than
+        :data:`MOST_BYTES`; empty if the texts are.
     """
     found: list[str] = []
     for text in texts:
+        words = text[:_LOOKED_AT_BYTES].decode("utf-8", "ignore").split()
         # Invisible characters are left out: some reverse the order in which a browser shows the rest of a line.
-        words = text[:MOST_BYTES].decode("utf-8", "ignore").split()
         found += ["".join(char for char in word if char.isprintable()) for word in words]
         if sum(map(len, found)) > MOST_CHARACTERS:
             break
-    whole = " ".join(filter(None, found))
-    return whole if len(whole) <= MOST_CHARACTERS else f"{whole[: MOST_CHARACTERS - 1]}…"
+    return _cut(" ".join(filter(None, found)))
+
+
+def _cut(text: str) -> str:
+    mark = "…"
+    left = MOST_BYTES - _json_bytes(mark)
+    for place, char in enumerate(text):
+        left -= _json_bytes(char)
+        if place == MOST_CHARACTERS - 1 or left < 0:
+            is_all = place == len(text) - 1 and left + _json_bytes(mark) >= 0
+            return text if is_all else f"{text[:place]}{mark}"
+    return text
+
+
+def _json_bytes(char: str) -> int:
+    return len(json.dumps(char)) - 2

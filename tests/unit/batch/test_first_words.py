@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from airflow_provider_asposeocr.batch.ending import Ended
-from airflow_provider_asposeocr.batch.first_words import MOST_CHARACTERS, first_words
+from airflow_provider_asposeocr.batch.first_words import MOST_BYTES, MOST_CHARACTERS, first_words
 from tests.support.batch_engine import STEPS, batch_in, begin_journal, results_in, run_try
 
 if TYPE_CHECKING:
@@ -35,11 +36,24 @@ def test_they_are_one_line_of_printable_characters(texts: list[bytes], said: str
     assert first_words(texts) == said
 
 
-@pytest.mark.parametrize("text", [b"word " * 100_000, b"x" * 10_000_000, "\u6f22".encode() * 5000])
+@pytest.mark.parametrize("text", [b"word " * 100_000, b"x" * 10_000_000, b"x" * 101])
 def test_they_are_bounded_and_say_that_they_are_cut(text: bytes) -> None:
     found = first_words([text])
     assert len(found) == MOST_CHARACTERS
     assert found.endswith("…")
+
+
+@pytest.mark.parametrize("text", ["x" * 100, "\u6f22" * 26])
+def test_what_fits_is_not_cut(text: str) -> None:
+    assert first_words([text.encode()]) == text
+
+
+@pytest.mark.parametrize("text", ["\u6f22" * 5000, "\U0001f600" * 99, "\u6f22" * 27, "\\" * 99])
+def test_they_are_bounded_in_the_bytes_of_a_manifest(text: str) -> None:
+    """Or that of ten thousand Chinese documents would be too large for the viewer."""
+    found = first_words([text.encode()])
+    assert found.endswith("…")
+    assert 100 < len(json.dumps(found)) - 2 <= MOST_BYTES
 
 
 def test_a_batch_has_them_in_each_row(aspose_ocr_emulator: Emulator, tmp_path: Path) -> None:
