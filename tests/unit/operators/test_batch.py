@@ -156,7 +156,7 @@ class TestHold:
         assert not batch.journals
         following = Batch(batch.out)
         sources = {"sources": f"{batch.out}/**/*.png", "destination": f"{batch.inbox.parent}/_later/"}
-        with pytest.raises(AsposeOcrError, match="no (file|document)"):
+        with pytest.raises(AirflowFailException, match="There is no document"):
             following.run(**sources)
 
     def test_the_xcom_says_where_journal_and_manifest_are(self, batch: Batch) -> None:
