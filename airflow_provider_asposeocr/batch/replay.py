@@ -61,8 +61,9 @@ def arrange(parts: Iterable[Part], broken: Mapping[str, BrokenPartError] | None 
     """
     Decide which parts count, and in which order.
 
-    Snapshots come first, then all parts that they do not list, both by epoch and sequence. So a part that a process of
-    an earlier epoch has written after the snapshot was made is replayed after it.
+    Snapshots come first, then all parts that they do not list, both by epoch and sequence; but a part that a process of a
+    later epoch had not read when it took over comes after all that this process wrote. So what was written too late can be
+    told from what the next owner knew.
 
     :param parts: All parts that were found and can be read, in any order.
     :param broken: Names of the parts that are broken, and what is wrong with them. They count as commits that never
@@ -75,10 +76,7 @@ def arrange(parts: Iterable[Part], broken: Mapping[str, BrokenPartError] | None 
     ends = _ends(found.values())
     kept = _chains(found, ends, broken)
     replaced = {name for part in kept for name in part.replaces or ()}
-    live = sorted(
-        (part for part in kept if part.name.text not in replaced),
-        key=lambda part: (part.replaces is None, part.name),
-    )
+    live = _in_order([part for part in kept if part.name.text not in replaced], found, ends)
     begun = min((part for part in kept if part.header is not None), key=lambda part: part.name, default=None)
     commits = [part for part in live if part.name.sequence]
     if begun is None and commits:
@@ -102,6 +100,31 @@ def arrange(parts: Iterable[Part], broken: Mapping[str, BrokenPartError] | None 
 def _ends(parts: Iterable[Part]) -> list[Part]:
     """Return the newest part of each epoch, in the order of the epochs."""
     return list({part.name.epoch: part for part in sorted(parts, key=lambda part: part.name)}.values())
+
+
+def _in_order(live: Iterable[Part], found: Mapping[str, Part], ends: Sequence[Part]) -> list[Part]:
+    """Sort the parts that are replayed: a late one after the newest epoch whose writer did not know it."""
+    known = {end.name.epoch: _behind(end, found) for end in ends if end.name.sequence}
+
+    def place(part: Part) -> tuple[bool, int, bool, PartName]:
+        name = part.name
+        if part.replaces is not None:
+            return False, name.epoch, False, name
+        unaware = [epoch for epoch, names in known.items() if epoch > name.epoch and name.text not in names]
+        return True, max(unaware, default=name.epoch), bool(unaware), name
+
+    return sorted(live, key=place)
+
+
+def _behind(end: Part, found: Mapping[str, Part]) -> set[str]:
+    """Return the names of a part and of all that it was written after, as far as they were not replaced and deleted."""
+    names, todo = set[str](), [end.name.text]
+    while todo:
+        name = todo.pop()
+        if name not in names:
+            names.add(name)
+            todo += found[name].after if name in found else ()
+    return names
 
 
 def _chains(

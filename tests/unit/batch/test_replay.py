@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_asposeocr.batch.parts import BrokenPartError, Part, PartName
+from airflow_provider_asposeocr.batch.records import Intent, Reference, Replanned, record_to_dict
 from airflow_provider_asposeocr.batch.replay import GapError, arrange
+from airflow_provider_asposeocr.batch.state import replay
 from tests.support.parts import name, part
 
 HEADER = {"sources": ["/in/a.png"]}
@@ -145,6 +147,24 @@ class TestSnapshots:
         late = snapshot(1, 3, (1, 2), (1, 1), (1, 2))
         ours = snapshot(2, 1, (1, 2), (1, 1), (1, 2))
         assert order(BEGIN, part(2, 0), ours, late) == [[1, 3], [2, 1]]
+
+    def test_a_part_that_the_next_process_had_not_read_comes_after_what_that_process_wrote(self) -> None:
+        late = part(1, 2, (1, 1))
+        second = [part(2, 0), part(2, 1, (1, 1)), part(2, 2, (2, 1))]
+        third = [part(3, 0), part(3, 1, (1, 2), (2, 2))]
+        begun = [BEGIN, part(1, 1, (1, 0))]
+        assert order(*begun, *second, late) == [[1, 1], [2, 1], [2, 2], [1, 2]]
+        assert order(*begun, *second, late, *third) == [[1, 1], [2, 1], [2, 2], [1, 2], [3, 1]]
+
+    def test_steps_that_were_changed_too_late_do_not_count(self) -> None:
+        """The process had lost the batch. Its next owner has sent a document for the steps before, and made no snapshot."""
+        changed = Replanned([{"operation": "RecognizeImage", "settings": {}}], 0, True)
+        reference = Reference(0, 0, "UpscaleImage", "id", 1_800_000_000.0, 20_000, "aa")
+        late = part(1, 1, (1, 0), records=(record_to_dict(changed, 1),))
+        sent = [record_to_dict(record, 2) for record in (Intent(0, 0), reference)]
+        found = arrange([BEGIN, late, part(2, 0), part(2, 1, (1, 0), records=sent)])
+        state = replay(found.records)
+        assert (state.replanned, state.of(0).running) == (None, reference)
 
     def test_the_next_commit_names_the_end_of_each_epoch(self) -> None:
         late = part(1, 3, (1, 2))
