@@ -27,18 +27,23 @@ from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.results.reasons import state_with_reasons_async
 from airflow_provider_asposeocr.batch import events
 from airflow_provider_asposeocr.batch.cancels import AT_ONCE, QUESTION_SECONDS
+from airflow_provider_asposeocr.batch.existing import check_unforeseen
 from airflow_provider_asposeocr.batch.foreseen import Foreseen
 from airflow_provider_asposeocr.ingestion.register import key_of
 from airflow_provider_asposeocr.ingestion.stored_results import stem_of, versions_at, with_version
 from airflow_provider_asposeocr.lifecycle.cancel import IN_WORKER, Turns, cancel_if_running_async
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
     from airflow_provider_asposeocr.api.responses import TaskState
     from airflow_provider_asposeocr.batch.plan import Batch, BatchDocument
     from airflow_provider_asposeocr.batch.registrar import Registrar
     from airflow_provider_asposeocr.batch.steps import Step
     from airflow_provider_asposeocr.batch.transfer import Transfer
+    from airflow_provider_asposeocr.documents.destinations import Target
+    from airflow_provider_asposeocr.documents.owners import IfExists
     from airflow_provider_asposeocr.documents.sources import Document
 
 log = logging.getLogger(__name__)
@@ -52,6 +57,7 @@ class Errands:
     :param client: The client of its account.
     :param transfer: Moves documents and results.
     :param keep_incomplete: Whether a cloud task that lost some of its results is stored with the rest.
+    :param if_exists: What the user wants where another file has the name of a result that the settings do not promise.
     :param previews: Whether pictures of the pages of each document are stored before it is sent.
     :param keep_steps: Whether the results of all steps before the last one are stored, too.
     :param registrar: The register of the batch; ``None`` = it has none.
@@ -64,6 +70,7 @@ class Errands:
         transfer: Transfer,
         *,
         keep_incomplete: bool,
+        if_exists: IfExists = "overwrite",
         previews: bool = False,
         keep_steps: bool = False,
         registrar: Registrar | None = None,
@@ -73,6 +80,7 @@ class Errands:
         self._client = client
         self._transfer = transfer
         self._keep_incomplete = keep_incomplete
+        self._if_exists = if_exists
         self._foreseen = Foreseen(batch)
         self._previews = previews
         self._keep_steps = keep_steps
@@ -236,7 +244,7 @@ class Errands:
                 key = key_of(ref.source_sha256, register.fingerprint)
                 is_taken = await self._transfer.is_taken(ref, fetched, self._batch.destination, stem)
                 stem = stem_of(stem, key, is_taken=is_taken)
-            check = partial(self._foreseen.check, document.index)
+            check = partial(self._check_targets, document)
             words = await self._transfer.first_words(ref, fetched)
             results = await self._transfer.store(ref, fetched, self._batch.destination, stem, check)
             if register is not None:
@@ -254,6 +262,17 @@ class Errands:
         }
         known = {name: value for name, value in row.items() if value}
         return events.Delivered(document.index, known | words)
+
+    def _check_targets(self, document: BatchDocument, targets: Sequence[Target]) -> None:
+        """Refuse results that the settings do not promise where they would be written over something else. Blocks."""
+        batch = self._batch
+        unforeseen = self._foreseen.check(document.index, [target.name for target in targets])
+        # With a register, the names were chosen for the files that are there.
+        if unforeseen and batch.register is None:
+            files = {
+                str(target.path): target.result.sha256 for target in targets if target.name in unforeseen
+            }
+            check_unforeseen(document, files, batch.destination, batch.state, self._if_exists)
 
     async def _cancel(self, action: events.Cancel) -> events.Event:
         outcome = await cancel_if_running_async(

@@ -20,10 +20,12 @@ from airflow_provider_asposeocr.documents.destinations import number_names
 from airflow_provider_asposeocr.documents.manifest import DocumentError, StoredResult
 from airflow_provider_asposeocr.documents.owners import Refusal, decide
 from airflow_provider_asposeocr.documents.sources import version_of
+from airflow_provider_asposeocr.ingestion.stored_results import is_taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from airflow_provider_asposeocr.api.errors import Billed
     from airflow_provider_asposeocr.batch.folder_listing import Facts
     from airflow_provider_asposeocr.batch.plan import BatchDocument
     from airflow_provider_asposeocr.batch.steps import Step
@@ -66,7 +68,8 @@ def decide_existing(
     :param destination: URI of the folder of the results, with a slash at its end.
     :param if_exists: What the user wants: ``overwrite`` what the same source made; ``overwrite_any``; ``fail``; or
         ``skip``, where all results of a document are there.
-    :param state: URI of the state folder; the manifests of earlier batches below it say who made a file.
+    :param state: URI of the state folder; the manifests of earlier batches below it, and below those that the destination
+        names, say who made a file.
     :param earlier: Rows about which no manifest was written, for example those of this batch before a Clear.
     :param keeps: Whether results of an earlier content are kept, as with a register, whose records say where they are. By
         default those that the same source made are overwritten.
@@ -120,8 +123,14 @@ def _makers(
         for document in documents
         for ending in there[document.index]
     ]
+    return _made(files, destination, state, earlier, billed="no")
+
+
+def _made(
+    files: Iterable[str], destination: str, state: str, earlier: Iterable[Manifest], *, billed: Billed
+) -> Mapping[str, Made]:
     try:
-        return Makers(state, earlier).find(files)
+        return Makers(destination, state, earlier).find(files)
     except AsposeOcrError:
         raise
     except Exception as error:  # each storage library has its own root class
@@ -129,7 +138,7 @@ def _makers(
         raise StorageError(
             f"The owner records or manifests that say who made the files in {shown(destination, 300)!r} cannot be "
             f"read: {what}.",
-            billed="no",
+            billed=billed,
         ) from error
 
 
@@ -187,6 +196,38 @@ def _refusal_text(document: BatchDocument, file: ExistingFile, refusal: Refusal,
         f"{what} {whose}{says}. Nothing was overwritten. Choose another destination. If {shown(document.source, 300)} may "
         "replace the file, set if_exists='overwrite_any', which does not ask who made it, or delete the file."
     )
+
+
+def check_unforeseen(
+    document: BatchDocument, files: Mapping[str, str], destination: str, state: str, if_exists: IfExists
+) -> None:
+    """
+    Refuse results that no setting promises where they would be written over a file of another source. Blocks.
+
+    What was promised was looked at before anything was sent, these names were not.
+
+    :param document: The document.
+    :param files: The checksums in hex of these results, by the URIs that they are written to.
+    :param destination: As in :func:`decide_existing`, like the others.
+    :param state: The state folder.
+    :param if_exists: What the user wants.
+    :raises DestinationError: if one of them would.
+    :raises StorageError: if the destination or a manifest cannot be read.
+    """
+    # What an earlier process of this batch has stored before it was killed is there with the same content.
+    taken = [uri for uri, sha256 in files.items() if is_taken({uri: sha256})]
+    if if_exists == "overwrite_any" or not taken:
+        return
+    made = _made(taken, destination, state, (), billed="already")
+    mine = SourceOwners().of(document.source)
+    # As of a document that has only a part of its results: all are made again.
+    policy: IfExists = "overwrite" if if_exists == "skip" else if_exists
+    for uri in taken:
+        maker = made.get(uri)
+        decision = decide(policy, mine, True, None if maker is None else maker.owner)
+        if isinstance(decision, Refusal):
+            text = _refusal_text(document, ExistingFile(uri, "", {}, maker), decision, mine)
+            raise DestinationError(f"No setting promises this result: {text}", billed="already")
 
 
 def _list(destination: str) -> dict[str, Facts]:

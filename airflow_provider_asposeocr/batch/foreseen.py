@@ -2,7 +2,8 @@
 Check results that the settings did not promise: the cloud may make another number of them, or other types.
 
 Invariant: names of results that were foreseen were checked before anything was sent. Another one is written only if it
-replaces no source of the batch and nothing that another document's results may be called. Pure.
+replaces no source of the batch and nothing that another document's results may be called; whether it would replace a file of
+another batch is for :func:`.existing.check_unforeseen` to find out. Pure.
 """
 
 from __future__ import annotations
@@ -34,18 +35,20 @@ class Foreseen:
         self._stems: dict[str, int] = {}
         self._sources: dict[str, int] = {}
 
-    def check(self, index: int, names: Iterable[str]) -> None:
+    def check(self, index: int, names: Iterable[str]) -> list[str]:
         """
         Refuse the results of a document that would replace a source or another document's result.
 
         :param index: Index of the document.
         :param names: Names of the files of its results, below the destination.
+        :return: Those that were not foreseen.
         :raises DestinationError: if one of them would.
         """
         own = frozenset(names_of_files(self._batch.documents[index].file_stem, self._step))
-        for name in names:
-            if name not in own:
-                self._check_unforeseen(index, name)
+        unforeseen = [name for name in names if name not in own]
+        for name in unforeseen:
+            self._check_unforeseen(index, name)
+        return unforeseen
 
     def _check_unforeseen(self, index: int, name: str) -> None:
         documents = self._batch.documents

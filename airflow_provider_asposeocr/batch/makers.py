@@ -15,9 +15,9 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.folder_listing import find_files
 from airflow_provider_asposeocr.batch.naming import folder_of
+from airflow_provider_asposeocr.batch.state_folders import state_folders
 from airflow_provider_asposeocr.documents.atomic_create import read_many
 from airflow_provider_asposeocr.documents.file_systems import LOCAL, object_path
-from airflow_provider_asposeocr.documents.folders import STATE_FOLDER
 from airflow_provider_asposeocr.documents.json_lines import read_objects
 from airflow_provider_asposeocr.documents.owners import (
     FOLDER,
@@ -85,11 +85,13 @@ class Makers:
     """
     Who made which file.
 
-    :param state: URI of the state folder, with a slash at its end; its manifests are asked.
+    :param destination: URI of the folder of the files, with a slash at its end, in which batches name their state folders.
+    :param state: URI of one more state folder, with a slash at its end. The manifests of all are asked.
     :param earlier: Rows about which no manifest was written; they are asked before the manifests.
     """
 
-    def __init__(self, state: str, earlier: Iterable[Manifest] = ()) -> None:
+    def __init__(self, destination: str, state: str, earlier: Iterable[Manifest] = ()) -> None:
+        self._destination = destination
         self._state = state
         self._earlier = earlier
 
@@ -130,7 +132,8 @@ class Makers:
 
     def _rows(self) -> Iterator[tuple[str, Iterator[Mapping[str, Any]]]]:
         yield "the journal of this batch", (row.to_dict() for row in self._earlier)
-        for manifest in _newest_manifests(self._state):
+        states = {same_place(state): state for state in (self._state, *state_folders(self._destination))}
+        for manifest in _newest_manifests(*states.values()):
             yield manifest, _read_rows(manifest)
 
 
@@ -138,9 +141,9 @@ def maker_of(uri: str) -> Made | None:
     """
     Find out from the manifests of batches which source made a file that has no owner record. Blocks.
 
-    A batch keeps its manifests below its destination, unless the user has named another state folder. So those below the
-    folder of the file are asked, then those below the folders above it: at most :data:`MOST_FOLDERS` folders and the newest
-    :data:`MOST_MANIFESTS` manifests in all.
+    A batch keeps its manifests below its destination, or says there where they are. So those of the folder of the file are
+    asked, then those of the folders above it: at most :data:`MOST_FOLDERS` folders and the newest :data:`MOST_MANIFESTS`
+    manifests in all.
 
     :param uri: Absolute path or URI of the file.
     :return: Who made it; ``None`` = none of these manifests says so.
@@ -158,7 +161,7 @@ def _manifests_around(uri: str) -> Iterator[str]:
     folder = folder_of(uri)
     for _ in range(MOST_FOLDERS):
         try:
-            yield from _newest_manifests(f"{folder}{STATE_FOLDER}")
+            yield from _newest_manifests(*state_folders(folder))
         # Each storage library has its own root class, and a role may not list the folders above.
         except Exception as error:
             log.info("The manifests of batches in %s cannot be listed: %s", shown(folder, 300), shown(error))
@@ -168,12 +171,11 @@ def _manifests_around(uri: str) -> Iterator[str]:
         folder = above
 
 
-def _newest_manifests(state: str) -> list[str]:
-    """List the manifests of a state folder, the newest first."""
-    folder = f"{state}manifests/"
-    manifests = _files_in(folder)
-    newest_first = sorted(manifests, key=lambda name: (changed_at(manifests[name]), name), reverse=True)
-    return [folder + name for name in newest_first]
+def _newest_manifests(*states: str) -> list[str]:
+    """List the manifests of state folders, the newest first."""
+    folders = [f"{state}manifests/" for state in states]
+    manifests = {folder + name: facts for folder in folders for name, facts in _files_in(folder).items()}
+    return sorted(manifests, key=lambda uri: (changed_at(manifests[uri]), uri), reverse=True)
 
 
 def _files_in(folder: str) -> dict[str, Facts]:

@@ -24,6 +24,7 @@ from airflow_provider_asposeocr.batch.parts import journal_folder_name
 from airflow_provider_asposeocr.batch.plan import Batch, parse_header
 from airflow_provider_asposeocr.batch.prepare import prepare
 from airflow_provider_asposeocr.batch.state import replay
+from airflow_provider_asposeocr.batch.state_folders import name_state_folder
 from airflow_provider_asposeocr.documents.file_systems import object_path
 
 if TYPE_CHECKING:
@@ -138,7 +139,9 @@ def open_batch(
         if plan.must_exist or resumes:
             raise
         is_new = True
-        opened = Journal.create(folder, _header(request, superseded))
+        header = _header(request, superseded)
+        name_state_folder(request.destination, request.state)
+        opened = Journal.create(folder, header)
     return _read(opened, is_new)
 
 

@@ -130,6 +130,11 @@ class Batch:
     task_id: str | None = None
     map_index: int | None = None
 
+    @property
+    def state(self) -> str:
+        """URI of the state folder, with a slash at its end; below it, the manifest has the name of a day and its own."""
+        return self.manifest.rsplit("/", 5)[0] + "/"
+
     def to_header(self) -> dict[str, Any]:
         """Return the plan as plain JSON, for the header of the journal."""
         documents = [

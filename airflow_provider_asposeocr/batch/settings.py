@@ -10,6 +10,7 @@ from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.batch.running import MOST_TASKS
 
 if TYPE_CHECKING:
+    from airflow_provider_asposeocr.documents.owners import IfExists
     from airflow_provider_asposeocr.lifecycle.policies import OnExpired, OnUnknownSubmit
 
 
@@ -33,6 +34,9 @@ class BatchSettings:
         ``resubmit``, which bills it again.
     :param keep_incomplete: Whether a cloud task that lost some of its results is stored with the rest; by default its
         document fails.
+    :param if_exists: What becomes of a file that has the name of a result which the settings of the last step do not
+        promise; ``overwrite``, the default, overwrites it if the same source made it. About what they promise, the batch
+        decides when it begins.
     :param previews: Whether pictures of the pages of each document are stored before it is sent; by default they are not.
     :param keep_steps: Whether the results of all steps before the last one are stored, too; by default they are not.
     :param timeout_seconds: How long one cloud task may take. The default is an hour.
@@ -64,6 +68,7 @@ class BatchSettings:
     on_unknown_submit: OnUnknownSubmit = "resubmit"
     on_expired: OnExpired = "fail"
     keep_incomplete: bool = False
+    if_exists: IfExists = "overwrite"
     previews: bool = False
     keep_steps: bool = False
     timeout_seconds: float = 3600.0

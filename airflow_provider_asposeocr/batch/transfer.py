@@ -31,13 +31,14 @@ from airflow_provider_asposeocr.ingestion.stored_results import is_taken
 from airflow_provider_asposeocr.previews.storing import make_previews, preview_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
     from airflow_provider_asposeocr.api.http.submits import Submitted
     from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
     from airflow_provider_asposeocr.api.results.download import Answered, Download, Result
     from airflow_provider_asposeocr.batch.steps import Step
+    from airflow_provider_asposeocr.documents.destinations import Target
     from airflow_provider_asposeocr.documents.manifest import StoredResult
     from airflow_provider_asposeocr.documents.sources import Document
     from airflow_provider_asposeocr.previews.storing import Previews
@@ -209,7 +210,7 @@ class Transfer:
         download: Download,
         destination: str,
         file_stem: str,
-        check_names: Callable[[list[str]], None],
+        check: Callable[[Sequence[Target]], None],
     ) -> list[StoredResult]:
         """
         Write the results of a document, each whole or not at all, over what is there.
@@ -218,13 +219,13 @@ class Transfer:
         :param download: What :meth:`fetch` returned.
         :param destination: URI of the folder of the batch's results, with a slash at its end.
         :param file_stem: Name of the document's results below it, without the suffix of a type.
-        :param check_names: See :func:`.store_unasked`.
+        :param check: See :func:`.store_unasked`.
         :return: What was written, in the order of the results.
         :raises DestinationError: if the destination cannot take them.
         :raises StorageError: if writing fails; the cloud still has the results.
         """
         return await self.in_thread(
-            lambda: store_unasked(ref, download.results, destination, file_stem, self._writer, check_names)
+            lambda: store_unasked(ref, download.results, destination, file_stem, self._writer, check)
         )
 
     async def first_words(self, ref: TaskRef, download: Download) -> dict[str, str]:

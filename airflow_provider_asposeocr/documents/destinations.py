@@ -211,7 +211,7 @@ def store_unasked(
     destination: str,
     file_stem: str,
     writer: Writer,
-    check_names: Callable[[list[str]], None],
+    check: Callable[[Sequence[Target]], None],
 ) -> list[StoredResult]:
     """
     Write all results of a task over what is there. A batch has decided for all its documents before whether it may.
@@ -222,15 +222,14 @@ def store_unasked(
     :param file_stem: Name of the files below the destination without the suffix of a type, with folders; it is made so
         that it stays inside of the destination.
     :param writer: Writes them.
-    :param check_names: Called with the names of all files below the destination before any is written; it raises an error
-        if they may not be.
+    :param check: Called with all results and where they go before any is written; it raises an error if they may not be.
     :return: What was written, in the order of the results.
     :raises DestinationError: if the destination cannot take them.
     :raises StorageError: if writing fails; the cloud still has the results.
     """
     with _storing(ref, destination):
         targets = plan(ref, results, destination, file_stem)
-        check_names([target.name for target in targets])
+        check(targets)
         return [_write_result(target, writer) for target in targets]
 
 

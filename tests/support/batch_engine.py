@@ -63,6 +63,7 @@ def batch_in(folder: Path, documents: int, steps: tuple[Step, ...] = STEPS) -> B
         conn_id="ocr",
         destination=f"{folder}/out/",
         steps=steps,
+        manifest=f"{folder}/out/.aspose-ocr/manifests/2026/03/02/m.jsonl",
         documents=tuple(
             BatchDocument(index, f"{folder}/in/{index}.png", None, f"{index}.png")
             for index in range(documents)

@@ -125,6 +125,23 @@ def test_documents_go_through_three_steps(batch: Try, control: EmulatorControl) 
     assert not list(batch.folder.parent.glob("**/aspose-ocr-work-*/*"))
 
 
+def test_a_result_that_no_setting_promises_replaces_no_file_of_another_batch(
+    batch: Try, control: EmulatorControl
+) -> None:
+    control.add_faults(
+        {"kind": "result_type", "path": "RecognizeImage", "result_type": "Pdf", "probability": 1.0}
+    )
+    there = batch.folder / "out" / "3.png.pdf"
+    there.parent.mkdir(exist_ok=True)
+    there.write_bytes(b"another's")
+    assert batch.end()["counts"] == {"succeeded": 7, "failed": 1}
+    assert there.read_bytes() == b"another's"
+    error = batch.rows[3].error
+    assert error is not None
+    assert (error.name, error.billed, error.retryable) == ("DestinationError", "already", False)
+    assert "no owner record and no manifest says which document made it" in error.message
+
+
 def test_rows_say_what_has_become_of_each_document(batch: Try) -> None:
     (batch.folder / "in" / "3.png").unlink()
     (batch.folder / "in" / "5.png").write_bytes(b"no picture")

@@ -15,11 +15,12 @@ import pytest
 from airflow_provider_asposeocr.api.errors import DestinationError, StorageError
 from airflow_provider_asposeocr.api.responses import TaskRef
 from airflow_provider_asposeocr.batch import makers
-from airflow_provider_asposeocr.batch.existing import decide_existing
+from airflow_provider_asposeocr.batch.existing import check_unforeseen, decide_existing
 from airflow_provider_asposeocr.batch.folder_listing import find_files
 from airflow_provider_asposeocr.batch.makers import maker_of
 from airflow_provider_asposeocr.batch.manifest_file import write_manifest
 from airflow_provider_asposeocr.batch.plan import BatchDocument
+from airflow_provider_asposeocr.batch.state_folders import name_state_folder
 from airflow_provider_asposeocr.batch.steps import Step, parse_steps
 from airflow_provider_asposeocr.documents.file_systems import object_path
 from airflow_provider_asposeocr.documents.manifest import Manifest, StoredResult, parse_manifest
@@ -59,13 +60,18 @@ def task(source: str) -> TaskRef:
 
 
 def made_by_a_batch(
-    source: str, *names: str, at: str = "2026/03/02/m.jsonl", out: str = OUT, **fields: Any
+    source: str,
+    *names: str,
+    at: str = "2026/03/02/m.jsonl",
+    out: str = OUT,
+    state: str | None = None,
+    **fields: Any,
 ) -> Manifest:
     results = [StoredResult(type="Text", uri=f"{out}{name}", bytes=5, sha256="a" * 64) for name in names]
     row = Manifest(
         index=0, documents=1, outcome="succeeded", source=source, task=task(source), results=results, **fields
     )
-    write_manifest(f"{out}.aspose-ocr/manifests/{at}", [row], 1)
+    write_manifest(f"{state or f'{out}.aspose-ocr/'}manifests/{at}", [row], 1)
     return row
 
 
@@ -89,6 +95,21 @@ def test_a_destination_that_does_not_exist_yet_is_an_empty_one(tmp_path: Path) -
     assert decide_existing(
         documents, TEXT, f"{tmp_path}/no/", "skip", f"{tmp_path}/no/.aspose-ocr/"
     ) == tuple(documents)
+
+
+def test_another_batch_with_another_state_folder_is_asked_too(store: Store) -> None:
+    state = "memory://batch_existing@state/"
+    store.pipe({"/out/a.png.txt": b"hello"})
+    made_by_a_batch(SOURCE, "a.png.txt", state=state)
+    assert decided("overwrite")["outcome"] == "failed"
+    name_state_folder(OUT, state)
+    assert decided("overwrite") is None
+
+
+def test_a_batch_whose_state_lies_in_its_destination_writes_nothing_about_it(store: Store) -> None:
+    store.calls.clear()
+    name_state_folder(OUT, STATE)
+    assert store.calls == []
 
 
 @pytest.mark.parametrize("maker", ["fetch", "batch", "journal"])
@@ -360,6 +381,45 @@ def test_the_row_of_a_decided_document_is_plain_json(store: Store) -> None:
         assert json.loads(json.dumps(decided(if_exists))) == decided(if_exists)
 
 
+class TestUnforeseen:
+    """A result that no setting promises, where a file of its name is there already."""
+
+    RESULT = f"{OUT}a.png.pdf"
+
+    @pytest.fixture(autouse=True)
+    def there(self, store: Store) -> None:
+        store.pipe({"/out/a.png.pdf": b"hello"})
+
+    def check(self, if_exists: Any = "overwrite", content: bytes = b"mine") -> None:
+        files = {self.RESULT: hashlib.sha256(content).hexdigest()}
+        check_unforeseen(document(), files, OUT, STATE, if_exists)
+
+    @pytest.mark.parametrize("if_exists", ["overwrite", "skip", "fail"])
+    def test_of_another_source_is_left_alone(self, if_exists: Any) -> None:
+        made_by_a_batch(OTHER, "a.png.pdf")
+        with pytest.raises(DestinationError, match="No setting promises this result: .*a.png.pdf") as refused:
+            self.check(if_exists)
+        assert (refused.value.billed, refused.value.retryable) == ("already", False)
+
+    def test_of_an_unknown_source_is_left_alone(self) -> None:
+        with pytest.raises(DestinationError, match="no owner record and no manifest says"):
+            self.check()
+
+    def test_of_the_same_source_is_overwritten(self) -> None:
+        made_by_a_batch(SOURCE, "a.png.pdf")
+        self.check()
+        self.check("skip")
+        with pytest.raises(DestinationError, match="if_exists is 'fail'"):
+            self.check("fail")
+
+    def test_with_the_same_content_was_stored_by_this_batch_before_it_was_killed(self) -> None:
+        self.check("fail", b"hello")
+
+    def test_overwrite_any_asks_nobody_who_made_it(self) -> None:
+        made_by_a_batch(OTHER, "a.png.pdf")
+        self.check("overwrite_any")
+
+
 class TestSingleFetch:
     """A fetch of one document that finds a file which a batch has made."""
 
@@ -393,6 +453,24 @@ class TestSingleFetch:
     def test_finds_the_manifests_of_a_batch_whose_destination_is_a_folder_above(self) -> None:
         self.made(SOURCE, "2026/03/a.txt")
         assert self.take(SOURCE, "2026/03/a.txt") == []
+
+    def test_finds_the_manifests_of_a_batch_that_keeps_them_elsewhere(self, tmp_path: Path) -> None:
+        state = f"{tmp_path}/state/"
+        name_state_folder(self.out, state)
+        made_by_a_batch(SOURCE, "a.txt", out=self.out, state=state)
+        assert self.take(SOURCE) == []
+        with pytest.raises(DestinationError, match="belongs to another document"):
+            self.take(OTHER)
+
+    @pytest.mark.parametrize(
+        "content", [b"", b"{", b"[]", b"{}", b'{"state": 3}', b'{"state": "here/"}', b'{"state": "/no"}']
+    )
+    def test_what_names_no_state_folder_says_nothing(self, content: bytes) -> None:
+        elsewhere = object_path(f"{self.out}.aspose-ocr/elsewhere/0.json")
+        elsewhere.parent.mkdir(parents=True)
+        elsewhere.write_bytes(content)
+        with pytest.raises(DestinationError, match="no manifest of a batch that was asked says"):
+            self.take(SOURCE)
 
     def test_a_file_of_which_no_manifest_speaks_is_another_s(self) -> None:
         self.made(SOURCE, "b.txt")

@@ -41,6 +41,10 @@ def test_they_may_be_where_nothing_else_is(index: int, names: list[str]) -> None
     foreseen().check(index, names)
 
 
+def test_those_that_the_settings_do_not_promise_are_named() -> None:
+    assert foreseen().check(0, ["page.txt", "page-2.txt", "page.pdf"]) == ["page-2.txt", "page.pdf"]
+
+
 def test_not_over_another_document_s_result() -> None:
     with pytest.raises(
         DestinationError, match="/out/page-1.txt, would be written over a result of"

@@ -15,6 +15,7 @@ from airflow_provider_asposeocr.batch.errors import JournalError, JournalFencedE
 from airflow_provider_asposeocr.batch.opening import BatchRequest, OpenBatch, open_batch
 from airflow_provider_asposeocr.batch.parts import batch_key
 from airflow_provider_asposeocr.batch.records import Done, Intent, Record, Reference, record_to_dict
+from airflow_provider_asposeocr.batch.state_folders import state_folders
 from airflow_provider_asposeocr.batch.steps import parse_steps
 from airflow_provider_asposeocr.batch.superseded import take_over_superseded
 from airflow_provider_asposeocr.batch.tripwire import JournalPlan
@@ -57,6 +58,16 @@ def test_the_first_try_lists_the_sources_and_says_where_the_manifest_will_be(
     assert [Path(document.source).name for document in first.batch.documents] == ["a.png", "b.png"]
     assert first.batch.manifest.startswith(f"{tmp_path}/state/manifests/2026/11/30/d-r-read--1-")
     assert not first.state.documents
+
+
+def test_the_destination_says_that_the_manifest_lies_elsewhere(
+    request_for: BatchRequest, tmp_path: Path
+) -> None:
+    opened(request_for)
+    assert list(state_folders(request_for.destination)) == [
+        f"{tmp_path}/outbox/.aspose-ocr/",
+        request_for.state,
+    ]
 
 
 def test_a_later_try_does_what_the_journal_says(request_for: BatchRequest, tmp_path: Path) -> None:

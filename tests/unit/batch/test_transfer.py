@@ -28,9 +28,10 @@ from tests.support.client_drivers import PNG
 from tests.support.object_stores import Store, attached
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from airflow_provider_asposeocr.api.http.submits import Submitted
+    from airflow_provider_asposeocr.documents.destinations import Target
     from airflow_provider_asposeocr.documents.manifest import StoredResult
     from airflow_provider_asposeocr.documents.sources import Document
     from airflow_provider_asposeocr.emulator.server import Emulator
@@ -57,7 +58,7 @@ def page(tmp_path: Path) -> str:
     return str(path)
 
 
-def allow(names: list[str]) -> None:
+def allow(targets: Sequence[Target]) -> None:
     """Let results have any names."""
 
 
