@@ -295,7 +295,7 @@ class Claims(Setbacks):
         known = self.state.documents.get(leader)
         outcome = None if known is None else known.outcome
         if known is None or outcome in (None, "cancelled", "gone", "changed"):
-            self._leave(work, self.left.get(leader))
+            self._leave(work, known.error if known is not None and outcome is None else None)
             return
         # The source of the other one may have changed, so that its outcome is about another content.
         if not self._is_same_content(work, known):

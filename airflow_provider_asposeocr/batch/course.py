@@ -7,20 +7,22 @@ Invariant: the same as in :mod:`.machine`. Pure.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError
 from airflow_provider_asposeocr.api.polling.plan import WaitPlan
 from airflow_provider_asposeocr.api.polling.poller import Poller
 from airflow_provider_asposeocr.batch import events
 from airflow_provider_asposeocr.batch.limits import Limits
-from airflow_provider_asposeocr.batch.records import Failed, Intent
+from airflow_provider_asposeocr.batch.records import Failed, Intent, Undecided
 from airflow_provider_asposeocr.batch.references import reference_of
-from airflow_provider_asposeocr.batch.verdicts import concerns_account, error_to_dict, never_answered
+from airflow_provider_asposeocr.batch.verdicts import error_to_dict, never_answered
 from airflow_provider_asposeocr.batch.work import Alarm, Line, Phase, Work
 from airflow_provider_asposeocr.lifecycle.record import MOST_RESUBMITS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow_provider_asposeocr.api.http.retrying import Random
     from airflow_provider_asposeocr.api.polling.durations import DurationBook
     from airflow_provider_asposeocr.batch.ending import StopReason
@@ -50,8 +52,6 @@ class Course:
         self._settings = settings
         self._random = random
         self.works: dict[int, Work] = {}
-        #: Documents that this try leaves undecided, and why where that is their own; see also :attr:`error`.
-        self.left: dict[int, AsposeOcrError | None] = {}
         self.limits = Limits(settings)
         self._to_prepare, self._to_send, self._to_deliver = Line(), Line(), Line()
         self._alarm = Alarm()
@@ -172,7 +172,7 @@ class Course:
         known = self.state.of(work.document)
         missing = len(self.batch.steps) - work.step - work.reserved
         if self.stopped:
-            self._leave(work, error)
+            self._leave(work, None if error is None else error_to_dict(error))
         elif not self._may_send_again(why, known, work.step) or not self.limits.budget.allows(
             self.state.submits, max(0, missing)
         ):
@@ -214,10 +214,13 @@ class Course:
             why = "the wait for it broke"
         self._actions.append(events.Cancel(work.document, work.task, why))
 
-    def _leave(self, work: Work, error: AsposeOcrError | None = None) -> None:
-        """Leave a document undecided: the journal says how a later try goes on."""
-        self.left[work.document] = None if error is None or concerns_account(error) else error
-        self._end(work)
+    def _leave(self, work: Work, error: Mapping[str, Any] | None = None) -> None:
+        """Leave a document undecided: the journal says how a later try goes on, and what has happened to the document."""
+        if error is None:
+            self._end(work)
+        else:  # The manifest may be written again by another process, which has only the journal.
+            work.phase = Phase.ENDING
+            self._records.append(Undecided(work.document, work.step, error))
 
     def _end(self, work: Work) -> None:
         del self.works[work.document]

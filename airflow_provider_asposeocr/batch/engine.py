@@ -132,6 +132,7 @@ class BatchEngine:
                 self._client,
                 transfer,
                 keep_incomplete=self._settings.keep_incomplete,
+                if_exists=self._settings.if_exists,
                 previews=self._settings.previews,
                 keep_steps=self._settings.keep_steps,
                 registrar=self._registrar,
@@ -372,7 +373,7 @@ class BatchEngine:
         return ended, cancelled
 
     def _ended(self) -> Ended:
-        state, left, try_number = self._machine.state, self._machine.left, self._settings.try_number
+        state, try_number = self._machine.state, self._settings.try_number
         return Ended(
             counts=count_outcomes(self._batch, state),
             submits=state.submits,
@@ -380,5 +381,5 @@ class BatchEngine:
             stopped=self._machine.stopped,
             error=self._machine.error,
             has_results_left=any(known.may_have_result for known in state.documents.values()),
-            make_rows=lambda: make_rows(self._batch, state, left, try_number),
+            make_rows=lambda: make_rows(self._batch, state, try_number),
         )

@@ -64,7 +64,7 @@ class LeftBatch:
     def rows(self) -> Iterator[Manifest]:
         """Return the rows of the manifest, in the order of the documents."""
         tries = (document.try_number for document in self.state.documents.values())
-        return make_rows(self.batch, self.state, {}, max(tries, default=0))
+        return make_rows(self.batch, self.state, max(tries, default=0))
 
     def note_cancelled(self, cancelled: Collection[TaskRef]) -> None:
         """
@@ -126,8 +126,6 @@ def write_manifest_of(left: LeftBatch) -> ManifestFile:
 def has_manifest(left: LeftBatch) -> bool:
     """
     Tell whether the manifest of a batch says what its journal says. Blocks.
-
-    A try that ends by itself writes into its manifest why it has not started documents, which the journal does not say.
 
     :param left: The batch.
     :return: Whether the manifest is there, and each document has in it the outcome that the journal gives it.

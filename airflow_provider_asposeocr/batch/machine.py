@@ -22,6 +22,7 @@ from airflow_provider_asposeocr.batch.records import (
     Intent,
     Reference,
     Refused,
+    Undecided,
     Withdrawn,
 )
 from airflow_provider_asposeocr.batch.work import Phase, Work
@@ -269,6 +270,9 @@ class Machine(Claims):
         self.state.apply(record)
         if isinstance(record, Refused):
             self._announces_refusal = False
+        if isinstance(record, Undecided):
+            self._end(self.works[record.document])
+            return
         if not isinstance(record, Intent | Withdrawn | Reference | Done | Failed | Cancelled):
             self._take_record_of_register(record)
             return

@@ -121,6 +121,24 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Undecided:
+    """
+    A try that submits nothing more leaves a document undecided, because only another submit could help it.
+
+    It says in the manifest why. A later try goes on as if it were not there.
+
+    :param document: Index of the document.
+    :param step: Index of the step.
+    :param error: What happened to the document, as :meth:`.AsposeOcrError.to_dict` describes it, with ``retryable``.
+    """
+
+    kind: ClassVar[str] = "undecided"
+    document: int
+    step: int
+    error: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelled:
     """
     The cloud task of a document was cancelled, because the batch was stopped.
@@ -300,6 +318,7 @@ Record = (
     | Reference
     | Done
     | Failed
+    | Undecided
     | Cancelled
     | Refused
     | Replanned

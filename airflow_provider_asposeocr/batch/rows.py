@@ -21,23 +21,16 @@ from airflow_provider_asposeocr.previews.storing import described
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from airflow_provider_asposeocr.api.errors import AsposeOcrError
     from airflow_provider_asposeocr.batch.plan import Batch, BatchDocument
     from airflow_provider_asposeocr.batch.state import BatchState, DocumentState
 
 
-def make_rows(
-    batch: Batch,
-    state: BatchState,
-    left: Mapping[int, AsposeOcrError | None],
-    try_number: int,
-) -> Iterator[Manifest]:
+def make_rows(batch: Batch, state: BatchState, try_number: int) -> Iterator[Manifest]:
     """
     Make the rows of the manifest.
 
     :param batch: The batch.
     :param state: What the journal says.
-    :param left: Documents that this try has left undecided, and why where that is their own; nothing where no try runs.
     :param try_number: Airflow's number of the try that writes them.
     :return: The rows in the order of the documents, made while they are asked for.
     """
@@ -60,7 +53,7 @@ def make_rows(
         elif known is not None:
             row |= _known(batch, document, known)
         if row["outcome"] == "not_started":
-            row["error"] = _why_not_started(batch, state, known, left.get(document.index))
+            row["error"] = row.get("error") or _why_not_started(batch, state, known)
         yield Manifest.model_validate(row)
 
 
@@ -144,14 +137,10 @@ def _steps(known: DocumentState) -> list[StepTask]:
     ]
 
 
-def _why_not_started(
-    batch: Batch, state: BatchState, known: DocumentState | None, own: AsposeOcrError | None
-) -> DocumentError | None:
-    """Say why a document is not decided: what happened to it, or else to the account, which is no step's fault."""
-    if known is not None and own is None and known.intended:
-        own = never_answered(batch.steps[known.step].operation)
-    if own is not None:
-        return DocumentError.of(own, known.step if known else None)
+def _why_not_started(batch: Batch, state: BatchState, known: DocumentState | None) -> DocumentError | None:
+    """Say why a document is not decided: its submit was not answered, or else the account, which is no step's fault."""
+    if known is not None and known.intended:
+        return DocumentError.of(never_answered(batch.steps[known.step].operation), known.step)
     return None if state.refused is None else _error(state.refused.error)
 
 

@@ -46,7 +46,7 @@ class Setbacks(Course):
             line.clear()
         for work in list(self.works.values()):
             if work.phase in (Phase.QUEUED, Phase.PREPARED):
-                self._leave(work, error)
+                self._leave(work)
             elif work.phase is Phase.RUNNING and self._cancels:
                 self._cancel(work)
 
@@ -71,7 +71,7 @@ class Setbacks(Course):
         if verdict == "account":
             self._stop("account", error=error)
             if work.document in self.works:
-                self._leave(work, error)
+                self._leave(work)
         elif verdict in ("later", "pending") and self._try_later(work, error):
             return
         elif work.step == 0:
@@ -107,7 +107,7 @@ class Setbacks(Course):
             self._doubt(work, verdict, error)
         elif verdict == "account":
             self._stop("account", error=error)
-            self._leave(work, error)
+            self._leave(work)
         elif not (verdict in ("later", "pending") and self._try_later(work, error)):
             self._fail(work, error, over=verdict == "over")
 

@@ -31,6 +31,7 @@ from airflow_provider_asposeocr.batch.records import (
     Refused,
     Replanned,
     Settled,
+    Undecided,
     Whole,
     Withdrawn,
     parse_record,
@@ -396,6 +397,10 @@ def _apply(document: DocumentState, record: Record) -> None:
             step.over, step.again = record.over, step.again or record.again
             document.try_number, document.final = record.try_number, bool(record.final)
             _decide(document, "failed")
+        case Undecided():
+            # A document that an earlier try has given up stays what it was.
+            if document.outcome is None:
+                document.step, document.error = record.step, record.error
         case Cancelled():
             document.step = record.step
             document.at(record.step).over = True

@@ -20,6 +20,8 @@ from airflow_provider_asposeocr.api.errors import (
     SourceError,
     StorageError,
     SubmitUnknownError,
+    TaskExpiredError,
+    TaskUnknownError,
 )
 from airflow_provider_asposeocr.api.polling.durations import ENOUGH, DurationBook
 from airflow_provider_asposeocr.api.responses import TaskState
@@ -33,6 +35,7 @@ from airflow_provider_asposeocr.batch.records import (
     Intent,
     Reference,
     Refused,
+    Undecided,
     Withdrawn,
 )
 from airflow_provider_asposeocr.batch.settings import BatchSettings
@@ -381,7 +384,7 @@ def test_an_error_of_the_account_stops_submits_and_lets_the_running_end(error: A
     batch.commit()
     assert batch.kinds()[-1] == "Finish"
     assert batch.machine.state.submits == 1
-    assert batch.machine.left == {1: None, 2: None}
+    assert dict(+batch.machine.state.outcomes) == {"succeeded": 1}
     refused = batch.machine.state.refused
     assert refused is not None
     assert refused.error["error"] == type(error).__name__
@@ -564,7 +567,30 @@ def test_the_deadline_cancels_what_runs() -> None:
     batch.tell(events.CancelEnded(1, False, None))
     assert batch.kinds()[-1] == "Finish"
     assert batch.machine.stopped == "deadline"
-    assert list(batch.machine.left) == [1]
+    assert batch.machine.state.of(1).running is not None
+
+
+@pytest.mark.parametrize("error", [TaskUnknownError, TaskExpiredError])
+def test_the_journal_says_why_a_document_whose_result_is_gone_is_left(error: type[AsposeOcrError]) -> None:
+    """Nothing more is submitted, and only another submit would help."""
+    batch = Batch(deadline_at=BEGINNING + 100)
+    batch.to_run()
+    batch.poll()
+    batch.pop(events.Deliver)
+    batch.now += 100
+    batch.tell(events.Tick())
+    batch.tell(events.Broken(0, error("It is gone.")))
+    (record,) = batch.commit()
+    assert isinstance(record, Undecided)
+    assert batch.kinds()[-1] == "Finish"
+    known = batch.machine.state.of(0)
+    assert known.error is not None
+    assert (known.outcome, known.error["error"]) == (None, error.__name__)
+    assert known.running is not None  # A later try asks for it, and finds out the same.
+    again = Batch(state=batch.machine.state, try_number=2)
+    again.now += 60
+    again.poll(GONE)
+    assert again.pop(events.Announce) == events.Announce(0, 0, "gone")
 
 
 def test_what_is_completed_at_the_deadline_is_stored() -> None:

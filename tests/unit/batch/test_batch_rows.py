@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from airflow_provider_asposeocr.api.errors import TaskUnknownError
 from airflow_provider_asposeocr.batch.ending import Ended
 from airflow_provider_asposeocr.batch.left import LeftBatch, read_batch
-from airflow_provider_asposeocr.batch.records import Intent, Reference, Refused
-from airflow_provider_asposeocr.batch.rows import make_rows
+from airflow_provider_asposeocr.batch.records import Intent, Reference, Refused, Undecided
 from airflow_provider_asposeocr.batch.state import BatchState
+from airflow_provider_asposeocr.batch.verdicts import error_to_dict
 from tests.support.batch_engine import STEPS, batch_in, begin_journal, journal_of, run_try
 from tests.support.batch_world import BEGINNING, OPERATIONS, small_batch
 
@@ -62,9 +62,9 @@ def test_a_submit_without_an_answer_is_told_of_its_document() -> None:
 
 def test_what_happened_to_the_document_itself_comes_first() -> None:
     reference = Reference(0, 0, OPERATIONS[0], "id-0", BEGINNING, 1, "aa")
-    state = state_after(Intent(0, 0), reference, REFUSED)
-    own = TaskUnknownError("The cloud does not know the task.", operation=OPERATIONS[0])
-    (row,) = make_rows(small_batch(1), state, {0: own}, 1)
+    own = error_to_dict(TaskUnknownError("The cloud does not know the task.", operation=OPERATIONS[0]))
+    state = state_after(Intent(0, 0), reference, REFUSED, Undecided(0, 0, own))
+    (row,) = LeftBatch(small_batch(1), state).rows()
     assert row.error is not None
     assert (row.error.name, row.error.step, row.error.operation) == ("TaskUnknownError", 0, OPERATIONS[0])
 

@@ -18,6 +18,7 @@ from airflow_provider_asposeocr.batch.records import (
     Reference,
     Refused,
     Replanned,
+    Undecided,
     Whole,
     Withdrawn,
     parse_record,
@@ -37,6 +38,7 @@ EVERY_KIND: list[Record] = [
     REFERENCE,
     Done(0, {"results": [], "seconds": 1.0}),
     Failed(0, 1, ERROR, over=True, try_number=2, final=True, again="gone"),
+    Undecided(0, 1, ERROR),
     Cancelled(0, 1),
     Refused(ERROR, 2),
     Replanned([{"operation": "RecognizeImage", "settings": {}}], 0, True),
@@ -96,6 +98,20 @@ def test_a_failure_leaves_an_unanswered_submit_in_doubt() -> None:
     assert known.outcome == "failed"
 
 
+def test_why_a_document_was_left_undecided_lasts_until_it_is_sent_again() -> None:
+    left = (Intent(0, 0), REFERENCE, Undecided(0, 0, ERROR))
+    known = replay(written(*replay(written(*left)).snapshot())).of(0)
+    assert (known.outcome, known.error, known.running) == (None, ERROR, REFERENCE)
+    assert replay(written(*left, Intent(0, 0, "gone"))).of(0).error is None
+
+
+def test_a_document_that_has_failed_before_stays_failed_for_its_first_reason() -> None:
+    refused = {**ERROR, "message": "The storage is full."}
+    failed = Failed(0, 0, refused, over=False, try_number=1)
+    known = replay(written(Intent(0, 0), REFERENCE, failed, Undecided(0, 0, ERROR))).of(0)
+    assert (known.outcome, known.error) == ("failed", refused)
+
+
 def test_counts_follow_the_last_outcome() -> None:
     failed = Failed(0, 0, ERROR, over=True, try_number=1)
     state = replay(
@@ -113,6 +129,7 @@ def test_counts_follow_the_last_outcome() -> None:
         Failed(0, 0, ERROR, over=True, try_number=1),
         Withdrawn(0, 0),
         Cancelled(0, 0),
+        Undecided(0, 0, ERROR),
     ],
     ids=lambda record: record.kind,
 )
