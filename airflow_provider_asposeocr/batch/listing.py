@@ -7,7 +7,7 @@ Invariant: a batch has at least one document and at most :data:`.MOST_DOCUMENTS`
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +69,7 @@ def list_sources(wanted: Sources) -> Listing:
     if isinstance(wanted, Glob):
         return _list_glob(wanted)
     if isinstance(wanted, ListFile):
-        return _read_list(wanted.uri)
+        return _read_list(wanted)
     if isinstance(wanted, Rows):
         return _read_rows(wanted)
     return Listing(_counted(wanted.sources, "in sources"))
@@ -104,22 +104,27 @@ def _list_glob(wanted: Glob) -> Listing:
     return Listing(_counted(found, f"that {_quoted(wanted.uri)} matches{_SKIPPED}"), base, pattern)
 
 
-def read_work_list_head(wanted: Sources) -> WorkList | None:
+def read_work_list_head(wanted: Sources) -> tuple[WorkList | None, Sources]:
     """
     Read the first line of a work list, which says where what was done is kept.
 
     :param wanted: What :func:`.parse_sources` returned.
-    :return: The work list without its files; ``None`` if it is none. A list that cannot be read is none here: listing its
-        sources says why.
+    :return: The work list without its files, ``None`` if it is none; and the sources, to be listed without another request
+        for the line. A list that cannot be read is none here: listing its sources says why.
     :raises InputError: if the line cannot be understood.
     """
     if not isinstance(wanted, ListFile):
-        return None
+        return None, wanted
+    lines = read_objects(wanted.uri, "list of sources")
     try:
-        number, first = next(read_objects(wanted.uri, "list of sources"), (0, {}))
+        first = next(lines, None)
     except (InputError, SourceError):
-        return None
-    return parse_head(first, f"Line {number} of {_list_name(wanted.uri)}") if is_work_list(first) else None
+        return None, wanted
+    if first is None:
+        return None, wanted
+    where = f"Line {first[0]} of {_list_name(wanted.uri)}"
+    work = parse_head(first[1], where) if is_work_list(first[1]) else None
+    return work, replace(wanted, lines=chain((first,), lines))
 
 
 def _list_name(uri: str) -> str:
@@ -132,9 +137,9 @@ def _read_work_list(lines: Iterable[tuple[int, dict[str, Any]]], name: str) -> L
     return Listing(_counted(files, f"in {name}"), work.base, is_work_list=True)
 
 
-def _read_list(uri: str) -> Listing:
-    name = _list_name(uri)
-    lines = read_objects(uri, "list of sources")
+def _read_list(wanted: ListFile) -> Listing:
+    name = _list_name(wanted.uri)
+    lines = wanted.lines or read_objects(wanted.uri, "list of sources")
     first = next(lines, None)
     lines = chain(() if first is None else (first,), lines)
     if first is not None and is_work_list(first[1]):

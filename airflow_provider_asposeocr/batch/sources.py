@@ -6,8 +6,8 @@ Invariant: an invalid value is an error before anything is listed. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
@@ -67,9 +67,12 @@ class ListFile:
     A file that lists sources, one JSON object a line.
 
     :param uri: The file.
+    :param lines: Its lines and their objects, where its first line was read before its sources are listed, so that it is
+        opened once; they can be gone through once. ``None`` = it was not opened yet.
     """
 
     uri: str
+    lines: Iterator[tuple[int, dict[str, Any]]] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -105,9 +108,11 @@ def parse_sources(value: Any) -> Sources:
 
     :param value: The rendered ``sources``: a list of paths and URIs, or of ``{"source": uri, "file_stem": name}``;
         the URI of a folder, with a slash at its end; a glob; the URI of a ``.jsonl`` file; or ``{"manifest": uri,
-        "outcome": word}``.
+        "outcome": word}``. What this function has returned stays as it is.
     :raises InputError: if it is none of these, or an entry of a list is no source; the message names the entry.
     """
+    if isinstance(value, Sources):
+        return value
     if isinstance(value, PurePath | ObjectStoragePath):
         value = str(value)
     if isinstance(value, str):

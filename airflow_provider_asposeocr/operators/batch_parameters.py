@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.batch.opening import BatchRequest
     from airflow_provider_asposeocr.batch.steps import Step
+    from airflow_provider_asposeocr.ingestion.work_list import WorkList
     from airflow_provider_asposeocr.operators.batch import AsposeOcrBatchOperator
     from airflow_provider_asposeocr.operators.batch_try import Surroundings
 
@@ -228,6 +229,7 @@ def request_of(
     :raises InvalidConnectionError: if there is no such connection, or if it makes no sense.
     :raises JournalError: if the tripwire in Airflow's store cannot be read.
     """
+    from airflow_provider_asposeocr.batch.listing import read_work_list_head
     from airflow_provider_asposeocr.batch.opening import BatchRequest
     from airflow_provider_asposeocr.batch.registrar import RegisterPolicies
     from airflow_provider_asposeocr.operators.batch_sweep import sweep_journals
@@ -238,8 +240,8 @@ def request_of(
     account = AsposeOcrHook(operator.aspose_ocr_conn_id).account
     destination = parse_folder(operator.destination, "destination")
     steps = parse_steps(rendered(operator.steps), strict=operator.strict_settings, trial=account.trial)
-    sources = rendered(operator.sources)
-    register, base = _register_of(operator, sources, steps, destination, trial=account.trial)
+    work, sources = read_work_list_head(parse_sources(rendered(operator.sources)))
+    register, base = _register_of(operator, work, steps, trial=account.trial)
     state = register.uri if register is not None else f"{destination}{STATE_FOLDER}"
     request = BatchRequest(
         sources=sources,
@@ -290,18 +292,15 @@ def request_of(
 
 
 def _register_of(
-    operator: AsposeOcrBatchOperator, sources: Any, steps: tuple[Step, ...], destination: str, *, trial: bool
+    operator: AsposeOcrBatchOperator, work: WorkList | None, steps: tuple[Step, ...], *, trial: bool
 ) -> tuple[RegisterPlan | None, str | None]:
     """
     Tell which register a batch has, and what names of results are relative to.
 
     A work list says both, and the name of its pipeline: its files were chosen by what this register knows.
     """
-    from airflow_provider_asposeocr.batch.listing import read_work_list_head
-
     base = None if operator.base is None else parse_folder(operator.base, "base")
     uri = None if operator.register is None else parse_folder(operator.register, "register")
-    work = read_work_list_head(parse_sources(sources))
     if work is not None:
         # The next plan reads from the manifests below the register which files were read.
         state = None if operator.state is None else parse_folder(operator.state, "state")
@@ -344,6 +343,7 @@ def settings_of(operator: AsposeOcrBatchOperator, ti: Any, begun_at: float, *, h
         on_unknown_submit=operator.on_unknown_submit,
         on_expired=operator.on_expired,
         keep_incomplete=operator.on_incomplete == "keep",
+        if_exists=operator.if_exists,
         previews=_flag(operator, "previews"),
         keep_steps=parse_bool(operator.keep_steps, "keep_steps"),
         timeout_seconds=_seconds(operator, "timeout_seconds"),

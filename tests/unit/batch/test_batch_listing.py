@@ -18,7 +18,7 @@ from airflow_provider_asposeocr.api.errors import (
     SourceUnreadableError,
 )
 from airflow_provider_asposeocr.batch import listing
-from airflow_provider_asposeocr.batch.listing import Listing, list_sources
+from airflow_provider_asposeocr.batch.listing import Listing, list_sources, read_work_list_head
 from airflow_provider_asposeocr.batch.manifest_file import write_manifest
 from airflow_provider_asposeocr.batch.sources import parse_sources
 from airflow_provider_asposeocr.documents import json_lines
@@ -236,6 +236,20 @@ class TestAListFile:
             ("/b.png", "two"),
         ]
         assert found.base is None
+
+    def test_whose_head_was_read_is_not_opened_again(self, folder: str) -> None:
+        uri = self.write(folder, '{"source": "/a.png"}', '{"source": "/b.png"}')
+        work, wanted = read_work_list_head(parse_sources(uri))
+        Path(folder, "list.jsonl").unlink()
+        assert work is None
+        assert [source.uri for source in list_sources(parse_sources(wanted)).sources] == ["/a.png", "/b.png"]
+
+    def test_that_cannot_be_read_says_so_when_its_sources_are_listed(self, folder: str) -> None:
+        uri = self.write(folder, "no JSON")
+        work, wanted = read_work_list_head(parse_sources(uri))
+        assert work is None
+        with pytest.raises(InputError, match="Line 1 of the list .* is no JSON"):
+            list_sources(wanted)
 
     def test_its_first_line_may_carry_the_base(self, folder: str) -> None:
         assert listed(self.write(folder, '{"base": "/data/"}', '{"source": "/data/a.png"}')).base == "/data/"
