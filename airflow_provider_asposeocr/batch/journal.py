@@ -237,7 +237,7 @@ class Journal:
             writer=self._first.writer,
         )
         self._parts.add(name.text)  # Noted before the request, which may arrive although no answer comes.
-        self._files.write(name.text, part.content_with(records))
+        self._files.write(name.text, part.pieces_with(records))
         self._last = (name.text,)
 
     def _fenced(self, what: str) -> JournalFencedError:

@@ -87,12 +87,12 @@ class JournalFiles:
         with self._storage_errors("begun"):
             return is_atomic(self._path(name))
 
-    def write(self, name: str, data: bytes | bytearray) -> None:
+    def write(self, name: str, data: bytes | Iterator[bytes]) -> None:
         """
         Write a file, whole or not at all: one request, or a temporary file and a rename.
 
         :param name: Its name.
-        :param data: Its content.
+        :param data: Its content, or pieces of it.
         """
         with self._storage_errors("written"):
             replace(self._path(name), data)

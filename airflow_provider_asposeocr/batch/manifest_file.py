@@ -89,19 +89,32 @@ def write_manifest(uri: str, rows: Iterable[Manifest], documents: int) -> Manife
     :raises ManifestError: if there is not exactly one row for each document, in order; nothing is written then.
     :raises OSError: if the storage refuses. Libraries raise errors of their own, too.
     """
-    tally, lines = Tally(), list[bytes]()
+    tally, digest, size = Tally(), hashlib.sha256(), 0
+
+    def lines() -> Iterator[bytes]:
+        nonlocal size
+        for row in _checked(rows, documents):
+            tally.add(row)
+            line = json.dumps(row.to_dict()).encode() + b"\n"
+            digest.update(line)
+            size += len(line)
+            yield line
+
+    replace(object_path(uri), lines())
+    return ManifestFile(uri, size, digest.hexdigest(), tally)
+
+
+def _checked(rows: Iterable[Manifest], documents: int) -> Iterator[Manifest]:
+    """Hand on the rows of a manifest if there is one for each document, in order."""
+    place = -1
     for place, row in enumerate(rows):
         if row.index != place or row.documents != documents:
             raise ManifestError(
                 f"Row {place} of the manifest is that of document {row.index} of {row.documents}; the batch has {documents}."
             )
-        tally.add(row)
-        lines.append(json.dumps(row.to_dict()).encode() + b"\n")
-    if len(lines) != documents:
-        raise ManifestError(f"The manifest has {len(lines)} rows for {documents} documents.")
-    content = b"".join(lines)
-    replace(object_path(uri), content)
-    return ManifestFile(uri, len(content), hashlib.sha256(content).hexdigest(), tally)
+        yield row
+    if place + 1 != documents:
+        raise ManifestError(f"The manifest has {place + 1} rows for {documents} documents.")
 
 
 def read_manifest(uri: str) -> Iterator[Manifest]:

@@ -1,5 +1,5 @@
 """
-Part files of a batch's journal: their names and their form. Pure.
+Part files of a batch's journal: their names and their form. Pure, but for a temporary file where a part is large.
 
 A part is one commit, as JSON Lines: a head, then a line per record. The head says how many records there are and what
 their checksum is, so that a cut part is not taken for a shorter one, and which part was the last durable one before it.
@@ -12,16 +12,20 @@ import json
 import re
 import zlib
 from dataclasses import dataclass, replace
+from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 SCHEMA_VERSION = 1
 #: Subfolder with the first part of each epoch and the marks: few files, so that looking for a higher epoch is cheap.
 EPOCHS = "epochs"
 #: Where the records of all batches lie, below the state folder.
 BATCHES = "batches"
+#: A part of more bytes is on local disk until it is written. The commits of a hundred documents have a fifth of that.
+_MOST_BYTES_IN_MEMORY = 1024 * 1024
+_PIECE_BYTES = 256 * 1024
 _NAME = re.compile(r"(?:(\d{6,})-(\d{6,})-([0-9a-f]{8})|epochs/(\d{6,}))\.jsonl")
 
 
@@ -113,20 +117,31 @@ class Part:
 
     def to_bytes(self) -> bytes:
         """Return the content of the part's file: JSON Lines, the head first."""
-        return bytes(self.content_with(self.records))
+        return b"".join(self.pieces_with(self.records))
 
-    def content_with(self, records: Iterable[Mapping[str, Any]]) -> bytearray:
+    def pieces_with(self, records: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
         """
         Return the content of the part's file with other records than its own.
 
-        :param records: They are gone through once, and only their text is kept: those of a snapshot take three times as much
-            memory together.
+        :param records: They are gone through once, and what is large is kept on local disk: the text of a snapshot of ten
+            thousand documents has 16 MB.
+        :return: The content, in pieces.
+        :raises OSError: if local disk is full.
         """
-        body, count = bytearray(), 0
-        for record in records:
-            body += f"{_line(record)}\n".encode()
-            count += 1
-        head = {
+        with SpooledTemporaryFile(_MOST_BYTES_IN_MEMORY) as body:
+            count = checksum = 0
+            for record in records:
+                line = f"{_line(record)}\n".encode()
+                body.write(line)
+                checksum = zlib.crc32(line, checksum)
+                count += 1
+            yield f"{_line(self._head(count, checksum))}\n".encode()
+            body.seek(0)
+            while piece := body.read(_PIECE_BYTES):
+                yield piece
+
+    def _head(self, count: int, checksum: int) -> dict[str, Any]:
+        head: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "epoch": self.name.epoch,
             "sequence": self.name.sequence,
@@ -134,7 +149,7 @@ class Part:
             "acknowledged": self.acknowledged,
             "after": list(self.after),
             "records": count,
-            "crc32": f"{zlib.crc32(body):08x}",
+            "crc32": f"{checksum:08x}",
         }
         if self.replaces is not None:
             head["replaces"] = list(self.replaces)
@@ -142,8 +157,7 @@ class Part:
             head["header"] = dict(self.header)
         if self.identity is not None:
             head["identity"] = dict(self.identity)
-        body[:0] = f"{_line(head)}\n".encode()  # In place: a snapshot of ten thousand documents has 16 MB.
-        return body
+        return head
 
 
 def parse_part(name: PartName, content: bytes) -> Part:

@@ -108,19 +108,19 @@ def read_many(paths: Sequence[ObjectStoragePath]) -> list[bytes | None]:
         return list(pool.map(read, paths))
 
 
-def replace(path: ObjectStoragePath, data: bytes | bytearray) -> None:
+def replace(path: ObjectStoragePath, data: bytes | Iterator[bytes]) -> None:
     """
-    Write a small file atomically, also if it already exists.
+    Write a file atomically, also if it already exists.
 
     :param path: The file; its folder is created if the storage has folders.
-    :param data: Its content.
+    :param data: Its content, or pieces of it. Of a store, all are in memory at once; an error in between leaves no file.
     """
     if path.protocol in LOCAL:
         with _temporary(path.path, data) as temporary:
             os.replace(temporary, path.path)
         return
     _make_folder(path)
-    path.fs.pipe_file(path.path, bytes(data))
+    path.fs.pipe_file(path.path, data if isinstance(data, bytes) else b"".join(data))
 
 
 def is_atomic(path: ObjectStoragePath) -> bool:
@@ -172,7 +172,7 @@ def _make_folder(path: ObjectStoragePath) -> None:
 
 
 @contextmanager
-def _temporary(target: str, data: bytes | bytearray) -> Iterator[str]:
+def _temporary(target: str, data: bytes | Iterator[bytes]) -> Iterator[str]:
     folder = os.path.dirname(target)
     os.makedirs(folder, exist_ok=True)
     temporary = os.path.join(folder, f".aspose-ocr-{uuid4().hex}.part")
@@ -194,10 +194,10 @@ def _link(temporary: str, target: str, data: bytes) -> None:
         _write_durably(target, data)  # Exclusive, but a reader may see a part of it.
 
 
-def _write_durably(path: str, data: bytes | bytearray) -> None:
+def _write_durably(path: str, data: bytes | Iterator[bytes]) -> None:
     with open(path, "xb") as writer:
         try:
-            writer.write(data)
+            writer.writelines((data,) if isinstance(data, bytes) else data)
             writer.flush()
             os.fsync(writer.fileno())
         except BaseException:

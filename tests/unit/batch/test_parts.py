@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -90,6 +91,22 @@ class TestForm:
         for place in range(head + 1, len(content)):
             with pytest.raises(BrokenPartError):
                 parse_part(name(1, 1), content[:place] + b"~" + content[place + 1 :])
+
+    def test_the_text_of_a_snapshot_is_not_held_in_memory(self) -> None:
+        records = ({"record": "document", "document": number, "text": "x" * 1500} for number in range(10_000))
+        snapshot = Part(name(1, 1), (), replaces=())
+        tracemalloc.start()
+        try:
+            sizes = [len(piece) for piece in snapshot.pieces_with(records)]
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert sum(sizes) > 15_000_000
+        assert most < 4_000_000
+
+    def test_a_large_part_is_read_as_it_is_written(self) -> None:
+        records = [{"number": number, "text": "x" * 1500} for number in range(1000)]
+        assert parse_part(name(1, 1), Part(name(1, 1), records).to_bytes()).records == records
 
     def test_a_cut_between_two_lines_is_noticed(self) -> None:
         content = Part(name(1, 1), ({"a": 1}, {"a": 1})).to_bytes()
