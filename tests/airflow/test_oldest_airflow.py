@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
+import time
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +20,8 @@ import pytest
 from airflow_provider_asposeocr.emulator.server import EmulatorProcess
 from demo.local_airflow import LocalAirflow
 from demo.rest import AirflowRest
+from tests.support.airflow_tasks import PNG
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +34,7 @@ SCAN = CHECKOUT / "demo" / "scans" / "01-75dpi.png"
 VARIABLE = "ASPOSE_OCR_OLDEST_AIRFLOW_PYTHON"
 DAG = "aspose_ocr_chain"
 #: Those of the tests that need nothing newer.
-OTHER_DAGS = Path(__file__).parent / "dags" / "start_from_trigger_dags.py"
+OTHER_DAGS = ("start_from_trigger_dags.py", "batch_dags.py")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +67,8 @@ def oldest_airflow(
         "password": "emulator",
     }
     others = tmp_path_factory.mktemp("oldest-dags")
-    shutil.copy(OTHER_DAGS, others)
+    for name in OTHER_DAGS:
+        shutil.copy(Path(__file__).parent / "dags" / name, others)
     with LocalAirflow(
         tmp_path_factory.mktemp("oldest-airflow"),
         [CHECKOUT / "example_dags", others],
@@ -132,3 +137,45 @@ def test_a_start_in_the_triggerer_becomes_the_ordinary_way_and_lost_crash_recove
     # Also by the one that waits for the upstream cloud task first and submits in another process.
     said = {task_id: text.count("Crash recovery is off") for task_id, text in log.items()}
     assert said == {"submit": 1, "first": 1, "second": 1, "fetch": 0, "done": 0}
+
+
+def test_a_batch_whose_worker_is_killed_goes_on_with_its_cloud_tasks(
+    oldest_airflow: LocalAirflow, emulator: EmulatorProcess, tmp_path: Path
+) -> None:
+    """This Airflow remembers nothing for the task: the journal does."""
+    emulator.control.reset()
+    # So that each is polled, which needs its reference in the journal, and none ends before the kill.
+    emulator.control.add_faults({"kind": "task_slow", "task_seconds": 3600, "probability": 1.0})
+    inbox, documents = tmp_path / "inbox", 5
+    inbox.mkdir()
+    for number in range(documents):
+        (inbox / f"page-{number}.png").write_bytes(PNG + bytes([number]))
+    rest = AirflowRest(oldest_airflow.base_url, oldest_airflow.check)
+    dag_id = "test_batch_retried"
+    run_id = rest.start(dag_id, {"inbox": f"{inbox}/", "outbox": f"{tmp_path}/outbox/"})
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while len(polled(emulator)) < documents:
+        oldest_airflow.check()
+        assert time.monotonic() < deadline, "waited in vain for a poll of each document"
+        time.sleep(0.5)
+    os.kill(rest.task_instance(dag_id, run_id, "read")["pid"], signal.SIGKILL)
+    emulator.control.advance_clock(7200)
+
+    assert rest.wait_for_run(dag_id, run_id, timeout_seconds=PATIENCE_SECONDS) == "success"
+    assert rest.task_instance(dag_id, run_id, "read")["try_number"] == 2
+    assert emulator.control.billing() == {"RecognizeImage": documents}
+    summary = rest.xcom(dag_id, run_id, "read")
+    assert (summary["succeeded"], summary["maybe_billed_twice"]) == (documents, 0)
+    assert f"Going on with a batch of {documents} documents" in rest.logs(
+        dag_id, run_id, "read", try_number=2
+    )
+    assert not list((tmp_path / "outbox").rglob("batches/**/*.jsonl"))
+
+
+def polled(emulator: EmulatorProcess) -> set[str]:
+    """Return the cloud tasks that were asked for."""
+    return {
+        entry["id"]
+        for entry in emulator.control.journal()
+        if entry["method"] == "GET" and entry["path"].endswith("GetTaskStatus")
+    }

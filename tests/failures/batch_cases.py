@@ -176,6 +176,14 @@ def fail_it_between_event_and_worker(case: Case) -> None:
     case.wait_for_run()
 
 
+def clear_between_event_and_worker(case: Case) -> None:
+    """Clear the task when its trigger has fired and no worker has started; then there is a slot for the new attempt."""
+    _wait_until_woken_without_a_slot(case)
+    case.clear(case.waiter)
+    _set_slots(case, 1)
+    case.finish()
+
+
 def destination_refuses_once(case: Case) -> None:
     """A file is where the folder of the results would be; when the first try has failed, a user removes it."""
     case.wait_until_it_waits()

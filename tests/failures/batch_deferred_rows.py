@@ -1,5 +1,5 @@
 """
-The rows of the failure table that are about a batch in the triggerer, and about a hundred cloud tasks at once.
+The rows of the failure table that are about a batch in the triggerer, and about a hundred or a thousand cloud tasks at once.
 
 Invariant: as of :mod:`.failure_rows`. A batch leaves its worker only when it knows how long cloud tasks take; so the first
 five documents end at once, and the others are slow.
@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 
 from tests.failures import batch_cases, failure_cases
-from tests.failures.batch_cases import QUICK, QUICK_ONES, SOONER_ONES
+from tests.failures.batch_cases import QUICK, QUICK_ONES, SOON, SOONER_ONES
 from tests.failures.batch_rows import HELD_ROWS, USER
 from tests.failures.failure_cases import BATCH_MODES
 from tests.failures.failure_table import Outcome, Row
@@ -19,6 +19,7 @@ from tests.failures.failure_table import Outcome, Row
 SLOW = 5
 ALL = QUICK + SLOW
 HUNDRED = 100
+THOUSAND = 1000
 #: A cloud that answers a poll and a cancel in 50 ms.
 BRISK = tuple(
     {"kind": "delay", "delay_seconds": 0.05, "method": method, "probability": 1}
@@ -92,6 +93,18 @@ DEFERRED_ROWS = (
         variant="deferred_no_slot",
         left_running=True,
     ),
+    _row(
+        "batch_woken_clear",
+        USER,
+        "Clears the batch when its trigger has fired and its worker has not started; three documents run",
+        "cancelled, by the new attempt before it submits; it submits all documents anew",
+        "how many were cancelled",
+        Outcome(billed=2 * ALL, cancelled=SLOW - SOON, end="success"),
+        batch_cases.clear_between_event_and_worker,
+        faults=(SOONER_ONES, QUICK_ONES),
+        variant="deferred_no_slot_clear",
+        words=(f"Cancelled {SLOW - SOON} cloud tasks, because the Airflow task was cleared",),
+    ),
 )
 
 _many = partial(_row, long=True, timed=True, alone=True)
@@ -122,6 +135,36 @@ MANY_ROWS = (
         faults=(*BRISK, QUICK_ONES),
         words=(f"Cancelled {HUNDRED} cloud tasks, because the Airflow task was cleared",),
         documents=QUICK + HUNDRED,
+    ),
+    _many(
+        "batch_mark_failed_1000",
+        USER,
+        "Marks the batch failed while it waits in its worker and 1,000 documents run; the cloud answers in 50 ms",
+        "cancelled, as many as three seconds allow (at least 100); the others run to their end",
+        "how many were cancelled, and how many may still run",
+        Outcome(billed=THOUSAND, cancelled=HUNDRED, end="failed"),
+        failure_cases.mark_failed,
+        faults=(*BRISK, LONG_ONES),
+        variant="thousand",
+        words=("may still run",),
+        documents=THOUSAND,
+        at_once=THOUSAND,
+        at_least=True,
+        left_running=True,
+    ),
+    _many(
+        "batch_deferred_mark_failed_1000",
+        USER,
+        "Marks the deferred batch failed while 1,000 documents run; the cloud answers in 50 ms",
+        "cancelled, all of them within the half minute that the trigger has",
+        '"Cancelled 1000 cloud tasks", in the log of the trigger',
+        Outcome(billed=QUICK + THOUSAND, cancelled=THOUSAND, end="failed"),
+        failure_cases.mark_failed,
+        faults=(*BRISK, LONG_ONES, QUICK_ONES),
+        variant="deferred_thousand",
+        words=(f"Cancelled {THOUSAND} cloud tasks, because the task was killed",),
+        documents=QUICK + THOUSAND,
+        at_once=THOUSAND,
     ),
 )
 
