@@ -2,9 +2,10 @@
 A batch whose workers and triggerers are killed, suspended and cleared while the cloud stutters.
 
 What is left at the end is what a user would look at: the texts, the manifest, the bill, the logs.
-``BATCH_STORM_DOCUMENTS``, ``BATCH_STORM_KILLS`` (of workers at random), ``BATCH_STORM_TRAPS`` (at the worst moment) and
-``BATCH_STORM_TRIGGERER_KILLS`` are its size, with ``BATCH_STORM_IN_FLIGHT`` and ``BATCH_STORM_PERMITS`` for its DAG;
-``BATCH_STORM_SEEDS`` are the seeds, separated by commas; without them, one seed is drawn.
+``BATCH_STORM_DOCUMENTS``, ``BATCH_STORM_KILLS`` (of workers at random), ``BATCH_STORM_TRAPS`` (at the worst moment),
+``BATCH_STORM_TRIGGERER_KILLS`` and ``BATCH_STORM_SUSPENDS`` (of one worker and one triggerer each) are its size, with
+``BATCH_STORM_IN_FLIGHT`` and ``BATCH_STORM_PERMITS`` for its DAG; ``BATCH_STORM_SEEDS`` are the seeds, separated by commas;
+without them, one seed is drawn.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ DOCUMENTS = int(os.environ.get("BATCH_STORM_DOCUMENTS", "80"))
 KILLS = int(os.environ.get("BATCH_STORM_KILLS", "2"))
 TRAPS = int(os.environ.get("BATCH_STORM_TRAPS", "1"))
 TRIGGERER_KILLS = int(os.environ.get("BATCH_STORM_TRIGGERER_KILLS", "1"))
+SUSPENDS = int(os.environ.get("BATCH_STORM_SUSPENDS", "1"))
 IN_FLIGHT = int(os.environ.get("BATCH_STORM_IN_FLIGHT", "20"))
 PERMITS = int(os.environ.get("BATCH_STORM_PERMITS", "16"))
 DAG_ID = "batch_storm"
@@ -71,8 +73,8 @@ SWEPT = "swept.json"
 
 def plan_of(random: Random) -> list[str]:
     """Draw the order of the blows: the Clear in the first half, because all that was billed before is billed again."""
-    blows = [*[KILL] * KILLS, *[KILL_SUBMITTING] * TRAPS, SUSPEND]
-    blows += [*[KILL_WAITING] * TRIGGERER_KILLS, SUSPEND_WAITING]
+    blows = [*[KILL] * KILLS, *[KILL_SUBMITTING] * TRAPS, *[KILL_WAITING] * TRIGGERER_KILLS]
+    blows += [SUSPEND, SUSPEND_WAITING] * SUSPENDS
     random.shuffle(blows)
     blows.insert(random.randint(1, max(1, len(blows) // 2)), random.choice([CLEAR, CLEAR_WAITING]))
     return blows
