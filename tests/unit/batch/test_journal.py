@@ -269,12 +269,13 @@ class TestTakeOver:
     def test_a_reference_that_a_stopped_process_writes_late_is_replayed(
         self, folder: ObjectStoragePath, journal: Journal
     ) -> None:
+        """It comes after all that the process which has taken over wrote, because that process does not know it."""
         commit(journal, 1)
         second = Journal.take_over(folder).journal
         second.snapshot([{"n": 10}])
         commit(journal, 2)
         commit(second, 3)
-        assert numbers(folder) == [10, 2, 3]
+        assert numbers(folder) == [10, 3, 2]
 
     def test_where_creates_are_not_atomic_two_owners_of_an_epoch_are_found_out(
         self, storage: Storage

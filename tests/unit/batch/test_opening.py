@@ -152,7 +152,7 @@ class TestAfterAClear:
     def stored(self, request_for: BatchRequest, tmp_path: Path) -> Path:
         first = opened(request_for)
         result = tmp_path / "outbox" / "a.png.png"
-        result.parent.mkdir()
+        result.parent.mkdir(exist_ok=True)
         result.write_bytes(b"result")
         digest = hashlib.sha256(b"scan").hexdigest()
         source = {
