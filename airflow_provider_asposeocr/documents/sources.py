@@ -179,9 +179,8 @@ def spool_file(uri: str, operation: Operation, folder: Path) -> Document:
     :raises SourceUnreadableError: if its storage does not answer.
     """
     target = folder / _SPOOLED
-    size, sha256 = _download(uri, target)
+    path, size, sha256 = _download(uri, target)
     _check_content(target, size, sniff_file(target), operation, uri)
-    path = object_path(uri)
     original = source_uri(uri, has_version=has_version(path)), qualifier_of(path, sha256), sha256
     return Document(target, size, sha256, source_name(uri) or None, *original)
 
@@ -223,7 +222,7 @@ def _choose(ref: TaskRef, operation: Operation, results: Sequence[Result]) -> tu
     ).about(ref.operation, ref.id)
 
 
-def _download(uri: str, target: Path) -> tuple[int, str]:
+def _download(uri: str, target: Path) -> tuple[ObjectStoragePath, int, str]:
     name = repr(shown(uri, 300))
     with source_errors(
         f"The source {name}",
@@ -241,7 +240,7 @@ def _download(uri: str, target: Path) -> tuple[int, str]:
             ) from None
 
 
-def _read(uri: str, target: Path) -> tuple[int, str]:
+def _read(uri: str, target: Path) -> tuple[ObjectStoragePath, int, str]:
     path = object_path(uri)
     if "://" in uri and "/" not in uri.partition("://")[2].rstrip("/"):
         raise IsADirectoryError(uri)  # A bucket, which libraries open with errors of their own.
@@ -249,7 +248,7 @@ def _read(uri: str, target: Path) -> tuple[int, str]:
     # Object stores open a folder like an empty file.
     if not size and (uri.endswith("/") or path.fs.isdir(path.path)):
         raise IsADirectoryError(uri)
-    return size, sha256
+    return path, size, sha256
 
 
 def _copy(path: ObjectStoragePath, target: Path) -> tuple[int, str]:
