@@ -20,15 +20,18 @@ StopReason = Literal["account", "failures", "deadline", "drain", "budget", "stop
 @dataclass(frozen=True)
 class Deferral:
     """
-    The batch waits: all that is under way runs in the cloud, and stands in the journal.
+    The batch waits: all that is under way runs in the cloud, or is in the hands of other batches, and stands in the journal.
 
     :param tasks: The running cloud tasks, in the order of their documents. The next try's engine has them in the same
         order, so that the event of the trigger can name them by their places.
     :param deadline_at: When the batch is over, in seconds since the epoch; infinite = never.
+    :param look_at: When to look at documents that other batches have, where nothing else is left; by default cloud tasks are
+        waited for.
     """
 
     tasks: tuple[RunningTask, ...]
     deadline_at: float
+    look_at: float | None = None
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch import events
 from airflow_provider_asposeocr.batch.ending import Deferral, Ended, Progress, Stopped
 from airflow_provider_asposeocr.batch.errands import Errands
-from airflow_provider_asposeocr.batch.forecast import is_worth_leaving
+from airflow_provider_asposeocr.batch.forecast import is_worth_leaving, next_look_at
 from airflow_provider_asposeocr.batch.group_commit import GroupCommit
 from airflow_provider_asposeocr.batch.limits import most_parts
 from airflow_provider_asposeocr.batch.machine import Machine
@@ -331,7 +331,8 @@ class BatchEngine:
         if self._on_progress is not None:
             self._on_progress(self.progress())
         await asyncio.to_thread(self._metrics.drain().send)
-        if self._is_to_be_deferred():
+        look_at = None if self._machine_stop else next_look_at(self._machine, self._settings, self._clock())
+        if look_at is not None or self._is_to_be_deferred():
             self._waits = True  # no poll begins while the snapshot is written
             self._stop_timer()
             await self._snapshot()
@@ -339,7 +340,7 @@ class BatchEngine:
                 self._waits = False
                 self._set_timer()
                 return
-            self._end(Deferral(tuple(self.running()), self._settings.deadline_at))
+            self._end(Deferral(tuple(self.running()), self._settings.deadline_at, look_at))
         elif self._journal.parts_to_replay > most_parts(len(self._batch.documents)):
             await self._snapshot()
 

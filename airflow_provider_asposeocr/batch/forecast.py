@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: How finely moments are compared. A deferral takes seconds to begin and to end.
 _PRECISION_SECONDS = 1.0
+#: Time between two looks of a deferred batch at documents that other batches have: each needs a start of the worker.
+DEFERRED_LOOK_SECONDS = 120.0
 
 
 def idle_seconds(running: Sequence[tuple[float, Entry]], at_most_seconds: float) -> float:
@@ -65,6 +67,22 @@ def is_worth_leaving(machine: Machine, settings: BatchSettings, now: float) -> b
         if work.phase is Phase.RUNNING
     ]
     return idle_seconds(running, settings.defer_idle_seconds) >= settings.defer_idle_seconds
+
+
+def next_look_at(machine: Machine, settings: BatchSettings, now: float) -> float | None:
+    """
+    Decide whether a worker is left because other batches have all documents that are not done.
+
+    :param machine: The batch.
+    :param settings: Its settings: ``deferrable``, and ``defer_idle_seconds``, the least time that is worth a deferral.
+    :param now: Seconds since the epoch.
+    :return: When to look at these documents again; ``None`` = the worker stays.
+    """
+    until = machine.state.busy_until
+    if not settings.deferrable or until is None or not machine.waits_for_others:
+        return None
+    at = min(until, now + DEFERRED_LOOK_SECONDS, settings.deadline_at)
+    return at if at - now >= settings.defer_idle_seconds else None
 
 
 def _expected_ends(running: Sequence[tuple[float, Entry]], seconds: float) -> float:

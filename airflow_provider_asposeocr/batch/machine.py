@@ -161,6 +161,15 @@ class Machine(Claims):
             and not self._may_begin()
         )
 
+    @property
+    def waits_for_others(self) -> bool:
+        """Whether all that is under way are documents of other batches, and nothing can be begun."""
+        is_quiet = not (
+            self._records or self._concluding or self._notes_wait or self._waiting or self.stopped
+        )
+        works = self.works.values()
+        return is_quiet and bool(works) and all(work.phase in WAITS for work in works)
+
     # Results of actions.
 
     def _on_prepared(self, event: events.Prepared) -> None:

@@ -14,7 +14,9 @@ from typing import Any, Literal, get_args
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, from_dict
 
 #: Why the trigger has fired.
-Because = Literal["a share has ended", "all have ended", "one has ended for long", "deadline", "error"]
+Because = Literal[
+    "a share has ended", "all have ended", "one has ended for long", "deadline", "time for a look", "error"
+]
 BECAUSE: tuple[Because, ...] = get_args(Because)
 #: Most durations in an event. A :class:`.DurationBook` counts about this number of the latest tasks.
 MOST_DURATIONS = 50

@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.configuration import conf
 from airflow.sdk import BaseOperator
@@ -42,11 +42,12 @@ from airflow_provider_asposeocr.operators.batch_parameters import (
     settings_of,
 )
 from airflow_provider_asposeocr.operators.waiting import has_retry_left
-from airflow_provider_asposeocr.triggers.batch import AsposeOcrBatchTrigger
+from airflow_provider_asposeocr.triggers.batch import AsposeOcrBatchPauseTrigger, AsposeOcrBatchTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
+    from airflow.triggers.base import BaseTrigger
 
     from airflow_provider_asposeocr.batch.ending import StopReason
     from airflow_provider_asposeocr.batch.plan import Names
@@ -341,13 +342,18 @@ class AsposeOcrBatchOperator(BaseOperator):
 
     def _defer(self, deferral: Deferral) -> None:
         """Wait in the triggerer; return where the trigger's row would be too large."""
+        now = time.time()
+        if deferral.look_at is not None:
+            look_at = max(deferral.look_at, now + event_delay_seconds())
+            until = moment_text(look_at, now)
+            self.log.info("Deferring until %s: other batches have the documents that are left", until)
+            self._defer_to(AsposeOcrBatchPauseTrigger(look_at), deferral.deadline_at - now)
         row = pack(deferral.tasks)
         if not fits_row(row):
             self.log.warning(
                 "%d cloud tasks do not fit into a trigger's row. The worker waits.", len(deferral.tasks)
             )
             return
-        now = time.time()
         settings = settings_of(self, self._ti, now, holds=True)
         plan = BatchWaitPlan(
             deadline_at=deferral.deadline_at,
@@ -361,7 +367,10 @@ class AsposeOcrBatchOperator(BaseOperator):
         trigger = AsposeOcrBatchTrigger(row, plan.to_dict(), self.cancel_on_kill)
         until = moment_text(deferral.deadline_at, now)
         self.log.info("Deferring the wait for %d cloud tasks until at most %s", len(deferral.tasks), until)
-        backstop = timedelta(seconds=max(0.0, deferral.deadline_at - now) + BACKSTOP_SECONDS)
+        self._defer_to(trigger, deferral.deadline_at - now)
+
+    def _defer_to(self, trigger: BaseTrigger, seconds: float) -> NoReturn:
+        backstop = timedelta(seconds=max(0.0, seconds) + BACKSTOP_SECONDS)
         self.defer(
             trigger=trigger,
             method_name="execute_complete",

@@ -14,7 +14,7 @@ import time
 from random import random
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import TriggerEvent
+from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError, WaitError
 from airflow_provider_asposeocr.api.http.pacing import Pacer
@@ -46,6 +46,27 @@ DEADLINE_SECONDS = 28.0
 
 #: A poll that failed is logged at most once in this time.
 WARN_SECONDS = 60.0
+
+
+class AsposeOcrBatchPauseTrigger(BaseTrigger):
+    """
+    Wait until a moment: other batches have the documents that are left of a batch, and nothing of it runs in the cloud.
+
+    :param until: The moment, in seconds since the epoch.
+    """
+
+    def __init__(self, until: float) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
+        self.until = until
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and exactly the arguments of the constructor."""
+        return f"{type(self).__module__}.{type(self).__qualname__}", {"until": self.until}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Sleep, then fire one event."""
+        await asyncio.sleep(max(0.0, self.until - time.time()))
+        yield TriggerEvent(Woken("time for a look").to_event())
 
 
 class AsposeOcrBatchTrigger(CloudTrigger):

@@ -23,8 +23,9 @@ from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles
 from airflow_provider_asposeocr.ingestion.stored_results import versions_at
 from airflow_provider_asposeocr.ingestion.work_list import WorkFile, WorkList, write_work_list
 from airflow_provider_asposeocr.operators.batch_sweep import sweep_journals
-from tests.support.airflow_tasks import execute
-from tests.support.registered_runs import Death, Folder, dies
+from airflow_provider_asposeocr.triggers.batch import AsposeOcrBatchPauseTrigger
+from tests.support.airflow_tasks import deferral, events_of, execute, resume
+from tests.support.registered_runs import Death, Folder, counted, dies
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -298,7 +299,7 @@ class TestBusy:
         looks = 0
         look = RegisterFiles.look
 
-        def counted(register: RegisterFiles, key: str) -> Any:
+        def look_counted(register: RegisterFiles, key: str) -> Any:
             nonlocal looks
             looks += 1
             if looks == 3:  # after the batch's own documents
@@ -308,10 +309,35 @@ class TestBusy:
                     in_a_thread(other.go)
             return look(register, key)
 
-        monkeypatch.setattr(RegisterFiles, "look", counted)
+        monkeypatch.setattr(RegisterFiles, "look", look_counted)
         monkeypatch.setattr("airflow_provider_asposeocr.batch.claims.LOOK_SECONDS", 0.01)
         assert folder.run("one").go(busy_wait_seconds=60.0) == {"succeeded": 1, "duplicate": 1, "submits": 1}
         assert submits(cloud) == 2
+
+    def test_a_batch_that_waits_for_others_alone_leaves_its_worker(
+        self, folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        other = self.other(folder, monkeypatch)
+        waits = {"deferrable": True, "busy_wait_seconds": 600.0, "defer_idle_seconds": 30.0}
+        run = folder.run("one", **waits)
+        operator, context = run.begin()
+        left = deferral(operator, context)
+        trigger = left.trigger
+        assert isinstance(trigger, AsposeOcrBatchPauseTrigger)
+        assert 30 < trigger.until - time.time() <= 120
+        folder.airflow.states["one"] = "deferred"
+        other.go()
+        ((event,), woken) = asyncio.run(events_of(AsposeOcrBatchPauseTrigger(until=0.0))), run.begin()[0]
+        run.summary = resume(woken, event, context, left.kwargs)
+        assert counted(run.summary) == {"duplicate": 1}
+        assert submits(cloud) == 1
+
+    def test_a_batch_whose_wait_for_others_is_short_stays_in_its_worker(
+        self, folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.other(folder, monkeypatch)
+        run = folder.run("one", deferrable=True, busy_wait_seconds=1.5, defer_idle_seconds=2.0)
+        assert run.go() == {"busy": 1}
 
     def test_one_of_another_airflow_is_left_until_it_is_old(
         self, folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch

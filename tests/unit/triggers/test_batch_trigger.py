@@ -19,7 +19,7 @@ from airflow_provider_asposeocr.batch.woken import Woken, read_event
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.triggers import base
 from airflow_provider_asposeocr.triggers import batch as batch_module
-from airflow_provider_asposeocr.triggers.batch import AsposeOcrBatchTrigger
+from airflow_provider_asposeocr.triggers.batch import AsposeOcrBatchPauseTrigger, AsposeOcrBatchTrigger
 from tests.support.airflow_names import deserialize, serialize
 from tests.support.airflow_tasks import events_of
 from tests.support.batch_tasks import running, wait_plan
@@ -362,3 +362,22 @@ class TestLoad:
         cloud.add_faults({"kind": "status", "status": 503, "path": STATUS, "count": 40})
         await woken_by(trigger_for(refs))
         assert len([each for each in caplog.records if "503" in each.getMessage()]) == 1
+
+
+class TestThePause:
+    async def test_lasts_until_its_moment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        slept: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            slept.append(seconds)
+
+        monkeypatch.setattr(asyncio, "sleep", sleep)
+        monkeypatch.setattr(time, "time", lambda: 1000.0)
+        for until in (1120.0, 900.0):
+            (event,) = await events_of(AsposeOcrBatchPauseTrigger(until))
+            assert read_event(event) == Woken("time for a look")
+        assert slept == [120.0, 0.0]
+
+    def test_makes_an_equal_trigger_of_its_row(self) -> None:
+        path, given = AsposeOcrBatchPauseTrigger(1120.5).serialize()
+        assert resolve_name(path)(**json.loads(json.dumps(given))).serialize() == (path, given)
