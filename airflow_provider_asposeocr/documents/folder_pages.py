@@ -31,7 +31,11 @@ Entry = tuple[str, dict[str, Any]]
 
 
 def folder_pages(
-    path: ObjectStoragePath, *, recursive: bool = True, enters: Callable[[str], bool] = lambda name: True
+    path: ObjectStoragePath,
+    *,
+    recursive: bool = True,
+    enters: Callable[[str], bool] = lambda name: True,
+    page_files: int | None = None,
 ) -> Iterator[list[Entry]]:
     """
     List the files in a folder. Blocks while it asks for a page.
@@ -39,26 +43,27 @@ def folder_pages(
     :param path: The folder.
     :param recursive: Whether files in the folders below it are listed, too.
     :param enters: Tells by its name whether a folder is entered, where the storage has folders to enter.
-    :return: Pages of at most :data:`PAGE_FILES` files, in the storage's order. Of a local file the facts are those of
+    :param page_files: Most files of a page; by default :data:`PAGE_FILES`.
+    :return: Pages of at most so many files, in the storage's order. Of a local file the facts are those of
         :func:`.local_facts`, with ``link`` where it is a symbolic link. Folders behind links are not entered.
     :raises FileNotFoundError: if there is no such local folder, or no such bucket. In a store, a folder that does not exist
         is an empty one.
     :raises OSError: if a folder may not be read, or the storage does not answer. Libraries raise errors of their own, too.
     """
-    fs = path.fs
+    fs, most = path.fs, page_files or PAGE_FILES
     if path.protocol in LOCAL:
-        return _paged(_walk_local(path.path, recursive, enters))
-    if hasattr(fs, "_iterdir"):
-        return _below(_s3_pages(fs, path.path, recursive), path.path)
+        return _paged(_walk_local(path.path, recursive, enters), most)
+    if hasattr(fs, "call_s3"):
+        return _below(_s3_pages(fs, path.path, recursive, most), path.path)
     if hasattr(fs, "call") and hasattr(fs, "_process_object"):
-        return _below(_gcs_pages(fs, path.path, recursive), path.path)
+        return _below(_gcs_pages(fs, path.path, recursive, most), path.path)
     if hasattr(fs, "service_client"):
-        return _below(_azure_pages(fs, path.path, recursive), path.path)
-    return _below(_walked_pages(fs, path.path, recursive, enters), path.path)
+        return _below(_azure_pages(fs, path.path, recursive, most), path.path)
+    return _below(_walked_pages(fs, path.path, recursive, enters, most), path.path)
 
 
-def _paged(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
-    while page := list(islice(entries, PAGE_FILES)):
+def _paged(entries: Iterator[Entry], most: int) -> Iterator[list[Entry]]:
+    while page := list(islice(entries, most)):
         yield page
 
 
@@ -107,27 +112,24 @@ def _facts(entry: os.DirEntry[str]) -> dict[str, Any] | None:
     return {**local_facts(found), "link": True} if entry.is_symlink() else local_facts(found)
 
 
-def _s3_pages(fs: Any, folder: str, recursive: bool) -> Iterator[list[Entry]]:
+def _s3_pages(fs: Any, folder: str, recursive: bool, most: int) -> Iterator[list[Entry]]:
     bucket, key = _split(folder)
-    found = fs._iterdir(bucket, delimiter="" if recursive else "/", prefix=key)
-
-    async def page() -> list[Entry]:
-        entries: list[Entry] = []
-        async for facts in found:
-            if facts["type"] == "file":
-                entries.append((facts["name"], facts))
-            if len(entries) == PAGE_FILES:
-                break
-        return entries
-
-    return _asked(fs, found, page)
+    options = {"Bucket": bucket, "Prefix": key, "Delimiter": "" if recursive else "/", "MaxKeys": most}
+    while True:
+        answer = fs.call_s3("list_objects_v2", **options, **fs.req_kw)
+        yield [
+            (f"{bucket}/{item['Key']}", {**item, "size": item["Size"]}) for item in answer.get("Contents", ())
+        ]
+        if not answer.get("IsTruncated"):
+            return
+        options["ContinuationToken"] = answer["NextContinuationToken"]
 
 
-def _azure_pages(fs: Any, folder: str, recursive: bool) -> Iterator[list[Entry]]:
+def _azure_pages(fs: Any, folder: str, recursive: bool, most: int) -> Iterator[list[Entry]]:
     container, key = _split(folder)
     client = fs.service_client.get_container_client(container)
     # Without metadata, an account with a hierarchical namespace lists its folders as empty files.
-    options = {"include": ["metadata"], "name_starts_with": key, "results_per_page": PAGE_FILES}
+    options = {"include": ["metadata"], "name_starts_with": key, "results_per_page": most}
     blobs = client.list_blobs(**options) if recursive else client.walk_blobs(**options)
     found = blobs.by_page()
 
@@ -168,9 +170,9 @@ def _asked(fs: Any, found: AsyncIterator[Any], page: Callable[[], Any]) -> Itera
             sync(fs.loop, close)
 
 
-def _gcs_pages(fs: Any, folder: str, recursive: bool) -> Iterator[list[Entry]]:
+def _gcs_pages(fs: Any, folder: str, recursive: bool, most: int) -> Iterator[list[Entry]]:
     bucket, key = _split(folder)
-    options = {"prefix": key or None, "maxResults": PAGE_FILES, "delimiter": None if recursive else "/"}
+    options = {"prefix": key or None, "maxResults": most, "delimiter": None if recursive else "/"}
     token = None
     while True:
         answer = fs.call("GET", "b/{}/o", bucket, pageToken=token, json_out=True, **options)
@@ -190,7 +192,7 @@ def _gcs_facts(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _walked_pages(
-    fs: Any, folder: str, recursive: bool, enters: Callable[[str], bool]
+    fs: Any, folder: str, recursive: bool, enters: Callable[[str], bool], most: int
 ) -> Iterator[list[Entry]]:
     """List folder by folder. What one folder has is in memory at once."""
     waiting = [folder]
@@ -206,7 +208,8 @@ def _walked_pages(
         if recursive:
             folders = [facts["name"] for facts in found if facts.get("type") == "directory"]
             waiting += [name for name in folders if enters(name.rstrip("/").rpartition("/")[2])]
-        yield from _paged((facts["name"], facts) for facts in found if facts.get("type") == "file")
+        files = ((facts["name"], facts) for facts in found if facts.get("type") == "file")
+        yield from _paged(files, most)
 
 
 def _split(folder: str) -> tuple[str, str]:

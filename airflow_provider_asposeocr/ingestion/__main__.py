@@ -18,12 +18,15 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError, So
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.abandoned import close_abandoned
+from airflow_provider_asposeocr.batch.errors import JournalUnreachableError
 from airflow_provider_asposeocr.batch.journals import sweep
 from airflow_provider_asposeocr.batch.opening import BEGUN_AT
 from airflow_provider_asposeocr.batch.register_story import MOST_NAMED, Stories, count_documents
 from airflow_provider_asposeocr.documents.file_systems import UnusablePathError, object_path
+from airflow_provider_asposeocr.documents.folder_pages import folder_pages
 from airflow_provider_asposeocr.documents.folders import parse_folder
 from airflow_provider_asposeocr.documents.stored_files import pieces
+from airflow_provider_asposeocr.documents.versions import changed_at
 from airflow_provider_asposeocr.ingestion.errors import RegisterError
 from airflow_provider_asposeocr.ingestion.register import RecordName, is_key, standing_of
 from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import ObjectStoragePath
 
+#: A batch that has written nothing for so long is over.
+LEFT_SECONDS = 2 * RETENTION_SECONDS
 _SHA256 = re.compile(r"[0-9a-f]{64}|[0-9a-f]{40}")
 
 
@@ -178,15 +183,27 @@ def _sweep(given: argparse.Namespace) -> Iterator[str]:
 
 
 def _is_over(header: Mapping[str, Any]) -> bool:
-    """Tell, without asking Airflow, whether a batch is over: it is so old that the cloud has deleted its cloud tasks."""
+    """Tell, without asking Airflow, whether a batch began so long ago that the cloud has deleted its first cloud tasks."""
     begun_at = header.get(BEGUN_AT)
-    return isinstance(begun_at, int | float) and time.time() - begun_at > 2 * RETENTION_SECONDS
+    return isinstance(begun_at, int | float) and time.time() - begun_at > LEFT_SECONDS
 
 
 def _closes_claims(folder: ObjectStoragePath, header: Mapping[str, Any]) -> bool:
+    """Close the claims of an old batch that has written nothing for as long: Airflow, which knows its task, is not asked."""
+    if time.time() - _last_written_at(folder) <= LEFT_SECONDS:
+        return False
     if "register" not in header:
         return True
     return close_abandoned(str(folder), header.get(BEGUN_AT), time.time())
+
+
+def _last_written_at(folder: ObjectStoragePath) -> float:
+    try:
+        return max((changed_at(facts) for page in folder_pages(folder) for _, facts in page), default=0.0)
+    except Exception as error:  # each storage library has its own root class
+        raise JournalUnreachableError(
+            f"it cannot be listed: {type(error).__name__}: {shown(error)}."
+        ) from error
 
 
 if __name__ == "__main__":

@@ -56,11 +56,18 @@ class InboxListing:
 
     :param inbox: The inbox.
     :param path: Opens the folder; by default :func:`.object_path`.
+    :param page_files: Most files of a page; by default 1,000.
     """
 
-    def __init__(self, inbox: AsposeOcrInbox, path: Callable[[str], ObjectStoragePath] = object_path) -> None:
+    def __init__(
+        self,
+        inbox: AsposeOcrInbox,
+        path: Callable[[str], ObjectStoragePath] = object_path,
+        page_files: int | None = None,
+    ) -> None:
         self._inbox = inbox
         self._path = path
+        self._page_files = page_files
         #: Files that cannot be read, each with the reason; at most some are kept.
         self.refused: list[tuple[str, str]] = []
         self.refused_files = 0
@@ -69,7 +76,7 @@ class InboxListing:
         """
         List the documents. Blocks while it asks for a page.
 
-        :return: Pages of at most 1,000 documents, in the storage's order. They are asked for one after the other.
+        :return: Pages of documents, in the storage's order. They are asked for one after the other.
         :raises SourceError: if there is no such folder, or a part of it may not be read;
             :class:`.SourceUnreadableError` if the storage does not answer.
         """
@@ -94,7 +101,10 @@ class InboxListing:
         path = self._path(self._inbox.folder)
         root = os.path.realpath(path.path) if path.protocol in LOCAL else None
         for page in folder_pages(
-            path, recursive=self._inbox.recursive, enters=lambda name: not is_left_out(name)
+            path,
+            recursive=self._inbox.recursive,
+            enters=lambda name: not is_left_out(name),
+            page_files=self._page_files,
         ):
             files = [self._file(below, facts, root) for below, facts in page if self._inbox.takes(below)]
             if kept := [file for file in files if file is not None]:

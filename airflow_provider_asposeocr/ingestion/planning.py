@@ -2,8 +2,9 @@
 Choose the files of an inbox that the next batches read: the oldest ones that were not read yet, up to a limit of the user's.
 
 Invariant: a file is chosen only if it is not in the index, and, where programs may still write into the inbox, only if two
-readings of its version, ``quiet_seconds`` apart, are equal. Clocks are never compared: this process measures the time
-between the two, and files are ordered by the times of their storage.
+readings of its version, ``quiet_seconds`` apart, are equal. A new file comes before one that earlier runs could not read.
+Clocks are never compared: this process measures the time between the two readings, and files are ordered by the times of
+their storage.
 """
 
 from __future__ import annotations
@@ -32,21 +33,25 @@ class Oldest:
     """
 
     most: int
-    _kept: list[InboxFile] = field(default_factory=list)
+    _kept: list[tuple[bool, InboxFile]] = field(default_factory=list)
 
-    def add(self, file: InboxFile) -> None:
+    def add(self, file: InboxFile, *, is_put_back: bool = False) -> None:
         """
         Take a file into account.
 
         :param file: The file.
+        :param is_put_back: Whether all others come before it, however young they are. No by default.
         """
-        self._kept.append(file)
+        self._kept.append((is_put_back, file))
         if len(self._kept) >= 2 * self.most:
-            self._kept = self.files()
+            self._kept = self._first()
 
     def files(self) -> list[InboxFile]:
         """Return the oldest files, the oldest first; of equally old ones in the order of their names."""
-        return sorted(self._kept, key=lambda file: (file.changed_at, file.uri))[: self.most]
+        return [file for _, file in self._first()]
+
+    def _first(self) -> list[tuple[bool, InboxFile]]:
+        return sorted(self._kept, key=lambda kept: (kept[0], kept[1].changed_at, kept[1].uri))[: self.most]
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class InboxPlan:
     :param new: How many of them were not read yet.
     :param growing: How many were chosen, but changed between the two readings; a later run takes them.
     :param refused: How many files cannot be read at all, for example links out of the inbox.
+    :param oldest_at: When the oldest new document was last changed, in seconds since the epoch by the clock of its storage;
+        0 = there is none, or the storage does not say it.
     """
 
     files: tuple[InboxFile, ...]
@@ -66,6 +73,7 @@ class InboxPlan:
     new: int
     growing: int = 0
     refused: int = 0
+    oldest_at: float = 0.0
 
     @property
     def left(self) -> int:
@@ -117,15 +125,17 @@ def plan_inbox(
     for page in listing.pages():
         listed += len(page)
         for file in page:
-            if not seen.has(seen_key(pipeline, file.uri, file.version), include_failed=include_failed):
+            key = seen_key(pipeline, file.uri, file.version)
+            if not seen.has(key, include_failed=include_failed):
                 new += 1
-                oldest.add(file)
+                oldest.add(file, is_put_back=key in seen.put_back)
     chosen = oldest.files()
+    oldest_at = min((file.changed_at for file in chosen), default=0.0)
     still = chosen
     if chosen and inbox.quiet:
         _wait_until(clock.monotonic() + inbox.quiet, clock)
         still = list(unchanged(chosen))
-    return InboxPlan(tuple(still), listed, new, len(chosen) - len(still), listing.refused_files)
+    return InboxPlan(tuple(still), listed, new, len(chosen) - len(still), listing.refused_files, oldest_at)
 
 
 def _wait_until(moment: float, clock: Clock) -> None:

@@ -12,6 +12,7 @@ import json
 import zlib
 from dataclasses import dataclass, field
 from hashlib import blake2b, sha256
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import InputError
@@ -51,10 +52,13 @@ class SeenKeys:
 
     :param settled: Of files that were read, or need not be read.
     :param failed: Of files that have failed for good.
+    :param put_back: Of files that each run tries again, although that did not help before, for example because they may not
+        be read. New files come before them.
     """
 
     settled: set[bytes] = field(default_factory=set)
     failed: set[bytes] = field(default_factory=set)
+    put_back: set[bytes] = field(default_factory=set)
 
     def add(self, other: SeenKeys) -> None:
         """
@@ -64,6 +68,7 @@ class SeenKeys:
         """
         self.settled |= other.settled
         self.failed |= other.failed
+        self.put_back |= other.put_back
 
     def take(self, row: Mapping[str, Any]) -> None:
         """
@@ -74,14 +79,17 @@ class SeenKeys:
 
         :param row: The row, as JSON.
         """
-        key = row_key(row)
-        if (
-            key is None
-            or row.get("outcome") == "gone"
-            or not is_settled(row.get("outcome"), row.get("final"))
-        ):
+        key, outcome = row_key(row), row.get("outcome")
+        if key is None or outcome == "gone":
             return
-        (self.failed if row.get("outcome") == "failed" else self.settled).add(key)
+        if is_settled(outcome, row.get("final")):
+            (self.failed if outcome == "failed" else self.settled).add(key)
+        elif (
+            outcome == "failed"
+            and isinstance(error := row.get("error"), dict)
+            and not error.get("retryable", True)
+        ):
+            self.put_back.add(key)
 
     def has(self, key: bytes, *, include_failed: bool = False) -> bool:
         """
@@ -128,9 +136,11 @@ class Segment:
             "kind": "seen_index",
             "settled": len(self.keys.settled),
             "failed": len(self.keys.failed),
+            "put_back": len(self.keys.put_back),
             "manifests": dict(sorted(self.manifests.items())),
         }
-        body = b"".join((*sorted(self.keys.settled), *sorted(self.keys.failed)))
+        kinds = (self.keys.settled, self.keys.failed, self.keys.put_back)
+        body = b"".join(key for keys in kinds for key in sorted(keys))
         return gzip.compress(json.dumps(head).encode() + b"\n" + body, compresslevel=1, mtime=0)
 
 
@@ -154,7 +164,8 @@ def parse_segment(content: bytes) -> Segment:
     try:
         head_line, _, body = gzip.decompress(content).partition(b"\n")
         head = json.loads(head_line)
-        version, settled, failed = head["schema_version"], head["settled"], head["failed"]
+        version = head["schema_version"]
+        counts = [head["settled"], head["failed"], head.get("put_back", 0)]
         manifests: dict[str, str | None] = dict(head["manifests"])
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"it was cut or damaged ({shown(error, 100)})") from None
@@ -162,14 +173,11 @@ def parse_segment(content: bytes) -> Segment:
         raise InputError(
             f"its schema_version is {shown(repr(version), 40)}, and this one reads {SCHEMA_VERSION}"
         )
-    if (
-        not isinstance(settled, int)
-        or not isinstance(failed, int)
-        or len(body) != KEY_BYTES * (settled + failed)
-    ):
+    if not all(isinstance(count, int) for count in counts) or len(body) != KEY_BYTES * sum(counts):
         raise InputError("it does not have as many keys as it says")
-    keys = [body[place : place + KEY_BYTES] for place in range(0, len(body), KEY_BYTES)]
-    return Segment(manifests, SeenKeys(set(keys[:settled]), set(keys[settled:])))
+    keys = iter([body[place : place + KEY_BYTES] for place in range(0, len(body), KEY_BYTES)])
+    settled, failed, put_back = (set(islice(keys, count)) for count in counts)
+    return Segment(manifests, SeenKeys(settled, failed, put_back))
 
 
 @dataclass(frozen=True)

@@ -85,8 +85,8 @@ class SeenFiles:
         for segment in (*self._segments.values(), self._fresh):
             keys.add(segment.keys)
         for key in self._still_forgotten(forgotten, manifests):
-            keys.settled.discard(key)
-            keys.failed.discard(key)
+            for kind in (keys.settled, keys.failed, keys.put_back):
+                kind.discard(key)
         return keys
 
     def compact(self) -> None:

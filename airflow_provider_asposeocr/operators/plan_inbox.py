@@ -22,6 +22,7 @@ from airflow_provider_asposeocr.documents.folders import STATE_FOLDER, parse_fol
 from airflow_provider_asposeocr.documents.uris import same_place
 from airflow_provider_asposeocr.failing import fail_with
 from airflow_provider_asposeocr.ingestion.inbox import AsposeOcrInbox
+from airflow_provider_asposeocr.metrics import gauge
 from airflow_provider_asposeocr.parameters import check_counts, constructing, parse_bool
 
 if TYPE_CHECKING:
@@ -197,6 +198,8 @@ class AsposeOcrPlanInboxOperator(BaseOperator):
             "dry_run": is_dry,
         }
         context["ti"].xcom_push(PLAN_KEY, counts)
+        # The storage's clock may be ahead of this one.
+        gauge("oldest_unsettled_seconds", max(0.0, time.time() - plan.oldest_at) if plan.oldest_at else 0.0)
         self.log.info(
             "%d of %d documents are new. %s %d of them, the oldest, with %d bytes, %s; %d are left to later runs.",
             plan.new,

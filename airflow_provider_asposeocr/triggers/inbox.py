@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 60.0
 #: A changed connection or rotated key is noticed after this time at the latest.
 FRESH_SECONDS = 3600.0
+#: Files of one page. While a page is parsed, the waits of other tasks in the process are late.
+PAGE_FILES = 200
 _LEAST_INTERVAL_SECONDS = 10.0
 #: Looks of many watchers are spread by up to this share of the interval.
 _JITTER = 0.2
@@ -161,7 +163,7 @@ class AsposeOcrInboxTrigger(BaseEventTrigger):
         from airflow_provider_asposeocr.documents.file_systems import fresh_path, object_path
         from airflow_provider_asposeocr.ingestion.inbox_files import InboxListing
 
-        listing = InboxListing(self.inbox, fresh_path if is_fresh else object_path)
+        listing = InboxListing(self.inbox, fresh_path if is_fresh else object_path, PAGE_FILES)
         for page in listing.pages():
             if not look.take(page):
                 break

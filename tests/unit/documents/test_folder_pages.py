@@ -8,7 +8,6 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fsspec.asyn import get_loop
 
 from airflow_provider_asposeocr.documents import folder_pages as module
 from airflow_provider_asposeocr.documents.file_systems import object_path
@@ -17,7 +16,6 @@ from airflow_provider_asposeocr.documents.versions import changed_at, listed_ver
 from tests.support.object_stores import Store, attached
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
 
@@ -163,22 +161,31 @@ class TestS3:
 
     def test_is_asked_for_one_page_after_the_other(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "PAGE_FILES", 2)
-        asked: list[str] = []
+        names = ["in/", "in/a.png", "in/b/", "in/b//c.png", "in/../d.png", "in/e.png"]
+        asked: list[Any] = []
 
         class S3(Store):
-            loop = get_loop()
+            req_kw = {"RequestPayer": "requester"}
 
-            async def _iterdir(self, bucket: str, delimiter: str, prefix: str) -> AsyncIterator[Any]:
-                assert (bucket, delimiter, prefix) == ("bucket", "", "in/")
-                for name in ("in/", "in/a.png", "in/b/", "in/b//c.png", "in/../d.png", "in/e.png"):
-                    asked.append(name)
-                    yield {"name": f"bucket/{name}", "type": "file"}
+            def call_s3(self, method: str, **options: Any) -> dict[str, Any]:
+                assert (method, options.pop("RequestPayer")) == ("list_objects_v2", "requester")
+                asked.append(dict(options))
+                place = int(options.get("ContinuationToken", 0))
+                page = [{"Key": name, "Size": 3, "ETag": '"e"'} for name in names[place : place + 2]]
+                more = place + 2 < len(names)
+                return {
+                    "Contents": page,
+                    "IsTruncated": more,
+                    **({"NextContinuationToken": str(place + 2)} if more else {}),
+                }
 
         attached("s3", "pages", kind=S3)
         pages = folder_pages(object_path("s3://pages@bucket/in/"))
-        assert [name for name, _ in next(pages)] == ["a.png"]
-        assert asked == ["in/", "in/a.png"]
+        ((name, facts),) = next(pages)
+        assert (name, listed_version(facts)) == ("a.png", "etag=e size=3")
+        assert asked == [{"Bucket": "bucket", "Prefix": "in/", "Delimiter": "", "MaxKeys": 2}]
         assert [name for page in pages for name, _ in page] == ["b//c.png", "../d.png", "e.png"]
+        assert [options.get("ContinuationToken") for options in asked] == [None, "2", "4"]
 
 
 class TestGoogle:

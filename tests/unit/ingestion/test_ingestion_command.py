@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
+from airflow_provider_asposeocr.ingestion import __main__ as command
 from airflow_provider_asposeocr.ingestion.__main__ import main
 from tests.support.registered_runs import Folder, dies
 
@@ -132,6 +133,20 @@ def test_sweep_keeps_a_journal_while_the_cloud_may_have_a_result_of_it(
         assert bool(folder.journals()) == (not deleted)
     # The document has failed in doubt.
     assert folder.words() == ["1.claim", "1.failed"]
+
+
+def test_sweep_keeps_the_journal_of_an_old_batch_that_still_writes(
+    folder: Folder,
+    cloud: EmulatorControl,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    left_by_a_dead_batch(folder, monkeypatch)
+    parts = folder.journals()
+    monkeypatch.setattr(command, "_is_over", lambda header: True)  # It began long ago.
+    assert "of 0 batches" in asked(capsys, "sweep", folder.register)
+    assert folder.words() == ["1.claim"]
+    assert folder.journals() == parts
 
 
 @pytest.mark.parametrize("register", ["relative/", "s3://no_such_connection@bucket/register/"])

@@ -51,7 +51,9 @@ def plan(
     time: Time | None = None,
 ) -> InboxPlan:
     inbox = AsposeOcrInbox(str(folder), quiet_seconds=quiet_seconds)
-    return plan_inbox(inbox, "p", seen or SeenKeys(), most=most, clock=(time or Time()).clock)
+    return plan_inbox(
+        inbox, "p", SeenKeys() if seen is None else seen, most=most, clock=(time or Time()).clock
+    )
 
 
 def names(found: InboxPlan) -> list[str]:
@@ -92,6 +94,16 @@ def test_a_file_that_failed_for_good_is_read_again_only_where_that_is_wanted(tmp
     inbox = AsposeOcrInbox(str(tmp_path), quiet_seconds=0)
     assert plan_inbox(inbox, "p", seen, most=5).files == ()
     assert plan_inbox(inbox, "p", seen, most=5, include_failed=True).files == (only,)
+
+
+def test_a_file_that_each_run_tries_in_vain_comes_after_all_others(tmp_path: Path) -> None:
+    """Otherwise as many of them as the budget allows would keep all younger files from being read."""
+    for name in ("vain.png", "old.png", "young.png"):
+        (tmp_path / name).write_text(name)
+    vain = next(each for each in plan(tmp_path).files if each.uri.endswith("vain.png"))
+    seen = SeenKeys(put_back={seen_key("p", vain.uri, vain.version)})
+    assert names(plan(tmp_path, seen, most=2)) == ["old.png", "young.png"]
+    assert names(plan(tmp_path, seen)) == ["old.png", "young.png", "vain.png"]
 
 
 @pytest.mark.parametrize("change", ["rename", "content", "cp -p"])

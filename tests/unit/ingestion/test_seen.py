@@ -104,11 +104,32 @@ class TestRows:
     def test_that_were_edited_do_not_count(self, final: Any) -> None:
         assert not keys_of({**row("failed"), "final": final}).has(KEY)
 
+    @pytest.mark.parametrize(
+        ("outcome", "error", "is_put_back"),
+        [
+            ("failed", {"retryable": False}, True),
+            ("failed", {"retryable": True}, False),
+            ("failed", {}, False),
+            ("failed", None, False),
+            ("failed", "edited", False),
+            ("busy", {"retryable": False}, False),
+            ("gone", {"retryable": False}, False),
+        ],
+    )
+    def test_of_files_that_each_run_tries_in_vain_put_these_back(
+        self, outcome: str, error: Any, is_put_back: bool
+    ) -> None:
+        keys = keys_of(row(outcome, error=error))
+        assert keys.put_back == ({KEY} if is_put_back else set())
+        assert not keys.has(KEY)
+
 
 class TestSegments:
     def test_are_read_as_they_were_written(self) -> None:
         written = segment(1, 2, failed=(3,))
+        written.keys.put_back.add(b"p" * 16)
         assert parse_segment(written.to_bytes()) == written
+        written.keys.put_back.clear()
         assert segment_name(written.to_bytes()) == segment_name(segment(2, 1, failed=(3,)).to_bytes())
         assert parse_segment(segment().to_bytes()) == segment()
 

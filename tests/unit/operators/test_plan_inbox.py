@@ -5,6 +5,8 @@ The plan operator, as Airflow's task runner runs it.
 from __future__ import annotations
 
 import json
+import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,9 +21,12 @@ from airflow_provider_asposeocr.operators import AsposeOcrPlanInboxOperator
 from airflow_provider_asposeocr.operators.plan_inbox import PLAN_KEY
 from tests.support.airflow_tasks import context_for, execute
 from tests.support.object_stores import Store, attached
+from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.support.metric_sink import Sink
 
 
 @pytest.fixture
@@ -280,3 +285,17 @@ class TestTheRegister:
         drop(folder, "a.png")
         with pytest.raises(RegisterUnreachableError, match=r"cannot be read: OSError: Connection reset"):
             Runs().run(planner(folder, register="memory://plan@reg/"))
+
+
+def test_the_age_of_the_oldest_file_that_was_not_read_is_a_metric(folder: Path, sink: Sink) -> None:
+    drop(folder, "a.png")
+    moment = os.stat(folder / "in" / "a.png").st_ctime
+    drop(folder, "b.png")
+    execute(planner(folder, max_documents=1))
+    assert 0 <= time.time() - moment - sink.gauges["oldest_unsettled_seconds"] < PATIENCE_SECONDS
+    assert sink.gauges["oldest_unsettled_seconds"] > 0
+    for name in ("a.png", "b.png"):
+        (folder / "in" / name).unlink()
+    with pytest.raises(AirflowSkipException):
+        execute(planner(folder))
+    assert sink.gauges == {"oldest_unsettled_seconds": 0.0}
