@@ -46,6 +46,51 @@ class AsposeOcrRecognizePdfOperator(AsposeOcrSubmitOperator):
         super().__init__(operation="RecognizePdf", **kwargs)
 
 
+class AsposeOcrRecognizeReceiptOperator(AsposeOcrSubmitOperator):
+    """
+    Recognize the text of a receipt. The cloud makes no structured fields of it.
+
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`. Settings and results are those of ``RecognizeImage``.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(operation="RecognizeReceipt", **kwargs)
+
+
+class AsposeOcrRecognizeTableOperator(AsposeOcrSubmitOperator):
+    """
+    Recognize the tables of an image.
+
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`. ``settings={"resultTypeTable": "CsvAndExcel"}`` makes two results;
+        tables as JSON are ``{"resultType": "JSON"}``.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(operation="RecognizeTable", **kwargs)
+
+
+class AsposeOcrRecognizeLabelOperator(AsposeOcrSubmitOperator):
+    """
+    Recognize the text of a label, for example of a product or a parcel.
+
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`. The vendor's docs say: English only.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(operation="RecognizeLabel", **kwargs)
+
+
+class AsposeOcrRecognizeAndParseInvoiceOperator(AsposeOcrSubmitOperator):
+    """
+    Recognize an invoice. The result is a JSON object with its dates, parties and amounts.
+
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`. There is no ``resultType``.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(operation="RecognizeAndParseInvoice", **kwargs)
+
+
 def _listed(regions: Any) -> Any:
     return list(regions) if isinstance(regions, tuple) else regions
 
@@ -137,6 +182,17 @@ class AsposeOcrDetectRegionsOperator(AsposeOcrSubmitOperator):
         super().__init__(operation="DetectRegions", **kwargs)
 
 
+class AsposeOcrIdentifyFontOperator(AsposeOcrSubmitOperator):
+    """
+    Tell which typeface the text of an image is set in.
+
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`. The result is a text: names of typefaces and the style.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(operation="IdentifyFont", **kwargs)
+
+
 class AsposeOcrBinarizeImageOperator(AsposeOcrSubmitOperator):
     """
     Turn an image into black and white.
@@ -168,3 +224,39 @@ class AsposeOcrDeskewImageOperator(AsposeOcrSubmitOperator):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(operation="DeskewImage", **kwargs)
+
+
+class AsposeOcrDewarpImageOperator(AsposeOcrSubmitOperator):
+    """
+    Flatten an image that was taken of a bent page.
+
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`; there are no settings.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(operation="DewarpImage", **kwargs)
+
+
+class AsposeOcrDjVuToPdfOperator(AsposeOcrSubmitOperator):
+    """
+    Convert a DjVu file to a PDF, which other operations can read.
+
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(operation="DjVu2PDF", **kwargs)
+
+
+class AsposeOcrConvertTextToSpeechOperator(AsposeOcrSubmitOperator):
+    """
+    Read a text aloud. The source is a text file in UTF-8 of at most 1 MiB, the result a WAV file.
+
+    :param settings: By default ``{"language": "English", "resultType": "Wav"}``. The cloud requires both settings, and has
+        one value of each.
+    :param kwargs: As of :class:`AsposeOcrSubmitOperator`.
+    """
+
+    def __init__(self, *, settings: Any = None, **kwargs: Any) -> None:
+        spoken = {"language": "English", "resultType": "Wav"} if settings is None else settings
+        super().__init__(operation="ConvertTextToSpeech", settings=spoken, **kwargs)
