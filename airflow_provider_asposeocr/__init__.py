@@ -38,6 +38,7 @@ _PUBLIC = {
     "AsposeOcrTaskSensor": "sensors.aspose_ocr",
     "AsposeOcrTaskTrigger": "triggers.task",
     "AsposeOcrUpscaleImageOperator": "operators",
+    "Operation": "api.operations",
     "read_manifest": "batch.manifest_file",
 }
 

@@ -8,8 +8,8 @@ spelled as in the vendor's OpenAPI document (24.11.0); the cloud itself ignores 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any
 
 DEFAULT_BASE_URL = "https://api.aspose.cloud"
 API_PREFIX = "/v5.0/ocr"
@@ -53,13 +53,15 @@ IMAGES = frozenset({"bmp", "gif", "jpeg", "png", "svg", "tiff"})
 @dataclass(frozen=True)
 class Operation:
     """
-    One row of the table.
+    One row of the table; or an operation that the table does not have, as a user declares it.
 
     :param name: The operation's name, which is the last segment of its path too.
     :param settings: Names of the settings that the vendor documents for the operation, in the server's spelling.
-    :param result_types: Values of ``resultType`` that apply to the operation; empty if there is no choice.
+    :param result_types: Values of ``resultType`` that apply to the operation. Without that setting: the types of its
+        results, as far as they are known.
     :param input_types: Kinds of file that the operation reads (see :mod:`.files.filetypes`).
-    :param body_field: Name of the JSON field that carries the input.
+    :param body_field: Name of the JSON field that carries the input: a text if ``input_types`` is ``text`` alone, otherwise
+        base64.
     :param has_settings: Whether the request body has a ``settings`` object at all.
     :param required_settings: Settings without which the cloud refuses the request.
     :param trial: Name of the operation that does the same without an account, if there is one.
@@ -71,7 +73,7 @@ class Operation:
     settings: frozenset[str] = frozenset()
     result_types: tuple[str, ...] = ()
     input_types: frozenset[str] = IMAGES
-    body_field: Literal["image", "text"] = "image"
+    body_field: str = "image"
     has_settings: bool = True
     required_settings: frozenset[str] = frozenset()
     trial: str | None = None
@@ -83,9 +85,25 @@ class Operation:
         """Path of the operation: POST submits, GET fetches, DELETE cancels."""
         return f"{API_PREFIX}/{self.name}"
 
+    @property
+    def sends_text(self) -> bool:
+        """Whether the input is sent as a text, and not as base64."""
+        return self.input_types == frozenset({"text"})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as plain JSON, without what has its default. Equal rows give the same text in every process."""
+        found = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
+        return {name: _plain(value) for name, (value, default) in found.items() if value != default}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, set | frozenset):
+        return sorted(value)  # A set of texts has another order in each process.
+    return list(value) if isinstance(value, tuple) else value
+
 
 def _image_to_image(name: str) -> Operation:
-    return Operation(name, has_settings=False)
+    return Operation(name, result_types=("ImagePNG",), has_settings=False)
 
 
 _TABLE = (

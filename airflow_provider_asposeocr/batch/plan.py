@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from airflow_provider_asposeocr.api.operations import Operation
 from airflow_provider_asposeocr.api.printable import shown_all, validation_problems
 from airflow_provider_asposeocr.api.responses import OperationName
 from airflow_provider_asposeocr.batch.errors import JournalError
@@ -178,6 +179,7 @@ class _Step(BaseModel):
 
     operation: OperationName
     settings: dict[str, Any]
+    declared: Operation | None = None
 
 
 class _Header(BaseModel):
@@ -226,7 +228,7 @@ def parse_header(header: Mapping[str, Any], replanned: Replanned | None = None) 
         raise JournalError(f"{what}: {shown_all(validation_problems(error, 'header'))}.") from None
     return Batch(
         **{name: getattr(found, name) for name in _PLAIN},
-        steps=tuple(Step(step.operation, step.settings) for step in found.steps),
+        steps=tuple(Step(step.operation, step.settings, step.declared) for step in found.steps),
         documents=tuple(BatchDocument(index, *document) for index, document in enumerate(found.documents)),
         register=found.register_plan,
     )

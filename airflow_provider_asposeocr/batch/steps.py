@@ -9,19 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_asposeocr.api.enums import RESULT_TYPES_TABLE
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError
 from airflow_provider_asposeocr.api.files.filetypes import ALL_SUFFIXES, suffix_for
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
-from airflow_provider_asposeocr.api.operations import OPERATIONS
+from airflow_provider_asposeocr.api.operations import OPERATIONS, Operation
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.settings import near_miss, validate_settings
 from airflow_provider_asposeocr.api.templates import has_template
-
-if TYPE_CHECKING:
-    from airflow_provider_asposeocr.api.operations import Operation
 
 #: What kind of file a result is, by the cloud's word for it; the kinds of :mod:`.file_kinds`.
 _KINDS = {
@@ -35,6 +32,7 @@ _KINDS = {
     "Wav": "wav",
 }
 _KEYS = ("operation", "settings")
+_OF_NO_TYPE = ".bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +42,22 @@ class Step:
 
     :param operation: Name of the cloud's operation; in evaluation mode, too, not that of its trial variant.
     :param settings: Its settings in the server's spelling, and only those that the user set; by default none.
+    :param declared: The operation itself, if the user has declared it; by default it is in the table.
     """
 
     operation: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    declared: Operation | None = None
 
     @property
     def row(self) -> Operation:
-        """The operation's row of the table."""
-        return OPERATIONS[self.operation]
+        """The operation's row of the table, or the declared one."""
+        return self.declared or OPERATIONS[self.operation]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the step as plain JSON."""
-        return {"operation": self.operation, "settings": dict(self.settings)}
+        declared = {} if self.declared is None else {"declared": self.declared.to_dict()}
+        return {"operation": self.operation, "settings": dict(self.settings), **declared}
 
     @property
     def result_types(self) -> tuple[str, ...] | None:
@@ -65,10 +66,10 @@ class Step:
 
         ``None`` where they do not: the vendor's documents disagree on the default of ``resultType``.
         """
-        if not self.row.has_settings:
-            return ("ImagePNG",)
         if self.row.result_suffix == ".json":
             return ("JSON",)
+        if self.type_setting not in self.row.settings:
+            return self.row.result_types or None
         chosen = self.settings.get("resultTypeTable") or self.settings.get("resultType")
         if chosen is None and len(self.row.result_types) == 1 and "resultTypeTable" not in self.row.settings:
             chosen = self.row.result_types[0]
@@ -77,14 +78,17 @@ class Step:
     @property
     def suffixes(self) -> tuple[str, ...] | None:
         """The suffixes of the files that the step makes; ``None`` where the settings do not say which results there are."""
-        types = self.result_types
-        return None if types is None else tuple(suffix_for(self.row, word, b"") for word in types)
+        types = self.result_types or ()
+        found = tuple(suffix_for(self.row, word, b"") for word in types)
+        # Of a type that has no suffix of its own, the content decides.
+        return None if not found or _OF_NO_TYPE in found else found
 
     @property
     def possible_suffixes(self) -> tuple[str, ...]:
         """The suffixes of the files that the step may make; where the settings do not say it, all of the operation's."""
         possible = {suffix_for(self.row, word, b"") for word in _possible_types(self)}
-        return self.suffixes or tuple(sorted(possible)) or ALL_SUFFIXES
+        known = () if _OF_NO_TYPE in possible else tuple(sorted(possible))
+        return self.suffixes or known or ALL_SUFFIXES
 
     @property
     def type_setting(self) -> str:
@@ -104,7 +108,8 @@ def parse_steps(
     """
     Check the steps of a batch, each by itself and each against the one before it.
 
-    :param steps: A list; each entry is the name of an operation, or ``{"operation": name, "settings": {…}}``.
+    :param steps: A list; each entry is the name of an operation, or ``{"operation": name, "settings": {…}}``. Instead of the
+        name there may be a declared operation, see :func:`.operation_lookup.parse_operation`.
     :param strict: Whether a setting that this version does not know for the operation is an error.
     :param rendered: ``False`` at parse time: what is a template then is left for later.
     :param trial: Whether the connection is in evaluation mode, where most operations do not exist. An operation keeps the
@@ -123,15 +128,19 @@ def parse_steps(
     for number, (before, after) in enumerate(zip(parsed, parsed[1:], strict=False), 2):
         if before is not None and after is not None:
             _check_fit(
-                number, before, after, settings_are_known=rendered or not has_template(steps[number - 2])
+                number,
+                before,
+                after,
+                settings_are_known=rendered or not has_template(_settings_of(steps[number - 2])),
             )
     return tuple(step for step in parsed if step is not None)
 
 
 def _parse_step(number: int, step: Any, strict: bool, rendered: bool, trial: bool) -> Step | None:
-    if isinstance(step, str):
+    if isinstance(step, str | Operation):
         step = {"operation": step}
-    if not isinstance(step, Mapping) or not isinstance(step.get("operation"), str):
+    operation = step.get("operation") if isinstance(step, Mapping) else None
+    if not isinstance(operation, str | Operation | Mapping):
         raise InputError(
             f"Step {number} is the name of an operation or {{'operation': name, 'settings': {{…}}}}, not "
             f"{shown(repr(step), 120)}."
@@ -142,17 +151,40 @@ def _parse_step(number: int, step: Any, strict: bool, rendered: bool, trial: boo
             f"Step {number} has the unknown key {shown(repr(unknown[0]), 60)}.{near_miss(str(unknown[0]), _KEYS)} "
             "A step has an operation and settings; all else is a parameter of the operator."
         )
-    name = step["operation"]
-    if not rendered and has_template(name):
+    if not rendered and not isinstance(operation, Operation) and has_template(operation):
         return None
     try:
-        find_operation(name, trial)
-        settings = validate_settings(OPERATIONS[name], step.get("settings"), strict=strict, rendered=rendered)
+        find_operation(operation, trial)
+        row = find_operation(operation)
+        settings = validate_settings(row, step.get("settings"), strict=strict, rendered=rendered)
     except AsposeOcrError as error:
         error.args = (f"Step {number}: {error.message}",)
         error.message = error.args[0]
         raise
-    return Step(name, settings)
+    return Step(row.name, settings, None if isinstance(operation, str) else row)
+
+
+def with_plain_operations(steps: Any) -> Any:
+    """
+    Return steps whose declared operations are plain JSON, because Airflow serializes and renders them.
+
+    :param steps: As of :func:`parse_steps`, in any form.
+    """
+    if not isinstance(steps, list | tuple):
+        return steps
+    return [_with_plain_operation(step) for step in steps]
+
+
+def _with_plain_operation(step: Any) -> Any:
+    if isinstance(step, Operation):
+        return {"operation": step.to_dict()}
+    if isinstance(step, Mapping) and isinstance(step.get("operation"), Operation):
+        return {**step, "operation": step["operation"].to_dict()}
+    return step
+
+
+def _settings_of(step: Any) -> Any:
+    return step.get("settings") if isinstance(step, Mapping) else None
 
 
 def _check_fit(number: int, before: Step, after: Step, *, settings_are_known: bool) -> None:
@@ -165,7 +197,14 @@ def _check_fit(number: int, before: Step, after: Step, *, settings_are_known: bo
                 f"said: set {before.type_setting} in its settings."
             )
         return
-    if not _fitting(types or (), after):
+    fitting = _fitting(types or (), after)
+    if len(fitting) * before.results_per_type > 1:
+        raise InputError(
+            f"Step {number}, {after.operation}, reads one file. Step {number - 1}, {before.operation}, makes "
+            f"{len(fitting) * before.results_per_type} that it could read. Let the batch end with step {number - 1}, and "
+            "read its results with another one."
+        )
+    if not fitting:
         made = f" ({', '.join(types)})" if types else ""
         raise InputError(
             f"Step {number}, {after.operation}, reads {reads}. Nothing that step {number - 1}, {before.operation}, "

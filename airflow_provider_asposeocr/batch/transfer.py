@@ -183,7 +183,7 @@ class Transfer:
         :raises SubmitUnknownError: if it was sent and no usable answer came.
         :raises AsposeOcrError: if it certainly was not accepted.
         """
-        operation = find_operation(step.operation, self._client.account.trial)
+        operation = find_operation(step.declared or step.operation, self._client.account.trial)
         return await self._client.submit(operation, document.path, step.settings)
 
     async def fetch(self, index: int, ref: TaskRef, *, keep_incomplete: bool = False) -> Download:

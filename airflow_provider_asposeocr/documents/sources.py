@@ -275,7 +275,7 @@ def _check_content(
     if not size:
         raise SourceContentError(f"The source {_label(source)} is empty.")
     # A text for ConvertTextToSpeech may begin like JSON or HTML.
-    if operation.body_field == "text":
+    if operation.sends_text:
         return
     if kind == "tiff" and has_several_pages(path):
         raise SourceContentError(

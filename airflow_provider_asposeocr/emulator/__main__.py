@@ -8,6 +8,7 @@ error.
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import signal
@@ -61,6 +62,10 @@ def _add(group: argparse._ActionsContainer, name: str, field: FieldInfo) -> None
         group.add_argument(
             "--account", action="append", default=[], metavar="ID:SECRET", help="one more account; repeatable"
         )
+    elif name == "operations":
+        group.add_argument(
+            "--operation", action="append", default=[], metavar="JSON", help=f"{description}; repeatable"
+        )
     elif field.annotation is bool:
         group.add_argument(
             flag, action=argparse.BooleanOptionalAction, default=field.default, help=description
@@ -84,7 +89,8 @@ def _options(arguments: dict[str, Any]) -> Options:
         if not (client_id and colon and secret):
             raise ValueError("--account takes ID:SECRET.")
         accounts[client_id] = secret
-    return Options(accounts=accounts, **arguments)
+    declared = [json.loads(operation) for operation in arguments.pop("operation")]
+    return Options(accounts=accounts, operations=declared, **arguments)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

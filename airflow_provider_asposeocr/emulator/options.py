@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
+from airflow_provider_asposeocr.api.operations import OPERATIONS, RETENTION_SECONDS, Operation
 from airflow_provider_asposeocr.emulator.cloud.durations import parse_duration
 
 
@@ -37,6 +37,11 @@ class Options(BaseModel):
     )
     accounts: dict[str, str] = Field(
         default_factory=dict, repr=False, description="more accounts: client id to client secret"
+    )
+    operations: tuple[Operation, ...] = Field(
+        (),
+        description="more operations, which this version of the emulator does not know: the fields of Operation as JSON."
+        " Their results are canned",
     )
     task_seconds: str = Field(
         "0",
@@ -152,6 +157,20 @@ class Options(BaseModel):
         if value is not None and info.data.get("data_dir") is not None:
             raise ValueError("takes the place of --data-dir; name only one of them")
         return value
+
+    @field_validator("operations")
+    @classmethod
+    def _check_operations(cls, value: tuple[Operation, ...]) -> tuple[Operation, ...]:
+        known = [operation.path.lower() for operation in OPERATIONS.values()]
+        for operation in value:
+            if operation.path.lower() in known:
+                raise ValueError(f"names {operation.name}, which the emulator has already")
+            known.append(operation.path.lower())
+        return value
+
+    def by_path(self) -> dict[str, Operation]:
+        """Return all operations, by their path in lower case."""
+        return {row.path.lower(): row for row in (*OPERATIONS.values(), *self.operations)}
 
     def secrets(self) -> dict[str, str]:
         """Return all accounts: client id to client secret, the first account first."""

@@ -45,13 +45,16 @@ def make_worker(options: Options) -> Worker:
     :param options: Engine and limits.
     :raises RuntimeError: if the engine is not installed; the message says what is missing.
     """
+    from airflow_provider_asposeocr.emulator.work.engines.canned import CannedWorker
+
+    canned = CannedWorker(options.canned_picture_bytes, options.operations)
     if options.engine == "canned":
-        from airflow_provider_asposeocr.emulator.work.engines.canned import CannedWorker
-
-        return CannedWorker(options.canned_picture_bytes)
+        return canned
     from airflow_provider_asposeocr.emulator.work import workers
+    from airflow_provider_asposeocr.emulator.work.dispatch import Dispatcher
 
-    return workers.make_worker(options.engine, max_pages=options.max_pages, max_pixels=options.max_pixels)
+    worker = workers.make_worker(options.engine, max_pages=options.max_pages, max_pixels=options.max_pixels)
+    return Dispatcher(worker.name, dict.fromkeys(worker.operations, worker), canned)
 
 
 class Server(uvicorn.Server):

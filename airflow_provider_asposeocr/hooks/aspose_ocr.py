@@ -109,7 +109,7 @@ class AsposeOcrHook(BaseHook):
 
     def submit(
         self,
-        operation: str,
+        operation: str | Operation | Mapping[str, Any],
         source: Any,
         *,
         settings: Mapping[str, Any] | None = None,
@@ -118,7 +118,8 @@ class AsposeOcrHook(BaseHook):
         """
         Start a cloud task, which is what the cloud bills.
 
-        :param operation: Name of the operation, for example ``RecognizeImage``.
+        :param operation: Name of the operation, for example ``RecognizeImage``; or an ``Operation`` that this version does
+            not know, as :class:`AsposeOcrSubmitOperator` takes it.
         :param source: A path or URI in any object storage that Airflow knows, or a task reference whose result is the
             input.
         :param settings: Settings of the operation; only what is set is sent.
@@ -134,7 +135,7 @@ class AsposeOcrHook(BaseHook):
     @contextmanager
     def prepared(
         self,
-        operation: str,
+        operation: str | Operation | Mapping[str, Any],
         source: Any,
         *,
         settings: Mapping[str, Any] | None = None,

@@ -26,6 +26,7 @@ from airflow_provider_asposeocr.batch.ending import Deferral
 from airflow_provider_asposeocr.batch.errors import BatchFailedError, BatchFailedForGoodError
 from airflow_provider_asposeocr.batch.polls import BatchWaitPlan
 from airflow_provider_asposeocr.batch.running import fits_row, pack
+from airflow_provider_asposeocr.batch.steps import with_plain_operations
 from airflow_provider_asposeocr.batch.summary import failure_text, is_green
 from airflow_provider_asposeocr.batch.tripwire import Tripwire
 from airflow_provider_asposeocr.batch.woken import Woken, read_event
@@ -208,7 +209,7 @@ class AsposeOcrBatchOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.sources = sources
-        self.steps = steps
+        self.steps = with_plain_operations(steps)
         self.destination = destination
         self.base = base
         self.names = names

@@ -47,6 +47,7 @@ from airflow_provider_asposeocr.parameters import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_asposeocr.api.operations import Operation
     from airflow_provider_asposeocr.lifecycle.policies import CancelOnKill, OnExpired, OnUnknownSubmit, Reuse
     from airflow_provider_asposeocr.lifecycle.worker_kill import WaitRole
 
@@ -61,7 +62,8 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
     """
     Start a cloud task of any operation. The classes in :mod:`.operations` fix the operation.
 
-    :param operation: Name of the operation, for example ``RecognizeReceipt``.
+    :param operation: Name of the operation, for example ``RecognizeReceipt``. An operation that this version does not know
+        is declared: ``Operation("RecognizeHandwriting", settings=frozenset({"language"}))``, or the same as a mapping.
     :param source: The input: an absolute path or a URI in any object storage that Airflow knows (``conn@`` names its
         connection), or the task reference of an upstream task, whose result is then the input.
     :param settings: Settings of the operation in the server's spelling or in snake case. Only what is set is sent,
@@ -113,7 +115,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
     def __init__(
         self,
         *,
-        operation: str,
+        operation: str | Operation | Mapping[str, Any],
         source: Any,
         settings: Mapping[str, Any] | None = None,
         strict_settings: bool = True,
@@ -132,7 +134,10 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.operation = operation
+        with constructing(self):
+            row = find_operation(operation)
+        self.operation = row.name
+        self._declared = None if isinstance(operation, str) else row
         self.source = source
         self.settings = settings
         self.strict_settings = strict_settings
@@ -156,7 +161,6 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         if reuse != "always" and wait_for_completion:
             _add_success_callback(self, forget_on_success)
         with constructing(self):
-            row = find_operation(operation)
             if settings is None or isinstance(settings, KNOWN_AT_PARSE_TIME):
                 validate_settings(row, settings, strict=strict_settings, rendered=False)
         set_start_trigger_args(self, start_from_trigger, *self._field_to_wait_for(), "execute_after_upstream")
@@ -252,7 +256,8 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         ref, is_fresh = submit.find(), False
         if ref is None:
             settings, strict = self._settings(), self.strict_settings
-            with hook.prepared(self.operation, source, settings=settings, strict_settings=strict) as send:
+            operation = self._declared or self.operation
+            with hook.prepared(operation, source, settings=settings, strict_settings=strict) as send:
                 ref = submit.send(send, lambda: self._kill.killed)
             is_fresh = True
         # From here on a kill finds something to cancel. Airflow is not asked for the connection again: if it does not

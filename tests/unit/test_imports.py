@@ -414,6 +414,7 @@ def test_every_public_class_is_exported() -> None:
         "AsposeOcrRetryPolicy",
         "AsposeOcrTaskSensor",
         "AsposeOcrTaskTrigger",
+        "Operation",
         "read_manifest",
     }
     operators = importlib.import_module(f"{NAME}.operators")

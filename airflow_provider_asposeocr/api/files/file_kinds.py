@@ -60,6 +60,12 @@ _NEW_SUBFILE_TYPE, _SUBFILE_TYPE = 254, 255
 _MOST_DIRECTORIES = 100
 
 
+#: What :func:`sniff` recognizes.
+KINDS = frozenset(
+    {"png", "jpeg", "gif", "bmp", "tiff", "bigtiff", "djvu", "pdf", "svg", "zip", "html", "json", "text"}
+)
+
+
 def sniff(head: bytes, tail: bytes | None = None) -> str | None:
     """
     Return the kind of a file by its first and last bytes.

@@ -49,10 +49,11 @@ def document_request(
     :raises OSError: if there is no such file.
     """
     body: Body
-    if operation.body_field == "text":
-        body = TextBody(document, settings)
+    sent = settings if operation.has_settings else None
+    if operation.sends_text:
+        body = TextBody(document, sent, operation.body_field)
     else:
-        body = FileBody(document, settings if operation.has_settings else None)
+        body = FileBody(document, sent, operation.body_field)
     return protocol.submit_request(account, operation, body)
 
 

@@ -38,12 +38,13 @@ class FileBody:
     :param path: The document, a local file, so that the length is known, a replay is possible and nothing but the
         cloud can fail while the request is under way.
     :param settings: Settings in the server's spelling; ``None`` for operations without any.
+    :param name: Name of the field that carries the document.
     """
 
-    def __init__(self, path: Path, settings: Mapping[str, Any] | None) -> None:
+    def __init__(self, path: Path, settings: Mapping[str, Any] | None, name: str = "image") -> None:
         self._path = path
         self._size = path.stat().st_size
-        self._head = b'{"image":"'
+        self._head = b'{%s:"' % json.dumps(name).encode()
         self._tail = b'"}' if settings is None else b'","settings":' + json.dumps(settings).encode() + b"}"
 
     def __len__(self) -> int:
@@ -64,11 +65,12 @@ class TextBody:
     The JSON body of a text-to-speech submit.
 
     :param path: The text, a local file in UTF-8.
-    :param settings: Settings in the server's spelling.
+    :param settings: Settings in the server's spelling; ``None`` for operations without any.
+    :param name: Name of the field that carries the text.
     :raises SourceError: if it is not UTF-8, larger than one MiB, or nothing but blanks.
     """
 
-    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, settings: Mapping[str, Any] | None, name: str = "text") -> None:
         size = path.stat().st_size
         if size > MOST_TEXT_BYTES:
             raise SourceError(f"The text has {size} bytes, more than {MOST_TEXT_BYTES}.")
@@ -78,7 +80,8 @@ class TextBody:
             raise SourceError("The text is not UTF-8.") from None
         if not any(char.isprintable() and not char.isspace() for char in text):
             raise SourceError("The text consists of blanks, so there is nothing to read aloud.")
-        self._body = json.dumps({"text": text, "settings": dict(settings)}).encode()
+        sent = {} if settings is None else {"settings": dict(settings)}
+        self._body = json.dumps({name: text, **sent}).encode()
 
     def __len__(self) -> int:
         return len(self._body)

@@ -154,6 +154,7 @@ class Endpoints:
             return OCRResponse(tampered(not_exist(_query_id(exchange)), exchange.hits("view")))
         answer = tampered(_answer(exchange, task), exchange.hits("view"))
         if answer.results:
+            exchange.entry.canned = task.outcome is not None and task.outcome.canned
             answer = tampered(answer, exchange.hits("results"))
         return OCRResponse(answer, exchange.emulation.tasks.reading(task))
 

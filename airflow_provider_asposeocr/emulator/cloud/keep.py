@@ -116,6 +116,7 @@ class KeptFolder:
             "results": [{"type": result.type, "file": result.path.name} for result in outcome.results],
             "messages": outcome.messages,
             "warnings": outcome.warnings,
+            "canned": outcome.canned,
         }
         _write(task.folder / _RECORD, record)
 
@@ -148,7 +149,8 @@ def _from_record(folder: Path, record: dict[str, Any]) -> Task:
         results = tuple(
             JobResult(entry["type"], folder / "results" / entry["file"]) for entry in outcome["results"]
         )
-        task.outcome = JobOutcome(results, tuple(outcome["messages"]), tuple(outcome["warnings"]))
+        notes = tuple(outcome["messages"]), tuple(outcome["warnings"])
+        task.outcome = JobOutcome(results, *notes, canned=outcome.get("canned", False))
     return task
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect, Request
 
-from airflow_provider_asposeocr.api.operations import API_PREFIX, OPERATIONS, STATUS_PATH, TOKEN_PATH
+from airflow_provider_asposeocr.api.operations import API_PREFIX, STATUS_PATH, TOKEN_PATH
 from airflow_provider_asposeocr.emulator.cloud.endpoints import Endpoints
 from airflow_provider_asposeocr.emulator.cloud.error_responses import Refused
 from airflow_provider_asposeocr.emulator.cloud.exchange import Exchange
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.emulator.emulation import Emulation
 
-_OPERATIONS = {operation.path.lower(): operation for operation in OPERATIONS.values()}
-
 
 class Cloud:
     """
@@ -36,6 +34,7 @@ class Cloud:
 
     def __init__(self, emulation: Emulation) -> None:
         self._emulation = emulation
+        self._operations = emulation.options.by_path()
         self._endpoints = Endpoints()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,7 +72,7 @@ class Cloud:
         if path == STATUS_PATH.lower():
             _allow(method, "GET")
             return await self._endpoints.status(exchange)
-        operation = _OPERATIONS.get(path)
+        operation = self._operations.get(path)
         if operation is None:
             raise Refused(404, f"The cloud has no such path; operations are under {API_PREFIX}/.")
         _allow(method, "GET", "POST", "DELETE")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api import enums
+from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.emulator.cloud.error_responses import Refused, invalid
 from airflow_provider_asposeocr.emulator.printable import printable
 
@@ -75,12 +76,13 @@ def read_submission(body: bytes, operation: Operation, options: Options) -> Subm
     document = _object(body)
     fields = {key.lower(): value for key, value in document.items()}
     settings = _read_settings(fields.get("settings"), operation, options)
-    if operation.body_field == "text":
-        return Submission(_text(fields.get("text")), settings)
+    given, name = fields.get(operation.body_field.lower()), operation.body_field.capitalize()
+    if operation.sends_text:
+        return Submission(_text(given, name), settings)
     try:
-        return Submission(_image(fields.get("image")), settings)
+        return Submission(_image(given, name), settings)
     except Refused as refusal:
-        if options.bad_image == "task_error" and isinstance(fields.get("image"), str):
+        if options.bad_image == "task_error" and isinstance(given, str):
             return Submission(b"", settings, refusal.detail)
         raise
 
@@ -98,24 +100,24 @@ def _object(body: bytes) -> dict[str, Any]:
     return document
 
 
-def _image(value: object) -> bytes:
+def _image(value: object, name: str) -> bytes:
     if not isinstance(value, str) or not value:
-        raise invalid("Image", "The Image field is required: the file as a base64 string.")
+        raise invalid(name, f"The {name} field is required: the file as a base64 string.")
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
         raise invalid(
-            "Image", "The Image field is not base64 (standard alphabet, padded, no line breaks)."
+            name, f"The {name} field is not base64 (standard alphabet, padded, no line breaks)."
         ) from None
 
 
-def _text(value: object) -> bytes:
+def _text(value: object, name: str) -> bytes:
     if not isinstance(value, str) or not value:
-        raise invalid("Text", "The Text field is required and has at least one character.")
+        raise invalid(name, f"The {name} field is required and has at least one character.")
     try:
         return value.encode()
     except UnicodeEncodeError:
-        raise invalid("Text", "The Text field has half a surrogate pair in it.") from None
+        raise invalid(name, f"The {name} field has half a surrogate pair in it.") from None
 
 
 def _read_settings(value: object, operation: Operation, options: Options) -> dict[str, Any]:
@@ -156,7 +158,9 @@ def _read_values(
 
 def _readers(operation: Operation, options: Options) -> dict[str, tuple[str, Callable[[Any], Any]]]:
     """Return, by lower-case key, the spelling of each setting and the function that reads its value."""
-    text_to_speech = operation.body_field == "text"
+    if operation.name not in OPERATIONS:
+        return {name.lower(): (name, _unchecked) for name in operation.settings}
+    text_to_speech = operation.sends_text
     readers: dict[str, Callable[[Any], Any]] = {
         name: _enum_reader(words, options.lenient_enums)
         for name, words in (_ENUMS_TTS if text_to_speech else _ENUMS).items()
@@ -165,6 +169,11 @@ def _readers(operation: Operation, options: Options) -> dict[str, tuple[str, Cal
         readers |= dict.fromkeys(_FLAGS, _flag)
         readers |= {"Rotate": _integer, "regions": lambda given: _regions(given, options.max_regions)}
     return {name.lower(): (name, read) for name, read in readers.items()}
+
+
+def _unchecked(given: Any) -> Any:
+    """Accept any value of a setting of a declared operation, about which nothing is known."""
+    return given
 
 
 def _enum_reader(words: tuple[str, ...], lenient: bool) -> Callable[[Any], str]:

@@ -34,6 +34,7 @@ class Entry:
     :param account: Client id of a valid token, if there was one.
     :param request_bytes: Number of bytes of the request body that were read.
     :param faults: Kinds of the fault rules that applied.
+    :param canned: Whether the answer contains results that do not depend on what the input shows.
     :param held: Whether a fault rule holds the request now.
     :param answered: Whether the emulator has finished the request.
     :param answer_lost: Whether the client cannot have received the whole answer: the emulator dropped the connection or cut
@@ -50,6 +51,7 @@ class Entry:
     account: str | None = None
     request_bytes: int = 0
     faults: list[str] = field(default_factory=list)
+    canned: bool = False
     held: bool = False
     answered: bool = False
     answer_lost: bool = False

@@ -53,11 +53,13 @@ class JobOutcome:
     :param results: The entries in the order in which the cloud would list them.
     :param messages: Non-fatal notices; the cloud shows them in ``error.messages`` of a completed task.
     :param warnings: Warnings; the cloud shows them in ``error.warnings`` of a completed task.
+    :param canned: Whether the results are fixed ones, which do not depend on what the input shows.
     """
 
     results: tuple[JobResult, ...]
     messages: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    canned: bool = False
 
 
 class JobError(Exception):

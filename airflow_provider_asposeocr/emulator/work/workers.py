@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow_provider_asposeocr.emulator.work.jobs import Worker
+    from airflow_provider_asposeocr.emulator.work.imaging.worker import ImagingWorker
 
 _INSTALL = "Install it with: pip install 'airflow-provider-asposeocr[emulator]'"
 #: Modules that every engine needs, and the other modules of each engine.
@@ -29,7 +29,7 @@ def available_engines() -> dict[str, str | None]:
     return {engine: _why_unavailable(engine) for engine in _ENGINE_MODULES}
 
 
-def make_worker(engine: str, *, max_pages: int = 50, max_pixels: int = 100_000_000) -> Worker:
+def make_worker(engine: str, *, max_pages: int = 50, max_pixels: int = 100_000_000) -> ImagingWorker:
     """
     Return a worker that recognizes and filters with an OCR engine.
 

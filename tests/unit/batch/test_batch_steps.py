@@ -17,6 +17,9 @@ def recognize(**settings: Any) -> dict[str, Any]:
     return {"operation": "RecognizeImage", "settings": settings}
 
 
+SPEECH = {"operation": "ConvertTextToSpeech", "settings": {"language": "English", "resultType": "Wav"}}
+
+
 @pytest.mark.parametrize(
     "steps",
     [
@@ -27,7 +30,7 @@ def recognize(**settings: Any) -> dict[str, Any]:
         [recognize(resultType="TextAndPdf"), "RecognizePdf"],
         [
             recognize(resultType="Text"),
-            {"operation": "ConvertTextToSpeech", "settings": {"language": "English", "resultType": "Wav"}},
+            SPEECH,
         ],
         ["DeskewImage", "DetectRegions"],
         ("BinarizeImage", "BinarizeImage"),
@@ -73,6 +76,16 @@ def test_settings_are_in_the_server_s_spelling() -> None:
                 "RecognizeImage",
             ],
             r"\(Excel\) is of these types",
+        ),
+        (
+            [
+                {
+                    "operation": "RecognizeRegions",
+                    "settings": {"resultType": "Text", "regions": [[0, 0, 9, 9], [9, 9, 20, 20]]},
+                },
+                SPEECH,
+            ],
+            "Step 2, ConvertTextToSpeech, reads one file. Step 1, RecognizeRegions, makes 2 that it could read",
         ),
     ],
     ids=str,

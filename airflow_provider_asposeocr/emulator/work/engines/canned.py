@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_asposeocr.emulator.work.jobs import Job, JobOutcome, JobResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
+
+    from airflow_provider_asposeocr.api.operations import Operation
 
 #: The example of the vendor's docs.
 _REGIONS = [[0, 8, 697, 441]]
@@ -37,21 +39,31 @@ class CannedWorker:
     The worker of ``--engine canned``.
 
     :param picture_bytes: Size up to which images are filled with noise.
+    :param declared: The operations that the emulator's user has declared.
     """
 
     name = "canned"
 
-    def __init__(self, picture_bytes: int = 0) -> None:
+    def __init__(self, picture_bytes: int = 0, declared: Iterable[Operation] = ()) -> None:
         self._picture_bytes = picture_bytes
+        self._declared = {operation.name: operation for operation in declared}
 
     def __call__(self, job: Job) -> JobOutcome:
         """Write the fixed results of the job's operation."""
         digest = _digest(job.payload)
         results = []
-        for index, (kind, content) in enumerate(_results(job.operation, job.settings, digest)):
+        settings = _with_result_type(job.settings, self._declared.get(job.operation))
+        for index, (kind, content) in enumerate(_results(job.operation, settings, digest)):
             filled = filled_png(content, self._picture_bytes, digest) if kind == "ImagePNG" else content
             results.append(JobResult(kind, _write(job.result_dir / f"{index}", filled)))
-        return JobOutcome(tuple(results))
+        return JobOutcome(tuple(results), canned=True)
+
+
+def _with_result_type(settings: Mapping[str, Any], declared: Operation | None) -> Mapping[str, Any]:
+    """Return settings that say which results a declared operation makes."""
+    if declared is None or not declared.result_types:
+        return settings
+    return {"resultType": declared.result_types[0], **settings}
 
 
 def canned_text(digest: str) -> str:
@@ -108,7 +120,7 @@ def _recognition(settings: Mapping[str, Any], text: str) -> Iterator[tuple[str, 
         "ImagePNG": tiny_png,
     }
     for kind in str(settings.get("resultType", "Text")).split("And"):
-        yield kind, makers[kind](text)
+        yield kind, makers.get(kind, str.encode)(text)
 
 
 def _table(result_type: str, digest: str) -> Iterator[tuple[str, bytes]]:

@@ -83,6 +83,9 @@ class ImagingWorker:
     :param limits: Limits of a single job.
     """
 
+    #: What it does.
+    operations = frozenset({*_RECOGNITIONS, *_FILTERS, "RecognizeRegions", "DetectRegions"})
+
     def __init__(self, engine: Engine, limits: Limits) -> None:
         self.name = engine.name
         self._engine = engine
@@ -102,10 +105,7 @@ class ImagingWorker:
             return self._detect_regions(job)
         if job.operation in _FILTERS:
             return self._filter(job)
-        raise JobError(
-            f"The emulator's OCR engines do not support {job.operation}. "
-            "Start it with --engine canned for a result that does not depend on the input."
-        )
+        raise JobError(f"The emulator's OCR engines do not support {job.operation}.")
 
     def _recognize(self, job: Job) -> JobOutcome:
         wanted, kind = self._accept(job), self._kind(job)

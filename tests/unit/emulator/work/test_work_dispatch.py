@@ -1,0 +1,49 @@
+"""Which worker does which operation, and how a canned result is marked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_asposeocr.emulator.options import Options
+from airflow_provider_asposeocr.emulator.server import Emulator, make_worker
+from airflow_provider_asposeocr.emulator.work.dispatch import Dispatcher
+from airflow_provider_asposeocr.emulator.work.engines.canned import CannedWorker
+from tests.support.drawn_pages import prose
+from tests.support.emulator_clients import CloudClient
+
+if TYPE_CHECKING:
+    from tests.support.emulator_workers import MakeWorker, Run
+
+
+def test_a_canned_result_has_a_mark_and_a_warning(run: Run, blind: MakeWorker) -> None:
+    worker = Dispatcher("blind", {"RecognizeImage": blind()}, CannedWorker())
+    honest, canned = (run(worker, operation, prose()) for operation in ("RecognizeImage", "IdentifyFont"))
+    assert (honest.canned, canned.canned) == (False, True)
+    assert honest.warnings == ()
+    assert canned.warnings == (
+        "The emulator's result of IdentifyFont is canned: it does not depend on what the input shows.",
+    )
+
+
+def test_every_operation_has_a_worker() -> None:
+    worker = make_worker(Options())
+    assert isinstance(worker, Dispatcher)
+    assert worker.name == "rapidocr"
+
+
+def test_the_journal_names_the_answers_with_canned_results(blind: MakeWorker) -> None:
+    worker = Dispatcher("blind", {"RecognizeImage": blind()}, CannedWorker())
+    with Emulator(Options(engine="canned"), worker) as emulator:
+        client = CloudClient(emulator)
+        with client.session:
+            client.login()
+            for operation in ("RecognizeImage", "IdentifyFont"):
+                client.run(operation, prose())
+        fetched = [
+            entry
+            for entry in emulator.control.journal()
+            if entry["method"] == "GET" and not entry["path"].endswith("GetTaskStatus")
+        ]
+    assert {(entry["path"].rsplit("/")[-1], entry["canned"]) for entry in fetched if entry["canned"]} == {
+        ("IdentifyFont", True)
+    }
