@@ -90,6 +90,10 @@ class Operation:
         """Whether the input is sent as a text, and not as base64."""
         return self.input_types == frozenset({"text"})
 
+    def __repr__(self) -> str:
+        # Airflow serializes what it does not know as this text, and makes a new version of the DAG where it changes.
+        return f"Operation({self.to_dict()})"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain JSON, without what has its default. Equal rows give the same text in every process."""
         found = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}

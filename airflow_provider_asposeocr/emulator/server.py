@@ -52,9 +52,16 @@ def make_worker(options: Options) -> Worker:
         return canned
     from airflow_provider_asposeocr.emulator.work import workers
     from airflow_provider_asposeocr.emulator.work.dispatch import Dispatcher
+    from airflow_provider_asposeocr.emulator.work.djvu import djvu_worker
+    from airflow_provider_asposeocr.emulator.work.speech import speech_worker
 
     worker = workers.make_worker(options.engine, max_pages=options.max_pages, max_pixels=options.max_pixels)
-    return Dispatcher(worker.name, dict.fromkeys(worker.operations, worker), canned)
+    does: dict[str, Worker] = dict.fromkeys(worker.operations, worker)
+    if djvu := djvu_worker(options.max_pages):
+        does["DjVu2PDF"] = djvu
+    if speech := speech_worker():
+        does |= dict.fromkeys(("ConvertTextToSpeech", "ConvertTextToSpeechTrial"), speech)
+    return Dispatcher(worker.name, does, canned)
 
 
 class Server(uvicorn.Server):

@@ -115,7 +115,7 @@ def test_it_is_a_step_of_a_batch(
     (row,) = read_manifest(summary["manifest"])
     assert row.outcome == "succeeded"
     assert [step.operation for step in row.steps] == ["CleanImage", "BinarizeImage", "RecognizeHandwriting"]
-    assert (tmp_path / "out" / "page.txt").exists()
+    assert (tmp_path / "out" / "page.png.txt").exists()
 
 
 def test_a_step_that_does_not_fit_is_refused_when_the_dag_is_parsed() -> None:
@@ -187,7 +187,7 @@ def test_a_template_in_the_settings_of_a_step_is_rendered(
         )
     batch.render_template_fields({"params": {"type": "Pdf"}})
     execute(batch)
-    assert (tmp_path / "out" / "page.pdf").exists()
+    assert (tmp_path / "out" / "page.png.pdf").exists()
 
 
 class TestTheDeclaration:
@@ -196,7 +196,7 @@ class TestTheDeclaration:
         [
             ({"name": "../x"}, "'../x' is not a name of an operation"),
             ({}, "name: Field required|name: Missing"),
-            ({"name": "New", "body": "x"}, "'body' is no field of it. Did you mean 'body_field'"),
+            ({"name": "New", "bodyfield": "x"}, "'bodyfield' is no field of it. Did you mean 'body_field'"),
             ({"name": "New", "body_field": "settings"}, "body_field 'settings' is no name of a field"),
             ({"name": "New", "body_field": 'x"y'}, "is no name of a field"),
             (
@@ -236,7 +236,8 @@ class TestTheDeclaration:
     @pytest.mark.parametrize("name", sorted(OPERATIONS))
     def test_rows_of_the_table_survive_plain_json(self, name: str) -> None:
         row = OPERATIONS[name]
-        assert parse_operation(json.loads(json.dumps(row.to_dict()))) is row
+        assert parse_operation(json.loads(json.dumps(row.to_dict()))) == row
+        assert parse_operation(row) is row
 
     def test_the_trial_variant_of_a_declared_operation(self) -> None:
         assert find_operation({"name": "New", "trial": "NewTrial"}, trial=True).path.endswith("/NewTrial")
@@ -268,7 +269,7 @@ class TestTheEmulator:
 
     def test_it_cannot_declare_what_it_has(self) -> None:
         with pytest.raises(ValueError, match="names recognizeimage, which the emulator has already"):
-            Options(operations=({"name": "recognizeimage"},))  # type: ignore[arg-type]  # as from the command line
+            Options(operations=({"name": "recognizeimage"},))
 
     def test_other_operators_are_not_affected(self, newer_cloud: EmulatorControl, page: str) -> None:
         execute(recognize(page, AsposeOcrRecognizeImageOperator))

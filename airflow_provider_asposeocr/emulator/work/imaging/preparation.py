@@ -20,7 +20,7 @@ from airflow_provider_asposeocr.emulator.work.imaging.pages import PreparedPage
 from airflow_provider_asposeocr.emulator.work.jobs import JobError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from airflow_provider_asposeocr.emulator.work.engines.base import Array
     from airflow_provider_asposeocr.emulator.work.imaging.limits import Limits
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 #: The steps in the order of the vendor's docs ("Preprocessing"), and the exceptions that the docs name.
 _ORDER = ("contrast", "binarize", "deskew", "upsample")
-_ORDERS = {"RecognizeReceipt": ("contrast", "binarize", "upsample", "deskew")}
+_ORDERS = dict.fromkeys(
+    ("RecognizeReceipt", "RecognizeAndParseInvoice"), ("contrast", "binarize", "upsample", "deskew")
+)
 _SETTINGS = {
     "contrast": "makeContrastCorrection",
     "binarize": "makeBinarization",
@@ -43,7 +45,7 @@ _COLUMN_MODES = frozenset({"Regions", "DsrNoFilter", "DsrAndFilter", "DsrPlusDet
 #: Modes whose regions are single lines.
 _LINE_MODES = frozenset({"TextDetector", "PolygonalTextDetector", "LineDetector"})
 #: Operations on articles and prices, which must be read row by row.
-_ROWS_ONLY = frozenset({"RecognizeReceipt", "RecognizeLabel"})
+_ROWS_ONLY = frozenset({"RecognizeReceipt", "RecognizeLabel", "RecognizeTable", "RecognizeAndParseInvoice"})
 
 
 @dataclass(frozen=True)
@@ -103,11 +105,23 @@ def _without_effect(operation: str, settings: Mapping[str, Any]) -> list[str]:
         warnings.append("makeSpellCheck has no effect in the emulator.")
     if _word(settings, "dsrConfidence", DSR_CONFIDENCES, "Default") not in ("Default", "Mid"):
         warnings.append("dsrConfidence has no effect in the emulator.")
-    if settings.get("resultTypeTable") is not None:
-        warnings.append(f"resultTypeTable has no effect on {operation} in the emulator.")
+    warnings += _types_without_effect(operation, settings)
     if settings.get("regions") and operation != "RecognizeRegions":
         warnings.append(f"regions have no effect on {operation}.")
     return warnings
+
+
+def _types_without_effect(operation: str, settings: Mapping[str, Any]) -> Iterator[str]:
+    """Name what does not choose the results of an operation; in tables, ``resultType`` chooses JSON only (vendor's docs)."""
+    chosen = settings.get("resultType")
+    is_json_table = operation == "RecognizeTable" and chosen == "JSON"
+    if settings.get("resultTypeTable") is not None and (operation != "RecognizeTable" or is_json_table):
+        yield f"resultTypeTable has no effect on {operation} in the emulator{' with resultType JSON' * is_json_table}."
+    if chosen is not None and (
+        (operation == "RecognizeTable" and not is_json_table)
+        or (operation == "RecognizeAndParseInvoice" and chosen != "Text")
+    ):
+        yield f"resultType {chosen} has no effect on {operation} in the emulator."
 
 
 def _flag(settings: Mapping[str, Any], name: str, default: bool) -> bool:

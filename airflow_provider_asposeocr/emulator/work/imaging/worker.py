@@ -9,70 +9,45 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import cv2
 
 from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.emulator.work.imaging import filters
-from airflow_provider_asposeocr.emulator.work.imaging.blocks_json import BlocksFile
 from airflow_provider_asposeocr.emulator.work.imaging.decode import check_kind, read_image, read_pages
-from airflow_provider_asposeocr.emulator.work.imaging.hocr import HocrFile
+from airflow_provider_asposeocr.emulator.work.imaging.dewarp import dewarp
 from airflow_provider_asposeocr.emulator.work.imaging.layout import reading_order
+from airflow_provider_asposeocr.emulator.work.imaging.outputs import Output, outputs_of
 from airflow_provider_asposeocr.emulator.work.imaging.pages import PreparedPage, RecognizedPage
 from airflow_provider_asposeocr.emulator.work.imaging.preparation import Preparation, preparation, prepare
 from airflow_provider_asposeocr.emulator.work.imaging.regions import regions_of
 from airflow_provider_asposeocr.emulator.work.imaging.resolution import Resolution, png_with_resolution
-from airflow_provider_asposeocr.emulator.work.imaging.searchable_pdf import SearchablePdf
-from airflow_provider_asposeocr.emulator.work.imaging.text import TextFile
+from airflow_provider_asposeocr.emulator.work.imaging.rulings import without_rulings
 from airflow_provider_asposeocr.emulator.work.jobs import Job, JobError, JobOutcome, JobResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from airflow_provider_asposeocr.emulator.work.engines.base import Engine, Image, Line
     from airflow_provider_asposeocr.emulator.work.imaging.limits import Limits
 
-#: The results for each value of ``resultType``, in their order (the cloud's order is undocumented).
-_FORMATS = {
-    "Text": ("Text",),
-    "Pdf": ("Pdf",),
-    "Hocr": ("Hocr",),
-    "JSON": ("JSON",),
-    "TextAndPdf": ("Text", "Pdf"),
-    "TextAndHocr": ("Text", "Hocr"),
-    "PdfAndHocr": ("Pdf", "Hocr"),
-    "TextAndPdfAndHocr": ("Text", "Pdf", "Hocr"),
-}
-_SUFFIXES = {"Text": "txt", "Pdf": "pdf", "Hocr": "hocr", "JSON": "json"}
-
 _RECOGNITIONS = frozenset(
-    {"RecognizeImage", "RecognizeImageTrial", "RecognizePdf", "RecognizeReceipt", "RecognizeLabel"}
+    {
+        "RecognizeImage",
+        "RecognizeImageTrial",
+        "RecognizePdf",
+        "RecognizeReceipt",
+        "RecognizeLabel",
+        "RecognizeTable",
+        "RecognizeAndParseInvoice",
+    }
 )
-_FILTERS = frozenset({"BinarizeImage", "UpscaleImage", "DeskewImage"})
+_FILTERS = frozenset({"BinarizeImage", "UpscaleImage", "DeskewImage", "DewarpImage"})
 
 #: White margin around a region, in pixels, because engines do not find letters that touch the edge.
 _MARGIN = 16
-
-
-class Output(Protocol):
-    """One result file that is being written."""
-
-    type: str
-    path: Path
-
-    def add(self, recognized: RecognizedPage) -> None:
-        """Append one page."""
-        ...
-
-    def finish(self) -> None:
-        """Complete the file."""
-        ...
-
-    def close(self) -> None:
-        """Close the file, complete or not."""
-        ...
 
 
 class ImagingWorker:
@@ -114,7 +89,9 @@ class ImagingWorker:
             outputs = self._outputs(job, kind, stack)
             for page, notes in self._prepared(job, kind, wanted):
                 warnings += notes
-                recognized = RecognizedPage(page, self._read(page, wanted))
+                recognized = RecognizedPage(
+                    page, self._read(page, wanted, ruled=job.operation == "RecognizeTable")
+                )
                 for output in outputs:
                     output.add(recognized)
             return _outcome(outputs, warnings)
@@ -171,7 +148,9 @@ class ImagingWorker:
         else:
             # If pixels are not square, turning the page by an angle would distort the letters.
             square, _, dpi = filters.square_pixels(image, resolution, self._limits)
-            _write_png(path, filters.deskew(square, self._limits)[0], Resolution(dpi, dpi))
+            is_bent = job.operation == "DewarpImage"
+            flat = dewarp(square) if is_bent else filters.deskew(square, self._limits)[0]
+            _write_png(path, flat, Resolution(dpi, dpi))
         return JobOutcome((JobResult("ImagePNG", path),), warnings=page.warnings)
 
     def _accept(self, job: Job) -> Preparation:
@@ -195,37 +174,21 @@ class ImagingWorker:
         for page in read_pages(job.payload, kind, self._limits):
             yield prepare(page, wanted, self._limits), page.warnings
 
-    def _read(self, page: PreparedPage, wanted: Preparation, *, margin: int = 0) -> tuple[Any, ...]:
-        image = filters.padded(page.image, rows=margin, columns=margin) if margin else page.image
+    def _read(
+        self, page: PreparedPage, wanted: Preparation, *, margin: int = 0, ruled: bool = False
+    ) -> tuple[Any, ...]:
+        image = without_rulings(page.image) if ruled else page.image
+        image = filters.padded(image, rows=margin, columns=margin) if margin else image
         lines = self._engine.read(image, wanted.language)
         moved: list[Line] = [line.moved(-margin, -margin) for line in lines]
         return tuple(reading_order(moved, columns=wanted.columns, right_to_left=wanted.right_to_left))
 
     def _outputs(self, job: Job, kind: str, stack: ExitStack, prefix: str = "") -> list[Output]:
-        outputs = []
-        for name in _formats(job.settings, job.operation):
-            path = job.result_dir / f"{prefix}result.{_SUFFIXES[name]}"
-            output = _output(name, path, with_pages=kind == "pdf")
+        with_pages = kind == "pdf"
+        outputs = outputs_of(job.operation, job.settings, job.result_dir, prefix, with_pages=with_pages)
+        for output in outputs:
             stack.callback(output.close)
-            outputs.append(output)
         return outputs
-
-
-def _formats(settings: Mapping[str, Any], operation: str) -> tuple[str, ...]:
-    value = settings.get("resultType") or "Text"
-    if value not in _FORMATS:
-        raise JobError(f"{operation} has no resultType {value!r}; it has {', '.join(_FORMATS)}.")
-    return _FORMATS[value]
-
-
-def _output(name: str, path: Path, *, with_pages: bool) -> Output:
-    if name == "Text":
-        return TextFile(path)
-    if name == "Pdf":
-        return SearchablePdf(path)
-    if name == "Hocr":
-        return HocrFile(path)
-    return BlocksFile(path, with_pages=with_pages)
 
 
 def _outcome(outputs: list[Output], warnings: list[str]) -> JobOutcome:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator, make_worker
 from airflow_provider_asposeocr.emulator.work.dispatch import Dispatcher
@@ -13,6 +16,15 @@ from tests.support.emulator_clients import CloudClient
 
 if TYPE_CHECKING:
     from tests.support.emulator_workers import MakeWorker, Run
+
+#: What no well-kept library does.
+CANNED = {"IdentifyFont"}
+#: What programs of the distribution do, where they are installed.
+PROGRAMS = {"DjVu2PDF", "ConvertTextToSpeech", "ConvertTextToSpeechTrial"}
+
+
+def test_the_engines_do_every_other_operation(blind: MakeWorker) -> None:
+    assert blind().operations == OPERATIONS.keys() - CANNED - PROGRAMS  # type: ignore[attr-defined]  # of ImagingWorker
 
 
 def test_a_canned_result_has_a_mark_and_a_warning(run: Run, blind: MakeWorker) -> None:
@@ -25,7 +37,10 @@ def test_a_canned_result_has_a_mark_and_a_warning(run: Run, blind: MakeWorker) -
     )
 
 
-def test_every_operation_has_a_worker() -> None:
+@pytest.mark.parametrize("programs", ["/nowhere", None])
+def test_every_operation_has_a_worker(monkeypatch: pytest.MonkeyPatch, programs: str | None) -> None:
+    if programs:
+        monkeypatch.setenv("PATH", programs)
     worker = make_worker(Options())
     assert isinstance(worker, Dispatcher)
     assert worker.name == "rapidocr"

@@ -66,6 +66,23 @@ def test_binarization_does_not_depend_on_strips() -> None:
     assert np.array_equal(whole[100:500], whole[800:1200])
 
 
+@pytest.mark.parametrize("sigma", [0.0, 10.0, 25.0])
+def test_noise_is_seen_through_an_interpolation(sigma: float) -> None:
+    grain = np.random.default_rng(1).normal(0, sigma, drawn().shape)
+    page = np.clip(drawn() * 0.5 + 60 + grain, 0, 255).astype(np.uint8)
+    enlarged = filters.upscale(page, LIMITS)
+    assert filters.noise_before_interpolation(page) == pytest.approx(sigma, rel=0.2, abs=0.5)
+    assert filters.noise_before_interpolation(enlarged) == pytest.approx(sigma, rel=0.35, abs=0.5)
+    assert filters.noise_sigma(enlarged) <= 0.5 * sigma
+
+
+def test_binarizing_an_enlarged_page_finds_the_ink_again() -> None:
+    grain = np.random.default_rng(1).normal(0, 25, drawn().shape)
+    page = np.clip(drawn() * 0.6 + 60 + grain, 0, 255).astype(np.uint8)
+    truth = filters.upscale(drawn(), LIMITS)
+    assert agreement(filters.binarize(filters.upscale(page, LIMITS)), truth) > 0.85
+
+
 def test_noise_is_estimated_within_a_fifth_and_text_is_no_noise() -> None:
     grain = np.random.default_rng(1).normal(0, 20, drawn().shape)
     assert filters.noise_sigma(drawn()) == 0
