@@ -27,6 +27,7 @@ PROGRAMS = (
     "batch_airflow",
     "inbox_plan",
     "inbox_watch",
+    "viewer",
 )
 
 

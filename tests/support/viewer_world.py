@@ -60,13 +60,21 @@ class FakeAuthManager:
 
 
 @dataclass
-class ViewerWorld:
-    """A viewer and what its Airflow knows."""
+class StoredRun:
+    """
+    A run in a database of Airflow, and a folder for the files of its manifests.
 
-    client: TestClient
-    auth: FakeAuthManager
+    :param database: SQLite, with Airflow's tables.
+    :param folder: Where results are stored.
+    """
+
     database: Path
     folder: Path
+
+    def begin(self) -> None:
+        """Add the run."""
+        run = {"id": 1, "dag_id": DAG, "run_id": RUN, "run_type": "manual", "state": "success"}
+        self._insert("dag_run", **run, data_interval_end=None, logical_date=None)
 
     def task(
         self, task_id: str, operator: str = FETCH, state: str | None = "success", map_index: int = -1
@@ -145,6 +153,24 @@ class ViewerWorld:
         self.xcom(task_id, address, key="aspose_ocr_batch")
         return address
 
+    def _insert(self, table: str, **row: Any) -> None:
+        from airflow.models.base import Base
+        from sqlalchemy import create_engine
+
+        # An engine of its own: that of Airflow refuses a row whose DAG it does not have.
+        engine = create_engine(f"sqlite:///{self.database}")
+        with engine.begin() as connection:
+            connection.execute(Base.metadata.tables[table].insert().values(**row))
+        engine.dispose()
+
+
+@dataclass
+class ViewerWorld(StoredRun):
+    """A viewer and what its Airflow knows."""
+
+    client: TestClient
+    auth: FakeAuthManager
+
     def get(self, path: str, token: str | None = "reader", **headers: str) -> Any:
         """Request an address below the viewer's prefix; ``{place}`` stands for the DAG and the run."""
         if token is not None:
@@ -161,16 +187,6 @@ class ViewerWorld:
     ) -> Any:
         """Request a file of a document."""
         return self.get(f"/data/file/{{place}}/{task_id}/-1/{address}", token, **headers)
-
-    def _insert(self, table: str, **row: Any) -> None:
-        from airflow.models.base import Base
-        from sqlalchemy import create_engine
-
-        # An engine of its own: that of Airflow refuses a row whose DAG it does not have.
-        engine = create_engine(f"sqlite:///{self.database}")
-        with engine.begin() as connection:
-            connection.execute(Base.metadata.tables[table].insert().values(**row))
-        engine.dispose()
 
 
 def manifest(*results: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -222,9 +238,8 @@ def viewer_world(database: Path, folder: Path) -> Iterator[ViewerWorld]:
     try:
         with in_use(database), warnings_of_airflow_allowed():
             client = TestClient(LazyViewer(), raise_server_exceptions=False)
-            world = ViewerWorld(client, auth, database, folder)
-            run = {"id": 1, "dag_id": DAG, "run_id": RUN, "run_type": "manual", "state": "success"}
-            world._insert("dag_run", **run, data_interval_end=None, logical_date=None)
+            world = ViewerWorld(database, folder, client, auth)
+            world.begin()
             yield world
     finally:
         state.instance = before
