@@ -21,12 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
 
 
-@pytest.fixture
-def openlineage() -> None:
-    """Skip the test where OpenLineage is not installed."""
-    pytest.importorskip("airflow.providers.openlineage", reason="the provider of OpenLineage")
-
-
 def named(datasets: list[Any]) -> list[tuple[str, str]]:
     return [(each.namespace, each.name) for each in datasets]
 
@@ -49,7 +43,7 @@ def test_a_file_has_the_name_that_openlineage_gives_it(uri: str, dataset: tuple[
     assert dataset_of(uri) == dataset
 
 
-def test_a_submit_and_a_fetch(cloud: EmulatorControl, page: str, out: Path, openlineage: None) -> None:
+def test_a_submit_and_a_fetch(cloud: EmulatorControl, page: str, out: Path) -> None:
     submit = recognize(page, deferrable=False)
     ref = execute(submit)
     told = submit.get_openlineage_facets_on_complete(None)
@@ -68,9 +62,7 @@ def test_a_submit_and_a_fetch(cloud: EmulatorControl, page: str, out: Path, open
     assert told.run_facets["externalQuery"].externalQueryId == ref["id"]
 
 
-def test_inlets_and_outlets_of_the_user_are_not_hidden(
-    cloud: EmulatorControl, page: str, out: Path, openlineage: None
-) -> None:
+def test_inlets_and_outlets_of_the_user_are_not_hidden(cloud: EmulatorControl, page: str, out: Path) -> None:
     """OpenLineage looks at them only where an operator tells it nothing."""
     own = {"inlets": [Asset("file:///somewhere/else.csv")], "outlets": [Asset(f"file://{out}/page.txt")]}
     operator = fetch(execute(recognize(page, deferrable=False)), f"{out}/", **own)
@@ -80,14 +72,14 @@ def test_inlets_and_outlets_of_the_user_are_not_hidden(
     assert named(told.outputs) == [("file", f"{out}/page.txt")]
 
 
-def test_a_task_that_has_failed_hides_nothing_and_raises_nothing(openlineage: None) -> None:
+def test_a_task_that_has_failed_hides_nothing_and_raises_nothing() -> None:
     batch = AsposeOcrBatchOperator(task_id="b", sources="/in/", steps=["RecognizeImage"], destination="/out/")
     for operator in (recognize("/gone.png"), fetch({}, "/out/"), batch):
         told = operator.get_openlineage_facets_on_complete(None)
         assert (told.inputs, told.outputs, told.run_facets) == ([], [], {})
 
 
-def test_a_batch_is_reported_by_folder(openlineage: None) -> None:
+def test_a_batch_is_reported_by_folder() -> None:
     """An event with ten thousand documents would be refused."""
     sources = [f"s3://conn@scans/{number % 3}/page-{number}.png" for number in range(10_000)]
     operator = recognize("/page.png")
@@ -101,7 +93,7 @@ def test_a_batch_is_reported_by_folder(openlineage: None) -> None:
 
 
 def test_an_error_costs_the_lineage_and_nothing_else(
-    cloud: EmulatorControl, page: str, openlineage: None, monkeypatch: pytest.MonkeyPatch
+    cloud: EmulatorControl, page: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_: Any) -> Any:
         raise RuntimeError("another version")
