@@ -170,7 +170,8 @@ class NoResults:
         return len
 
 
-_STRUCTURE = re.compile(rb'["{}\[\]:,]')
+#: A short string without escapes, or what separates strings and values. Most strings of an answer are short.
+_TOKEN = re.compile(rb'"([^"\\]{0,64})"|["{}\[\]:,]')
 
 
 class ResponseReader:
@@ -225,25 +226,31 @@ class ResponseReader:
         return parse_state(bytes(self._rest))
 
     def _outside_string(self, view: bytes, at: int) -> int:
-        match = _STRUCTURE.search(view, at)
-        if match is None:
-            self._rest += view[at:]
-            return len(view)
-        mark, end = match[0], match.end()
-        self._rest += view[at : match.start()]
-        if mark == b'"' and self._is_result_data():
-            self._decoder = Base64Decoder(self._sink.begin())
-            self._rest += str(self._results).encode()
-            self._results += 1
-            return end
-        self._rest += mark
-        self._structure(mark)
-        return end
+        """Take what is outside of long strings, up to the next one of them or to the end."""
+        for match in _TOKEN.finditer(view, at):
+            mark, text = match[0], match[1]
+            if text is None and mark != b'"':
+                self._structure(mark)
+            elif self._is_result_data():
+                self._rest += view[at : match.start()] + str(self._results).encode()
+                self._results += 1
+                at = match.end()
+                self._decoder = Base64Decoder(self._sink.begin())
+                if text is None:
+                    return at
+                self._decoder.feed(text)
+                self._end_string()
+            elif text is not None:
+                self._take_text(text)
+            else:
+                self._rest += view[at : match.end()]
+                self._string = bytearray()
+                return match.end()
+        self._rest += view[at:]
+        return len(view)
 
     def _structure(self, mark: bytes) -> None:
-        if mark == b'"':
-            self._string = bytearray()
-        elif mark in b"{[":
+        if mark in b"{[":
             self._path.append(mark)
             self._keys.append(None)
             self._expect_key = mark == b"{"
@@ -259,7 +266,7 @@ class ResponseReader:
 
     def _is_result_data(self) -> bool:
         """Whether the string that begins here is ``results[n].data``."""
-        in_result = self._path == [b"{", b"[", b"{"] and not self._expect_key
+        in_result = not self._expect_key and self._path == [b"{", b"[", b"{"]
         return in_result and self._keys[0] == b"results" and self._keys[2] == b"data"
 
     def _inside_string(self, view: bytes, at: int) -> int:
@@ -290,6 +297,9 @@ class ResponseReader:
             return
         text, self._string = plain(bytes(self._string or b"")), None
         self._rest += b'"'
+        self._take_text(text)
+
+    def _take_text(self, text: bytes) -> None:
         if not self._path:
             return
         if self._expect_key:
