@@ -19,6 +19,7 @@ PROGRAMS = (
     "chain",
     "documents",
     "imports",
+    "readers",
     "scale",
     "batch_cpu",
     "batch_s3",

@@ -58,7 +58,7 @@ ORDER_WITHIN = {
         ("file_systems", "manifest"),
         ("atomic_create", "folders", "uris", "versions"),
         ("folder_pages", "owners", "source_errors", "stored_files"),
-        ("destinations", "json_lines"),
+        ("destinations", "json_lines", "read_results"),
         ("sources",),
     ),
     "lifecycle": (

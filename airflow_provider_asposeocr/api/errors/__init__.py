@@ -41,7 +41,13 @@ nothing can have been billed. ``str()`` returns the text for the place.
     ├── WaitError                      Airflow lost the wait; a retry helps
     ├── ResultError                    the task is done, its result is not usable as it came
     │   ├── ResultIncompleteError
-    │   └── ResultCorruptError         a retry helps
+    │   ├── ResultCorruptError         a retry helps
+    │   ├── ReaderError                its file is kept, and a reader cannot use it
+    │   │   ├── ResultUnreadableError
+    │   │   ├── ResultTooLargeError
+    │   │   ├── FieldAbsentError
+    │   │   └── LibraryMissingError
+    │   └── LowQualityError            a gate of quality
     └── StorageError                   the destination; the cloud still has the result
         └── DestinationError           a retry does not help
 """
@@ -82,6 +88,14 @@ from airflow_provider_asposeocr.api.errors.inputs import (
     SourceUnreadableError,
     TrialNotAvailableError,
 )
+from airflow_provider_asposeocr.api.errors.readers import (
+    FieldAbsentError,
+    LibraryMissingError,
+    LowQualityError,
+    ReaderError,
+    ResultTooLargeError,
+    ResultUnreadableError,
+)
 from airflow_provider_asposeocr.api.errors.tasks import (
     DestinationError,
     ResultCorruptError,
@@ -109,18 +123,24 @@ __all__ = [
     "CredentialsLockedError",
     "CredentialsRejectedError",
     "DestinationError",
+    "FieldAbsentError",
     "InputError",
     "InvalidConnectionError",
+    "LibraryMissingError",
+    "LowQualityError",
     "Place",
     "ProxyUnreachableError",
     "QuotaExceededError",
     "RateLimitedError",
+    "ReaderError",
     "Remedies",
     "RequestError",
     "RequestRejectedError",
     "ResultCorruptError",
     "ResultError",
     "ResultIncompleteError",
+    "ResultTooLargeError",
+    "ResultUnreadableError",
     "SchemeMismatchError",
     "SettingsError",
     "SourceContentError",
