@@ -180,8 +180,8 @@ class Manifest(BaseModel):
     :param bytes: Size in bytes of the original document. ``None`` where it was not read, or the task reference does not
         have it: after the first step of a chain it has only the size of what the last step was sent.
     :param sha256: Checksum of the original document in hex; ``None`` where it was not read, or the reference has none.
-    :param outcome: One of :data:`OUTCOMES`. Of a single fetch ``succeeded``: at least one file was written; or
-        ``skipped``: all files were there already and were left.
+    :param outcome: One of :data:`OUTCOMES`. Of a single fetch ``succeeded``: at least one file was written;
+        ``skipped``: all files were there already and were left; or ``low_quality``: a gate of quality was not passed.
     :param final: Whether no later run tries the document again, although it has failed.
     :param error: Why it failed; ``None`` where it did not.
     :param task: Reference of the cloud task, the last one of a chain; ``None`` where there is none.
@@ -201,7 +201,10 @@ class Manifest(BaseModel):
         billed.
     :param key: Key of the document in the register; ``None`` where there is none.
     :param duplicate_of: URI of the document with the same content that was read; ``None`` where it was this one.
-    :param quality: Kept for measures of quality; ``None``.
+    :param quality: What was measured in the results, see docs/results.md; ``None`` where they have no text. In the JSON of a
+        single fetch it is left out then.
+    :param extracted: The fields that ``extract`` of the fetch operator asks for; ``None``, and left out, where it asks for
+        none.
     :param try_number: Airflow's number of the try that wrote this; in JSON it is called ``try``.
     :param continues: URI of the manifest whose rows were this batch's sources; ``None`` where they were not.
     :param pipeline: Pipeline of the work list that named the document; ``None`` of another source. The index of the files
@@ -234,6 +237,7 @@ class Manifest(BaseModel):
     key: str | None = None
     duplicate_of: str | None = None
     quality: dict[str, Any] | None = None
+    extracted: dict[str, Any] | None = None
     try_number: int | None = Field(default=None, alias="try", ge=0)
     continues: str | None = None
     pipeline: str | None = None
@@ -258,7 +262,7 @@ class Manifest(BaseModel):
             return {
                 name: value
                 for name, value in found.items()
-                if name in _OF_A_FETCH or (name == "pages" and value)
+                if name in _OF_A_FETCH or (name in _OF_SOME_FETCHES and value)
             }
         return found
 
@@ -279,6 +283,10 @@ _OF_A_FETCH = frozenset(
         "results",
     }
 )
+
+
+#: Fields that are there only where they say something.
+_OF_SOME_FETCHES = frozenset({"pages", "quality", "extracted"})
 
 
 def make_manifest(ref: TaskRef, download: Download, results: Sequence[StoredResult]) -> Manifest:

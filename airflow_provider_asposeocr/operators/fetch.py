@@ -17,20 +17,31 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.api.results.download import download_results
+from airflow_provider_asposeocr.api.results.policies import ON_ABSENT, ON_LOW_QUALITY
 from airflow_provider_asposeocr.api.tasks import refuse_expired
 from airflow_provider_asposeocr.api.templates import has_template
 from airflow_provider_asposeocr.assets import add_extra, extra_of_fetch
 from airflow_provider_asposeocr.config import default_flag
 from airflow_provider_asposeocr.documents import destinations
+from airflow_provider_asposeocr.documents.manifest import make_manifest
 from airflow_provider_asposeocr.documents.owners import IF_EXISTS, IfExists
 from airflow_provider_asposeocr.hooks.aspose_ocr import find_maker
 from airflow_provider_asposeocr.lifecycle.policies import ON_INCOMPLETE
 from airflow_provider_asposeocr.links import AsposeOcrResultLink
+from airflow_provider_asposeocr.operators.result_checks import (
+    check_rendered_parameters,
+    check_result_parameters,
+    described,
+    end_low_quality,
+    judge_results,
+    push_fields,
+)
 from airflow_provider_asposeocr.operators.start_from_trigger import set_start_trigger_args
 from airflow_provider_asposeocr.operators.task_log import fetch_begins, fetch_ends
 from airflow_provider_asposeocr.operators.waiting import WaitsForTask, check_waiting
 from airflow_provider_asposeocr.parameters import (
     check_choice,
+    check_counts,
     check_one_document,
     constructing,
     is_mapped,
@@ -40,13 +51,20 @@ from airflow_provider_asposeocr.parameters import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow.sdk import Context
 
+    from airflow_provider_asposeocr.api.responses import TaskRef
+    from airflow_provider_asposeocr.api.results.download import Download
+    from airflow_provider_asposeocr.api.results.policies import OnAbsent, OnLowQuality
     from airflow_provider_asposeocr.documents.manifest import Manifest
     from airflow_provider_asposeocr.lifecycle.policies import CancelOnKill, OnIncomplete
     from airflow_provider_asposeocr.lifecycle.wait import TaskWait
+
+
+#: XCom lives in the metadata database.
+MOST_EXTRACT_BYTES = 1_000_000
 
 
 def _is_final(value: Any) -> bool:
@@ -70,6 +88,17 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         what is there.
     :param inline_text_bytes: Largest text result in bytes that is put into the manifest too; 0, the default, = none,
         because XCom lives in the metadata database.
+    :param extract: Fields of the results that become XComs and are in the manifest, by the name that each gets: for example
+        ``{"total": "invoice.total_amount", "text": "text"}``; see docs/results.md. By default none.
+    :param on_absent: What to do where the results do not have such a field: ``none``, the default: its value is ``None``;
+        ``fail``: fail without a retry. The files are written in both cases.
+    :param extract_bytes: Largest value of a field as JSON, in bytes, because XCom lives in the metadata database. A longer
+        text or list is cut, and a warning says so. The default is 8,192.
+    :param quality: What a result has to reach: ``min_mean_confidence``, ``min_characters``, ``must_match``,
+        ``language_share``; see docs/results.md. By default nothing.
+    :param on_low_quality: What to do where it does not. ``fail``, the default: write the files and fail without a retry.
+        ``skip``: write nothing and skip the task. ``mark``: write the files; the manifest's outcome is ``low_quality``.
+        ``review``: as ``mark``, and push an XCom for a person.
     :param previews: Whether to store pictures of the pages of the source document beside the results, for the page of
         results in Airflow's UI; by default ``[aspose_ocr] previews`` (no). The worker reads the source again, and needs the
         extra ``preview``.
@@ -85,9 +114,10 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
     :return: The manifest as plain JSON: the fields of :class:`.Manifest`.
     :raises ValueError: at parse time, if a number or a policy makes no sense, or the triggerer could not find ``task``.
     :raises DestinationError: at parse time, if the destination or the stem makes no sense and is no template.
+    :raises InputError: at parse time, if a gate is unknown, or a path of ``extract`` leads nowhere and is no template.
     """
 
-    template_fields: Sequence[str] = ("task", "destination", "file_stem")
+    template_fields: Sequence[str] = ("task", "destination", "file_stem", "extract")
     operator_extra_links = (AsposeOcrResultLink(),)
     _manifest: Manifest | None = None
     ui_color = "#e7f4e4"
@@ -101,6 +131,11 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         if_exists: IfExists = "overwrite",
         on_incomplete: OnIncomplete = "fail",
         inline_text_bytes: int = 0,
+        extract: Mapping[str, str] | None = None,
+        on_absent: OnAbsent = "none",
+        extract_bytes: int = 8192,
+        quality: Mapping[str, Any] | None = None,
+        on_low_quality: OnLowQuality = "fail",
         previews: bool | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         start_from_trigger: bool = False,
@@ -118,6 +153,11 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         self.if_exists = if_exists
         self.on_incomplete = on_incomplete
         self.inline_text_bytes = inline_text_bytes
+        self.extract = extract
+        self.on_absent = on_absent
+        self.extract_bytes = extract_bytes
+        self.quality = quality
+        self.on_low_quality = on_low_quality
         self.previews = previews
         self.deferrable = deferrable
         self.inline_wait_seconds = inline_wait_seconds
@@ -129,6 +169,9 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         check_waiting(self)
         check_choice("if_exists", if_exists, IF_EXISTS)
         check_choice("on_incomplete", on_incomplete, ON_INCOMPLETE)
+        check_choice("on_absent", on_absent, ON_ABSENT)
+        check_choice("on_low_quality", on_low_quality, ON_LOW_QUALITY)
+        check_counts(extract_bytes=(extract_bytes, MOST_EXTRACT_BYTES))
         if previews is not None:
             parse_bool(previews, "previews")
         if (
@@ -145,6 +188,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         if is_mapped(self):
             return  # Airflow makes a mapped operator when it runs; execute() refuses without a retry.
         with constructing(self):
+            check_result_parameters(self)
             if isinstance(self.destination, PurePath | ObjectStoragePath) or _is_final(self.destination):
                 destinations.parse_destination(self.destination)
             if _is_final(self.file_stem):
@@ -162,6 +206,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
             # Errors in the parameters are raised before the wait, not after it.
             destinations.parse_destination(self.destination)
             destinations.check_file_stem(self.file_stem)
+            check_rendered_parameters(self)
             ref = parse_task_ref(one_document(self, "task", rendered(self.task)))
             refuse_expired(ref, time.time())
             self.log.info("%s", fetch_begins(ref, self.destination, context["ti"]))
@@ -199,25 +244,33 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         with download_results(
             wait.client, ref, time.time(), keep_incomplete=self.on_incomplete == "keep"
         ) as done:
-            manifest = destinations.store(
-                ref,
-                done,
-                destinations.parse_destination(self.destination),
-                file_stem=self.file_stem,
-                if_exists=self.if_exists,
-                inline_text_bytes=self.inline_text_bytes,
-                find_maker=find_maker,
-            )
+            measured, verdict = judge_results(self, ref, done)
+            manifest = self._store(ref, done) if verdict.stores else make_manifest(ref, done, [])
+            manifest = described(self, manifest, done, measured, verdict)
         for notice in manifest.messages + manifest.warnings:
             self.log.warning("The cloud says: %s", notice)
         for result in manifest.results:
             verb = "Left" if result.skipped else "Wrote"
             where, what = shown(result.uri, 300), shown(result.type, 40)
             self.log.info("%s %s (%s, %d bytes)", verb, where, what, result.bytes)
-        manifest = self._manifest = self._with_previews(manifest)
+        manifest = self._manifest = self._with_previews(manifest) if verdict.stores else manifest
+        push_fields(manifest, context)
+        if verdict.is_low:
+            end_low_quality(self, manifest, verdict, context)
         add_extra(context, self.outlets, extra_of_fetch(manifest))
         self.log.info("%s", fetch_ends(manifest, self.destination, context["ti"]))
         return manifest.to_dict()
+
+    def _store(self, ref: TaskRef, done: Download) -> Manifest:
+        return destinations.store(
+            ref,
+            done,
+            destinations.parse_destination(self.destination),
+            file_stem=self.file_stem,
+            if_exists=self.if_exists,
+            inline_text_bytes=self.inline_text_bytes,
+            find_maker=find_maker,
+        )
 
     def _with_previews(self, manifest: Manifest) -> Manifest:
         if not (default_flag("previews") if self.previews is None else self.previews):

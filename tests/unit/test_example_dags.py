@@ -31,6 +31,7 @@ def test_there_are_some() -> None:
     assert {path.stem for path in EXAMPLES} >= {
         "batch_folder",
         "chain",
+        "extract",
         "inbox",
         "mapped_folder",
         "regions",

@@ -11,8 +11,8 @@ class ReaderError(ResultError):
 
     remedies = Remedies(
         hook="Use the file itself: it is kept as the cloud sent it. Submitting the document again is billed again.",
-        task="Use the file itself: it is kept as the cloud sent it. Or correct what asks for it in the DAG and clear this task, "
-        "which bills nothing.",
+        task="Use the file itself: it is kept as the cloud sent it. Or correct the DAG and clear this task, which bills "
+        "nothing.",
     )
 
 
