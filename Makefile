@@ -19,7 +19,7 @@ PARALLEL ?= -n logical --dist loadfile
 export ASPOSE_OCR_EMULATOR_TESSDATA ?= $(abspath $(TESSDATA))
 
 .PHONY: demo airflow check test unit coverage contract test-airflow test-oldest test-busy test-properties test-stores test-failures test-distributed test-storm \
-	test-storm-batch test-storm-batch-small test-viewer test-live bench \
+	test-storm-batch test-storm-batch-small test-inbox test-storm-inbox test-claims test-viewer test-live bench \
 	lint types wheel format setup clean help
 
 help: ## list the targets
@@ -77,8 +77,10 @@ test-stores: $(PRODUCTION_VENV)/stamp $(AZURITE)/stamp ## killed writers against
 test-failures: $(PRODUCTION_VENV)/stamp ## what each failure costs, the table of docs/failures.md
 	$(PRODUCTION_VENV)/bin/python -m pytest tests/failures
 
+# The tests of an inbox have targets of their own until they were seen green.
 test-distributed: $(PRODUCTION_VENV)/stamp ## CeleryExecutor, two workers, two triggerers, and a storm of failures
-	$(PRODUCTION_VENV)/bin/python -m pytest -s tests/distributed --ignore tests/distributed/test_batch_storm.py
+	$(PRODUCTION_VENV)/bin/python -m pytest -s tests/distributed --ignore tests/distributed/test_batch_storm.py \
+		$(addprefix --ignore tests/distributed/test_inbox_,goal.py events.py storm.py)
 
 # Not a part of test-distributed until ten seeds in a row were seen green.
 test-storm-batch-small: $(PRODUCTION_VENV)/stamp ## the storm over a batch of 80 documents
@@ -90,6 +92,18 @@ test-storm: $(PRODUCTION_VENV)/stamp ## the storm at its full size, 100 document
 test-storm-batch: $(PRODUCTION_VENV)/stamp ## the storm over a batch at its full size, 1,000 documents in one task
 	BATCH_STORM_DOCUMENTS=1000 BATCH_STORM_KILLS=10 BATCH_STORM_TRAPS=5 BATCH_STORM_TRIGGERER_KILLS=3 BATCH_STORM_IN_FLIGHT=100 \
 		$(PRODUCTION_VENV)/bin/python -m pytest -s tests/distributed/test_batch_storm.py
+
+test-inbox: $(PRODUCTION_VENV)/stamp ## an inbox of 1,000 files in S3, and files that come while Airflow loses events
+	INBOX_FILES=1000 INBOX_BATCH_DOCUMENTS=50 DISTRIBUTED_PARSE_SECONDS=10 DISTRIBUTED_QUEUES=0 \
+		$(PRODUCTION_VENV)/bin/python -m pytest -s tests/distributed/test_inbox_goal.py tests/distributed/test_inbox_events.py
+
+test-storm-inbox: $(PRODUCTION_VENV)/stamp ## 200 files dropped into an inbox while triggerers, workers and the scheduler are killed
+	DISTRIBUTED_PARSE_SECONDS=10 DISTRIBUTED_QUEUES=0 \
+		$(PRODUCTION_VENV)/bin/python -m pytest -s tests/distributed/test_inbox_storm.py
+
+test-claims: $(PRODUCTION_VENV)/stamp $(AZURITE)/stamp ## 16 processes that claim the same document 300 times, on each store
+	CLAIM_ROUNDS=300 ASPOSE_OCR_AZURITE=$(abspath $(AZURITE)) \
+		$(PRODUCTION_VENV)/bin/python -m pytest tests/stores/test_register_on_stores.py
 
 test-viewer: $(VENV)/browser.stamp ## the viewer in Airflow's UI, with Chromium; pictures of failures are in $$ASPOSE_OCR_SCREENSHOTS
 	$(BIN)/python -m pytest tests/browser

@@ -23,6 +23,7 @@ from airflow_provider_asposeocr.emulator.server import EmulatorProcess
 from demo.airflow_settings import as_environment
 from demo.local_airflow import LocalAirflow
 from demo.rest import AirflowRest
+from tests.distributed.inbox_place import VARIABLE
 from tests.distributed.own_services import own_database, own_redis
 from tests.distributed.s3_server import LOGS_CONNECTION, LOGS_FOLDER, S3Server
 
@@ -52,6 +53,10 @@ PRELOADED = [
     "airflow.providers.amazon.aws.log.s3_task_handler",
     "airflow.providers.common.io.xcom.backend",
 ]
+#: How often DAG files are parsed. A watcher begins, or ends, at the parse after its DAG's pause.
+PARSE_SECONDS = int(os.environ.get("DISTRIBUTED_PARSE_SECONDS", "60"))
+#: Whether triggerers have queues. A triggerer with queues takes no watcher of an asset.
+QUEUES = os.environ.get("DISTRIBUTED_QUEUES", "1") != "0"
 #: Another triggerer takes over the triggers of one whose heartbeat is older.
 TRIGGERER_THRESHOLD_SECONDS = 10
 
@@ -67,6 +72,7 @@ class Installation:
     :param cloud_url: Where it listens.
     :param database_url: Airflow's database.
     :param s3: Object storage; task logs go there.
+    :param inbox: Folder of the inbox on the disk and of its results.
     """
 
     airflow: LocalAirflow
@@ -75,6 +81,7 @@ class Installation:
     cloud_url: str
     database_url: str
     s3: S3Server
+    inbox: Path
 
     def local_logs(self) -> list[Path]:
         """Task logs that are still on the disk of the host that wrote them, because it died before it sent them away."""
@@ -127,6 +134,7 @@ def installed(home: Path) -> Iterator[Installation]:
         secrets_file = home / "connections.json"
         secrets_file.write_text(json.dumps(_connections(emulator.url, s3.url)))
         environment = as_environment(_settings(home, database_url, redis_url, secrets_file))
+        environment[VARIABLE] = f"{home}/inbox"
         with LocalAirflow(
             home / "airflow",
             DAGS,
@@ -138,7 +146,7 @@ def installed(home: Path) -> Iterator[Installation]:
             arguments={
                 # Workers take all queues of the DAGs. No triggerer takes "nobody" until a test starts the late one.
                 **dict.fromkeys(WORKERS, ("--queues", "default,ocr,nobody")),
-                **dict.fromkeys(TRIGGERERS, ("--queues", "default,ocr")),
+                **(dict.fromkeys(TRIGGERERS, ("--queues", "default,ocr")) if QUEUES else {}),
                 LATE_TRIGGERER: ("--queues", "nobody"),
             },
             own_env={
@@ -147,7 +155,9 @@ def installed(home: Path) -> Iterator[Installation]:
             },
         ) as airflow:
             rest = AirflowRest(airflow.base_url, airflow.check)
-            yield Installation(airflow, rest, emulator.control, emulator.url, database_url, s3)
+            yield Installation(
+                airflow, rest, emulator.control, emulator.url, database_url, s3, home / "inbox"
+            )
 
 
 def _connections(cloud_url: str, s3_url: str) -> dict[str, dict[str, Any]]:
@@ -204,11 +214,11 @@ def _settings(home: Path, database_url: str, redis_url: str, secrets_file: Path)
         # answer is that it runs already, and the task fails before it has begun.
         "workers": {"execution_api_timeout": 30},
         # The DAGs do not change; with two cores the others need them more.
-        "dag_processor": {"min_file_process_interval": 60, "refresh_interval": 60},
+        "dag_processor": {"min_file_process_interval": PARSE_SECONDS, "refresh_interval": PARSE_SECONDS},
         "triggerer": {
             "job_heartbeat_sec": 2,
             "triggerer_health_check_threshold": TRIGGERER_THRESHOLD_SECONDS,
-            "queues_enabled": True,
+            "queues_enabled": QUEUES,
         },
         "secrets": {
             "backend": "airflow.secrets.local_filesystem.LocalFilesystemBackend",

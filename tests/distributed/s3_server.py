@@ -1,5 +1,5 @@
 """
-Object storage that speaks S3, for Airflow's remote logs.
+Object storage that speaks S3, for Airflow's remote logs and for an inbox.
 
 Invariant: it listens on loopback only, keeps everything in memory, and is gone after the context manager.
 """
@@ -7,6 +7,7 @@ Invariant: it listens on loopback only, keeps everything in memory, and is gone 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from typing import TYPE_CHECKING, Self
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 import boto3
 
 from demo.processes import Service, ServiceError, free_port
+from tests.distributed.inbox_place import FAR_BUCKET
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,11 +25,13 @@ BUCKET = "airflow-logs"
 LOGS_FOLDER = f"s3://{BUCKET}/logs"
 LOGS_CONNECTION = "logs"
 START_SECONDS = 60.0
+#: The server colours the lines of requests that were refused.
+_REQUEST = re.compile(r'"(?:\x1b\[[0-9;]*m)*([A-Z]+) (/\S*) HTTP')
 
 
 class S3Server:
     """
-    A moto server with one bucket.
+    A moto server.
 
     :param folder: Existing folder for its log.
     """
@@ -53,7 +57,8 @@ class S3Server:
             aws_access_key_id="logs",
             aws_secret_access_key="logs-secret",
         )
-        self._client.create_bucket(Bucket=BUCKET)
+        for bucket in (BUCKET, FAR_BUCKET):
+            self._client.create_bucket(Bucket=bucket)
         return self
 
     def __exit__(
@@ -63,13 +68,36 @@ class S3Server:
 
     def keys(self, prefix: str = "") -> list[str]:
         """
-        List what is in the bucket.
+        List the logs.
 
         :param prefix: Of the keys, below the folder of the logs.
         """
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"logs/{prefix}")
+        return self.keys_in(BUCKET, f"logs/{prefix}")
+
+    def read(self, key: str, bucket: str = BUCKET) -> str:
+        """Read an object as text."""
+        return str(self._client.get_object(Bucket=bucket, Key=key)["Body"].read().decode())
+
+    def put(self, bucket: str, key: str, content: bytes) -> None:
+        """Write an object."""
+        self._client.put_object(Bucket=bucket, Key=key, Body=content)
+
+    def keys_in(self, bucket: str, prefix: str) -> list[str]:
+        """List what is below a prefix of a bucket."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
-    def read(self, key: str) -> str:
-        """Read an object as text."""
-        return str(self._client.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode())
+    def delete(self, bucket: str) -> None:
+        """Delete all objects of a bucket."""
+        for key in self.keys_in(bucket, ""):
+            self._client.delete_object(Bucket=bucket, Key=key)
+
+    def requests(self, bucket: str) -> list[str]:
+        """
+        Return the requests for a bucket so far, as the server has logged them: ``"GET /scans/in/a.png"``.
+
+        :param bucket: Its name. Requests for other buckets are left out.
+        """
+        found = _REQUEST.findall(self._log_path.read_text(encoding="utf-8", errors="replace"))
+        begins = re.compile(rf"/{re.escape(bucket)}(?:[/?]|$)")
+        return [f"{method} {path}" for method, path in found if begins.match(path)]

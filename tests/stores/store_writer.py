@@ -48,8 +48,10 @@ REF = TaskRef(
 )
 #: The document that all processes claim.
 KEY = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b-0123456789ab"
+#: How often all processes claim a document at the same moment.
+CLAIM_ROUNDS = int(os.environ.get("CLAIM_ROUNDS", "20"))
 #: No writer lives longer, also if the test ends early.
-_LIFE_SECONDS = 150
+_LIFE_SECONDS = 150 + 5 * CLAIM_ROUNDS
 
 
 class DeadlineError(BaseException):
