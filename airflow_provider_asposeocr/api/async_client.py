@@ -19,7 +19,7 @@ from airflow_provider_asposeocr.api.errors import (
     ResultCorruptError,
     UnexpectedResponseError,
 )
-from airflow_provider_asposeocr.api.http import protocol
+from airflow_provider_asposeocr.api.http import answer_errors, endpoints
 from airflow_provider_asposeocr.api.http.aiohttp_transport import AiohttpTransport
 from airflow_provider_asposeocr.api.http.pacing import Pacer
 from airflow_provider_asposeocr.api.http.retrying import (
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_asposeocr.api.account import Account
-    from airflow_provider_asposeocr.api.http.protocol import Answer, Request
+    from airflow_provider_asposeocr.api.http.messages import Answer, Request
     from airflow_provider_asposeocr.api.http.transports import Take
     from airflow_provider_asposeocr.api.operations import Operation
     from airflow_provider_asposeocr.api.responses import TaskState
@@ -121,7 +121,7 @@ class AsyncCloudClient:
         if ahead:
             return await self._status(row, id, retry, ahead)
         # A poll under way should hold few objects: the request is made anew when it is sent.
-        await self._wait_for_pace(protocol.status_request(self.account, row, id), retry or self._env.retry)
+        await self._wait_for_pace(endpoints.status_request(self.account, row, id), retry or self._env.retry)
         async with self._turns:
             return await self._status(row, id, retry)
 
@@ -137,13 +137,13 @@ class AsyncCloudClient:
     ) -> TaskState:
         if not self._status_refused or row.needs_token:
             try:
-                request = protocol.status_request(self.account, row, id)
+                request = endpoints.status_request(self.account, row, id)
                 return await self._read(request, StatusReading(), retry, ahead)
             except AccessDeniedError:
                 if row.needs_token:
                     raise
                 self._status_refused = True
-        elsewhere = protocol.fetch_request(self.account, row, id, "status")
+        elsewhere = endpoints.fetch_request(self.account, row, id, "status")
         return await self._read(elsewhere, Reading(status_is_enough=True), retry, ahead)
 
     async def fetch(self, operation: str, id: str, make_sink: Callable[[], ResultSink]) -> TaskState:
@@ -158,7 +158,7 @@ class AsyncCloudClient:
         :raises ResultCorruptError: if the answer is broken, twice.
         :raises UnexpectedResponseError: if the answer is something else, twice.
         """
-        request = protocol.fetch_request(self.account, operation_named(operation), id)
+        request = endpoints.fetch_request(self.account, operation_named(operation), id)
         async with self._turns:
             try:
                 return await self._read(request, Reading(make_sink))
@@ -181,7 +181,7 @@ class AsyncCloudClient:
         :raises ResultCorruptError: if the answer is broken.
         :raises UnexpectedResponseError: if the answer is something else.
         """
-        request = protocol.fetch_request(self.account, operation_named(operation), id, "status")
+        request = endpoints.fetch_request(self.account, operation_named(operation), id, "status")
         await self._wait_for_pace(request, ONCE)
         async with self._turns:
             return await self._read(request, Reading(make_sink), ONCE)
@@ -194,7 +194,7 @@ class AsyncCloudClient:
         :param id: The task's id.
         :param retry: How the request is repeated.
         """
-        await self._call(protocol.cancel_request(self.account, operation_named(operation), id), retry=retry)
+        await self._call(endpoints.cancel_request(self.account, operation_named(operation), id), retry=retry)
 
     async def keep_connections(self, kept: bool) -> None:
         """
@@ -219,7 +219,7 @@ class AsyncCloudClient:
             await self._call(request, reading.begin, retry, ahead)
             return reading.state()
         except (ResultCorruptError, UnexpectedResponseError) as error:
-            raise protocol.about_task(request, error) from None
+            raise answer_errors.about_task(request, error) from None
 
     async def _call(
         self,
@@ -264,7 +264,7 @@ class AsyncCloudClient:
         return wait_before_sending(request, held, retry)
 
     def _pause_all(self, request: Request, error: AsposeOcrError) -> None:
-        if protocol.asks_all_to_wait(request, error):
+        if answer_errors.asks_all_to_wait(request, error):
             self._env.pause.begin(self._env.clock(), error.retry_after_seconds)
 
     async def _token(self, refused: str | None = None) -> str:
@@ -286,7 +286,7 @@ class AsyncCloudClient:
         if refusal := await asyncio.to_thread(env.memory.recall, pair, env.clock()):
             raise refusal
         try:
-            answer = await self._call(protocol.token_request(self.account))
+            answer = await self._call(endpoints.token_request(self.account))
             token = parse_token(answer.body, env.clock())
             env.on_secret(token.value)
             self._tokens.store(token)

@@ -1,7 +1,7 @@
 """
 The cloud as a client, for a worker.
 
-Invariant: a method sends what :mod:`.http.protocol` says and does next what :mod:`.http.retrying` says; nothing is
+Invariant: a method sends what :mod:`.http.endpoints` makes and does next what :mod:`.http.retrying` says; nothing is
 decided here.
 """
 
@@ -22,7 +22,7 @@ from airflow_provider_asposeocr.api.errors import (
     ResultCorruptError,
     UnexpectedResponseError,
 )
-from airflow_provider_asposeocr.api.http import protocol
+from airflow_provider_asposeocr.api.http import answer_errors, endpoints
 from airflow_provider_asposeocr.api.http.pacing import Pause
 from airflow_provider_asposeocr.api.http.requests_transport import RequestsTransport
 from airflow_provider_asposeocr.api.http.retrying import (
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_asposeocr.api.account import Account
-    from airflow_provider_asposeocr.api.http.protocol import Answer, Failure, Request
+    from airflow_provider_asposeocr.api.http.messages import Answer, Failure, Request
     from airflow_provider_asposeocr.api.http.transports import Take
     from airflow_provider_asposeocr.api.operations import Operation
     from airflow_provider_asposeocr.api.responses import TaskState
@@ -139,13 +139,13 @@ class CloudClient:
         row = operation_named(operation)
         if not self._status_refused or row.needs_token:
             try:
-                request = protocol.status_request(self.account, row, id)
+                request = endpoints.status_request(self.account, row, id)
                 return self._read(request, retry=retry, ahead=ahead)
             except AccessDeniedError:
                 if row.needs_token:
                     raise
                 self._status_refused = True
-        request = protocol.fetch_request(self.account, row, id, "status")
+        request = endpoints.fetch_request(self.account, row, id, "status")
         return self._read(request, retry=retry, status_is_enough=True, ahead=ahead)
 
     def fetch(self, operation: str, id: str, make_sink: Callable[[], ResultSink]) -> TaskState:
@@ -159,7 +159,7 @@ class CloudClient:
         :raises ResultCorruptError: if the answer is broken, twice.
         :raises UnexpectedResponseError: if the answer is something else, twice.
         """
-        request = protocol.fetch_request(self.account, operation_named(operation), id)
+        request = endpoints.fetch_request(self.account, operation_named(operation), id)
         try:
             return self._read(request, make_sink)
         except (ResultCorruptError, UnexpectedResponseError) as error:
@@ -175,7 +175,7 @@ class CloudClient:
         :param id: The task's id.
         :param retry: How the request is repeated.
         """
-        self._call(protocol.cancel_request(self.account, operation_named(operation), id), retry=retry)
+        self._call(endpoints.cancel_request(self.account, operation_named(operation), id), retry=retry)
 
     def obtain_token(self, retry: RequestRetry | None = None) -> None:
         """
@@ -203,7 +203,7 @@ class CloudClient:
             self._call(request, reading.begin, retry, ahead)
             return reading.state()
         except (ResultCorruptError, UnexpectedResponseError) as error:
-            raise protocol.about_task(request, error) from None
+            raise answer_errors.about_task(request, error) from None
 
     def _call(
         self,
@@ -248,7 +248,7 @@ class CloudClient:
         return wait_before_sending(request, held, retry)
 
     def _pause_all(self, request: Request, error: AsposeOcrError) -> None:
-        if protocol.asks_all_to_wait(request, error):
+        if answer_errors.asks_all_to_wait(request, error):
             self._env.pause.begin(self._env.clock(), error.retry_after_seconds)
 
     def _token(self, refused: str | None = None, retry: RequestRetry | None = None) -> str:
@@ -266,7 +266,7 @@ class CloudClient:
         if refusal := env.memory.recall(pair, env.clock()):
             raise refusal
         try:
-            answer = self._call(protocol.token_request(self.account), retry=retry)
+            answer = self._call(endpoints.token_request(self.account), retry=retry)
             token = parse_token(answer.body, env.clock())
             env.on_secret(token.value)
             self._tokens.store(token)

@@ -13,16 +13,13 @@ from hypothesis import strategies as st
 
 from airflow_provider_asposeocr.api.auth.tokens import parse_token
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, UnexpectedResponseError, UnknownStatusError
-from airflow_provider_asposeocr.api.http.protocol import (
-    Answer,
-    Cause,
-    Failure,
-    Request,
+from airflow_provider_asposeocr.api.http.answer_errors import (
     answer_error,
     explanation,
     failure_error,
     retry_after_seconds,
 )
+from airflow_provider_asposeocr.api.http.messages import Answer, Cause, Failure, Request
 from airflow_provider_asposeocr.api.printable import SHOWN_CHARACTERS, shown, shown_all
 from airflow_provider_asposeocr.api.responses import LONGEST_TASK_ID, parse_state, parse_task_id
 from tests.support.hostile import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.api.http.protocol import Answer, Failure, Request, is_success
+from airflow_provider_asposeocr.api.http.messages import Answer, Failure, Request, is_success
 from airflow_provider_asposeocr.api.http.transports import (
     READ_BYTES,
     Kept,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_asposeocr.api.http.protocol import Answer, Failure, Request, is_success
+from airflow_provider_asposeocr.api.http.messages import Answer, Failure, Request, is_success
 from airflow_provider_asposeocr.api.http.transports import (
     READ_BYTES,
     Kept,

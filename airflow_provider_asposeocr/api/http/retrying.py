@@ -16,14 +16,8 @@ from airflow_provider_asposeocr.api.errors import (
     SubmitUnknownError,
     UnexpectedResponseError,
 )
-from airflow_provider_asposeocr.api.http.protocol import (
-    Answer,
-    Failure,
-    Request,
-    answer_error,
-    failure_error,
-    held_back_error,
-)
+from airflow_provider_asposeocr.api.http.answer_errors import answer_error, failure_error, held_back_error
+from airflow_provider_asposeocr.api.http.messages import Answer, Failure, Request
 
 #: Returns a number from 0 up to but not including 1; injected so that tests know what it returns.
 Random = Callable[[], float]

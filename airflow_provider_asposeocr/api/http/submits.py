@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import SubmitUnknownError
-from airflow_provider_asposeocr.api.http import protocol
+from airflow_provider_asposeocr.api.http import endpoints
 from airflow_provider_asposeocr.api.http.wire import FileBody, TextBody
 from airflow_provider_asposeocr.api.responses import parse_task_id
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_asposeocr.api.account import Account
-    from airflow_provider_asposeocr.api.http.protocol import Answer, Body, Request
+    from airflow_provider_asposeocr.api.http.messages import Answer, Body, Request
     from airflow_provider_asposeocr.api.operations import Operation
 
 
@@ -54,7 +54,7 @@ def document_request(
         body = TextBody(document, sent, operation.body_field)
     else:
         body = FileBody(document, sent, operation.body_field)
-    return protocol.submit_request(account, operation, body)
+    return endpoints.submit_request(account, operation, body)
 
 
 def parse_submitted(operation: Operation, answer: Answer, sent_at: float) -> Submitted:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.base_url import place_of, proxy_problem
 from airflow_provider_asposeocr.api.errors import CertificateError
-from airflow_provider_asposeocr.api.http.protocol import Body, Cause, Failure, Kind, Request
+from airflow_provider_asposeocr.api.http.messages import Body, Cause, Failure, Kind, Request
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.account import Account

@@ -15,7 +15,7 @@ from tests.support.airflow_tasks import execute
 from tests.support.ocr_tasks import recognize
 
 if TYPE_CHECKING:
-    from airflow_provider_asposeocr.api.http.protocol import Request
+    from airflow_provider_asposeocr.api.http.messages import Request
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
 
 #: Frames that only hand on. More of them would hide the way.

@@ -11,19 +11,15 @@ from hypothesis import strategies as st
 
 from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.account import Account
-from airflow_provider_asposeocr.api.http.protocol import (
-    Answer,
-    Failure,
-    Kind,
-    Request,
+from airflow_provider_asposeocr.api.http.answer_errors import explanation, retry_after_seconds
+from airflow_provider_asposeocr.api.http.endpoints import (
     cancel_request,
-    explanation,
     fetch_request,
-    retry_after_seconds,
     status_request,
     submit_request,
     token_request,
 )
+from airflow_provider_asposeocr.api.http.messages import Answer, Failure, Kind, Request
 from airflow_provider_asposeocr.api.http.retrying import (
     ONCE,
     Accept,

@@ -1,8 +1,8 @@
 """
-What to send, and what an answer means, without sending anything.
+What an answer that is no success, or no answer at all, means: the error to raise.
 
 Invariant: this module does no I/O and has no clock and no randomness of its own. Every decision is tested exhaustively,
-and both transports behave alike.
+and both clients behave alike.
 """
 
 from __future__ import annotations
@@ -10,22 +10,14 @@ from __future__ import annotations
 import email.utils
 import json
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
-from urllib.parse import quote, urlencode
+from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.base_url import place_of
-from airflow_provider_asposeocr.api.operations import STATUS_PATH, Operation
 from airflow_provider_asposeocr.api.printable import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from airflow_provider_asposeocr.api.account import Account
-
-Kind = Literal["token", "submit", "status", "fetch", "cancel"]
-Cause = Literal["certificate", "proxy", "scheme"]
+    from airflow_provider_asposeocr.api.http.messages import Answer, Failure, Kind, Request
 
 _VERBS: dict[Kind, str] = {
     "token": "ask for a token",
@@ -34,175 +26,6 @@ _VERBS: dict[Kind, str] = {
     "fetch": "fetch the result of",
     "cancel": "cancel",
 }
-
-
-class Body(Protocol):
-    """A request body of known length that can be sent more than once."""
-
-    def __len__(self) -> int:
-        """Return the number of bytes."""
-        ...
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Begin from the start."""
-        ...
-
-
-@dataclass(frozen=True)
-class Request:
-    """
-    One request to the cloud.
-
-    :param kind: What it is for; decides how failures are taken.
-    :param method: Of HTTP.
-    :param url: Whole, of the API or of the token endpoint.
-    :param headers: Beside those of the token and of the body; by default none.
-    :param authorized: Whether it carries the bearer token.
-    :param body: Bytes, or an upload that streams.
-    :param operation: The operation's name, for messages.
-    :param task_id: The cloud task's id, for messages.
-    """
-
-    kind: Kind
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    authorized: bool = True
-    body: bytes | Body | None = field(default=None, repr=False)
-    operation: str | None = None
-    task_id: str | None = None
-
-
-def is_success(status: int) -> bool:
-    """
-    Tell whether a request did what it is for.
-
-    :param status: HTTP status code; redirects are none, since they are not followed.
-    """
-    return 200 <= status < 300
-
-
-@dataclass(frozen=True)
-class Answer:
-    """
-    A complete answer.
-
-    :param status: HTTP status code.
-    :param headers: Header fields, names in lower case.
-    :param body: The body, or its first 64 KiB where a sink took the whole.
-    """
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the request did what it is for."""
-        return is_success(self.status)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """
-    No complete answer.
-
-    :param sent: Whether the whole request may have reached the cloud. ``False`` means: certainly not.
-    :param detail: What the library said.
-    :param cause: What is at fault, where that is known: ``certificate``, the server's certificate is not trusted;
-        ``proxy``, the proxy does not answer or refuses; ``scheme``, the URL says https and the port speaks plain HTTP.
-    :param proxy: Host and port of the proxy that the request went through, by default none.
-    """
-
-    sent: bool
-    detail: str
-    cause: Cause | None = None
-    proxy: str = ""
-
-
-def token_request(account: Account) -> Request:
-    """
-    Ask for a token with client credentials (vendor's docs, "Authorization").
-
-    :param account: Whose token.
-    """
-    form = urlencode(
-        {
-            "grant_type": "client_credentials",
-            "client_id": account.client_id,
-            "client_secret": account.client_secret,
-        }
-    )
-    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-    return Request("token", "POST", account.issuer_url, headers, authorized=False, body=form.encode())
-
-
-def submit_request(account: Account, operation: Operation, body: Body) -> Request:
-    """
-    Start a task.
-
-    :param account: Who is billed.
-    :param operation: What to do.
-    :param body: The JSON body, see :mod:`.wire`.
-    """
-    headers = {"Content-Type": "application/json", "Accept": "text/plain"}
-    return Request(
-        "submit",
-        "POST",
-        account.url(operation.path),
-        headers,
-        authorized=operation.needs_token,
-        body=body,
-        operation=operation.name,
-    )
-
-
-def _task_request(
-    kind: Kind, method: str, account: Account, path: str, operation: Operation, id: str
-) -> Request:
-    return Request(
-        kind,
-        method,
-        f"{account.url(path)}?id={quote(id, safe='')}",
-        {"Accept": "application/json"},
-        authorized=operation.needs_token,
-        operation=operation.name,
-        task_id=id,
-    )
-
-
-def status_request(account: Account, operation: Operation, id: str) -> Request:
-    """
-    Ask for the status of a task, without its results.
-
-    :param account: Whose task.
-    :param operation: The operation that submitted it.
-    :param id: The task's id.
-    """
-    return _task_request("status", "GET", account, STATUS_PATH, operation, id)
-
-
-def fetch_request(account: Account, operation: Operation, id: str, kind: Kind = "fetch") -> Request:
-    """
-    Ask for a task's results on the path that submitted it, the only one sure to know the id.
-
-    :param account: Whose task.
-    :param operation: The operation that submitted it.
-    :param id: The task's id.
-    :param kind: ``status`` where the answer is taken as that of a poll.
-    """
-    return _task_request(kind, "GET", account, operation.path, operation, id)
-
-
-def cancel_request(account: Account, operation: Operation, id: str) -> Request:
-    """
-    Remove a task from the cloud's queue.
-
-    :param account: Whose task.
-    :param operation: The operation that submitted it.
-    :param id: The task's id.
-    """
-    return _task_request("cancel", "DELETE", account, operation.path, operation, id)
 
 
 def retry_after_seconds(answer: Answer, now: float) -> float | None:
