@@ -20,7 +20,8 @@ import requests
 
 from demo.airflow_settings import settings
 from demo.processes import NAME_VARIABLE, Service, ServiceError, free_port, stop_services, with_checkout
-from demo.rest import AirflowRest, RestError
+from demo.rest import AirflowRest
+from demo.rest_session import RestError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

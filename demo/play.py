@@ -11,7 +11,7 @@ import time
 from demo.environment import FOLDER, Clock, DemoEnvironment, demo_environment, end_on_signals
 from demo.inbox import create_pool, environment, fill_inbox
 from demo.processes import CHECKOUT, ServiceError
-from demo.rest import RestError
+from demo.rest_session import RestError
 
 PLAY = FOLDER / "play"
 INBOX, OUTBOX = PLAY / "inbox", PLAY / "outbox"

@@ -20,7 +20,7 @@ from demo.environment import FOLDER, Clock, DemoEnvironment, demo_environment, e
 from demo.error_rate import character_error_rate
 from demo.processes import CHECKOUT, ServiceError
 from demo.report import WAYS, batch_sentence, sentences, table
-from demo.rest import RestError
+from demo.rest_session import RestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,7 +10,8 @@ import pytest
 
 from demo.local_airflow import LocalAirflow
 from demo.processes import ServiceError, session_members
-from demo.rest import AirflowRest, HttpError, RestError
+from demo.rest import AirflowRest
+from demo.rest_session import HttpError, RestError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from demo.rest import AirflowRest, RestError
+from demo.rest import AirflowRest
+from demo.rest_session import RestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
