@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, assert_never
 
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, StorageError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch import events
 from airflow_provider_asposeocr.batch.adoption import (
@@ -26,6 +23,7 @@ from airflow_provider_asposeocr.batch.adoption import (
     Sent,
     Stored,
 )
+from airflow_provider_asposeocr.batch.claim_owners import ClaimOwners
 from airflow_provider_asposeocr.batch.closing import (
     ClaimCloser,
     done_record,
@@ -33,8 +31,7 @@ from airflow_provider_asposeocr.batch.closing import (
     now_text,
     source_of,
 )
-from airflow_provider_asposeocr.documents.stored_files import Writer
-from airflow_provider_asposeocr.documents.uris import same_place
+from airflow_provider_asposeocr.batch.duplicates import Duplicates
 from airflow_provider_asposeocr.ingestion.disposal import dispose
 from airflow_provider_asposeocr.ingestion.errors import (
     AttemptsUsedUpError,
@@ -50,7 +47,6 @@ from airflow_provider_asposeocr.ingestion.register import (
     UsedUp,
     decide,
     decide_about_results,
-    owner_by_state,
     standing_of,
 )
 from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles
@@ -60,59 +56,21 @@ from airflow_provider_asposeocr.ingestion.register_records import (
     FailedRecord,
     JournalPlace,
 )
-from airflow_provider_asposeocr.ingestion.stored_results import (
-    are_there,
-    copy_name,
-    copy_results,
-    is_taken,
-    stem_of,
-)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from airflow_provider_asposeocr.batch.adoption import Found
     from airflow_provider_asposeocr.batch.plan import Batch, BatchDocument, RegisterPlan
+    from airflow_provider_asposeocr.batch.register_policies import RegisterPolicies
     from airflow_provider_asposeocr.batch.state import DocumentState
-    from airflow_provider_asposeocr.ingestion.register import (
-        OnDone,
-        OnDuplicate,
-        OnMissingResult,
-        Owner,
-    )
 
 log = logging.getLogger(__name__)
 
 #: How often a claim is looked for again that another batch has created in the same moment.
 _ROUNDS = 5
-#: How long an answer of Airflow about an owner is kept: a batch asks about each document of a batch that has ended.
-_OWNER_SECONDS = 10.0
 #: Pauses between attempts to close a claim. A claim that is still open after them is closed at the end of the batch.
 _PAUSES = (0.0, 1.0, 4.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RegisterPolicies:
-    """
-    What a user wants of the register.
-
-    :param on_duplicate: ``reference``, the default: the row of a document that was read before names the results that are
-        there; ``copy``: they are copied to its own name.
-    :param on_missing_result: What becomes of a document that was read before, and whose results are gone or were changed:
-        ``fail``, the default, or ``again``, which is billed again.
-    :param max_attempts: How often a document may fail, in all runs; three by default.
-    :param claim_seconds: Age from which a claim counts as left if Airflow does not know its owner; 25 hours by default,
-        after which the cloud keeps no result of it.
-    :param on_done: What to do with the source of a document that is done: ``leave``, the default, ``move`` or ``delete``.
-    :param archive: URI of the folder that sources are moved to.
-    """
-
-    on_duplicate: OnDuplicate = "reference"
-    on_missing_result: OnMissingResult = "fail"
-    max_attempts: int = 3
-    claim_seconds: float = 90_000.0
-    on_done: OnDone = "leave"
-    archive: str | None = None
 
 
 class Registrar:
@@ -144,14 +102,12 @@ class Registrar:
         self._plan: RegisterPlan = batch.register
         self._journal = journal
         self._policies = policies
-        self._state_of = state_of
-        self._monotonic, self._sleep = monotonic, sleep
+        self._sleep = sleep
         self.files = RegisterFiles(batch.register.uri)
         self._closer = ClaimCloser(self.files, batch, journal)
         self._left = LeftJournals(journal, batch.account)
-        self._writer = Writer(many=True)
-        self._lock = threading.Lock()
-        self._owners: dict[str, tuple[float, Owner]] = {}
+        self._owners = ClaimOwners(batch, journal, self._plan.installation, state_of, monotonic)
+        self._duplicates = Duplicates(batch.destination, overwrites=self._plan.overwrites)
 
     def claim(self, action: events.Claim) -> events.Event:
         """
@@ -179,7 +135,7 @@ class Registrar:
         if standing.word == "claim":
             name = RecordName(action.key, standing.n, "claim")
             claim = self.files.record(ClaimRecord, name)
-            owner = self._owner_of(claim)
+            owner = self._owners.owner_of(claim)
             if owner in ("unknown", "foreign"):
                 is_old = self.files.age_seconds(name) > self._policies.claim_seconds
         decision = decide(standing, owner, is_old=is_old, max_attempts=self._policies.max_attempts)
@@ -295,47 +251,13 @@ class Registrar:
     def _read_failed(self, key: str, n: int) -> FailedRecord:
         return self.files.record(FailedRecord, RecordName(key, n, "failed"))
 
-    def _owner_of(self, claim: ClaimRecord) -> Owner:
-        if same_place(claim.place.journal) == same_place(self._journal):
-            return "ours"
-        if claim.installation != self._plan.installation:
-            return "foreign"
-        instance = (claim.dag_id, claim.run_id, claim.task_id, claim.map_index)
-        batch = self._batch
-        if instance == (batch.dag_id, batch.run_id, batch.task_id, batch.map_index):
-            # The claim is of this task instance itself: from before a Clear, or from after it, if this process was suspended
-            # meanwhile.
-            return "ended" if _clears(claim.place.journal) <= _clears(self._journal) else "alive"
-        # The key is the journal: after a Clear, the same task instance is another owner, which may work.
-        place = claim.place.journal
-        with self._lock:
-            known = self._owners.get(place)
-            if known is None or self._monotonic() - known[0] > _OWNER_SECONDS:
-                known = self._owners[place] = (self._monotonic(), self._ask(claim))
-            return known[1]
-
-    def _ask(self, claim: ClaimRecord) -> Owner:
-        try:
-            return owner_by_state(self._state_of(claim))
-        except Exception as error:  # any error of Airflow's API
-            log.warning(
-                "Airflow does not return the state of a task that has claimed a document: %s", shown(error)
-            )
-            return "alive"
-
     # Documents that were read before.
 
     def _on_done(self, action: events.Claim, document: BatchDocument, n: int) -> events.Event | None:
         done = self.files.record(DoneRecord, RecordName(action.key, n, "done"))
+        is_complete = self._duplicates.are_complete(document, done)
         policy = self._policies.on_missing_result
-        try:
-            verdict = decide_about_results(n, are_there=are_there(done.results), on_missing_result=policy)
-        except AsposeOcrError:
-            raise
-        except Exception as error:  # each storage library has its own root class
-            what = f"{type(error).__name__}: {shown(error)}"
-            text = f"It cannot be seen whether the results of {shown(document.source, 300)} are still there: {what}."
-            raise StorageError(text, billed="already") from error
+        verdict = decide_about_results(n, are_there=is_complete, on_missing_result=policy)
         if isinstance(verdict, Claim):
             return self._create(action, verdict, None)
         row = {**_row(action), "duplicate_of": done.source.uri, "results": done.results}
@@ -347,7 +269,7 @@ class Registrar:
             )
             return events.Decided(document.index, "failed", _row(action), missing, final=True)
         if self._policies.on_duplicate == "copy":
-            row |= self._copied(document, action.key, row, f"{done.destination}{done.file_stem}")
+            row |= self._duplicates.copy(document, action.key, row, f"{done.destination}{done.file_stem}")
         return events.Decided(document.index, "duplicate", row)
 
     def share(self, action: events.Share) -> events.Event:
@@ -360,29 +282,8 @@ class Registrar:
         """
         document = self._batch.documents[action.document]
         source = f"{self._batch.destination}{action.file_stem}"
-        copies = self._copied(document, action.row["key"], action.row, source)
+        copies = self._duplicates.copy(document, action.row["key"], action.row, source)
         return events.Decided(document.index, "duplicate", {**action.row, **copies})
-
-    def _copied(
-        self, document: BatchDocument, key: str, row: Mapping[str, Any], source: str
-    ) -> dict[str, Any]:
-        """Copy results, and return the fields of the document's row that say where they are now."""
-        folder, results = self._batch.destination, row["results"]
-        plain = {
-            copy_name(result, source, f"{folder}{document.file_stem}"): result["sha256"] for result in results
-        }
-        try:
-            stem = stem_of(document.file_stem, key, is_taken=not self._plan.overwrites and is_taken(plain))
-            results = copy_results(results, source, f"{folder}{stem}", self._writer)
-            return {"results": results, "file_stem": stem}
-        except AsposeOcrError:
-            raise
-        except Exception as error:  # each storage library has its own root class
-            raise StorageError(
-                f"The results of {shown(row.get('duplicate_of'), 300)} cannot be copied for {shown(document.source, 300)}: "
-                f"{type(error).__name__}: {shown(error)}.",
-                billed="already",
-            ) from error
 
     def _used_up(self, action: events.Claim, n: int, failures: int) -> events.Event:
         failed = self._read_failed(action.key, n)
@@ -425,12 +326,6 @@ class Registrar:
         key = known.key or row.get("key") or ""
         version = row.get("source_version") or (known.source or {}).get("version") or document.version
         dispose(document.source, version, policies.on_done, policies.archive, document.file_stem, key[:8])
-
-
-def _clears(journal: str) -> int:
-    """Return the number that each Clear raises, which ends the URI of a journal."""
-    number = journal.rstrip("/").rpartition("/")[2]
-    return int(number) if number.isdecimal() else 0
 
 
 def _may_be_billed(failed: FailedRecord) -> bool:

@@ -231,7 +231,7 @@ def request_of(
     """
     from airflow_provider_asposeocr.batch.listing import read_work_list_head
     from airflow_provider_asposeocr.batch.opening import BatchRequest
-    from airflow_provider_asposeocr.batch.registrar import RegisterPolicies
+    from airflow_provider_asposeocr.batch.register_policies import RegisterPolicies
     from airflow_provider_asposeocr.operators.batch_sweep import sweep_journals
     from airflow_provider_asposeocr.operators.batch_try import Surroundings
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.manifest_file import ManifestFile
     from airflow_provider_asposeocr.batch.opening import BatchRequest, OpenBatch
     from airflow_provider_asposeocr.batch.plan import Batch
-    from airflow_provider_asposeocr.batch.registrar import RegisterPolicies
+    from airflow_provider_asposeocr.batch.register_policies import RegisterPolicies
     from airflow_provider_asposeocr.batch.settings import BatchSettings
     from airflow_provider_asposeocr.batch.state import DocumentState
     from airflow_provider_asposeocr.batch.tripwire import JournalPlan, Tripwire

@@ -21,7 +21,7 @@ from airflow_provider_asposeocr.api.account import Account
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
 from airflow_provider_asposeocr.batch.journal import delete_journal
 from airflow_provider_asposeocr.batch.opening import BatchRequest
-from airflow_provider_asposeocr.batch.registrar import RegisterPolicies
+from airflow_provider_asposeocr.batch.register_policies import RegisterPolicies
 from airflow_provider_asposeocr.batch.settings import BatchSettings
 from airflow_provider_asposeocr.batch.tripwire import Tripwire
 from airflow_provider_asposeocr.batch.woken import Woken

@@ -18,7 +18,8 @@ from airflow_provider_asposeocr.batch.closing import closing_of
 from airflow_provider_asposeocr.batch.left import LeftBatch
 from airflow_provider_asposeocr.batch.plan import RegisterPlan
 from airflow_provider_asposeocr.batch.records import Handed, record_to_dict
-from airflow_provider_asposeocr.batch.registrar import RegisterPolicies, Registrar
+from airflow_provider_asposeocr.batch.register_policies import RegisterPolicies
+from airflow_provider_asposeocr.batch.registrar import Registrar
 from airflow_provider_asposeocr.batch.state import replay
 from airflow_provider_asposeocr.ingestion.register_records import parse_register_record
 from tests.support.batch_world import CloudTask, World, small_batch

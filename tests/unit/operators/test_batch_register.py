@@ -705,7 +705,7 @@ class TestWhatChangesMeanwhile:
             return said
 
         monkeypatch.setattr(folder.airflow, "answer", ended_since)
-        monkeypatch.setattr("airflow_provider_asposeocr.batch.registrar._OWNER_SECONDS", 0.0)
+        monkeypatch.setattr("airflow_provider_asposeocr.batch.claim_owners._OWNER_SECONDS", 0.0)
         monkeypatch.setattr("airflow_provider_asposeocr.batch.claims.LOOK_SECONDS", 0.01)
         run = folder.run("one", busy_wait_seconds=60.0)
         with monkeypatch.context() as patch:
