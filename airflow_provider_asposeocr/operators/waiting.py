@@ -18,7 +18,6 @@ from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.config import default_seconds
 from airflow_provider_asposeocr.failing import fail_with
-from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.lifecycle.cancel import cancel_if_running
 from airflow_provider_asposeocr.lifecycle.event import outcome_of, seconds_of
 from airflow_provider_asposeocr.lifecycle.policies import CANCEL_ON_KILL
@@ -28,7 +27,6 @@ from airflow_provider_asposeocr.lifecycle.worker_kill import WaitRole, WorkerKil
 from airflow_provider_asposeocr.metrics import count
 from airflow_provider_asposeocr.operators.map_index import name_map_index
 from airflow_provider_asposeocr.parameters import check_choice, check_seconds, rendered
-from airflow_provider_asposeocr.triggers.task import AsposeOcrTaskTrigger
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -38,6 +36,8 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.client import CloudClient
     from airflow_provider_asposeocr.api.polling.plan import WaitPlan
     from airflow_provider_asposeocr.lifecycle.policies import CancelOnKill
+    from airflow_provider_asposeocr.lifecycle.wait import Deferral
+    from airflow_provider_asposeocr.triggers.task import AsposeOcrTaskTrigger
 
     _Operator = BaseOperator
 else:
@@ -89,6 +89,20 @@ def plan_of(operator: WaitsForTask, context: Context) -> WaitPlan:
     return WaitParameters.of(operator).plan(time.time(), airflow_ends_at)
 
 
+def _client_of(ref: TaskRef) -> CloudClient:
+    # What it imports is for workers: parsing a DAG should not load it.
+    from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+
+    return AsposeOcrHook(ref.conn_id).client
+
+
+def _trigger_of(deferral: Deferral) -> AsposeOcrTaskTrigger:
+    # A DAG that is parsed does not need it: the worker makes the trigger when it defers.
+    from airflow_provider_asposeocr.triggers.task import AsposeOcrTaskTrigger
+
+    return AsposeOcrTaskTrigger(**deferral.trigger)
+
+
 class WaitsForTask(_Operator):
     """What operators and the sensor have in common; mixed into them."""
 
@@ -118,7 +132,7 @@ class WaitsForTask(_Operator):
     def _watch(self, ref: TaskRef, context: Context, client: CloudClient | None = None) -> TaskWait:
         """Begin to wait: a kill from now on finds the cloud task. Its handler may not ask Airflow for the connection."""
         if self._wait is None or client is not None or not self._kill.watches(ref):
-            client = client or AsposeOcrHook(ref.conn_id).client
+            client = client or _client_of(ref)
             self._wait = TaskWait(ref, client, self._role(context, ref), self._kill, context["ti"])
         return self._wait
 
@@ -130,7 +144,7 @@ class WaitsForTask(_Operator):
         name_map_index(context, ref.source_name)
         deferral = wait.run(plan_of(self, context), _inline_seconds(self))
         if deferral is not None:
-            trigger = AsposeOcrTaskTrigger(**deferral.trigger)
+            trigger = _trigger_of(deferral)
             self.defer(trigger=trigger, method_name=resume_method, timeout=deferral.timeout)
         return wait
 
@@ -175,7 +189,7 @@ class WaitsForTask(_Operator):
             if too_late or (role.submitted_it and not role.has_retry_left):
                 lost = self._find_lost_task(context)
                 if lost is not None:
-                    cancel_if_running(AsposeOcrHook(lost.conn_id).client, lost, "its deferral failed")
+                    cancel_if_running(_client_of(lost), lost, "its deferral failed")
         except Exception as error:  # Airflow's own error, which follows, says more about the task.
             self.log.warning("Could not cancel the cloud task of a lost deferral: %s", shown(error))
 

@@ -301,6 +301,10 @@ def test_parsing_a_dag_imports_nothing_that_airflow_does_not() -> None:
     assert {f"{NAME}.operators.submit", f"{NAME}.operators.batch"} <= loaded
 
 
+#: Modules of ours that a DAG with only a sensor loads, with one to spare.
+MOST_MODULES_OF_A_SENSOR = 50
+
+
 @pytest.mark.process
 @pytest.mark.parametrize(
     "statement",
@@ -315,6 +319,19 @@ def test_a_dag_without_a_batch_does_not_load_what_a_batch_needs(statement: str) 
     ours = {module.removeprefix(f"{NAME}.") for module in _loaded_by(statement) if _is_ours(module)}
     assert "operators.waiting" in ours
     assert {module for module in ours if "batch" in module} == set()
+
+
+@pytest.mark.process
+def test_a_dag_with_only_a_sensor_loads_nothing_that_sends_or_stores() -> None:
+    """The worker loads the client, and the triggerer the trigger: together they are half of our modules of a sensor."""
+    ours = {
+        module.removeprefix(f"{NAME}.")
+        for module in _loaded_by(f"import {NAME}.sensors.aspose_ocr")
+        if _is_ours(module)
+    }
+    assert "operators.waiting" in ours
+    assert not {module.split(".")[0] for module in ours} & {"clients", "documents", "hooks", "triggers"}
+    assert len(ours) <= MOST_MODULES_OF_A_SENSOR, sorted(ours)
 
 
 @pytest.mark.process
