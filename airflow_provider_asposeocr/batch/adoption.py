@@ -16,6 +16,7 @@ from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.errors import JournalError, JournalUnreachableError
 from airflow_provider_asposeocr.batch.left import take_over_batch
 from airflow_provider_asposeocr.batch.records import Handed, record_to_dict
+from airflow_provider_asposeocr.ingestion.register import STORED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +93,7 @@ def judge(left: LeftBatch, index: int, key: str, account: str) -> Found:
     known = left.state.documents.get(index)
     if known is None or known.key != key or known.n == 0:
         return NeverBegun()
-    if known.outcome == "succeeded":
+    if known.outcome in STORED:
         return Stored(left, index)
     if known.is_left_open:
         # The cloud does not know the tasks of one account by the credentials of another.

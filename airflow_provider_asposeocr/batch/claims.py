@@ -17,7 +17,7 @@ from airflow_provider_asposeocr.batch.rows import duplicate_row, stem_in
 from airflow_provider_asposeocr.batch.setbacks import Setbacks
 from airflow_provider_asposeocr.batch.verdicts import error_to_dict
 from airflow_provider_asposeocr.batch.work import Phase, Work
-from airflow_provider_asposeocr.ingestion.register import key_of
+from airflow_provider_asposeocr.ingestion.register import STORED, key_of
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.errors import AsposeOcrError
@@ -344,7 +344,7 @@ class Claims(Setbacks):
     def _is_to_be_concluded(self, known: DocumentState) -> bool:
         if self.batch.register is None or known.closed:
             return False
-        if known.outcome == "succeeded":
+        if known.outcome in STORED:
             return known.key is not None
         return known.outcome == "duplicate" and self._settings.disposes_of_sources
 

@@ -55,6 +55,10 @@ _IN_CLOUD = frozenset({Phase.RUNNING, Phase.POLLING, Phase.CANCELLING})
 _BEING_WRITTEN = frozenset({Phase.INTENDING, Phase.SENDING, Phase.RECORDING, Phase.ENDING})
 
 
+#: Outcomes of documents that a batch is done with and that have not failed.
+_DONE = ("succeeded", "low_quality", "skipped", "duplicate")
+
+
 class BatchEngine:
     """
     One try of a batch, in one event loop.
@@ -133,6 +137,7 @@ class BatchEngine:
                 transfer,
                 keep_incomplete=self._settings.keep_incomplete,
                 if_exists=self._settings.if_exists,
+                quality=(self._settings.gates, self._settings.on_low_quality),
                 previews=self._settings.previews,
                 keep_steps=self._settings.keep_steps,
                 registrar=self._registrar,
@@ -178,7 +183,7 @@ class BatchEngine:
         works = self._machine.works.values()
         return Progress(
             documents=len(self._batch.documents),
-            done=sum(counts.get(outcome, 0) for outcome in ("succeeded", "skipped", "duplicate")),
+            done=sum(counts.get(outcome, 0) for outcome in _DONE),
             failed=counts.get("failed", 0),
             under_way=len(works),
             running=sum(work.phase in (Phase.RUNNING, Phase.POLLING) for work in works),

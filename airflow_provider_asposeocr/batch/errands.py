@@ -24,11 +24,14 @@ from airflow_provider_asposeocr.api.errors import (
 )
 from airflow_provider_asposeocr.api.http.retrying import ONCE
 from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.api.results.measures import measure
+from airflow_provider_asposeocr.api.results.quality import describe, judge
 from airflow_provider_asposeocr.api.results.reasons import state_with_reasons_async
 from airflow_provider_asposeocr.batch import events
 from airflow_provider_asposeocr.batch.cancels import AT_ONCE, QUESTION_SECONDS
 from airflow_provider_asposeocr.batch.existing import check_unforeseen
 from airflow_provider_asposeocr.batch.foreseen import Foreseen
+from airflow_provider_asposeocr.documents.manifest import DocumentError
 from airflow_provider_asposeocr.ingestion.register import key_of
 from airflow_provider_asposeocr.ingestion.stored_results import stem_of, versions_at, with_version
 from airflow_provider_asposeocr.lifecycle.cancel import IN_WORKER, Turns, cancel_if_running_async
@@ -37,12 +40,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
-    from airflow_provider_asposeocr.api.responses import TaskState
+    from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
+    from airflow_provider_asposeocr.api.results.download import Download
+    from airflow_provider_asposeocr.api.results.measures import Measured
+    from airflow_provider_asposeocr.api.results.policies import OnLowQuality
+    from airflow_provider_asposeocr.api.results.quality import Gates, Verdict
     from airflow_provider_asposeocr.batch.plan import Batch, BatchDocument
     from airflow_provider_asposeocr.batch.registrar import Registrar
     from airflow_provider_asposeocr.batch.steps import Step
     from airflow_provider_asposeocr.batch.transfer import Transfer
     from airflow_provider_asposeocr.documents.destinations import Target
+    from airflow_provider_asposeocr.documents.manifest import StoredResult
     from airflow_provider_asposeocr.documents.owners import IfExists
     from airflow_provider_asposeocr.documents.sources import Document
 
@@ -58,6 +66,7 @@ class Errands:
     :param transfer: Moves documents and results.
     :param keep_incomplete: Whether a cloud task that lost some of its results is stored with the rest.
     :param if_exists: What the user wants where another file has the name of a result that the settings do not promise.
+    :param quality: What a result has to reach, and what becomes of its document where it does not; by default nothing.
     :param previews: Whether pictures of the pages of each document are stored before it is sent.
     :param keep_steps: Whether the results of all steps before the last one are stored, too.
     :param registrar: The register of the batch; ``None`` = it has none.
@@ -71,6 +80,7 @@ class Errands:
         *,
         keep_incomplete: bool,
         if_exists: IfExists = "overwrite",
+        quality: tuple[Gates | None, OnLowQuality] = (None, "fail"),
         previews: bool = False,
         keep_steps: bool = False,
         registrar: Registrar | None = None,
@@ -81,6 +91,7 @@ class Errands:
         self._transfer = transfer
         self._keep_incomplete = keep_incomplete
         self._if_exists = if_exists
+        self._gates, self._on_low_quality = quality
         self._foreseen = Foreseen(batch)
         self._previews = previews
         self._keep_steps = keep_steps
@@ -239,6 +250,7 @@ class Errands:
         register, stem = self._batch.register, document.file_stem
         try:
             fetched = await self._transfer.fetch(document.index, ref, keep_incomplete=self._keep_incomplete)
+            measured, verdict = await self._transfer.in_thread(lambda: self._judge(ref, fetched))
             if register is not None and not register.overwrites and ref.source_sha256 is not None:
                 # Checked just before the results are stored: another run may have written there since this one has begun.
                 key = key_of(ref.source_sha256, register.fingerprint)
@@ -246,19 +258,18 @@ class Errands:
                 stem = stem_of(stem, key, is_taken=is_taken)
             check = partial(self._check_targets, document)
             words = await self._transfer.first_words(ref, fetched)
-            results = await self._transfer.store(ref, fetched, self._batch.destination, stem, check)
+            results: list[StoredResult] = []
+            if verdict.stores:
+                results = await self._transfer.store(ref, fetched, self._batch.destination, stem, check)
             if register is not None:
                 results = await self._transfer.in_thread(lambda: [with_version(result) for result in results])
         finally:
             self._transfer.discard(document.index)
-        state = fetched.state
         row = {
             "results": [result.model_dump() for result in results],
-            "response_status_code": state.responseStatusCode,
-            "messages": state.messages,
-            "warnings": state.warnings,
-            "shortfall": fetched.shortfall,
             "file_stem": stem if stem != document.file_stem else None,
+            **_said_by_cloud(fetched),
+            **self._quality(ref, measured, verdict),
         }
         known = {name: value for name, value in row.items() if value}
         return events.Delivered(document.index, known | words)
@@ -274,11 +285,34 @@ class Errands:
             }
             check_unforeseen(document, files, batch.destination, batch.state, self._if_exists)
 
+    def _judge(self, ref: TaskRef, fetched: Download) -> tuple[Measured, Verdict]:
+        measured = measure(ref.operation, fetched.results)
+        return measured, judge(measured, self._gates, self._on_low_quality)
+
+    def _quality(self, ref: TaskRef, measured: Measured, verdict: Verdict) -> dict[str, Any]:
+        row: dict[str, Any] = {"quality": describe(measured, verdict)}
+        if verdict.is_low:
+            row["outcome"] = "low_quality"
+        if verdict.fails:
+            error = DocumentError.of(verdict.error(ref.operation, ref.id), len(self._batch.steps) - 1)
+            row["error"] = error.model_dump(by_alias=True)
+        return row
+
     async def _cancel(self, action: events.Cancel) -> events.Event:
         outcome = await cancel_if_running_async(
             self._client, action.ref, action.because, IN_WORKER, turns=self._turns
         )
         return events.CancelEnded(action.document, outcome.what == "cancelled", outcome.status)
+
+
+def _said_by_cloud(fetched: Download) -> dict[str, Any]:
+    state = fetched.state
+    return {
+        "response_status_code": state.responseStatusCode,
+        "messages": state.messages,
+        "warnings": state.warnings,
+        "shortfall": fetched.shortfall,
+    }
 
 
 def _document(action: Any) -> int:

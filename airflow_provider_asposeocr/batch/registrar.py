@@ -39,6 +39,7 @@ from airflow_provider_asposeocr.ingestion.errors import (
     ResultsMissingError,
 )
 from airflow_provider_asposeocr.ingestion.register import (
+    STORED,
     Busy,
     Claim,
     Done,
@@ -304,9 +305,11 @@ class Registrar:
         for pause in _PAUSES:
             self._sleep(pause)
             try:
-                if known.outcome == "succeeded":
+                if known.outcome in STORED:
                     self._closer.close(document.index, known, "done")
-                self._dispose(document, known)
+                # What is of low quality is to be read again, from its source.
+                if known.outcome != "low_quality":
+                    self._dispose(document, known)
             except Exception as error:  # each storage library has its own root class
                 problem = shown(error)
             else:

@@ -118,6 +118,7 @@ def duplicate_row(
         "results": row.get("results", []),
         "first_words": row.get("first_words"),
     }
+    found |= {name: row[name] for name in ("quality", "error") if name in row}
     first = row.get("duplicate_of") or source_uri(batch.documents[index].source)
     return found | ({"duplicate_of": first} if found["results"] else {})
 

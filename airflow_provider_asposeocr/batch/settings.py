@@ -10,6 +10,8 @@ from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.batch.running import MOST_TASKS
 
 if TYPE_CHECKING:
+    from airflow_provider_asposeocr.api.results.policies import OnLowQuality
+    from airflow_provider_asposeocr.api.results.quality import Gates
     from airflow_provider_asposeocr.documents.owners import IfExists
     from airflow_provider_asposeocr.lifecycle.policies import OnExpired, OnUnknownSubmit
 
@@ -37,6 +39,8 @@ class BatchSettings:
     :param if_exists: What becomes of a file that has the name of a result which the settings of the last step do not
         promise; ``overwrite``, the default, overwrites it if the same source made it. About what they promise, the batch
         decides when it begins.
+    :param gates: What a result has to reach; by default nothing.
+    :param on_low_quality: What becomes of a document that does not: ``fail``, the default, ``skip``, ``mark`` or ``review``.
     :param previews: Whether pictures of the pages of each document are stored before it is sent; by default they are not.
     :param keep_steps: Whether the results of all steps before the last one are stored, too; by default they are not.
     :param timeout_seconds: How long one cloud task may take. The default is an hour.
@@ -69,6 +73,8 @@ class BatchSettings:
     on_expired: OnExpired = "fail"
     keep_incomplete: bool = False
     if_exists: IfExists = "overwrite"
+    gates: Gates | None = None
+    on_low_quality: OnLowQuality = "fail"
     previews: bool = False
     keep_steps: bool = False
     timeout_seconds: float = 3600.0

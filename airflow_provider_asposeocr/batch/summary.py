@@ -35,6 +35,8 @@ class Tally:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
         self.maybe_billed_twice = 0
+        #: Documents of low quality that the user does not take for failures.
+        self.low_quality_allowed = 0
         #: Documents that have failed for good in earlier runs, of the register.
         self.failed_before = 0
         self.errors: Counter[str] = Counter()
@@ -52,6 +54,7 @@ class Tally:
         self.counts[row.outcome] += 1
         if row.error is not None and row.error.name == AttemptsUsedUpError.__name__:
             self.failed_before += 1
+        self.low_quality_allowed += row.outcome == "low_quality" and row.error is None
         self.maybe_billed_twice += row.maybe_billed_twice
         self.results += len(row.results)
         self.result_bytes += sum(result.bytes for result in row.results)
@@ -69,9 +72,19 @@ class Tally:
 
     @property
     def judged(self) -> dict[str, int]:
-        """The counts for :func:`is_green`, without documents that failed for good in earlier runs."""
+        """
+        The counts for :func:`is_green`, without documents that failed for good in earlier runs, and without those of low
+        quality where ``on_low_quality`` is not ``fail``.
+        """
         failed = self.counts["failed"] - self.failed_before
-        return {**self.counts, "failed": failed, "failed before": self.failed_before}
+        low, allowed = self.counts["low_quality"], self.low_quality_allowed
+        return {
+            **self.counts,
+            "failed": failed,
+            "failed before": self.failed_before,
+            "low_quality": low - allowed,
+            "low quality allowed": allowed,
+        }
 
     def summary(self, manifest: str, submits: int) -> dict[str, Any]:
         """

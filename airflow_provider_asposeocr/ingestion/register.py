@@ -298,6 +298,10 @@ def decide_about_results(
     return "fail" if on_missing_result == "fail" else Claim(n + 1)
 
 
+#: Outcomes of documents that the cloud has read: with the same steps it would read them to the same end.
+STORED = frozenset({"succeeded", "low_quality"})
+
+
 def close_with(outcome: str | None, *, may_run: bool, comes_back: bool) -> Closing | None:
     """
     Decide how a batch closes the claim of a document when one of its tries has ended.
@@ -308,7 +312,7 @@ def close_with(outcome: str | None, *, may_run: bool, comes_back: bool) -> Closi
     :return: The record that closes the claim; ``None`` = the claim stays open. The next batch that finds the document then
         takes it over, and continues with the cloud task that the journal names.
     """
-    if outcome == "succeeded":
+    if outcome in STORED:
         return "done"
     if comes_back or may_run:
         return None

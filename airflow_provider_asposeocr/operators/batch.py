@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
     from airflow.triggers.base import BaseTrigger
 
+    from airflow_provider_asposeocr.api.results.policies import OnLowQuality
     from airflow_provider_asposeocr.batch.ending import StopReason
     from airflow_provider_asposeocr.batch.plan import Names
     from airflow_provider_asposeocr.documents.owners import IfExists
@@ -122,6 +123,11 @@ class AsposeOcrBatchOperator(BaseOperator):
     :param if_exists: What to do about results that are there already: ``overwrite``, the default, those that the same source
         made; ``overwrite_any``; ``fail``; or ``skip``, leave them and send nothing for that document.
     :param on_incomplete: What to do when the cloud lost some results of a document: ``fail``, or ``keep`` what is there.
+    :param quality: What a result has to reach: ``min_mean_confidence``, ``min_characters``, ``must_match``,
+        ``language_share``; see docs/results.md. By default nothing.
+    :param on_low_quality: What becomes of a document that does not reach it; its outcome is ``low_quality`` in any case.
+        ``fail``, the default: it counts as a failure for ``max_failures``. ``skip``: its results are not written. ``mark``:
+        they are. ``review``: as ``mark``, and its row asks for a person.
     :param previews: Whether to store pictures of the pages of each document beside the results before it is sent, for the
         page of results in Airflow's UI; by default ``[aspose_ocr] previews`` (no). Workers need the extra ``preview``.
     :param keep_steps: Whether to store the results of the steps before the last one, too, so that the page of results shows
@@ -194,6 +200,8 @@ class AsposeOcrBatchOperator(BaseOperator):
         retry_failed: bool = True,
         if_exists: IfExists = "overwrite",
         on_incomplete: OnIncomplete = "fail",
+        quality: Mapping[str, Any] | None = None,
+        on_low_quality: OnLowQuality = "fail",
         previews: bool | None = None,
         keep_steps: bool = False,
         on_unknown_submit: OnUnknownSubmit = "resubmit",
@@ -232,6 +240,8 @@ class AsposeOcrBatchOperator(BaseOperator):
         self.retry_failed = retry_failed
         self.if_exists = if_exists
         self.on_incomplete = on_incomplete
+        self.quality = quality
+        self.on_low_quality = on_low_quality
         self.previews = previews
         self.keep_steps = keep_steps
         self.on_unknown_submit = on_unknown_submit

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_asposeocr.api.errors import InputError, shown_at
 from airflow_provider_asposeocr.api.polling import deadlines
 from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.api.results.policies import ON_LOW_QUALITY
+from airflow_provider_asposeocr.api.results.quality import parse_gates
 from airflow_provider_asposeocr.api.templates import has_template
 from airflow_provider_asposeocr.batch.parts import batch_key
 from airflow_provider_asposeocr.batch.plan import NAMES, RegisterPlan
@@ -123,6 +125,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "on_duplicate": ON_DUPLICATE,
     "on_missing_result": ON_MISSING_RESULT,
     "on_done": ON_DONE,
+    "on_low_quality": ON_LOW_QUALITY,
 }
 _FOLDERS = ("destination", "state", "base", "register", "archive")
 _CHECKED = (
@@ -138,6 +141,7 @@ _CHECKED = (
     "sources",
     "steps",
     "strict_settings",
+    "quality",
 )
 
 
@@ -182,6 +186,8 @@ def _check_fields(given: Mapping[str, Any]) -> None:
         value = given.get(name)
         if value is not None and (isinstance(value, PurePath) or not has_template(value)):
             parse_folder(value, name)
+    if given.get("quality") is not None:
+        parse_gates(given["quality"])
     if "sources" in given and not has_template(given["sources"]):
         parse_sources(given["sources"])
 
@@ -344,6 +350,8 @@ def settings_of(operator: AsposeOcrBatchOperator, ti: Any, begun_at: float, *, h
         on_expired=operator.on_expired,
         keep_incomplete=operator.on_incomplete == "keep",
         if_exists=operator.if_exists,
+        gates=parse_gates(operator.quality),
+        on_low_quality=operator.on_low_quality,
         previews=_flag(operator, "previews"),
         keep_steps=parse_bool(operator.keep_steps, "keep_steps"),
         timeout_seconds=_seconds(operator, "timeout_seconds"),

@@ -151,6 +151,7 @@ def counted(summary: dict[str, Any]) -> dict[str, int]:
     kept = (
         "succeeded",
         "failed",
+        "low_quality",
         "skipped",
         "duplicate",
         "busy",
