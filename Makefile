@@ -62,7 +62,7 @@ test-oldest: $(OLDEST_VENV)/stamp ## imports and unit tests on the oldest Airflo
 		tests/unit/hooks/test_hook.py tests/unit/triggers/test_trigger.py \
 		tests/unit/triggers/test_batch_trigger.py tests/unit/operators/test_batch.py tests/unit/batch/test_tripwire.py tests/unit/sensors/test_sensor.py \
 		$(addprefix tests/unit/operators/test_,waiting.py operators.py plan_inbox.py) tests/unit/triggers/test_inbox_trigger.py \
-		tests/unit/ingestion \
+		tests/unit/ingestion tests/unit/viewer/test_viewer_routes.py \
 		--deselect tests/unit/hooks/test_hook.py::TestConnection::test_extras_that_are_no_object_are_named_both_ways \
 		--deselect tests/unit/hooks/test_hook.py::TestTestConnection::test_a_form_that_makes_no_sense \
 		--deselect tests/unit/sensors/test_sensor.py::TestParseTime::test_what_makes_no_sense_is_named
