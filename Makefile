@@ -18,7 +18,7 @@ PARALLEL ?= -n logical --dist loadfile
 # Tesseract's language data comes from the distribution; without root it is unpacked into the checkout.
 export ASPOSE_OCR_EMULATOR_TESSDATA ?= $(abspath $(TESSDATA))
 
-.PHONY: demo airflow check test unit coverage contract test-airflow test-oldest test-busy test-properties test-stores test-failures test-distributed test-storm \
+.PHONY: demo demo-invoices airflow check test unit coverage contract test-airflow test-oldest test-busy test-properties test-stores test-failures test-flows test-distributed test-storm \
 	test-storm-batch test-storm-batch-small test-inbox test-storm-inbox test-claims test-viewer test-live bench \
 	lint types wheel format setup clean help
 
@@ -27,6 +27,9 @@ help: ## list the targets
 
 demo: $(VENV)/demo.stamp $(TESSDATA)/stamp ## run the chain on the bundled scans, print files and error rates
 	$(BIN)/python -m demo.run
+
+demo-invoices: $(VENV)/invoices.stamp $(TESSDATA)/stamp ## a folder of invoices becomes a typed table in PostgreSQL, which must run on loopback
+	$(BIN)/python -m demo.invoices
 
 airflow: $(VENV)/demo.stamp $(TESSDATA)/stamp ## leave Airflow with its UI and the emulator running
 	$(BIN)/python -m demo.play
@@ -76,6 +79,9 @@ test-stores: $(PRODUCTION_VENV)/stamp $(AZURITE)/stamp ## killed writers against
 
 test-failures: $(PRODUCTION_VENV)/stamp ## what each failure costs, the table of docs/failures.md
 	$(PRODUCTION_VENV)/bin/python -m pytest tests/failures
+
+test-flows: $(PRODUCTION_VENV)/stamp ## the example DAGs that write into PostgreSQL
+	$(PRODUCTION_VENV)/bin/python -m pytest tests/flows
 
 # The tests of an inbox have targets of their own until they were seen green.
 test-distributed: $(PRODUCTION_VENV)/stamp ## CeleryExecutor, two workers, two triggerers, and a storm of failures
@@ -143,6 +149,10 @@ $(VENV)/bin/python:
 
 $(VENV)/demo.stamp: pyproject.toml | $(VENV)/bin/python
 	sh tools/install.sh $(BIN)/python "apache-airflow==$(AIRFLOW)" -e ".[emulator]"
+	touch $@
+
+$(VENV)/invoices.stamp: $(VENV)/demo.stamp
+	sh tools/install.sh $(BIN)/python --group invoices
 	touch $@
 
 $(VENV)/test.stamp: $(VENV)/demo.stamp

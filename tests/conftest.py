@@ -50,7 +50,7 @@ settings.register_profile("project", deadline=None, database=None)
 settings.load_profile("project")
 
 #: Threads of servers that live as long as the session, of pools, which keep theirs for the next job, and of fsspec,
-#: whose one event loop serves all object stores of a process.
+#: whose one event loop serves all object stores of a process; and that of Airflow's API in ``dag.test()``.
 LASTING_THREADS = (
     "aspose-ocr-emulator",
     "emulator-work_",
@@ -60,6 +60,7 @@ LASTING_THREADS = (
     "uvloop_",
     "AnyIO worker thread",
     "ThreadPoolExecutor-",
+    "InProcessExecutionAPI-loop",
 )
 #: Longest wait for the other ones; only a thread that hangs needs so long.
 THREAD_SECONDS = 60.0

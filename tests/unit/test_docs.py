@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 INDEX = ROOT / "docs" / "README.md"
-DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+OPERATIONS_INDEX = ROOT / "docs" / "operations" / "README.md"
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 SNIPPET = re.compile(r"<!-- from (\S+): (\w+) -->\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -130,7 +131,11 @@ def test_a_relative_link_leads_somewhere(document: Path, link: str) -> None:
 
 
 def test_the_index_leads_to_every_page() -> None:
-    linked = {(INDEX.parent / link.partition("#")[0]).resolve() for link in links_of(INDEX)}
+    linked = {
+        (index.parent / link.partition("#")[0]).resolve()
+        for index in (INDEX, OPERATIONS_INDEX)
+        for link in links_of(index)
+    }
     assert sorted({*DOCUMENTS} - {INDEX} - linked) == []
 
 

@@ -1,0 +1,43 @@
+"""The page of each operation is there, is what the table of operations says, and its example runs."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_asposeocr.api.operations import OPERATIONS, TRIAL_SUFFIX
+from tests.contract.samples import write_document
+from tools import operation_pages
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+NAMES = sorted(name for name in OPERATIONS if not name.endswith(TRIAL_SUFFIX))
+EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def test_every_operation_has_a_page() -> None:
+    assert sorted(operation_pages.ABOUT) == NAMES
+    pages = operation_pages.pages()
+    assert {path for path in operation_pages.FOLDER.iterdir()} == set(pages)
+
+
+@pytest.mark.parametrize("path", operation_pages.pages(), ids=lambda path: path.stem)
+def test_the_page_is_what_the_table_says(path: Path) -> None:
+    assert path.read_text("utf-8") == operation_pages.pages()[path], "run python tools/operation_pages.py"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_example_runs(
+    aspose_ocr_run_dag: Any, aspose_ocr_emulator: Any, tmp_path: Path, name: str
+) -> None:
+    (code,) = EXAMPLE.findall((operation_pages.FOLDER / f"{name}.md").read_text("utf-8"))
+    (tmp_path / "dag.py").write_text(code, encoding="utf-8")
+    conf = {"source": str(write_document(name, tmp_path)), "outbox": f"{tmp_path}/out/"}
+    run = aspose_ocr_run_dag(tmp_path / "dag.py", conf=conf)
+    assert run.state == "success"
+    assert aspose_ocr_emulator.control.billing() == {name: 1}
+    assert run.xcom("fetch")["results"]

@@ -1,0 +1,337 @@
+"""
+Write the page of each operation, docs/operations/*.md, from the table of operations and from what is said here.
+
+Run `python tools/operation_pages.py` after a change of either. A test compares the pages with what this program would write.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from airflow_provider_asposeocr import operators
+from airflow_provider_asposeocr.api.errors import InputError
+from airflow_provider_asposeocr.api.files.filetypes import suffix_for
+from airflow_provider_asposeocr.api.operations import IMAGES, OPERATIONS, TRIAL_SUFFIX, Operation
+from airflow_provider_asposeocr.batch.steps import parse_steps
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "operations"
+#: Operators whose names are not those of their operations.
+_OPERATORS = {"DjVu2PDF": "AsposeOcrDjVuToPdfOperator"}
+#: Setting that says which results an operation with a choice makes; ``resultType`` where none is named.
+_TYPE_SETTINGS = {"RecognizeTable": "resultTypeTable"}
+_TABLE_RESULTS = ("Text", "Csv", "Excel", "CsvAndExcel")
+
+_RECOGNIZED = (
+    "One result for each part of `resultType`: `TextAndPdf` makes a text and a PDF. Text is UTF-8 with line feeds. The PDF"
+    " shows the prepared page with invisible text over it. hOCR is HTML with a box for each word. JSON is a list of blocks"
+    " with corners and text."
+)
+_PRICE = (
+    "The vendor counts calls, whatever the size of a document; whether polls count is not documented. The provider submits"
+    " a document once per task, see [what a retry does](../failures.md#first-what-a-retry-does)."
+)
+_BLOCK_KEYS = "The names of the keys in JSON blocks."
+_ORDER = "The order of several results: choose them by their type."
+
+
+@dataclass(frozen=True)
+class About:
+    """
+    What the table of operations does not say.
+
+    :param does: What it is for, one or two sentences.
+    :param makes: What comes out.
+    :param settings: Settings of the example.
+    :param more: More arguments of the operator in the example.
+    :param unknown: What the vendor does not document.
+    """
+
+    does: str
+    makes: str
+    settings: str = ""
+    more: str = ""
+    unknown: tuple[str, ...] = ()
+
+
+_TEXT_SETTINGS = '{"language": "English", "resultType": "Text"}'
+_FILTERED = "One PNG image, under the type `ImagePNG`. It is the source of the next step, or a file."
+
+ABOUT: dict[str, About] = {
+    "RecognizeImage": About(
+        "Recognizes the text of an image.",
+        _RECOGNIZED,
+        _TEXT_SETTINGS,
+        unknown=(
+            "Whether it reads a PDF: a test of the vendor's Go SDK submits one.",
+            _BLOCK_KEYS,
+            _ORDER,
+        ),
+    ),
+    "RecognizePdf": About(
+        "Recognizes the text of all pages of a PDF with one request.",
+        _RECOGNIZED,
+        _TEXT_SETTINGS,
+        unknown=(
+            "Whether the text of several pages is one result or one for each page, and what stands between pages.",
+            _BLOCK_KEYS,
+            _ORDER,
+        ),
+    ),
+    "RecognizeReceipt": About(
+        "Recognizes the text of a receipt. The results are those of a recognition; there are no structured fields.",
+        _RECOGNIZED,
+        _TEXT_SETTINGS,
+        unknown=(_BLOCK_KEYS, _ORDER),
+    ),
+    "RecognizeTable": About(
+        "Recognizes the table on an image, cell by cell.",
+        "What `resultTypeTable` asks for: a text, CSV, a workbook (Office 2007 and later), or CSV and"
+        " a workbook. CSV begins with a row of"
+        " column numbers (`0,1,2`)."
+        ' `{"resultType": "JSON"}` makes blocks with corners and text instead.',
+        '{"language": "English", "resultTypeTable": "Csv"}',
+        unknown=("The type of a workbook's result.", _BLOCK_KEYS, _ORDER),
+    ),
+    "RecognizeRegions": About(
+        "Recognizes the text within given regions of an image.",
+        "One result for each region and part of `resultType`, in the order of the regions.",
+        _TEXT_SETTINGS,
+        "regions=[[0, 0, 600, 200], [0, 200, 600, 400]],",
+        unknown=(_BLOCK_KEYS, "The order of the results of a combined type."),
+    ),
+    "RecognizeLabel": About(
+        "Recognizes the text of a label, for example on a product or a parcel. The vendor's docs say: English only.",
+        _RECOGNIZED,
+        _TEXT_SETTINGS,
+        unknown=(_BLOCK_KEYS, _ORDER),
+    ),
+    "RecognizeAndParseInvoice": About(
+        "Recognizes an invoice, and finds its fields.",
+        "One JSON object, under the type `Text`: dates, parties, currency, amounts, bank. Texts are in lower case."
+        " A text that was not"
+        " found is empty, an amount -1, and any key may be missing.",
+        '{"language": "English"}',
+        unknown=("Whether there are more keys than those of the vendor's sample.",),
+    ),
+    "DetectRegions": About(
+        "Finds the regions of an image that hold text.",
+        "One JSON list of rectangles `[x1, y1, x2, y2]` in pixels, under the type `Other`."
+        " RecognizeRegions takes another form; its operator converts it.",
+        '{"language": "English", "dsrMode": "Regions"}',
+        unknown=("The order of the rectangles.",),
+    ),
+    "IdentifyFont": About(
+        "Tells which of 21 typefaces the text of an image is set in.",
+        "One text, under the type `Text`: a literal of Python with the style and the names of typefaces. It is not JSON.",
+        '{"language": "English"}',
+        unknown=("The keys: the vendor shows a sample.",),
+    ),
+    "DjVu2PDF": About(
+        "Converts a DjVu file to a PDF, which RecognizePdf can read.",
+        "One PDF, under the type `Pdf`.",
+        unknown=("Whether the settings have any effect.",),
+    ),
+    "BinarizeImage": About("Turns an image into black and white.", _FILTERED),
+    "UpscaleImage": About("Enlarges an image.", _FILTERED, unknown=("The factor, and the method.",)),
+    "DeskewImage": About(
+        "Straightens an image that was scanned askew, up to 15 degrees as the vendor says.", _FILTERED
+    ),
+    "DewarpImage": About("Flattens an image that was taken of a bent page.", _FILTERED),
+    "ConvertTextToSpeech": About(
+        "Reads a text aloud.",
+        "One WAV file, under the type `WavFile`; the vendor's sample is PCM with 24 bits, mono, 22050 samples a second.",
+        '{"language": "English", "resultType": "Wav"}',
+        unknown=("The longest text; the provider sends at most 1 MiB.",),
+    ),
+}
+
+
+def operator_of(name: str) -> str:
+    """
+    Return the name of an operation's operator.
+
+    :param name: Name of the operation.
+    """
+    found = _OPERATORS.get(name, f"AsposeOcr{name}Operator")
+    if found not in operators.__all__:
+        raise ValueError(f"{name} has no operator")
+    return found
+
+
+def page_of(name: str) -> str:
+    """
+    Return the page of an operation.
+
+    :param name: Name of the operation.
+    """
+    row, about = OPERATIONS[name], ABOUT[name]
+    parts = [
+        f"# {name}",
+        about.does,
+        "| | |\n|---|---|\n" + "\n".join(f"| {left} | {right} |" for left, right in _rows(row, about)),
+        "## What comes out\n\n" + about.makes,
+        "## Example\n\n```python\n" + example_of(name) + "```",
+    ]
+    if about.unknown:
+        parts.append(
+            "## What the vendor does not document\n\n" + "\n".join(f"- {each}" for each in about.unknown)
+        )
+    parts.append(
+        "[All operations](README.md) · [parameters of the operators](../operators.md#parameters-of-asposeocrsubmitoperator)"
+        " · [what a failure costs](../failures.md)"
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _rows(row: Operation, about: About) -> list[tuple[str, str]]:
+    suffixes = _suffixes(row)
+    return [
+        ("operator", f"`{operator_of(row.name)}`"),
+        ("path", f"`{row.path}`"),
+        ("reads", _reads(row)),
+        ("settings", ", ".join(f"`{name}`" for name in sorted(row.settings, key=str.lower)) or "none"),
+        ("required", ", ".join(f"`{name}`" for name in sorted(row.required_settings)) or "no setting"),
+        *([("results", _results(row))] if _results(row) else []),
+        ("files", ", ".join(f"`{suffix}`" for suffix in suffixes)),
+        ("in a batch, after it", _followers(row.name)),
+        ("evaluation mode", f"`{row.trial}`" if row.trial else "not available"),
+        (
+            "price",
+            _PRICE,
+        ),
+    ]
+
+
+def _reads(row: Operation) -> str:
+    if row.sends_text:
+        return "a text file in UTF-8 of at most 1 MiB"
+    images = ", ".join(kind.upper() for kind in sorted(IMAGES))
+    others = [kind for kind in sorted(row.input_types - IMAGES)]
+    names = {"pdf": "PDF", "djvu": "DjVu"}
+    return ", ".join([*([images] if row.input_types >= IMAGES else []), *(names[kind] for kind in others)])
+
+
+def _results(row: Operation) -> str:
+    table = (
+        f"`resultTypeTable`: {', '.join(f'`{each}`' for each in _TABLE_RESULTS)}"
+        if row.name in _TYPE_SETTINGS
+        else ""
+    )
+    types = ", ".join(f"`{each}`" for each in row.result_types)
+    plain = f"`resultType`: {types}" if types and "resultType" in row.settings else ""
+    return "; ".join(filter(None, (table, plain)))
+
+
+def _suffixes(row: Operation) -> list[str]:
+    if row.result_suffix:
+        return [row.result_suffix]
+    words = [*row.result_types, *(_TABLE_RESULTS if row.name in _TYPE_SETTINGS else ())]
+    parts = {part for word in words for part in word.split("And")}
+    return sorted({suffix_for(row, part, b"") for part in parts} or {".txt"})
+
+
+def _followers(name: str) -> str:
+    """Return which operations may follow in a batch, with the setting that it takes."""
+    row = OPERATIONS[name]
+    setting = _TYPE_SETTINGS.get(name, "resultType")
+    choices = _TABLE_RESULTS if name in _TYPE_SETTINGS else row.result_types
+    required = {"language": "English", "resultType": "Wav"} if row.required_settings else {}
+    choosable = setting in row.settings and not required
+    found: dict[str, list[str]] = {}
+    for after in OPERATIONS:
+        if after.endswith(TRIAL_SUFFIX):
+            continue
+        for choice in choices if choosable else ("",):
+            settings: dict[str, object] = {**required, **({setting: choice} if choice else {})}
+            if name == "RecognizeRegions":
+                settings["regions"] = [[0, 0, 1, 1]]
+            if _fits(name, settings, after):
+                found.setdefault(after, []).append(choice)
+    if not found:
+        return "nothing"
+    if set(found) == {
+        each
+        for each in OPERATIONS
+        if "png" in OPERATIONS[each].input_types and not each.endswith(TRIAL_SUFFIX)
+    }:
+        return "any operation that reads images"
+    return ", ".join(
+        f"`{after}`"
+        + (f" (with `{setting}` {' or '.join(f'`{each}`' for each in chosen)})" if chosen[0] else "")
+        for after, chosen in found.items()
+    )
+
+
+def _fits(name: str, settings: dict[str, object], after: str) -> bool:
+    try:
+        parse_steps([{"operation": name, "settings": settings}, {"operation": after}], rendered=False)
+    except InputError:
+        return False
+    return True
+
+
+def example_of(name: str) -> str:
+    """
+    Return the example of an operation.
+
+    :param name: Name of the operation.
+    """
+    about, operator = ABOUT[name], operator_of(name)
+    settings = f"\n        settings={about.settings}," if about.settings else ""
+    more = f"\n        {about.more}" if about.more else ""
+    return (
+        "from airflow.sdk import DAG\n\n"
+        f"from airflow_provider_asposeocr import AsposeOcrFetchResultOperator, {operator}\n\n"
+        f'with DAG("{name.lower()}", params={{"source": "{_source(name)}", "outbox": "s3://results/"}}):\n'
+        f"    run = {operator}(\n"
+        '        task_id="run",\n'
+        f'        source="{{{{ params.source }}}}",{settings}{more}\n'
+        "        deferrable=True,\n"
+        "    )\n"
+        "    fetch = AsposeOcrFetchResultOperator(\n"
+        '        task_id="fetch", task=run.output, destination="{{ params.outbox }}", deferrable=True\n'
+        "    )\n"
+    )
+
+
+def _source(name: str) -> str:
+    kinds = OPERATIONS[name].input_types
+    if "png" in kinds:
+        return "s3://scans/page.png"
+    return {"pdf": "s3://scans/report.pdf", "djvu": "s3://scans/book.djvu", "text": "s3://texts/page.txt"}[
+        next(iter(kinds))
+    ]
+
+
+def index() -> str:
+    """Return the page that lists all operations."""
+    rows = "\n".join(
+        f"| [{name}]({name}.md) | `{operator_of(name)}` | {about.does} |" for name, about in ABOUT.items()
+    )
+    return (
+        "# The operations\n\n"
+        "A page for each of the cloud's fifteen operations, made from the provider's own table by"
+        " `tools/operation_pages.py`.\n\n"
+        "| operation | operator | what it does |\n|---|---|---|\n" + rows + "\n\n"
+        "[AsposeOcrSubmitOperator](../operators.md#submit-operators) runs each of them, and also"
+        " [operations that this version does not know](../operators.md#an-operation-that-this-version-does-not-know).\n"
+    )
+
+
+def pages() -> dict[Path, str]:
+    """Return all pages, by their path."""
+    return {FOLDER / "README.md": index(), **{FOLDER / f"{name}.md": page_of(name) for name in ABOUT}}
+
+
+def main() -> int:
+    """Write the pages; returns the exit code."""
+    FOLDER.mkdir(exist_ok=True)
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
