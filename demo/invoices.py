@@ -15,7 +15,7 @@ from demo.environment import FOLDER, Clock, demo_environment, end_on_signals
 from demo.inbox import environment
 from demo.invoice_pages import INVOICES, DrawnInvoice, draw_invoices
 from demo.processes import CHECKOUT, ServiceError
-from demo.rest import RestError
+from demo.rest_session import RestError
 from demo.run import DemoError, why_failed
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def truth_of(invoice: DrawnInvoice) -> tuple[Any, ...]:
         invoice.supplier.lower(),
         invoice.issued,
         invoice.due,
-        invoice.currency.lower(),
+        invoice.currency,
         invoice.net,
         invoice.vat,
         invoice.total,

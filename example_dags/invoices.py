@@ -7,10 +7,7 @@ found is NULL. Needs apache-airflow-providers-postgres.
 
 from __future__ import annotations
 
-import json
 import os
-from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from airflow.sdk import DAG, Param, task
@@ -47,33 +44,21 @@ FIELDS = (
 )
 
 
-def amount(value: Any) -> Decimal | None:
-    """Return an amount; the cloud writes -1 for one that is not on the page."""
-    return None if value in (None, -1) else Decimal(value)
-
-
-def row_of(source: str, invoice: dict[str, Any]) -> tuple[Any, ...]:
-    """Return the row of an invoice; the cloud writes empty texts, or leaves keys out, where it has found nothing."""
-    texts: dict[str, Any] = {name: invoice.get(name) or None for name in FIELDS}
-    dates = [texts[name] and date.fromisoformat(texts[name]) for name in ("issue_date", "due_date")]
-    amounts = [amount(invoice.get(name)) for name in ("net_amount", "vat", "total_amount")]
-    return (source, texts["supplier_name"], texts["receiver_name"], *dates, texts["currency"], *amounts)
-
-
 @task
 def fill_table(summary: dict[str, Any], postgres_conn_id: str) -> int:
     """Write a row for each invoice that was read; return how many there are."""
     # Imported here, because the DAG is parsed more often than it runs.
     from airflow.providers.postgres.hooks.postgres import PostgresHook
-    from airflow.sdk import ObjectStoragePath
 
     from airflow_provider_asposeocr import read_manifest
+    from airflow_provider_asposeocr.api.results.reading import INVOICE
+    from airflow_provider_asposeocr.documents.read_results import from_manifest
 
     rows = []
     for document in read_manifest(summary["manifest"]):
-        for result in document.results:
-            content = ObjectStoragePath(result.uri).read_bytes()
-            rows.append(row_of(document.source, json.loads(content, parse_float=Decimal)))
+        if document.outcome == "succeeded":
+            invoice = from_manifest(document, INVOICE)
+            rows.append((document.source, *(getattr(invoice, name) for name in FIELDS)))
     hook = PostgresHook(postgres_conn_id)
     hook.run(CREATE, autocommit=True)
     hook.insert_rows("invoices", rows, ["source", *FIELDS], replace=True, replace_index="source")

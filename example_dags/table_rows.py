@@ -6,8 +6,6 @@ A run replaces the rows of the same scan. Needs apache-airflow-providers-postgre
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from typing import Any
 
@@ -33,12 +31,11 @@ def fill_table(manifest: dict[str, Any], postgres_conn_id: str) -> int:
     """Write the rows of the table; return how many there are."""
     # Imported here, because the DAG is parsed more often than it runs.
     from airflow.providers.postgres.hooks.postgres import PostgresHook
-    from airflow.sdk import ObjectStoragePath
 
-    (result,) = manifest["results"]
-    # The cloud's first row has the numbers of the columns.
-    _, *rows = csv.reader(io.StringIO(ObjectStoragePath(result["uri"]).read_text(encoding="utf-8")))
-    source = manifest["source"]
+    from airflow_provider_asposeocr.api.results.reading import TABLE
+    from airflow_provider_asposeocr.documents.read_results import from_manifest
+
+    rows, source = from_manifest(manifest, TABLE).rows, manifest["source"]
     hook = PostgresHook(postgres_conn_id)
     hook.run(CREATE, autocommit=True)
     hook.run("DELETE FROM table_rows WHERE source = %s", parameters=(source,), autocommit=True)

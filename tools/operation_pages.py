@@ -14,6 +14,7 @@ from airflow_provider_asposeocr import operators
 from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.api.files.filetypes import suffix_for
 from airflow_provider_asposeocr.api.operations import IMAGES, OPERATIONS, TRIAL_SUFFIX, Operation
+from airflow_provider_asposeocr.api.results.reading import READERS
 from airflow_provider_asposeocr.batch.steps import parse_steps
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "operations"
@@ -195,6 +196,7 @@ def _rows(row: Operation, about: About) -> list[tuple[str, str]]:
         ("required", ", ".join(f"`{name}`" for name in sorted(row.required_settings)) or "no setting"),
         *([("results", _results(row))] if _results(row) else []),
         ("files", ", ".join(f"`{suffix}`" for suffix in suffixes)),
+        ("reader", _readers(row)),
         ("in a batch, after it", _followers(row.name)),
         ("evaluation mode", f"`{row.trial}`" if row.trial else "not available"),
         (
@@ -222,6 +224,21 @@ def _results(row: Operation) -> str:
     types = ", ".join(f"`{each}`" for each in row.result_types)
     plain = f"`resultType`: {types}" if types and "resultType" in row.settings else ""
     return "; ".join(filter(None, (table, plain)))
+
+
+def _readers(row: Operation) -> str:
+    """Return the readers of the operation's results, which docs/results.md describes."""
+    parts = {part for word in (*row.result_types, *_TABLE_RESULTS) for part in word.split("And")}
+    types = {"DetectRegions": {"Other"}, "RecognizeTable": parts, "ConvertTextToSpeech": {"WavFile"}}.get(
+        row.name, {part for word in row.result_types or ("Text",) for part in word.split("And")}
+    )
+    found = [
+        name.upper()
+        for name, reader in READERS.items()
+        if any(reader.choose(row.name, [word], lambda word: word) for word in types)
+    ]
+    names = ", ".join(f"`{name}`" for name in found)
+    return f"{names}, see [results as data](../results.md)" if found else "none: the result is a file"
 
 
 def _suffixes(row: Operation) -> list[str]:

@@ -54,7 +54,7 @@ def test_a_folder_of_invoices_is_a_typed_table(
     )
     assert [Path(row[0]).name for row in found] == [f"invoice-{number}.png" for number in range(3)]
     # The vendor writes -1 for an amount that is not on the page.
-    assert {row[1:] for row in found} == {(date(2024, 11, 12), "eur", Decimal("42.0"), None)}
+    assert {row[1:] for row in found} == {(date(2024, 11, 12), "EUR", Decimal("42.0"), None)}
     assert aspose_ocr_emulator.control.billing() == {"RecognizeAndParseInvoice": 6}
 
 
