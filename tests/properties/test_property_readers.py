@@ -44,7 +44,8 @@ TAGS = st.sampled_from(
     [
         "<div class='ocr_page' title='bbox 0 0 9 9'>", "<span class='ocrx_word' title='bbox 1 1 2 2; x_wconf 9'>",
         "<p>", "<span class='ocr_line'>", "<div class='ocr_carea'>", "</div>", "</span>", "</p>", "<br>", "<br/>", "<",
-        ">", "&amp;", "&eacute;", "&a;", "&#0;", "&#xd800;", "<!--", "-->", "<!", "<?", "?>", "<![CDATA[", "]]>", "'",
+        ">", "&amp;", "&eacute;", "&a;", "&#0;", "&#" + "9" * 5000 + ";", "&#xd800;",
+        "<!--", "-->", "<!", "<?", "?>", "<![CDATA[", "]]>", "'",
         '"', "<a b='>", "<i>" * 99, "<!DOCTYPE x [<!ENTITY a 'b'>]>", "<?xml version='1.0' encoding='utf-7'?>",
         "<?xml version='1.0' encoding='no'?>", "word", " title='bbox 9999999999 1e9 -1 0; x_wconf 1e999'",
         " class=ocrx_word", "\x00", "\ufeff", "\u202e",

@@ -241,16 +241,26 @@ def limited(value: Any, most_bytes: int) -> Any:
     :param most_bytes: Its largest size as JSON, in bytes.
     :return: The value; of a text or a list its beginning, of anything else ``None``.
     """
-    if _size(value) <= most_bytes:
+    if _fits(value, most_bytes):
         return value
     if not isinstance(value, str | list):
         return None
+    # Each character and each entry takes a byte at least.
+    value = value[:most_bytes]
     low, high = 0, len(value)
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if _size(value[:middle]) <= most_bytes else (low, middle - 1)
+        low, high = (middle, high) if _fits(value[:middle], most_bytes) else (low, middle - 1)
     return value[:low]
 
 
-def _size(value: Any) -> int:
-    return len(json.dumps(value))
+def _fits(value: Any, most_bytes: int) -> bool:
+    """Tell whether a value is small enough, without writing more of it than that."""
+    if isinstance(value, str) and len(value) > most_bytes:
+        return False
+    size = 0
+    for piece in json.JSONEncoder().iterencode(value):
+        size += len(piece)
+        if size > most_bytes:
+            return False
+    return True

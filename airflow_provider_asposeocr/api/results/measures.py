@@ -6,6 +6,7 @@ Invariant: to measure never fails. What cannot be read has no numbers, and a gat
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.results.reading import Reader
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 #: A larger result is not measured; a page of text has some kilobytes, and one of hOCR some hundred.
 MOST_MEASURED_BYTES = 16 * 1024 * 1024
@@ -84,4 +87,7 @@ def _read(reader: Reader[T], operation: str, results: Sequence[Result]) -> T | N
     try:
         return reader.read([result.data for result in chosen])
     except ReaderError:
+        return None
+    except Exception:  # a defect of a reader must not lose a result that is paid for
+        log.exception("A defect of the provider, please report it: a result was not measured.")
         return None

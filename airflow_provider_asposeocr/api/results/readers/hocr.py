@@ -8,10 +8,10 @@ supports. Neither knows an entity that a document defines itself, and neither ke
 
 from __future__ import annotations
 
+import html
 import re
 from collections import Counter
 from dataclasses import dataclass
-from html import unescape
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
@@ -274,8 +274,15 @@ def _read_xml(data: bytes, builder: _Builder) -> None:
     parser.CharacterDataHandler = builder.data
     parser.EntityDeclHandler = _refuse_entity
     # One of HTML, such as &eacute;: expat does not load the document type that defines it.
-    parser.SkippedEntityHandler = lambda name, is_parameter: builder.data(unescape(f"&{name};"))
+    parser.SkippedEntityHandler = lambda name, is_parameter: builder.data(_unescaped(f"&{name};"))
     parser.Parse(data, True)
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return html.unescape(text)
+    except ValueError:  # the number of a character with more digits than Python reads
+        return text
 
 
 def _refuse_entity(name: str, *_: object) -> None:
@@ -287,7 +294,7 @@ def _read_html(text: str, builder: _Builder) -> None:
     place, open_names = 0, list[str]()
     opened: Counter[str] = Counter()
     while (start := text.find("<", place)) >= 0:
-        builder.data(unescape(text[place:start]))
+        builder.data(_unescaped(text[place:start]))
         if text.startswith("<!--", start):
             place = _after(text, "-->", start + 4)
             continue
@@ -322,6 +329,6 @@ def _after(text: str, mark: str, start: int) -> int:
 
 def _attributes(tag: str) -> dict[str, str]:
     return {
-        found[1].lower(): unescape(found[2] or found[3] or found[4] or "")
+        found[1].lower(): _unescaped(found[2] or found[3] or found[4] or "")
         for found in _ATTRIBUTE.finditer(tag)
     }

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 MOST_UNPACKED_BYTES = MOST_BYTES
 #: Cells that are read, empty ones included: a cell at the end of a sheet stands for millions of empty ones.
 MOST_CELLS = 1_000_000
+#: Characters of a cell of a workbook, which is Excel's own limit, and of all cells, which may share one string of the file.
+MOST_CELL_CHARACTERS = 32_767
+MOST_CHARACTERS = MOST_BYTES
 _PROLOG_BYTES = 64 * 1024
 
 
@@ -99,7 +102,7 @@ def read_csv(data: bytes) -> Table:
     """
     text = decode(data, "CSV")
     # More than there are where cells hold commas; each takes memory, however few characters it has.
-    if text.count(",") + text.count("\n") > MOST_CELLS:
+    if text.count(",") + text.count("\n") + text.count("\r") > MOST_CELLS:
         raise _too_many_cells()
     try:
         rows = [list(map(str.strip, row)) for row in csv.reader(io.StringIO(text, newline="")) if row]
@@ -143,15 +146,28 @@ def _too_many_cells() -> ResultTooLargeError:
 
 
 def _cells(rows: Iterable[Sequence[object]]) -> list[list[str]]:
-    found, count = [], 0
+    found, cells, characters = [], 0, 0
     for row in rows:
-        count += len(row) + 1
-        if count > MOST_CELLS:
+        cells += len(row) + 1
+        if cells > MOST_CELLS:
             raise _too_many_cells()
-        found.append(["" if cell is None else str(cell).strip() for cell in row])
+        texts = [_cell(cell) for cell in row]
+        characters += sum(map(len, texts))
+        if characters > MOST_CHARACTERS:
+            raise ResultTooLargeError(f"The table has more than {MOST_CHARACTERS} characters.")
+        found.append(texts)
     while found and not any(found[-1]):
         found.pop()
     return found
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    if len(text) > MOST_CELL_CHARACTERS:
+        raise ResultTooLargeError(
+            f"The table has a cell of {len(text):,} characters; Excel allows {MOST_CELL_CHARACTERS:,}."
+        )
+    return text.strip()
 
 
 def _check_workbook(data: bytes) -> None:

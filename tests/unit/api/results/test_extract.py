@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -163,6 +164,17 @@ class TestSize:
     def test_texts_and_lists_are_cut(self, value: Any, cut: Any) -> None:
         assert limited(value, 10) == cut
         assert len(json.dumps(limited(value, 10))) <= 10
+
+    def test_a_large_value_is_not_written_to_learn_its_size(self) -> None:
+        # A hundred million characters, of which there is one string.
+        rows = [["a" * 10_000] * 100] * 100
+        tracemalloc.start()
+        try:
+            assert limited(rows, 20) == []
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 1_000_000
 
     def test_what_was_cut_is_named(self) -> None:
         found = extracted("text", {"whole": "text", "lines": "text.lines"}, most_bytes=8)

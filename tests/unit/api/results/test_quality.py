@@ -4,6 +4,7 @@ Gates of quality: what is measured, which gates there are, and what a document t
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_asposeocr.api.errors import InputError, LibraryMissingError
+from airflow_provider_asposeocr.api.results import measures
 from airflow_provider_asposeocr.api.results.download import Result
 from airflow_provider_asposeocr.api.results.measures import Measured, measure
 from airflow_provider_asposeocr.api.results.policies import ON_LOW_QUALITY
@@ -155,6 +157,13 @@ class TestMeasures:
     )
     def test_what_has_no_text_or_cannot_be_read(self, kind: str, content: bytes) -> None:
         assert measure("RecognizeImage", [result(kind, content)]) == Measured()
+
+    def test_to_measure_never_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(_: object) -> str:
+            raise RuntimeError("a defect")
+
+        monkeypatch.setattr(measures, "HOCR", dataclasses.replace(measures.HOCR, read=fail))
+        assert measure("RecognizeImage", [result("Hocr", b"x"), result("Text", b"one")]).characters == 3
 
     def test_an_invoice_has_no_text(self) -> None:
         assert measure("RecognizeAndParseInvoice", [result("Text", b"{}")]) == Measured()

@@ -222,6 +222,11 @@ class TestHocr:
         with pytest.raises(ReaderError):
             read_hocr([(PAGE.format("") + "<br>" + hostile + "x" * 20_000).encode()])
 
+    def test_a_number_of_a_character_with_too_many_digits_stays_text(self) -> None:
+        number = "&#" + "9" * 5_000 + ";"
+        found = read_hocr([PAGE.format(WORD.format(number) + "<br>").encode()])
+        assert found.text == number
+
     def test_what_is_no_hocr_is_named(self) -> None:
         with pytest.raises(ResultUnreadableError, match="no element of the class ocr_page"):
             read_hocr([b"<html><body>text</body></html>"])
@@ -363,9 +368,20 @@ class TestTable:
         with pytest.raises(ResultUnreadableError, match="as CSV"):
             read_csv(b'"' + b"a" * 200_000)
 
-    def test_too_many_cells_are_refused(self) -> None:
+    @pytest.mark.parametrize("cell", [b",", b"a\r", b"a\n"])
+    def test_too_many_cells_are_refused(self, cell: bytes) -> None:
         with pytest.raises(ResultTooLargeError, match="cells"):
-            read_csv(b"," * (table.MOST_CELLS + 1))
+            read_csv(cell * (table.MOST_CELLS + 1))
+
+    def test_a_long_cell_is_refused_before_it_is_copied(self) -> None:
+        with pytest.raises(ResultTooLargeError, match="a cell of 32,768 characters"):
+            read_excel(tiny_workbook([["a"], [" " + "b" * table.MOST_CELL_CHARACTERS]]))
+
+    def test_the_characters_of_all_cells_are_counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        # Cells may share one string, which then takes its place in the file once.
+        monkeypatch.setattr(table, "MOST_CHARACTERS", 100)
+        with pytest.raises(ResultTooLargeError, match="more than 100 characters"):
+            read_excel(tiny_workbook([["a" * 30]] * 4))
 
     def test_a_workbook(self) -> None:
         found = read_excel(tiny_workbook([["0", "1"], ["total", " 42.00"]]))
