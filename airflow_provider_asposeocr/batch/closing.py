@@ -73,6 +73,7 @@ def done_record(batch: Batch, journal: str, index: int, known: DocumentState) ->
     :param known: What the journal says about it.
     """
     row = json.loads(known.row or "{}")
+    is_low = known.outcome == "low_quality"
     return DoneRecord(
         at=now_text(),
         place=JournalPlace(journal=journal, index=index),
@@ -81,6 +82,8 @@ def done_record(batch: Batch, journal: str, index: int, known: DocumentState) ->
         destination=batch.destination,
         file_stem=row.get("file_stem") or batch.documents[index].file_stem,
         results=row.get("results", []),
+        outcome="low_quality" if is_low else "succeeded",
+        quality=row.get("quality") if is_low else None,
     )
 
 

@@ -23,6 +23,7 @@ class RegisterPolicies:
         after which the cloud keeps no result of it.
     :param on_done: What to do with the source of a document that is done: ``leave``, the default, ``move`` or ``delete``.
     :param archive: URI of the folder that sources are moved to.
+    :param fails_low_quality: Whether a document whose results were of low quality has failed in this run, too.
     """
 
     on_duplicate: OnDuplicate = "reference"
@@ -31,3 +32,4 @@ class RegisterPolicies:
     claim_seconds: float = 90_000.0
     on_done: OnDone = "leave"
     archive: str | None = None
+    fails_low_quality: bool = False

@@ -32,6 +32,7 @@ from airflow_provider_asposeocr.batch.closing import (
     source_of,
 )
 from airflow_provider_asposeocr.batch.duplicates import Duplicates
+from airflow_provider_asposeocr.batch.rows import low_quality_row
 from airflow_provider_asposeocr.ingestion.disposal import dispose
 from airflow_provider_asposeocr.ingestion.errors import (
     AttemptsUsedUpError,
@@ -269,6 +270,10 @@ class Registrar:
                 f"were changed ({first})."
             )
             return events.Decided(document.index, "failed", _row(action), missing, final=True)
+        if done.outcome == "low_quality":
+            # No duplicate: that would be a success without the gate, after which the source may be removed.
+            row |= low_quality_row(done.quality or {}, fails=self._policies.fails_low_quality)
+            return events.Decided(document.index, "low_quality", row)
         if self._policies.on_duplicate == "copy":
             row |= self._duplicates.copy(document, action.key, row, f"{done.destination}{done.file_stem}")
         return events.Decided(document.index, "duplicate", row)

@@ -11,6 +11,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_asposeocr.api.results.quality import Verdict, missed_in
 from airflow_provider_asposeocr.batch.kept_steps import kept_result
 from airflow_provider_asposeocr.batch.references import reference_of
 from airflow_provider_asposeocr.batch.verdicts import never_answered
@@ -121,6 +122,22 @@ def duplicate_row(
     found |= {name: row[name] for name in ("quality", "error") if name in row}
     first = row.get("duplicate_of") or source_uri(batch.documents[index].source)
     return found | ({"duplicate_of": first} if found["results"] else {})
+
+
+def low_quality_row(quality: Mapping[str, Any], *, fails: bool) -> dict[str, Any]:
+    """
+    Describe a document whose content was read before, and whose results were of low quality then.
+
+    :param quality: What was measured then, with the gates that were not passed.
+    :param fails: Whether the document has failed because of it.
+    :return: Fields of its row.
+    """
+    found: dict[str, Any] = {"quality": dict(quality)}
+    if fails:
+        error = Verdict(missed_in(quality)).error(None, None)
+        error.billed = "already"
+        found["error"] = DocumentError.of(error).model_dump(by_alias=True)
+    return found
 
 
 def _steps(known: DocumentState) -> list[StepTask]:

@@ -103,7 +103,9 @@ class DoneRecord(_Record):
     :param source: The document.
     :param destination: URI of the folder of the results, with a slash at its end.
     :param file_stem: Name of the results below it, without the suffix of a type.
-    :param results: The results, as in a row of a manifest.
+    :param results: The results, as in a row of a manifest; empty where they were not to be stored.
+    :param outcome: ``succeeded``, or ``low_quality`` where a gate of quality was not passed.
+    :param quality: Of the latter, what was measured, as in a row of a manifest.
     """
 
     place: JournalPlace
@@ -112,6 +114,8 @@ class DoneRecord(_Record):
     destination: str
     file_stem: str
     results: list[dict[str, Any]]
+    outcome: Literal["succeeded", "low_quality"] = "succeeded"
+    quality: dict[str, Any] | None = None
 
 
 class FailedRecord(_Record):

@@ -284,6 +284,7 @@ def request_of(
             claim_seconds=operator.claim_seconds,
             on_done=operator.on_done,
             archive=request.archive,
+            fails_low_quality=operator.quality is not None and operator.on_low_quality == "fail",
         ),
         state_of=lambda claim: state_of(ti, claim),
         is_retried=lambda end: (

@@ -254,6 +254,18 @@ def _missed(measured: Measured, gates: Gates) -> list[Missed]:
     return missed
 
 
+def missed_in(quality: Mapping[str, Any]) -> tuple[Missed, ...]:
+    """
+    Read the gates that were not passed from what :func:`describe` returned.
+
+    :param quality: That, as a manifest or a register has kept it.
+    """
+    return tuple(
+        Missed(str(each.get("gate")), each.get("value"), each.get("threshold", 0))
+        for each in quality.get("missed", ())
+    )
+
+
 def describe(measured: Measured, verdict: Verdict) -> dict[str, Any] | None:
     """
     Describe the quality of a result for its manifest.

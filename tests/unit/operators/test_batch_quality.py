@@ -88,8 +88,27 @@ def test_the_register_knows_what_was_read_and_its_source_stays(folder: Folder) -
     assert folder.run("first", **given).go() == {"succeeded": 1, "low_quality": 2, "submits": 3}
     assert folder.words() == ["1.claim", "1.claim", "1.claim", "1.done", "1.done", "1.done"]
     assert sorted(path.name for path in folder.inbox.iterdir()) == ["2.png", "3.png"]
-    # With the same steps the cloud would read the same.
-    assert folder.run("second", **{**given, "on_done": "leave"}).go() == {"duplicate": 2}
+    # With the same steps the cloud would read the same: no second bill, and no success without the gate.
+    second = folder.run("second", **given)
+    assert second.go() == {"low_quality": 2}
+    assert all(row.quality and row.quality["missed"] and row.results for row in second.rows)
+    assert sorted(path.name for path in folder.inbox.iterdir()) == ["2.png", "3.png"]
+
+
+def test_what_was_skipped_is_no_duplicate_and_its_source_stays(folder: Folder) -> None:
+    given: dict[str, Any] = {"quality": GATES, "on_low_quality": "skip", "on_done": "delete"}
+    assert folder.run("first", **given).go() == {"succeeded": 1, "low_quality": 2, "submits": 3}
+    folder.drop("4.png", 2)
+    assert folder.run("second", **given).go() == {"low_quality": 3}
+    assert sorted(path.name for path in folder.inbox.iterdir()) == ["2.png", "3.png", "4.png"]
+
+
+def test_the_next_run_fails_again_where_it_is_to_fail(folder: Folder) -> None:
+    folder.run("first", quality=GATES, on_low_quality="mark").go()
+    with pytest.raises(AirflowFailException, match="2 had results of low quality.*2 LowQualityError"):
+        folder.run("second", quality=GATES).go()
+    # Without gates nothing is asked of the results, and nothing fails.
+    assert folder.run("third").go() == {"duplicate": 1, "low_quality": 2}
 
 
 def test_equal_documents_share_a_low_quality(folder: Folder) -> None:
