@@ -64,6 +64,20 @@ def shown(text: object, limit: int = SHOWN_CHARACTERS) -> str:
     return escaped if len(escaped) <= limit else f"{escaped[: limit - 1]}…"
 
 
+#: PostgreSQL's JSON has no NUL, and UTF-8 no half of a pair of surrogates.
+_NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """
+    Replace the characters of an untrusted text that a database or an encoding refuses.
+
+    :param text: The text, for example one that is to become an XCom.
+    :return: The text with U+FFFD in their places.
+    """
+    return _NOT_STORABLE.sub("\ufffd", text)
+
+
 def shown_all(texts: Iterable[object], limit: int = SHOWN_CHARACTERS) -> str:
     """
     Join several untrusted texts into one that is safe to log or to show.

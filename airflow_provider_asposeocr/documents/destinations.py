@@ -19,7 +19,7 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, DestinationError, StorageError
 from airflow_provider_asposeocr.api.files.filetypes import LONGEST_STEM_BYTES, safe_stem, suffix_for
-from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.api.printable import shown, storable
 from airflow_provider_asposeocr.documents.file_systems import (
     UnusablePathError,
     check_form,
@@ -263,7 +263,7 @@ def _write_result(target: Target, writer: Writer, inline_text_bytes: int = -1) -
     result, text = target.result, None
     writer.write(result.path, target.path)
     if (result.type or "").lower() == "text" and result.size_bytes <= inline_text_bytes:
-        text = result.data.decode("utf-8", "replace")
+        text = storable(result.data.decode("utf-8", "replace"))
     return StoredResult(
         type=result.type, uri=str(target.path), bytes=result.size_bytes, sha256=result.sha256, text=text
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_asposeocr.api.errors import InputError, ResultTooLargeError, ResultUnreadableError
 from airflow_provider_asposeocr.api.printable import shown
-from airflow_provider_asposeocr.api.results.readers.content import MOST_BYTES
+from airflow_provider_asposeocr.api.results.readers.content import MOST_BYTES, check_sizes
 from airflow_provider_asposeocr.documents.file_systems import object_path
 from airflow_provider_asposeocr.documents.manifest import Manifest, StoredResult, parse_manifest
 from airflow_provider_asposeocr.documents.stored_files import pieces
@@ -44,6 +44,7 @@ def from_manifest(manifest: Manifest | Mapping[str, object], reader: Reader[T]) 
             f"The manifest of {shown(operation, 60) or 'a document without a cloud task'} names no result for the reader "
             f"{reader.name!r}; it names: {types}."
         )
+    check_sizes([result.bytes for result in chosen], reader.name)
     return reader.read([read_stored(result) for result in chosen])
 
 

@@ -16,7 +16,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import FieldAbsentError, InputError
-from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.api.printable import shown, storable
+from airflow_provider_asposeocr.api.results.readers.content import check_sizes
 from airflow_provider_asposeocr.api.results.readers.invoice import INVOICE_FIELDS
 from airflow_provider_asposeocr.api.results.reading import READERS
 from airflow_provider_asposeocr.api.settings import near_miss
@@ -193,6 +194,7 @@ def extract_fields(
         if field.reader not in data:
             reader = READERS[field.reader]
             chosen = reader.choose(operation, results, lambda result: result.type)
+            check_sizes([result.size_bytes for result in chosen], field.reader)
             data[field.reader] = reader.read([result.data for result in chosen]) if chosen else None
         found = data[field.reader]
         value = None if found is None else plain(FIELDS[field.reader][field.field](found))
@@ -220,12 +222,14 @@ def plain(value: Any) -> Any:
 
     :param value: What a reader has given. A date becomes ISO 8601, and a decimal number text, so that no digit is lost.
     """
+    if isinstance(value, str):
+        return storable(value)
     if isinstance(value, Decimal):
         return f"{value:f}" if value.is_finite() and abs(value.adjusted()) < 100 else str(value)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return {str(key): plain(each) for key, each in value.items()}
+        return {storable(str(key)): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [plain(each) for each in value]
     if isinstance(value, float) and not math.isfinite(value):

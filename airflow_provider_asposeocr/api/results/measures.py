@@ -7,6 +7,7 @@ Invariant: to measure never fails. What cannot be read has no numbers, and a gat
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 #: A larger result is not measured; a page of text has some kilobytes, and one of hOCR some hundred.
 MOST_MEASURED_BYTES = 16 * 1024 * 1024
+#: The same of JSON, which may become forty times as large in memory.
+MOST_JSON_BYTES = 2 * 1024 * 1024
+ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,12 @@ def measure(operation: str, results: Sequence[Result]) -> Measured:
     :param operation: Name of the operation that made them.
     :param results: The results, in the cloud's order. The text is that of ``Text``, else that of hOCR, else that of JSON.
     """
+    # A batch measures in many threads, and data takes many times the memory of its file.
+    with ONE_AT_A_TIME:
+        return _measure(operation, results)
+
+
+def _measure(operation: str, results: Sequence[Result]) -> Measured:
     hocr = _read(HOCR, operation, results)
     confidence = None if hocr is None else hocr.mean_confidence
     plain = _read(TEXT, operation, results)
@@ -82,7 +92,8 @@ def measure(operation: str, results: Sequence[Result]) -> Measured:
 
 def _read(reader: Reader[T], operation: str, results: Sequence[Result]) -> T | None:
     chosen = reader.choose(operation, results, lambda result: result.type)
-    if not chosen or sum(result.size_bytes for result in chosen) > MOST_MEASURED_BYTES:
+    most = MOST_JSON_BYTES if reader is BLOCKS else MOST_MEASURED_BYTES
+    if not chosen or sum(result.size_bytes for result in chosen) > most:
         return None
     try:
         return reader.read([result.data for result in chosen])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_asposeocr.api.errors import InputError, ResultTooLargeError, ResultUnreadableError
+from airflow_provider_asposeocr.api.results.readers.content import MOST_BYTES
 from airflow_provider_asposeocr.api.results.reading import FONTS, HOCR, INVOICE, TABLE, TEXT, Reader
 from airflow_provider_asposeocr.documents.manifest import parse_manifest
 from airflow_provider_asposeocr.documents.read_results import from_manifest, read_stored
@@ -73,6 +74,14 @@ def test_a_file_that_was_changed_is_not_read(tmp_path: Path) -> None:
         (tmp_path / "0.result").write_bytes(changed)
         with pytest.raises(ResultUnreadableError, match="is not what the manifest says"):
             from_manifest(manifest, TEXT)
+
+
+def test_files_that_are_too_large_together_are_not_read(tmp_path: Path) -> None:
+    manifest = manifest_of(tmp_path, "RecognizeImage", ("Text", b"one"), ("Text", b"two"))
+    for entry in manifest["results"]:
+        entry["bytes"] = MOST_BYTES // 2 + 1
+    with pytest.raises(ResultTooLargeError, match="2 results"):
+        from_manifest(manifest, TEXT)
 
 
 def test_a_large_file_is_not_read(tmp_path: Path) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import codecs
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import ResultTooLargeError, ResultUnreadableError
 from airflow_provider_asposeocr.api.printable import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: A larger result is refused. The data of a reader takes up to forty times as much memory as the bytes it is made of: an
 #: empty list of JSON has three bytes.
@@ -26,6 +29,21 @@ def check_size(data: bytes, what: str, most_bytes: int = MOST_BYTES) -> None:
     if len(data) > most_bytes:
         raise ResultTooLargeError(
             f"The result has {len(data)} bytes; the reader of {what} takes {most_bytes} at most."
+        )
+
+
+def check_sizes(sizes: Sequence[int], what: str, most_bytes: int = MOST_BYTES) -> None:
+    """
+    Refuse results that are too large together, before they are brought into memory.
+
+    :param sizes: Size of each, in bytes.
+    :param what: Name of their reader, for the message.
+    :param most_bytes: Most bytes that are taken.
+    :raises ResultTooLargeError: if there are more.
+    """
+    if sum(sizes) > most_bytes:
+        raise ResultTooLargeError(
+            f"The {len(sizes)} results have {sum(sizes)} bytes; the reader of {what} takes {most_bytes} at most."
         )
 
 

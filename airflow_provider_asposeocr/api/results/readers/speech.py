@@ -6,7 +6,7 @@ import io
 import wave
 from dataclasses import dataclass
 
-from airflow_provider_asposeocr.api.results.readers.content import unreadable
+from airflow_provider_asposeocr.api.results.readers.content import check_size, unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,10 @@ def read_speech(data: bytes) -> Speech:
     Read the header of a sound.
 
     :param data: The whole file; the samples are not decoded.
+    :raises ResultTooLargeError: if it is too large.
     :raises ResultUnreadableError: if it is no RIFF file with PCM, is cut off, or its header makes no sense.
     """
+    check_size(data, "a sound")
     try:
         with wave.open(io.BytesIO(data)) as sound:
             found = sound.getparams()

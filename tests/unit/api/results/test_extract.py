@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_asposeocr.api.errors import FieldAbsentError, InputError, ResultUnreadableError
+from airflow_provider_asposeocr.api.errors import (
+    FieldAbsentError,
+    InputError,
+    ResultTooLargeError,
+    ResultUnreadableError,
+)
 from airflow_provider_asposeocr.api.results.download import Result
 from airflow_provider_asposeocr.api.results.extract import (
     FIELDS,
@@ -21,10 +26,13 @@ from airflow_provider_asposeocr.api.results.extract import (
     limited,
     parse_extract,
 )
+from airflow_provider_asposeocr.api.results.readers.content import MOST_BYTES
 from airflow_provider_asposeocr.api.results.reading import READERS
 from airflow_provider_asposeocr.emulator.work.engines.canned import tiny_hocr, tiny_wav
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_provider_asposeocr.api.results.policies import OnAbsent
 
 INVOICE = (
@@ -98,11 +106,15 @@ SAMPLES: dict[str, tuple[str, str, bytes, dict[str, Any]]] = {
 }
 
 
+def result(kind: str, content: bytes) -> Result:
+    return Result(kind, content, len(content), hashlib.sha256(content).hexdigest())
+
+
 def extracted(
     name: str, extract: dict[str, str], *, on_absent: OnAbsent = "none", most_bytes: int = 10_000
 ) -> Extracted:
     operation, kind, content, _ = SAMPLES[name]
-    results = [Result(kind, content, len(content), hashlib.sha256(content).hexdigest())]
+    results = [result(kind, content)]
     fields = parse_extract(extract)
     return extract_fields(operation, results, fields, on_absent=on_absent, most_bytes=most_bytes)
 
@@ -144,6 +156,24 @@ class TestAbsence:
         fields = parse_extract({"x": "invoice.vat"})
         with pytest.raises(ResultUnreadableError):
             extract_fields("RecognizeAndParseInvoice", results, fields, on_absent="none", most_bytes=100)
+
+
+class TestStorage:
+    """What a database or a channel of Airflow would refuse."""
+
+    def test_nul_and_half_pairs_are_replaced_in_values_and_keys(self) -> None:
+        results = [result("Text", b'{"supplier_name": "a\\u0000b\\ud800", "\\udfff": ["\\u0000"]}')]
+        fields = parse_extract({"name": "invoice.supplier_name", "other": "invoice.other"})
+        found = extract_fields("RecognizeAndParseInvoice", results, fields, on_absent="none", most_bytes=100)
+        assert found.values == {"name": "a\ufffdb\ufffd", "other": {"\ufffd": ["\ufffd"]}}
+
+    def test_results_that_are_too_large_together_are_not_read(self, tmp_path: Path) -> None:
+        # The files are not there: to open one would be another error.
+        large = [Result("Text", tmp_path / str(number), MOST_BYTES // 2 + 1, "") for number in (1, 2)]
+        with pytest.raises(ResultTooLargeError, match="2 results"):
+            extract_fields(
+                "RecognizeImage", large, parse_extract({"x": "text"}), on_absent="none", most_bytes=9
+            )
 
 
 class TestSize:

@@ -158,6 +158,22 @@ class TestMeasures:
     def test_what_has_no_text_or_cannot_be_read(self, kind: str, content: bytes) -> None:
         assert measure("RecognizeImage", [result(kind, content)]) == Measured()
 
+    def test_json_that_would_fill_the_memory_is_not_measured(self) -> None:
+        body = b'[{"text": "one"}' + b",[]" * (measures.MOST_JSON_BYTES // 3) + b"]"
+        assert measure("RecognizeImage", [result("JSON", body)]) == Measured()
+
+    def test_one_result_is_measured_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        held: list[bool] = []
+        read = measures.TEXT.read
+
+        def watched(results: Any) -> Any:
+            held.append(measures.ONE_AT_A_TIME.locked())
+            return read(results)
+
+        monkeypatch.setattr(measures, "TEXT", dataclasses.replace(measures.TEXT, read=watched))
+        measure("RecognizeImage", [result("Text", b"one")])
+        assert held == [True]
+
     def test_to_measure_never_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(_: object) -> str:
             raise RuntimeError("a defect")

@@ -68,6 +68,7 @@ class TestErrors:
             read_csv,
             read_excel,
             read_fonts,
+            read_speech,
             lambda data: read_text([data]),
             lambda data: read_hocr([data]),
         ],
