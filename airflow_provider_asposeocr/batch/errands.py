@@ -292,7 +292,8 @@ class Errands:
     def _quality(self, ref: TaskRef, measured: Measured, verdict: Verdict) -> dict[str, Any]:
         row: dict[str, Any] = {"quality": describe(measured, verdict)}
         if verdict.is_low:
-            row["outcome"] = "low_quality"
+            # Final, because a later run with the same steps would read the same, and never come to newer files.
+            row |= {"outcome": "low_quality", "final": True}
         if verdict.fails:
             error = DocumentError.of(verdict.error(ref.operation, ref.id), len(self._batch.steps) - 1)
             row["error"] = error.model_dump(by_alias=True)

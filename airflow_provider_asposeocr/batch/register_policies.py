@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.ingestion.register import OnDone, OnDuplicate, OnMissingResult
@@ -23,7 +23,8 @@ class RegisterPolicies:
         after which the cloud keeps no result of it.
     :param on_done: What to do with the source of a document that is done: ``leave``, the default, ``move`` or ``delete``.
     :param archive: URI of the folder that sources are moved to.
-    :param fails_low_quality: Whether a document whose results were of low quality has failed in this run, too.
+    :param low_quality: What becomes of a document whose results were of low quality when it was read: ``fail`` or ``mark``;
+        ``None``, the default, where this run has no gates: then it is a duplicate like others, and its source stays.
     """
 
     on_duplicate: OnDuplicate = "reference"
@@ -32,4 +33,4 @@ class RegisterPolicies:
     claim_seconds: float = 90_000.0
     on_done: OnDone = "leave"
     archive: str | None = None
-    fails_low_quality: bool = False
+    low_quality: Literal["fail", "mark"] | None = None

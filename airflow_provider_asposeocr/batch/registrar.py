@@ -271,9 +271,11 @@ class Registrar:
             )
             return events.Decided(document.index, "failed", _row(action), missing, final=True)
         if done.outcome == "low_quality":
-            # No duplicate: that would be a success without the gate, after which the source may be removed.
-            row |= low_quality_row(done.quality or {}, fails=self._policies.fails_low_quality)
-            return events.Decided(document.index, "low_quality", row)
+            if self._policies.low_quality or not done.results:
+                # No duplicate: that would be a success without the gate.
+                row |= low_quality_row(done.quality or {}, fails=self._policies.low_quality == "fail")
+                return events.Decided(document.index, "low_quality", row, final=True)
+            row["quality"] = done.quality
         if self._policies.on_duplicate == "copy":
             row |= self._duplicates.copy(document, action.key, row, f"{done.destination}{done.file_stem}")
         return events.Decided(document.index, "duplicate", row)
@@ -312,9 +314,7 @@ class Registrar:
             try:
                 if known.outcome in STORED:
                     self._closer.close(document.index, known, "done")
-                # What is of low quality is to be read again, from its source.
-                if known.outcome != "low_quality":
-                    self._dispose(document, known)
+                self._dispose(document, known)
             except Exception as error:  # each storage library has its own root class
                 problem = shown(error)
             else:
@@ -331,6 +331,8 @@ class Registrar:
         if policies.on_done == "leave":
             return
         row = json.loads(known.row or "{}")
+        if (row.get("quality") or {}).get("missed"):
+            return  # What is of low quality may be read again, with other steps, from its source.
         key = known.key or row.get("key") or ""
         version = row.get("source_version") or (known.source or {}).get("version") or document.version
         dispose(document.source, version, policies.on_done, policies.archive, document.file_stem, key[:8])

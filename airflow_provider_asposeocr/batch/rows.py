@@ -119,7 +119,7 @@ def duplicate_row(
         "results": row.get("results", []),
         "first_words": row.get("first_words"),
     }
-    found |= {name: row[name] for name in ("quality", "error") if name in row}
+    found |= {name: row[name] for name in ("quality", "error", "final") if name in row}
     first = row.get("duplicate_of") or source_uri(batch.documents[index].source)
     return found | ({"duplicate_of": first} if found["results"] else {})
 
@@ -132,7 +132,7 @@ def low_quality_row(quality: Mapping[str, Any], *, fails: bool) -> dict[str, Any
     :param fails: Whether the document has failed because of it.
     :return: Fields of its row.
     """
-    found: dict[str, Any] = {"quality": dict(quality)}
+    found: dict[str, Any] = {"quality": dict(quality), "final": True}
     if fails:
         error = Verdict(missed_in(quality)).error(None, None)
         error.billed = "already"

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_asposeocr.api.errors import InputError, shown_at
 from airflow_provider_asposeocr.api.polling import deadlines
@@ -284,7 +284,7 @@ def request_of(
             claim_seconds=operator.claim_seconds,
             on_done=operator.on_done,
             archive=request.archive,
-            fails_low_quality=operator.quality is not None and operator.on_low_quality == "fail",
+            low_quality=_low_quality_before(operator),
         ),
         state_of=lambda claim: state_of(ti, claim),
         is_retried=lambda end: (
@@ -296,6 +296,12 @@ def request_of(
         page=result_url(ti),
     )
     return request, around
+
+
+def _low_quality_before(operator: AsposeOcrBatchOperator) -> Literal["fail", "mark"] | None:
+    if operator.quality is None:
+        return None
+    return "fail" if operator.on_low_quality == "fail" else "mark"
 
 
 def _register_of(

@@ -107,8 +107,24 @@ def test_the_next_run_fails_again_where_it_is_to_fail(folder: Folder) -> None:
     folder.run("first", quality=GATES, on_low_quality="mark").go()
     with pytest.raises(AirflowFailException, match="2 had results of low quality.*2 LowQualityError"):
         folder.run("second", quality=GATES).go()
-    # Without gates nothing is asked of the results, and nothing fails.
-    assert folder.run("third").go() == {"duplicate": 1, "low_quality": 2}
+
+
+def test_without_gates_it_is_a_duplicate_whose_source_stays(folder: Folder) -> None:
+    folder.run("first", quality=GATES, on_low_quality="mark").go()
+    assert folder.run("second", on_done="delete").go() == {"duplicate": 3}
+    # Only what has passed is done with.
+    assert sorted(path.name for path in folder.inbox.iterdir()) == ["2.png", "3.png"]
+
+
+def test_a_plan_does_not_name_the_file_again(folder: Folder) -> None:
+    first = folder.run("first", quality=GATES, on_low_quality="mark")
+    first.go()
+    folder.drop("4.png", 2)  # found by its content
+    second = folder.run("second", quality=GATES, on_low_quality="mark")
+    assert second.go() == {"duplicate": 1, "low_quality": 3}
+    for row in (*first.rows, *second.rows):
+        # With the same steps a later run would read the same; it would never come to newer files.
+        assert row.settled
 
 
 def test_equal_documents_share_a_low_quality(folder: Folder) -> None:

@@ -20,13 +20,17 @@ from airflow_provider_asposeocr.api.errors import (
     ResultTooLargeError,
     ResultUnreadableError,
 )
+from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.results.readers.content import MOST_BYTES, check_size, decode, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 #: A workbook names its sheets and cells in XML that is packed; unpacked it may be a thousand times as large.
-MOST_UNPACKED_BYTES = MOST_BYTES
+MOST_UNPACKED_BYTES = 8 * 1024 * 1024
+#: The same of a part that is neither a sheet nor the text of cells: an object is made of each of its elements.
+MOST_PART_BYTES = 256 * 1024
+_LARGE_PARTS = ("xl/worksheets/", "xl/sharedstrings.xml")
 #: Cells that are read, empty ones included: a cell at the end of a sheet stands for millions of empty ones.
 MOST_CELLS = 1_000_000
 #: Characters of a cell of a workbook, which is Excel's own limit, and of all cells, which may share one string of the file.
@@ -180,6 +184,11 @@ def _check_workbook(data: bytes) -> None:
                 f"The workbook unpacks to {unpacked} bytes; the reader takes {MOST_UNPACKED_BYTES} at most."
             )
         for part in parts:
+            if part.file_size > MOST_PART_BYTES and not part.filename.lower().startswith(_LARGE_PARTS):
+                raise ResultTooLargeError(
+                    f"The workbook has a part of {part.file_size} bytes, {shown(part.filename, 100)}; the reader takes "
+                    f"{MOST_PART_BYTES} of one that has no cells."
+                )
             if part.filename.lower().endswith((".xml", ".rels", ".vml")):
                 with archive.open(part) as stream:
                     _check_prolog(stream.read(_PROLOG_BYTES))

@@ -24,6 +24,7 @@ from airflow_provider_asposeocr.api.results.quality import (
     judge,
     parse_gates,
 )
+from airflow_provider_asposeocr.api.results.reading import HOCR, TEXT
 from airflow_provider_asposeocr.api.results.scripts import script_shares
 from airflow_provider_asposeocr.emulator.work.engines.canned import tiny_hocr
 
@@ -164,21 +165,21 @@ class TestMeasures:
 
     def test_one_result_is_measured_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         held: list[bool] = []
-        read = measures.TEXT.read
+        read = TEXT.read
 
         def watched(results: Any) -> Any:
             held.append(measures.ONE_AT_A_TIME.locked())
             return read(results)
 
-        monkeypatch.setattr(measures, "TEXT", dataclasses.replace(measures.TEXT, read=watched))
+        monkeypatch.setattr(measures, "TEXT", dataclasses.replace(TEXT, read=watched))
         measure("RecognizeImage", [result("Text", b"one")])
         assert held == [True]
 
     def test_to_measure_never_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def fail(_: object) -> str:
+        def fail(_: Any) -> Any:
             raise RuntimeError("a defect")
 
-        monkeypatch.setattr(measures, "HOCR", dataclasses.replace(measures.HOCR, read=fail))
+        monkeypatch.setattr(measures, "HOCR", dataclasses.replace(HOCR, read=fail))
         assert measure("RecognizeImage", [result("Hocr", b"x"), result("Text", b"one")]).characters == 3
 
     def test_an_invoice_has_no_text(self) -> None:

@@ -400,6 +400,17 @@ class TestTable:
         with pytest.raises(ResultTooLargeError, match="unpacks to"):
             read_excel(changed_workbook(lambda text: text + " " * 100_000))
 
+    def test_a_large_part_that_is_no_sheet_is_refused(self) -> None:
+        # openpyxl makes an object of each of its elements.
+        styles = (
+            b"<styleSheet><cellXfs>" + b"<xf/>" * (table.MOST_PART_BYTES // 5) + b"</cellXfs></styleSheet>"
+        )
+        packed = io.BytesIO(tiny_workbook([["a"]]))
+        with zipfile.ZipFile(packed, "a", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("xl/styles.xml", styles)
+        with pytest.raises(ResultTooLargeError, match=r"xl/styles\.xml"):
+            read_excel(packed.getvalue())
+
     def test_a_cell_at_the_end_of_a_sheet_is_refused(self) -> None:
         with pytest.raises(ResultTooLargeError, match="cells"):
             read_excel(changed_workbook(lambda text: text.replace("<row>", '<row r="1048576">', 1)))
