@@ -247,8 +247,11 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
             measured, verdict = judge_results(self, ref, done)
             manifest = self._store(ref, done) if verdict.stores else make_manifest(ref, done, [])
             manifest = described(self, manifest, done, measured, verdict)
-        for notice in manifest.messages + manifest.warnings:
+        said = len(done.state.warnings)
+        for notice in manifest.messages + manifest.warnings[:said]:
             self.log.warning("The cloud says: %s", notice)
+        for warning in manifest.warnings[said:]:
+            self.log.warning("%s", warning)
         for result in manifest.results:
             verb = "Left" if result.skipped else "Wrote"
             where, what = shown(result.uri, 300), shown(result.type, 40)

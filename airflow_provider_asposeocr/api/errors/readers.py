@@ -30,7 +30,7 @@ class FieldAbsentError(ReaderError):
     remedies = Remedies(
         hook="Set on_absent='none' where the field may be missing.",
         task="Set on_absent='none' where the field may be missing, and clear this task: the cloud keeps the result for 24 "
-        "hours, and the files that were written are kept.",
+        "hours, and the files that were written are kept. With if_exists='fail', remove them first.",
     )
 
 

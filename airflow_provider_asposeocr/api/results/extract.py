@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import FieldAbsentError, InputError
 from airflow_provider_asposeocr.api.printable import shown, storable
-from airflow_provider_asposeocr.api.results.readers.content import check_sizes
+from airflow_provider_asposeocr.api.results.readers.content import check_sizes, unreadable
 from airflow_provider_asposeocr.api.results.readers.invoice import INVOICE_FIELDS
 from airflow_provider_asposeocr.api.results.reading import READERS
 from airflow_provider_asposeocr.api.settings import near_miss
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 
 #: Most fields of a task; each becomes an XCom.
 MOST_FIELDS = 50
-_LONGEST_NAME = 100
+#: A name becomes a part of an address of Airflow's.
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_DEEPEST = 50
 #: Keys of XCom that Airflow or the provider uses.
 _RESERVED = frozenset({"return_value", "skipmixin_key", "trigger_dag_id", "trigger_run_id"})
 _RESERVED_PREFIXES = ("aspose_ocr", "_link_")
@@ -128,11 +131,11 @@ def parse_extract(extract: object, *, rendered: bool = True) -> list[Field]:
 
 
 def _check_name(name: object) -> None:
-    # Airflow renders the values of a mapping, and not its keys.
-    usable = isinstance(name, str) and name.isprintable() and not has_template(name)
-    if not usable or not 1 <= len(str(name)) <= _LONGEST_NAME:
-        raise InputError(f"extract: {shown(repr(name), 120)} is no name for an XCom.")
-    if name in _RESERVED or str(name).startswith(_RESERVED_PREFIXES):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InputError(
+            f"extract: {shown(repr(name), 120)} is no name for an XCom. A name has letters and digits of ASCII, and _.-"
+        )
+    if name in _RESERVED or name.startswith(_RESERVED_PREFIXES):
         raise InputError(
             f"extract: the name {name!r} belongs to Airflow or to the provider. Choose another one."
         )
@@ -216,12 +219,16 @@ def _why_absent(field: Field, operation: str, results: Sequence[Result], *, has_
     )
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, depth: int = 0) -> Any:
     """
     Make a value plain JSON.
 
     :param value: What a reader has given. A date becomes ISO 8601, and a decimal number text, so that no digit is lost.
+    :param depth: How deep it is nested in another one.
+    :raises ResultUnreadableError: if it is nested more deeply than what writes an XCom can take.
     """
+    if depth > _DEEPEST:
+        raise unreadable("a field", f"it is nested more than {_DEEPEST} deep")
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, Decimal):
@@ -229,9 +236,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return {storable(str(key)): plain(each) for key, each in value.items()}
+        return {storable(str(key)): plain(each, depth + 1) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
+        return [plain(each, depth + 1) for each in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

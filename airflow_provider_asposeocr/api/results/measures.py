@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 MOST_MEASURED_BYTES = 16 * 1024 * 1024
 #: The same of JSON, which may become forty times as large in memory.
 MOST_JSON_BYTES = 2 * 1024 * 1024
+#: Most writing systems that a manifest names.
+MOST_SCRIPTS = 3
 ONE_AT_A_TIME = threading.Lock()
 
 
@@ -56,9 +58,14 @@ class Measured:
             "characters": self.characters,
             "words": self.words,
             "mean_confidence": self.mean_confidence,
-            "language_share": self.language_share,
+            "language_share": _largest(self.language_share),
         }
         return {name: value for name, value in found.items() if value is not None}
+
+
+def _largest(shares: dict[str, float] | None) -> dict[str, float] | None:
+    """Return the largest shares: a batch has thousands of rows, and the viewer reads its manifest as a whole."""
+    return None if shares is None else dict(sorted(shares.items(), key=lambda each: -each[1])[:MOST_SCRIPTS])
 
 
 def measure(operation: str, results: Sequence[Result]) -> Measured:

@@ -67,7 +67,8 @@ class Missed:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON."""
-        return {"gate": self.gate, "value": self.value, "threshold": self.threshold}
+        threshold = shown(self.threshold, 100) if isinstance(self.threshold, str) else self.threshold
+        return {"gate": self.gate, "value": self.value, "threshold": threshold}
 
 
 @dataclass(frozen=True)

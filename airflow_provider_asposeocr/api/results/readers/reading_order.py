@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Merging compares each box with each other one. A page has some tens of regions.
 MOST_MERGED = 2_000
+#: More boxes are sorted by their top and left edges alone: with hostile ones the search for columns takes quadratic time.
+MOST_ORDERED = 5_000
 #: Boxes whose gaps are nested more deeply are sorted by their top and left edges.
 _DEEPEST = 12
 
@@ -27,13 +29,15 @@ def in_reading_order(boxes: Sequence[Box], *, right_to_left: bool = False) -> li
     """
     Sort boxes as a person would read them.
 
-    :param boxes: The boxes.
+    :param boxes: The boxes. More than :data:`MOST_ORDERED` are sorted from top to bottom, without columns.
     :param right_to_left: Whether the first column is the right one; by default it is the left one.
     :return: The same boxes.
     """
     if right_to_left:
         mirrored = in_reading_order([_mirrored(box) for box in boxes])
         return [_mirrored(box) for box in mirrored]
+    if len(boxes) > MOST_ORDERED:
+        return sorted(boxes, key=lambda box: (box.y0, box.x0, box.y1, box.x1))
     return _columns_first(list(boxes), 0)
 
 

@@ -167,6 +167,12 @@ class TestStorage:
         found = extract_fields("RecognizeAndParseInvoice", results, fields, on_absent="none", most_bytes=100)
         assert found.values == {"name": "a\ufffdb\ufffd", "other": {"\ufffd": ["\ufffd"]}}
 
+    def test_deep_nesting_is_a_named_error(self) -> None:
+        results = [result("Text", b'{"x": ' + b"[" * 400 + b"]" * 400 + b"}")]
+        fields = parse_extract({"other": "invoice.other"})
+        with pytest.raises(ResultUnreadableError, match="nested more than"):
+            extract_fields("RecognizeAndParseInvoice", results, fields, on_absent="none", most_bytes=100)
+
     def test_results_that_are_too_large_together_are_not_read(self, tmp_path: Path) -> None:
         # The files are not there: to open one would be another error.
         large = [Result("Text", tmp_path / str(number), MOST_BYTES // 2 + 1, "") for number in (1, 2)]
@@ -228,6 +234,9 @@ class TestPaths:
             ({"x": 1}, "no path"),
             ({"": "text"}, "no name for an XCom"),
             ({"a\x00": "text"}, "no name for an XCom"),
+            ({"return_value?x": "text"}, "no name for an XCom"),
+            ({"a#b": "text"}, "no name for an XCom"),
+            ({"a%2fb": "text"}, "no name for an XCom"),
             ({"{{ params.name }}": "text"}, "no name for an XCom"),
             ({"return_value": "text"}, "belongs to Airflow"),
             ({"aspose_ocr_task": "text"}, "belongs to Airflow"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from airflow_provider_asposeocr.api.results.quality import (
     parse_gates,
 )
 from airflow_provider_asposeocr.api.results.reading import HOCR, TEXT
-from airflow_provider_asposeocr.api.results.scripts import script_shares
+from airflow_provider_asposeocr.api.results.scripts import SCRIPTS, script_shares
 from airflow_provider_asposeocr.emulator.work.engines.canned import tiny_hocr
 
 if TYPE_CHECKING:
@@ -95,6 +96,11 @@ class TestJudge:
             "review": True,
         }
         assert describe(Measured(), Verdict(())) is None
+
+    def test_what_the_manifest_says_is_short(self) -> None:
+        many = Measured(1, 1, None, {script: 0.03 for script in SCRIPTS}, "x")
+        found = describe(many, judge(many, parse_gates({"must_match": "a" * 1000}), "mark"))
+        assert len(json.dumps(found)) < 400
 
 
 class TestGates:

@@ -148,6 +148,15 @@ class TestRegions:
             footer,
         ]
 
+    def test_more_boxes_than_a_page_has_are_sorted_by_their_places(self) -> None:
+        # A staircase: each band would add two columns to those before.
+        stairs = [
+            Box(left + 2 * step, 4 * step, left + 2 * step + 1, 4 * step + 1)
+            for step in range(reading_order.MOST_ORDERED)
+            for left in (0, 10_000_000)
+        ]
+        assert in_reading_order(list(reversed(stairs))) == stairs
+
     def test_columns_with_paragraphs_at_the_same_heights(self) -> None:
         left = [Box(0, top, 90, top + 10) for top in (0, 20, 40)]
         right = [Box(110, top, 200, top + 10) for top in (0, 20, 40)]
