@@ -15,9 +15,10 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.folder_listing import find_files
 from airflow_provider_asposeocr.batch.naming import folder_of
-from airflow_provider_asposeocr.batch.state_folders import state_folders
+from airflow_provider_asposeocr.batch.state_folders import ELSEWHERE, state_folders
 from airflow_provider_asposeocr.documents.atomic_create import read_many
 from airflow_provider_asposeocr.documents.file_systems import LOCAL, object_path
+from airflow_provider_asposeocr.documents.folders import STATE_FOLDER
 from airflow_provider_asposeocr.documents.json_lines import read_objects
 from airflow_provider_asposeocr.documents.owners import (
     FOLDER,
@@ -132,8 +133,11 @@ class Makers:
 
     def _rows(self) -> Iterator[tuple[str, Iterator[Mapping[str, Any]]]]:
         yield "the journal of this batch", (row.to_dict() for row in self._earlier)
-        states = {same_place(state): state for state in (self._state, *state_folders(self._destination))}
-        for manifest in _newest_manifests(*states.values()):
+        others = {same_place(state): state for state in state_folders(self._destination)}
+        others.pop(same_place(self._state), None)
+        for manifest in _newest_first(
+            {**_manifests_in(self._state), **_manifests_of_others(others.values())}
+        ):
             yield manifest, _read_rows(manifest)
 
 
@@ -161,7 +165,8 @@ def _manifests_around(uri: str) -> Iterator[str]:
     folder = folder_of(uri)
     for _ in range(MOST_FOLDERS):
         try:
-            yield from _newest_manifests(*state_folders(folder))
+            own, *others = state_folders(folder)
+            yield from _newest_first({**_manifests_in(own), **_manifests_of_others(others)})
         # Each storage library has its own root class, and a role may not list the folders above.
         except Exception as error:
             log.info("The manifests of batches in %s cannot be listed: %s", shown(folder, 300), shown(error))
@@ -171,11 +176,38 @@ def _manifests_around(uri: str) -> Iterator[str]:
         folder = above
 
 
-def _newest_manifests(*states: str) -> list[str]:
-    """List the manifests of state folders, the newest first."""
-    folders = [f"{state}manifests/" for state in states]
-    manifests = {folder + name: facts for folder in folders for name, facts in _files_in(folder).items()}
+def _newest_first(manifests: Mapping[str, Facts]) -> list[str]:
     return sorted(manifests, key=lambda uri: (changed_at(manifests[uri]), uri), reverse=True)
+
+
+def _manifests_in(state: str) -> dict[str, Facts]:
+    """List the manifests of a state folder by their URIs."""
+    folder = f"{state}manifests/"
+    return {folder + name: facts for name, facts in _files_in(folder).items()}
+
+
+def _manifests_of_others(states: Iterable[str]) -> dict[str, Facts]:
+    """
+    List the manifests of the state folders that a destination names, as far as they can be listed.
+
+    A batch of long ago may have named a folder whose connection is gone. That is no reason to stop the batches of today:
+    a file whose maker is not found counts as that of another document.
+    """
+    found: dict[str, Facts] = {}
+    for state in states:
+        try:
+            found.update(_manifests_in(state))
+        except Exception as error:  # each storage library has its own root class
+            log.warning(
+                "The manifests in the state folder %s cannot be listed, so files that they name may count as those of "
+                "another document: %s: %s. If no batch uses the folder any more, delete the file that names it in %s of "
+                "the destination.",
+                shown(state, 300),
+                type(error).__name__,
+                shown(error),
+                STATE_FOLDER + ELSEWHERE,
+            )
+    return found
 
 
 def _files_in(folder: str) -> dict[str, Facts]:

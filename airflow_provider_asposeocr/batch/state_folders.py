@@ -19,6 +19,7 @@ from airflow_provider_asposeocr.documents.atomic_create import read_many, replac
 from airflow_provider_asposeocr.documents.file_systems import object_path
 from airflow_provider_asposeocr.documents.folders import STATE_FOLDER, parse_folder
 from airflow_provider_asposeocr.documents.uris import same_place
+from airflow_provider_asposeocr.documents.versions import changed_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,15 +59,17 @@ def state_folders(folder: str) -> Iterator[str]:
     Return the state folders that may say who made the files of a folder. Blocks.
 
     :param folder: URI of the folder, with a slash at its end.
-    :return: The one that it has by default, then those that batches have named in it, with a slash at their end; at most
-        :data:`MOST_STATE_FOLDERS` in all.
+    :return: The one that it has by default, then those that batches have named in it, the one of the latest batch first,
+        with a slash at their end; at most :data:`MOST_STATE_FOLDERS` in all.
     """
     own = f"{folder}{STATE_FOLDER}"
     yield own
     try:
-        names = sorted(find_files(f"{own}{ELSEWHERE}"))[: MOST_STATE_FOLDERS - 1]
+        named = find_files(f"{own}{ELSEWHERE}")
     except (FileNotFoundError, NotADirectoryError):
         return
+    # Each batch writes the name anew, so a folder that is in use is a new one.
+    names = sorted(named, key=lambda name: (-changed_at(named[name]), name))[: MOST_STATE_FOLDERS - 1]
     for content in read_many([object_path(f"{own}{ELSEWHERE}{name}") for name in names]):
         try:
             # Who may write here may write anything: it is only ever asked for manifests.

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,11 @@ from airflow_provider_asposeocr.batch.folder_listing import find_files
 from airflow_provider_asposeocr.batch.makers import maker_of
 from airflow_provider_asposeocr.batch.manifest_file import write_manifest
 from airflow_provider_asposeocr.batch.plan import BatchDocument
-from airflow_provider_asposeocr.batch.state_folders import name_state_folder
+from airflow_provider_asposeocr.batch.state_folders import (
+    MOST_STATE_FOLDERS,
+    name_state_folder,
+    state_folders,
+)
 from airflow_provider_asposeocr.batch.steps import Step, parse_steps
 from airflow_provider_asposeocr.documents.file_systems import object_path
 from airflow_provider_asposeocr.documents.manifest import Manifest, StoredResult, parse_manifest
@@ -104,6 +109,29 @@ def test_another_batch_with_another_state_folder_is_asked_too(store: Store) -> N
     assert decided("overwrite")["outcome"] == "failed"
     name_state_folder(OUT, state)
     assert decided("overwrite") is None
+
+
+def test_a_state_folder_whose_connection_is_gone_stops_no_batch(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.pipe({"/out/a.png.txt": b"hello"})
+    made_by_a_batch(SOURCE, "a.png.txt")
+    name_state_folder(OUT, "s3://deleted@scratch/")
+    assert decided("overwrite") is None
+    assert "s3://deleted@scratch/" in caplog.text
+    assert "delete the file that names it" in caplog.text
+
+
+def test_the_state_folders_of_the_latest_batches_are_asked(tmp_path: Path) -> None:
+    out = f"{tmp_path}/out/"
+    states = [f"{tmp_path}/state/{day:02}/" for day in range(MOST_STATE_FOLDERS + 5)]
+    names = tmp_path / "out" / ".aspose-ocr" / "elsewhere"
+    for day, state in enumerate(states):
+        before = set(names.iterdir()) if day else set()
+        name_state_folder(out, state)
+        (name,) = set(names.iterdir()) - before
+        os.utime(name, (day, day))
+    assert list(state_folders(out))[1:] == states[:-MOST_STATE_FOLDERS:-1]
 
 
 def test_a_batch_whose_state_lies_in_its_destination_writes_nothing_about_it(store: Store) -> None:
