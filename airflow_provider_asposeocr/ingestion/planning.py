@@ -9,6 +9,7 @@ their storage.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -122,20 +123,22 @@ def plan_inbox(
     """
     clock = clock or Clock()
     listing, oldest, listed, new = InboxListing(inbox), Oldest(most), 0, 0
+    oldest_at = math.inf
     for page in listing.pages():
         listed += len(page)
         for file in page:
             key = seen_key(pipeline, file.uri, file.version)
             if not seen.has(key, include_failed=include_failed):
                 new += 1
+                oldest_at = min(oldest_at, file.changed_at)
                 oldest.add(file, is_put_back=key in seen.put_back)
     chosen = oldest.files()
-    oldest_at = min((file.changed_at for file in chosen), default=0.0)
     still = chosen
     if chosen and inbox.quiet:
         _wait_until(clock.monotonic() + inbox.quiet, clock)
         still = list(unchanged(chosen))
-    return InboxPlan(tuple(still), listed, new, len(chosen) - len(still), listing.refused_files, oldest_at)
+    growing = len(chosen) - len(still)
+    return InboxPlan(tuple(still), listed, new, growing, listing.refused_files, oldest_at if new else 0.0)
 
 
 def _wait_until(moment: float, clock: Clock) -> None:

@@ -106,6 +106,15 @@ def test_a_file_that_each_run_tries_in_vain_comes_after_all_others(tmp_path: Pat
     assert names(plan(tmp_path, seen)) == ["old.png", "young.png", "vain.png"]
 
 
+def test_a_file_that_is_not_chosen_still_tells_how_old_the_oldest_is(tmp_path: Path) -> None:
+    for name in ("vain.png", "young.png"):
+        (tmp_path / name).write_text(name)
+    vain = next(each for each in plan(tmp_path).files if each.uri.endswith("vain.png"))
+    found = plan(tmp_path, SeenKeys(put_back={seen_key("p", vain.uri, vain.version)}), most=1)
+    assert names(found) == ["young.png"]
+    assert found.oldest_at == vain.changed_at < found.files[0].changed_at
+
+
 @pytest.mark.parametrize("change", ["rename", "content", "cp -p"])
 def test_a_changed_file_is_new_for_any_modification_time(tmp_path: Path, change: str) -> None:
     """A watermark of modification times would miss each of these."""
