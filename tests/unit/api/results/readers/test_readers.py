@@ -4,6 +4,7 @@ The readers of results: what each gives for what the vendor documents, and which
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import math
@@ -346,6 +347,18 @@ class TestFonts:
         with pytest.raises(ResultUnreadableError):
             read_fonts(body.encode())
 
+    def test_python_s_parser_never_sees_what_nests(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ast, "literal_eval", lambda text: pytest.fail(f"parsed {text[:20]}"))
+        for nested in (
+            "-" * 60_000 + "1",
+            "- " * 30_000 + "1",
+            "[" * 60_000,
+            "1+" * 30_000 + "1",
+            "a" + "()" * 30_000,
+        ):
+            with pytest.raises(ResultUnreadableError):
+                read_fonts(nested.encode())
+
 
 class TestSpeech:
     """The header of a sound."""
@@ -404,6 +417,14 @@ class TestTable:
                 changed_workbook(lambda text: text.replace("?>", '?><!DOCTYPE x [<!ENTITY a "b">]>', 1))
             )
 
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+    def test_so_is_one_whose_part_has_another_name(self, encoding: str) -> None:
+        packed = io.BytesIO(tiny_workbook([["a"]]))
+        with zipfile.ZipFile(packed, "a") as archive:
+            archive.writestr("xl/media/logo.png", '<!DOCTYPE x [<!ENTITY a "b">]><x/>'.encode(encoding))
+        with pytest.raises(ResultUnreadableError, match="document type"):
+            read_excel(packed.getvalue())
+
     def test_a_workbook_that_unpacks_to_too_much_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(table, "MOST_UNPACKED_BYTES", 100_000)
         with pytest.raises(ResultTooLargeError, match="unpacks to"):
@@ -419,6 +440,12 @@ class TestTable:
             archive.writestr("xl/styles.xml", styles)
         with pytest.raises(ResultTooLargeError, match=r"xl/styles\.xml"):
             read_excel(packed.getvalue())
+
+    def test_a_picture_in_a_workbook_does_no_harm(self) -> None:
+        packed = io.BytesIO(tiny_workbook([["a"]]))
+        with zipfile.ZipFile(packed, "a") as archive:
+            archive.writestr("xl/media/logo.png", bytes(table.MOST_PART_BYTES + 1))
+        assert read_excel(packed.getvalue()).rows == [["a"]]
 
     def test_a_cell_at_the_end_of_a_sheet_is_refused(self) -> None:
         with pytest.raises(ResultTooLargeError, match="cells"):
