@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import os
 
-# On Airflow 3.1, the timetables come from airflow.timetables.assets and airflow.timetables.trigger.
-from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
+from airflow.sdk import DAG, Param
 
 from airflow_provider_asposeocr.ingestion import AsposeOcrInbox
 from airflow_provider_asposeocr.operators import AsposeOcrBatchOperator, AsposeOcrPlanInboxOperator
+
+try:
+    from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable
+except ImportError:  # Airflow 3.1, where the scheduler's classes are also those of DAG files
+    from airflow.timetables.assets import AssetOrTimeSchedule  # type: ignore[assignment]  # it has no common base
+    from airflow.timetables.trigger import CronTriggerTimetable  # type: ignore[assignment]  # it has no common base
 
 # The folder is written out, because the watcher runs without a DAG run that could render a template.
 INBOX = os.environ.get("ASPOSE_OCR_EXAMPLES_INBOX", "s3://scans@inbox/")
