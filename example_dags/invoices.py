@@ -44,24 +44,36 @@ FIELDS = (
 )
 
 
+def column(value: Any) -> Any:
+    """Return a value that PostgreSQL takes; it refuses texts with a NUL."""
+    return value.replace("\0", "") if isinstance(value, str) else value
+
+
 @task
 def fill_table(summary: dict[str, Any], postgres_conn_id: str) -> int:
-    """Write a row for each invoice that was read; return how many there are."""
+    """Write a row for each invoice that was read; return how many there are. Fail at the end where one cannot be read."""
     # Imported here, because the DAG is parsed more often than it runs.
     from airflow.providers.postgres.hooks.postgres import PostgresHook
 
     from airflow_provider_asposeocr import read_manifest
+    from airflow_provider_asposeocr.api.errors import AsposeOcrError
     from airflow_provider_asposeocr.api.results.reading import INVOICE
     from airflow_provider_asposeocr.documents.read_results import from_manifest
 
-    rows = []
+    rows, unread = [], []
     for document in read_manifest(summary["manifest"]):
         if document.outcome == "succeeded":
-            invoice = from_manifest(document, INVOICE)
-            rows.append((document.source, *(getattr(invoice, name) for name in FIELDS)))
+            try:
+                invoice = from_manifest(document, INVOICE)
+            except AsposeOcrError as error:
+                unread.append(f"{document.source}: {error}")
+            else:
+                rows.append((document.source, *(column(getattr(invoice, name)) for name in FIELDS)))
     hook = PostgresHook(postgres_conn_id)
     hook.run(CREATE, autocommit=True)
     hook.insert_rows("invoices", rows, ["source", *FIELDS], replace=True, replace_index="source")
+    if unread:
+        raise ValueError(f"{len(rows)} invoices are in the table. These cannot be read: {'; '.join(unread)}")
     return len(rows)
 
 

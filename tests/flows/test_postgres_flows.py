@@ -58,6 +58,20 @@ def test_a_folder_of_invoices_is_a_typed_table(
     assert aspose_ocr_emulator.control.billing() == {"RecognizeAndParseInvoice": 6}
 
 
+def test_an_invoice_that_cannot_be_read_keeps_no_other_one_out_of_the_table(
+    database: str, aspose_ocr_run_dag: Any, aspose_ocr_emulator: Any, tmp_path: Path
+) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    for number in range(3):
+        (inbox / f"invoice-{number}.png").write_bytes(PNG + bytes([number]))
+    aspose_ocr_emulator.control.add_faults({"kind": "result_type", "result_type": "Other", "count": 1})
+    conf = {"inbox": f"file://{inbox}/", "outbox": f"file://{tmp_path}/out/"}
+    run = aspose_ocr_run_dag(EXAMPLES / "invoices.py", conf=conf)
+    assert run.task_states == {"read": "success", "fill_table": "failed"}
+    assert len(rows(database, "SELECT source FROM invoices")) == 2
+
+
 def test_a_table_on_a_scan_is_rows(database: str, aspose_ocr_run_dag: Any, tmp_path: Path) -> None:
     (tmp_path / "page.png").write_bytes(PNG)
     conf = {"scan": f"{tmp_path}/page.png", "outbox": f"file://{tmp_path}/out/"}

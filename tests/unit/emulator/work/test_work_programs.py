@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import stat
 import subprocess
+import tracemalloc
 import wave
 from typing import TYPE_CHECKING
 
@@ -57,8 +58,20 @@ class TestRunProgram:
         assert not (tmp_path / "hacked").exists()
 
     def test_its_memory_is_limited(self, tmp_path: Path) -> None:
-        run_program([script(tmp_path / "p", "ulimit -v > found; ulimit -t >> found")], tmp_path)
-        assert (tmp_path / "found").read_text().split() == ["2097152", "120"]
+        run_program(
+            [script(tmp_path / "p", "ulimit -v > found; ulimit -t >> found; ulimit -f >> found")], tmp_path
+        )
+        assert (tmp_path / "found").read_text().split() == ["2097152", "120", "1048576"]
+
+    def test_its_messages_do_not_fill_the_memory(self, tmp_path: Path) -> None:
+        program = script(tmp_path / "p", "head -c 50000000 /dev/zero | tr '\\0' x >&2; echo the end >&2")
+        tracemalloc.start()
+        try:
+            assert run_program([program], tmp_path).endswith("the end")
+            assert tracemalloc.get_traced_memory()[1] < 5_000_000
+        finally:
+            tracemalloc.stop()
+        assert [path.name for path in tmp_path.iterdir()] == ["p"]
 
     def test_one_that_does_not_end_is_ended(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(programs, "PROGRAM_SECONDS", 0.2)
