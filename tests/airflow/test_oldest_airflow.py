@@ -12,10 +12,12 @@ import signal
 import subprocess
 import time
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 
 from airflow_provider_asposeocr.emulator.server import EmulatorProcess
 from demo.local_airflow import LocalAirflow
@@ -95,22 +97,64 @@ def test_the_provider_and_its_connection_type_are_known(oldest_airflow: LocalAir
     assert rest.import_errors() == []
 
 
-def test_the_example_chain_defers_and_lands_in_storage(
-    oldest_airflow: LocalAirflow, emulator: EmulatorProcess, tmp_path: Path
-) -> None:
+@dataclass
+class Chain:
+    """A run of the example chain that has ended."""
+
+    rest: AirflowRest
+    run_id: str
+    outbox: Path
+    billing: dict[str, int]
+
+    def get(self, path: str, **headers: str) -> requests.Response:
+        """Request an address of the viewer; ``{run}`` stands for the DAG and the run."""
+        address = f"{self.rest.base_url}/aspose-ocr/{path.replace('{run}', f'{DAG}/{self.run_id}')}"
+        return requests.get(address, headers=headers, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def chain(
+    oldest_airflow: LocalAirflow, emulator: EmulatorProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Chain:
     emulator.control.reset()
+    outbox = tmp_path_factory.mktemp("oldest-chain") / "outbox"
     rest = AirflowRest(oldest_airflow.base_url, oldest_airflow.check)
-    run_id = rest.start(DAG, {"scan": str(SCAN), "outbox": f"file://{tmp_path}/outbox/"})
+    run_id = rest.start(DAG, {"scan": str(SCAN), "outbox": f"file://{outbox}/"})
     rest.wait_for_task_state(DAG, run_id, "upscale", "deferred", timeout_seconds=300)
     assert rest.wait_for_run(DAG, run_id, timeout_seconds=300) == "success"
+    return Chain(rest, run_id, outbox, emulator.control.billing())
 
-    manifest = rest.xcom(DAG, run_id, "fetch")
+
+def test_the_example_chain_defers_and_lands_in_storage(chain: Chain) -> None:
+    manifest = chain.rest.xcom(DAG, chain.run_id, "fetch")
     assert [result["type"] for result in manifest["results"]] == ["Text", "Pdf"]
-    outbox = tmp_path / "outbox"
-    assert {path.name for path in outbox.glob("[!.]*")} == {"01-75dpi.txt", "01-75dpi.pdf"}
-    assert (outbox / "01-75dpi.txt").read_text().startswith("This is the canned text")
-    assert (outbox / "01-75dpi.pdf").read_bytes().startswith(b"%PDF-")
-    assert emulator.control.billing() == {"UpscaleImage": 1, "BinarizeImage": 1, "RecognizeImage": 1}
+    assert {path.name for path in chain.outbox.glob("[!.]*")} == {"01-75dpi.txt", "01-75dpi.pdf"}
+    assert (chain.outbox / "01-75dpi.txt").read_text().startswith("This is the canned text")
+    assert (chain.outbox / "01-75dpi.pdf").read_bytes().startswith(b"%PDF-")
+    assert chain.billing == {"UpscaleImage": 1, "BinarizeImage": 1, "RecognizeImage": 1}
+
+
+def test_the_viewer_shows_the_result(chain: Chain) -> None:
+    page = chain.get("view/{run}/fetch/-1")
+    assert page.status_code == 200
+    assert "frame-ancestors 'self'" in page.headers["content-security-policy"]
+    assert chain.get("data/instance/{run}/fetch/-1").status_code == 401
+    login = {"Authorization": f"Bearer {chain.rest.token()}"}
+    document = chain.get("data/instance/{run}/fetch/-1", **login).json()["document"]
+    text = chain.get(document["results"][0]["address"], **login)
+    assert text.content == (chain.outbox / "01-75dpi.txt").read_bytes()
+    cards = chain.get("data/run/{run}", **login).json()["cards"]
+    assert [card["task"] for card in cards] == ["fetch"]
+
+
+def test_the_tabs_and_the_link_lead_to_the_viewer(chain: Chain) -> None:
+    plugins = chain.rest.get("/plugins")["plugins"]
+    views = [view for each in plugins if each["name"] == "aspose_ocr" for view in each["external_views"]]
+    assert {view["destination"] for view in views} == {"task_instance", "dag_run"}
+    links = chain.rest.get(f"/dags/{DAG}/dagRuns/{chain.run_id}/taskInstances/fetch/links")
+    (address,) = links["extra_links"].values()
+    assert address.endswith("/fetch/-1")
+    assert requests.get(f"{chain.rest.base_url}{address}", timeout=120).status_code == 200
 
 
 def test_a_start_in_the_triggerer_becomes_the_ordinary_way_and_lost_crash_recovery_is_said_once(
