@@ -8,6 +8,7 @@ AIRFLOW ?= 3.3.2
 OLDEST_AIRFLOW ?= 3.1.8
 OLDEST_VENV := .venv-oldest
 PRODUCTION_VENV := .venv-production
+FAB_VENV := .venv-fab
 SDK_ENVIRONMENTS := .env-sdk
 AZURITE := .env-azurite
 TESSDATA := .env-tessdata
@@ -111,7 +112,7 @@ test-claims: $(PRODUCTION_VENV)/stamp $(AZURITE)/stamp ## 16 processes that clai
 	CLAIM_ROUNDS=300 ASPOSE_OCR_AZURITE=$(abspath $(AZURITE)) \
 		$(PRODUCTION_VENV)/bin/python -m pytest tests/stores/test_register_on_stores.py
 
-test-viewer: $(VENV)/browser.stamp ## the viewer in Airflow's UI, with Chromium; pictures of failures are in $$ASPOSE_OCR_SCREENSHOTS
+test-viewer: $(VENV)/browser.stamp $(FAB_VENV)/stamp ## the viewer in Airflow's UI, with Chromium; pictures of failures are in $$ASPOSE_OCR_SCREENSHOTS
 	$(BIN)/python -m pytest tests/browser
 
 test-live: $(VENV)/test.stamp ## the vendor's live service, with your credentials: at most ten billed requests, see docs/compatibility.md
@@ -173,6 +174,11 @@ $(OLDEST_VENV)/stamp: pyproject.toml
 	sh tools/install.sh $(OLDEST_VENV)/bin/python "apache-airflow==$(OLDEST_AIRFLOW)" -e . --group test
 	touch $@
 
+$(FAB_VENV)/stamp: pyproject.toml
+	$(PYTHON) -m venv $(FAB_VENV)
+	sh tools/install.sh $(FAB_VENV)/bin/python "apache-airflow==$(AIRFLOW)" -e . --group fab
+	touch $@
+
 $(PRODUCTION_VENV)/stamp: pyproject.toml
 	$(PYTHON) -m venv $(PRODUCTION_VENV)
 	sh tools/install.sh $(PRODUCTION_VENV)/bin/python "apache-airflow==$(AIRFLOW)" -e ".[emulator]" \
@@ -192,4 +198,4 @@ $(TESSDATA)/stamp: tools/tessdata.sh
 	@if ls $(TESSDATA)/*.traineddata >/dev/null 2>&1; then touch $@; fi
 
 clean: ## remove everything that was made here
-	rm -rf $(VENV) $(OLDEST_VENV) $(PRODUCTION_VENV) $(SDK_ENVIRONMENTS) $(AZURITE) $(TESSDATA) .env-wheel dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .bench .distributed
+	rm -rf $(VENV) $(OLDEST_VENV) $(PRODUCTION_VENV) $(FAB_VENV) $(SDK_ENVIRONMENTS) $(AZURITE) $(TESSDATA) .env-wheel dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .bench .distributed

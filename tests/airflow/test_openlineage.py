@@ -1,4 +1,4 @@
-"""The events that the provider of OpenLineage makes of what operators tell it: after deferrals, of mapped tasks, of a batch."""
+"""What the provider of OpenLineage makes of what operators tell it: after deferrals, of mapped tasks, of a batch."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
             run_id = rest.start("viewer", conf)
             with RoleServer(airflow) as server:
                 assert rest.wait_for_run("viewer", run_id, timeout_seconds=600) == "success"
-                yield Seen(server, rest, run_id, folder)
+                yield Seen(server, rest, run_id, folder, airflow, cloud.control)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
@@ -13,6 +12,8 @@ import requests
 from demo.processes import Service, ServiceError, free_port, stop_services
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from demo.local_airflow import LocalAirflow
 
 #: Name and role; the password is the name.
@@ -26,10 +27,13 @@ class RoleServer:
 
     :param airflow: A running Airflow, whose database it shares.
     :param path: Path before all addresses, as behind a proxy; "/" at its end.
+    :param python: The interpreter; by default that of ``airflow``.
     :param environment: More variables; they win.
     """
 
-    def __init__(self, airflow: LocalAirflow, path: str = "/", **environment: str) -> None:
+    def __init__(
+        self, airflow: LocalAirflow, path: str = "/", *, python: Path | None = None, **environment: str
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}{path}".rstrip("/")
         passwords = airflow.home / "passwords.json"
@@ -46,12 +50,12 @@ class RoleServer:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
             **environment,
         }
-        self._python = airflow.python
+        self._python = str(python or airflow.python)
         self._service: Service | None = None
         self._tokens: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        command = [self._python or sys.executable, "-m", "airflow", "api-server"]
+        command = [self._python, "-m", "airflow", "api-server"]
         self._service = Service("api-server with roles", command, self._env, self._log)
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():

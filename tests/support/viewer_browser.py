@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
+    from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
+    from demo.local_airflow import LocalAirflow
     from demo.rest import AirflowRest
     from tests.support.role_server import RoleServer
 
@@ -19,12 +21,14 @@ WAIT_MS = 60_000
 
 @dataclass
 class Seen:
-    """A run of the DAG ``viewer``, the server that shows it, and a folder for more files."""
+    """A run of the DAG ``viewer``, the server that shows it, its Airflow and its cloud, and a folder for more files."""
 
     server: RoleServer
     rest: AirflowRest
     run_id: str
     folder: Path
+    airflow: LocalAirflow
+    cloud: EmulatorControl
 
     def manifest(self, task_id: str = "fetch") -> dict[str, Any]:
         """Return the manifest of a task."""
@@ -59,7 +63,15 @@ class Pages:
         self.requests: list[str] = []
         self.problems: list[str] = []
 
-    def open(self, path: str, name: str | None = "vera", *, width: int = 1280, scheme: str = "light") -> Page:
+    def open(
+        self,
+        path: str,
+        name: str | None = "vera",
+        *,
+        width: int = 1280,
+        scheme: str = "light",
+        server: RoleServer | None = None,
+    ) -> Page:
         """
         Open an address of the server.
 
@@ -67,19 +79,20 @@ class Pages:
         :param name: The user; ``None`` = without a login.
         :param width: Of the window, in pixels.
         :param scheme: What the system prefers, ``light`` or ``dark``.
+        :param server: Another server than that of the run.
         """
+        server = server or self._seen.server
         size: Any = {"width": width, "height": 800}
         preferred: Any = scheme
         context = self._browser.new_context(viewport=size, color_scheme=preferred)
         self._contexts.append(context)
         context.set_default_timeout(WAIT_MS)
         if name is not None:
-            token = self._seen.server.token(name)
-            context.add_cookies([{"name": "_token", "value": token, "url": self._seen.server.url}])
+            context.add_cookies([{"name": "_token", "value": server.token(name), "url": server.url}])
         page = context.new_page()
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.goto(f"{self._seen.server.url}{path.replace('{run}', f'viewer/{self._seen.run_id}')}")
+        page.goto(f"{server.url}{path.replace('{run}', f'viewer/{self._seen.run_id}')}")
         return page
 
     def view(self, task_id: str, name: str | None = "vera", *, query: str = "", **options: Any) -> Page:
