@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, Request
 
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
     from demo.local_airflow import LocalAirflow
@@ -61,6 +61,7 @@ class Pages:
         self._browser = browser
         self._contexts: list[BrowserContext] = []
         self.requests: list[str] = []
+        self._finished: list[Request] = []
         self.problems: list[str] = []
 
     def open(
@@ -91,6 +92,7 @@ class Pages:
             context.add_cookies([{"name": "_token", "value": server.token(name), "url": server.url}])
         page = context.new_page()
         page.on("request", lambda request: self.requests.append(request.url))
+        page.on("requestfinished", self._finished.append)
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.goto(f"{server.url}{path.replace('{run}', f'viewer/{self._seen.run_id}')}")
         return page
@@ -98,6 +100,11 @@ class Pages:
     def view(self, task_id: str, name: str | None = "vera", *, query: str = "", **options: Any) -> Page:
         """Open the page of a task instance."""
         return self.open(f"/aspose-ocr/view/{{run}}/{task_id}/-1{query}", name, **options)
+
+    def wire_bytes(self) -> int:
+        """Return how many bytes of answers have come over the wire, headers included."""
+        sizes = [request.sizes() for request in self._finished]
+        return sum(each["responseBodySize"] + each["responseHeadersSize"] for each in sizes)
 
     def keep(self, path: Path) -> None:
         """Keep a picture of the last page."""

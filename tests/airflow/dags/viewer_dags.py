@@ -36,3 +36,30 @@ with DAG("viewer", params={"scan": "", "inbox": "", "outbox": ""}):
         return 42
 
     other()
+
+with DAG("viewer_documents", params={"inbox": "", "steps_inbox": "", "outbox": ""}):
+    AsposeOcrBatchOperator(
+        task_id="documents",
+        sources="{{ params.inbox }}",
+        steps=[{"operation": "RecognizeImage", "settings": {"resultType": "TextAndHocr"}}],
+        destination="{{ params.outbox }}documents/",
+        previews=True,
+    )
+    AsposeOcrBatchOperator(
+        task_id="steps",
+        sources="{{ params.steps_inbox }}",
+        steps=["BinarizeImage", {"operation": "RecognizeImage", "settings": {"resultType": "TextAndHocr"}}],
+        destination="{{ params.outbox }}steps/",
+        previews=True,
+        keep_steps=True,
+    )
+
+with DAG("viewer_running", params={"inbox": "", "outbox": ""}):
+    AsposeOcrBatchOperator(
+        task_id="read",
+        sources="{{ params.inbox }}",
+        steps=["RecognizeImage"],
+        destination="{{ params.outbox }}",
+        poll_interval_seconds=0.5,
+        max_poll_interval_seconds=2,
+    )
