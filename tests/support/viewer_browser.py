@@ -92,7 +92,7 @@ class Pages:
             context.add_cookies([{"name": "_token", "value": server.token(name), "url": server.url}])
         page = context.new_page()
         page.on("request", lambda request: self.requests.append(request.url))
-        page.on("requestfinished", self._finished.append)
+        page.on("requestfinished", lambda request: self._finished.append(request))
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.goto(f"{server.url}{path.replace('{run}', f'viewer/{self._seen.run_id}')}")
         return page
