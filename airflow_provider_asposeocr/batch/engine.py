@@ -197,6 +197,7 @@ class BatchEngine:
 
     def _end_process(self, stop: events.Stop) -> None:
         self._machine_stop = stop
+        self._waits = False  # A batch that ends does not defer.
         if self._over is not None:
             self._tell(stop)
 
@@ -338,16 +339,27 @@ class BatchEngine:
         await asyncio.to_thread(self._metrics.drain().send)
         look_at = None if self._machine_stop else next_look_at(self._machine, self._settings, self._clock())
         if look_at is not None or self._is_to_be_deferred():
-            self._waits = True  # no poll begins while the snapshot is written
-            self._stop_timer()
+            self._pause_polls()
+            if look_at is None and not self._machine.is_idle:
+                return  # The next look leaves, if the polls under way have their answers and find nothing to do.
             await self._snapshot()
             if self._machine_stop is not None:  # A deferral would drop cancels that are under way.
-                self._waits = False
-                self._set_timer()
+                self._resume_polls()
                 return
             self._end(Deferral(tuple(self.running()), self._settings.deadline_at, look_at))
-        elif self._journal.parts_to_replay > most_parts(len(self._batch.documents)):
+            return
+        self._resume_polls()
+        if self._journal.parts_to_replay > most_parts(len(self._batch.documents)):
             await self._snapshot()
+
+    def _pause_polls(self) -> None:
+        """Begin no more polls: none may be under way while the snapshot of a deferral is written."""
+        self._waits = True
+        self._stop_timer()
+
+    def _resume_polls(self) -> None:
+        self._waits = False
+        self._set_timer()
 
     async def _snapshot(self) -> None:
         # Copied here and not in the journal's thread, because the loop changes the book meanwhile.

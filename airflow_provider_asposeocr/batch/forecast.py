@@ -55,16 +55,19 @@ def is_worth_leaving(machine: Machine, settings: BatchSettings, now: float) -> b
     """
     Decide whether the batch should wait in the triggerer, because its worker will be idle.
 
+    Polls that are under way do not count as work: with a slow cloud and many tasks some always are. The engine begins no
+    more of them, and leaves when the last one has its answer (:attr:`.Machine.is_idle`).
+
     :param machine: The batch.
     :param settings: Its settings: ``deferrable``, and ``defer_idle_seconds``, the least time that is worth a deferral.
     :param now: Seconds since the epoch.
     """
-    if not settings.deferrable or not machine.is_idle:
+    if not settings.deferrable or not machine.waits_for_cloud:
         return False
     running = [
         (max(0.0, now - work.task.submitted_epoch), machine.book.entry(work.task.operation, work.input_bytes))
         for work in machine.works.values()
-        if work.phase is Phase.RUNNING
+        if work.phase in (Phase.RUNNING, Phase.POLLING)
     ]
     return idle_seconds(running, settings.defer_idle_seconds) >= settings.defer_idle_seconds
 

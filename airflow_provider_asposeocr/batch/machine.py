@@ -150,14 +150,19 @@ class Machine(Claims):
 
     @property
     def is_idle(self) -> bool:
-        """Whether all documents under way run in the cloud, and no other one can be begun."""
+        """Whether all documents under way run in the cloud, no poll of them is under way, and no other one can be begun."""
+        return self.waits_for_cloud and all(work.phase is not Phase.POLLING for work in self.works.values())
+
+    @property
+    def waits_for_cloud(self) -> bool:
+        """Whether all documents under way run in the cloud, polled at this moment or not, and no other one can be begun."""
         if self._records or not self.works:
             return False
         if self._concluding or not self.limits.slots.taken:
             return False
         works = self.works.values()
         return (
-            all(work.phase is Phase.RUNNING or work.phase in WAITS for work in works)
+            all(work.phase in (Phase.RUNNING, Phase.POLLING) or work.phase in WAITS for work in works)
             and not self._may_begin()
         )
 

@@ -151,7 +151,7 @@ class Simulation:
             at = min(self._machine.next_at, self._to_come[0][0] if self._to_come else math.inf, look_at)
             self._now = max(self._now, at)
             if at == look_at:
-                if is_worth_leaving(self._machine, self._settings, self._now):
+                if self._machine.is_idle and is_worth_leaving(self._machine, self._settings, self._now):
                     return
                 look_at += 1.0
             elif self._to_come and self._to_come[0][0] == at:

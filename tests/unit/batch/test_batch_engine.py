@@ -464,6 +464,25 @@ def test_it_leaves_the_worker_while_nothing_is_to_be_moved_and_comes_back(tmp_pa
         assert emulator.control.billing() == {"RecognizeImage": 8}
 
 
+def test_it_leaves_the_worker_although_the_cloud_is_so_slow_that_some_poll_is_always_under_way(
+    tmp_path: Path,
+) -> None:
+    with Emulator(Options(engine="canned", task_seconds="1000")) as emulator:
+        emulator.control.add_faults(
+            {"kind": "delay", "delay_seconds": 1, "method": "GET", "path": "RecognizeImage", "probability": 1}
+        )
+        batch = Try(emulator.url, tmp_path, 8, STEPS[-1:])
+        known = Woken("all have ended", durations=(Duration("RecognizeImage", 990.0, 1010.0),) * 12)
+        often = {"poll_interval_seconds": 0.1, "max_poll_interval_seconds": 0.2}
+        left = batch.leave(
+            woken=known, deferrable=True, defer_idle_seconds=60, deadline_at=time.time() + 120, **often
+        )
+        assert isinstance(left, Deferral)
+        assert len(left.tasks) == 8
+        # Each answer of the cloud was taken: none is thrown away by leaving.
+        assert all(task.seen_running_at for task in left.tasks)
+
+
 def test_it_stays_while_durations_are_not_known_and_its_tasks_are_young(
     aspose_ocr_emulator: Emulator, tmp_path: Path
 ) -> None:
