@@ -1,5 +1,5 @@
 """
-The rows of the failure table that are about a batch in the triggerer, and about a hundred or a thousand cloud tasks at once.
+The rows of the failure table that are about a batch in the triggerer, and about a hundred cloud tasks at once.
 
 Invariant: as of :mod:`.failure_rows`. A batch leaves its worker only when it knows how long cloud tasks take; so the first
 five documents end at once, and the others are slow.
@@ -19,14 +19,13 @@ from tests.failures.failure_table import Outcome, Row
 SLOW = 5
 ALL = QUICK + SLOW
 HUNDRED = 100
-THOUSAND = 1000
 #: A cloud that answers a poll and a cancel in 50 ms.
 BRISK = tuple(
     {"kind": "delay", "delay_seconds": 0.05, "method": method, "probability": 1}
     for method in ("GET", "DELETE")
 )
 
-#: Cloud tasks that outlast the submits of a thousand documents on any machine.
+#: Cloud tasks that outlast the submits of all documents on any machine.
 LONG_ONES = {"kind": "task_slow", "task_seconds": 100_000, "probability": 1}
 
 _row = partial(
@@ -135,36 +134,6 @@ MANY_ROWS = (
         faults=(*BRISK, QUICK_ONES),
         words=(f"Cancelled {HUNDRED} cloud tasks, because the Airflow task was cleared",),
         documents=QUICK + HUNDRED,
-    ),
-    _many(
-        "batch_mark_failed_1000",
-        USER,
-        "Marks the batch failed while it waits in its worker and 1,000 documents run; the cloud answers in 50 ms",
-        "cancelled, as many as three seconds allow (at least 100); the others run to their end",
-        "how many were cancelled, and how many may still run",
-        Outcome(billed=THOUSAND, cancelled=HUNDRED, end="failed"),
-        failure_cases.mark_failed,
-        faults=(*BRISK, LONG_ONES),
-        variant="thousand",
-        words=("may still run",),
-        documents=THOUSAND,
-        at_once=THOUSAND,
-        at_least=True,
-        left_running=True,
-    ),
-    _many(
-        "batch_deferred_mark_failed_1000",
-        USER,
-        "Marks the deferred batch failed while 1,000 documents run; the cloud answers in 50 ms",
-        "cancelled, all of them within the half minute that the trigger has",
-        '"Cancelled 1000 cloud tasks", in the log of the trigger',
-        Outcome(billed=QUICK + THOUSAND, cancelled=THOUSAND, end="failed"),
-        failure_cases.mark_failed,
-        faults=(*BRISK, LONG_ONES, QUICK_ONES),
-        variant="deferred_thousand",
-        words=(f"Cancelled {THOUSAND} cloud tasks, because the task was killed",),
-        documents=QUICK + THOUSAND,
-        at_once=THOUSAND,
     ),
 )
 

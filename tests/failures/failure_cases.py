@@ -122,7 +122,7 @@ class Case:
 
     @property
     def submitting_seconds(self) -> float:
-        """How long to wait until all is submitted: a thousand documents take longer than five."""
+        """How long to wait until all is submitted: a hundred documents take longer than five."""
         return STEP_SECONDS * max(1, self.at_once // 100)
 
     def wait_until(

@@ -79,8 +79,6 @@ class Row:
     :param among: The modes that the row is about.
     :param at_once: How many cloud tasks a batch has running before it waits.
     :param documents: How many documents a batch has.
-    :param at_least: Whether more cloud tasks may be cancelled than the outcome says, because it depends on the machine how
-        many fit into the time that there is.
     :param alone: Whether no other case runs meanwhile, because this one needs the whole machine.
     """
 
@@ -104,7 +102,6 @@ class Row:
     among: tuple[Mode, ...] = MODES
     at_once: int = 1
     documents: int = BATCH_DOCUMENTS
-    at_least: bool = False
     alone: bool = False
 
     def in_mode(self, mode: Mode) -> Row | None:

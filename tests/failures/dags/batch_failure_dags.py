@@ -39,9 +39,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "two_days": {"batch_timeout_seconds": TWO_DAYS_SECONDS},
     "two_days_again": {"batch_timeout_seconds": TWO_DAYS_SECONDS, "on_expired": "resubmit"},
     "hundred": {"steps": ONE_STEP},
-    "thousand": {"steps": ONE_STEP, "max_in_flight": 1000},
     "deferred": DEFERRED,
-    "deferred_thousand": {**DEFERRED, "max_in_flight": 1000},
     # A pool of its own, made by its case.
     "deferred_no_slot": {**DEFERRED, "pool": "deferred_no_slot"},
     "deferred_no_slot_clear": {**DEFERRED, "pool": "deferred_no_slot_clear"},
