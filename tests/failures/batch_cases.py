@@ -181,14 +181,16 @@ def clear_between_event_and_worker(case: Case) -> None:
     _wait_until_woken_without_a_slot(case)
     case.clear(case.waiter)
     _set_slots(case, 1)
+    case.wait_for_cancels()
     case.finish()
 
 
 def destination_refuses_once(case: Case) -> None:
-    """A file is where the folder of the results would be; when the first try has failed, a user removes it."""
+    """A file is where the folder of the results was; when the first try has failed, a user puts the folder back."""
     case.wait_until_it_waits()
     outbox = _folder(case, "outbox")
-    outbox.parent.mkdir(exist_ok=True, parents=True)
+    # The batch has written into it where its state folder is.
+    aside = outbox.rename(outbox.with_name("aside"))
     outbox.write_text("in the way")
 
     def has_failed() -> bool:
@@ -197,6 +199,7 @@ def destination_refuses_once(case: Case) -> None:
 
     case.wait_until(has_failed, "the first try has failed")
     outbox.unlink()
+    aside.rename(outbox)
     case.finish()
 
 
