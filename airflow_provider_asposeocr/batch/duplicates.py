@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, StorageError
 from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.documents.storage_errors import storage_errors
 from airflow_provider_asposeocr.documents.stored_files import Writer
 from airflow_provider_asposeocr.ingestion.stored_results import (
     are_there,
@@ -47,14 +47,9 @@ class Duplicates:
         :param done: The record of the document that was read.
         :raises StorageError: if the storage does not answer.
         """
-        try:
+        text = f"It cannot be seen whether the results of {shown(document.source, 300)} are still there"
+        with storage_errors(text, billed="already"):
             return are_there(done.results)
-        except AsposeOcrError:
-            raise
-        except Exception as error:  # each storage library has its own root class
-            what = f"{type(error).__name__}: {shown(error)}"
-            text = f"It cannot be seen whether the results of {shown(document.source, 300)} are still there: {what}."
-            raise StorageError(text, billed="already") from error
 
     def copy(self, document: BatchDocument, key: str, row: Mapping[str, Any], source: str) -> dict[str, Any]:
         """
@@ -71,15 +66,8 @@ class Duplicates:
         plain = {
             copy_name(result, source, f"{folder}{document.file_stem}"): result["sha256"] for result in results
         }
-        try:
+        text = f"The results of {shown(row.get('duplicate_of'), 300)} cannot be copied for {shown(document.source, 300)}"
+        with storage_errors(text, billed="already"):
             stem = stem_of(document.file_stem, key, is_taken=not self._overwrites and is_taken(plain))
             results = copy_results(results, source, f"{folder}{stem}", self._writer)
             return {"results": results, "file_stem": stem}
-        except AsposeOcrError:
-            raise
-        except Exception as error:  # each storage library has its own root class
-            raise StorageError(
-                f"The results of {shown(row.get('duplicate_of'), 300)} cannot be copied for {shown(document.source, 300)}: "
-                f"{type(error).__name__}: {shown(error)}.",
-                billed="already",
-            ) from error

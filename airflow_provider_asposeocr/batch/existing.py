@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, DestinationError, StorageError
+from airflow_provider_asposeocr.api.errors import DestinationError
 from airflow_provider_asposeocr.api.files.filetypes import ALL_SUFFIXES
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.folder_listing import find_files
@@ -20,6 +20,7 @@ from airflow_provider_asposeocr.documents.destinations import number_names
 from airflow_provider_asposeocr.documents.manifest import DocumentError, StoredResult
 from airflow_provider_asposeocr.documents.owners import Refusal, decide
 from airflow_provider_asposeocr.documents.sources import version_of
+from airflow_provider_asposeocr.documents.storage_errors import storage_errors
 from airflow_provider_asposeocr.ingestion.stored_results import is_taken
 
 if TYPE_CHECKING:
@@ -129,17 +130,9 @@ def _makers(
 def _made(
     files: Iterable[str], destination: str, state: str, earlier: Iterable[Manifest], *, billed: Billed
 ) -> Mapping[str, Made]:
-    try:
+    text = f"The owner records or manifests that say who made the files in {shown(destination, 300)!r} cannot be read"
+    with storage_errors(text, billed=billed):
         return Makers(destination, state, earlier).find(files)
-    except AsposeOcrError:
-        raise
-    except Exception as error:  # each storage library has its own root class
-        what = f"{type(error).__name__}: {shown(error)}"
-        raise StorageError(
-            f"The owner records or manifests that say who made the files in {shown(destination, 300)!r} cannot be "
-            f"read: {what}.",
-            billed=billed,
-        ) from error
 
 
 def decide_document(
@@ -231,15 +224,9 @@ def check_unforeseen(
 
 
 def _list(destination: str) -> dict[str, Facts]:
-    try:
-        return find_files(destination, underscored=True)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except AsposeOcrError:
-        raise
-    except Exception as error:  # each storage library has its own root class
-        what = f"{type(error).__name__}: {shown(error)}"
-        raise StorageError(
-            f"The destination {shown(destination, 300)!r} cannot be listed to see which files are there: {what}.",
-            billed="no",
-        ) from error
+    text = f"The destination {shown(destination, 300)!r} cannot be listed to see which files are there"
+    with storage_errors(text, billed="no"):
+        try:
+            return find_files(destination, underscored=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return {}

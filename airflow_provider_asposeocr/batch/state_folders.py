@@ -12,12 +12,13 @@ import json
 import logging
 from typing import TYPE_CHECKING
 
-from airflow_provider_asposeocr.api.errors import InputError, StorageError
+from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.folder_listing import find_files
 from airflow_provider_asposeocr.documents.atomic_create import read_many, replace
 from airflow_provider_asposeocr.documents.file_systems import object_path
 from airflow_provider_asposeocr.documents.folders import STATE_FOLDER, parse_folder
+from airflow_provider_asposeocr.documents.storage_errors import storage_errors
 from airflow_provider_asposeocr.documents.uris import same_place
 from airflow_provider_asposeocr.documents.versions import changed_at
 
@@ -44,14 +45,12 @@ def name_state_folder(destination: str, state: str) -> None:
     if same_place(state) == same_place(own):
         return
     name = hashlib.sha256(same_place(state).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    try:
+    text = (
+        f"The destination {shown(destination, 300)!r} cannot be written, where the batch says that its state folder is "
+        f"{shown(state, 300)!r}"
+    )
+    with storage_errors(text, billed="no"):
         replace(object_path(f"{own}{ELSEWHERE}{name}.json"), json.dumps({"state": state}).encode())
-    except Exception as error:  # each storage library has its own root class
-        raise StorageError(
-            f"The destination {shown(destination, 300)!r} cannot be written, where the batch says that its state folder is "
-            f"{shown(state, 300)!r}: {type(error).__name__}: {shown(error)}.",
-            billed="no",
-        ) from error
 
 
 def state_folders(folder: str) -> Iterator[str]:

@@ -37,13 +37,18 @@ def rows(url: str, query: str) -> list[tuple[Any, ...]]:
         connection.close()
 
 
-def test_a_folder_of_invoices_is_a_typed_table(
-    database: str, aspose_ocr_run_dag: Any, aspose_ocr_emulator: Any, tmp_path: Path
-) -> None:
+def folder_of_three(tmp_path: Path) -> Path:
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     for number in range(3):
         (inbox / f"invoice-{number}.png").write_bytes(PNG + bytes([number]))
+    return inbox
+
+
+def test_a_folder_of_invoices_is_a_typed_table(
+    database: str, aspose_ocr_run_dag: Any, aspose_ocr_emulator: Any, tmp_path: Path
+) -> None:
+    inbox = folder_of_three(tmp_path)
     conf = {"inbox": f"file://{inbox}/", "outbox": f"file://{tmp_path}/out/"}
     for _ in range(2):  # The second run replaces the rows of the first one.
         run = aspose_ocr_run_dag(EXAMPLES / "invoices.py", conf=conf)
@@ -61,10 +66,7 @@ def test_a_folder_of_invoices_is_a_typed_table(
 def test_an_invoice_that_cannot_be_read_keeps_no_other_one_out_of_the_table(
     database: str, aspose_ocr_run_dag: Any, aspose_ocr_emulator: Any, tmp_path: Path
 ) -> None:
-    inbox = tmp_path / "inbox"
-    inbox.mkdir()
-    for number in range(3):
-        (inbox / f"invoice-{number}.png").write_bytes(PNG + bytes([number]))
+    inbox = folder_of_three(tmp_path)
     aspose_ocr_emulator.control.add_faults({"kind": "result_type", "result_type": "Other", "count": 1})
     conf = {"inbox": f"file://{inbox}/", "outbox": f"file://{tmp_path}/out/"}
     run = aspose_ocr_run_dag(EXAMPLES / "invoices.py", conf=conf)

@@ -57,7 +57,7 @@ ORDER_WITHIN = {
     "documents": (
         ("file_systems", "manifest"),
         ("atomic_create", "folders", "uris", "versions"),
-        ("folder_pages", "owners", "source_errors", "stored_files"),
+        ("folder_pages", "owners", "source_errors", "storage_errors", "stored_files"),
         ("destinations", "json_lines", "read_results"),
         ("sources",),
     ),
