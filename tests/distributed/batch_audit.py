@@ -259,10 +259,18 @@ def unknown_documents(records: Iterable[Mapping[str, Any]]) -> set[int]:
     """
     Return the documents of which a journal does not say what became of their last submit.
 
+    An intent of a process that has lost the batch comes after what its successor wrote. It is no submit: before its writer
+    sends, it looks for a successor.
+
     :param records: The records of the journal, in its order.
     """
     found: set[int] = set()
+    newest = 0
     for record in records:
+        epoch = record.get("epoch", 0)
+        newest = max(newest, epoch)
+        if epoch < newest:
+            continue
         if record["record"] == "intent" or record.get("state", {}).get("intended"):
             found.add(record["document"])
         else:

@@ -278,6 +278,16 @@ def test_documents_whose_last_submit_has_no_answer_in_the_journal() -> None:
     assert unknown_documents(records) == {1, 3, 5}
 
 
+def test_a_late_intent_of_a_process_that_has_lost_the_batch_is_no_unknown_submit() -> None:
+    records = [
+        {"record": "intent", "document": 1, "epoch": 2},
+        {"record": "reference", "document": 1, "epoch": 3},
+        {"record": "intent", "document": 2, "epoch": 2},
+        {"record": "intent", "document": 3, "epoch": 3},
+    ]
+    assert unknown_documents(records) == {3}
+
+
 def test_what_is_left_of_journals(tmp_path: Path) -> None:
     (tmp_path / "batches" / "key" / "1").mkdir(parents=True)
     (tmp_path / "batches" / "swept.json").touch()
