@@ -150,6 +150,8 @@ class Errands:
                 kept = await self._transfer.keep_result(
                     content, made_by, self._batch.steps[made_by], self._batch.destination
                 )
+                if self._previews and "uri" in kept:
+                    kept = kept | await self._transfer.store_previews(content, self._batch.destination)
         else:
             document = self._batch.documents[action.document]
             if self._registrar is None:

@@ -16,6 +16,7 @@ from airflow_provider_asposeocr.api.files.filetypes import suffix_for
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.documents.file_systems import object_path
 from airflow_provider_asposeocr.documents.manifest import StoredResult
+from airflow_provider_asposeocr.previews.storing import described
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,3 +74,23 @@ def kept_result(kept: Mapping[str, Any] | None) -> StoredResult | None:
     :return: The result; ``None`` = there is none.
     """
     return StoredResult.model_validate(kept) if kept and "uri" in kept else None
+
+
+def kept_pages(kept: Mapping[str, Any] | None, destination: str) -> list[dict[str, Any]]:
+    """
+    Describe the pictures of a kept result, for a manifest.
+
+    :param kept: As of :func:`kept_result`. With previews it has the pictures, too, as :class:`.Previews` lists them.
+    :param destination: URI of the folder of the batch's results, with a slash at its end.
+    :return: As :func:`.described`; empty if there are none.
+    """
+    return described(kept.get("pages", ()), kept.get("sha256", ""), destination) if kept else []
+
+
+def kept_warnings(kept: Mapping[str, Any] | None) -> list[str]:
+    """
+    Return what could not be kept, as sentences.
+
+    :param kept: As of :func:`kept_pages`.
+    """
+    return [kept[name] for name in ("warning", "preview_warning") if name in kept] if kept else []

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.results.quality import Verdict, missed_in
-from airflow_provider_asposeocr.batch.kept_steps import kept_result
+from airflow_provider_asposeocr.batch.kept_steps import kept_pages, kept_result, kept_warnings
 from airflow_provider_asposeocr.batch.references import reference_of
 from airflow_provider_asposeocr.batch.verdicts import never_answered
 from airflow_provider_asposeocr.documents.manifest import DocumentError, Manifest, StepTask
@@ -63,7 +63,7 @@ def _known(batch: Batch, document: BatchDocument, known: DocumentState) -> dict[
     row: dict[str, Any] = {
         "outcome": known.outcome or "not_started",
         "final": known.final,
-        "steps": _steps(known),
+        "steps": _steps(batch, known),
         "maybe_billed_twice": known.doubts > 0,
     }
     if source:
@@ -79,7 +79,7 @@ def _known(batch: Batch, document: BatchDocument, known: DocumentState) -> dict[
         row["error"] = _error(known.error, known.step, operation)
     if known.row is not None:
         row |= json.loads(known.row)
-    not_kept = [step.kept["warning"] for step in known.steps if step.kept and "warning" in step.kept]
+    not_kept = [warning for step in known.steps for warning in kept_warnings(step.kept)]
     if own := [*([source["preview_warning"]] if source.get("preview_warning") else []), *not_kept]:
         row["warnings"] = [*row.get("warnings", ()), *own]
     row["source_version"] = document.version or row.get("source_version") or source.get("version")
@@ -140,7 +140,7 @@ def low_quality_row(quality: Mapping[str, Any], *, fails: bool) -> dict[str, Any
     return found
 
 
-def _steps(known: DocumentState) -> list[StepTask]:
+def _steps(batch: Batch, known: DocumentState) -> list[StepTask]:
     return [
         StepTask(
             operation=step.reference.operation,
@@ -149,6 +149,7 @@ def _steps(known: DocumentState) -> list[StepTask]:
             seconds=step.seconds,
             submits=step.submits,
             result=kept_result(step.kept),
+            pages=kept_pages(step.kept, batch.destination),
         )
         for step in known.steps
         if step.reference is not None

@@ -122,7 +122,7 @@ class Transfer:
         """
         Make pictures of a document's pages, and store them beside the results.
 
-        :param document: What :meth:`read_source` returned.
+        :param document: What :meth:`read_source` or :meth:`read_result` returned.
         :param destination: URI of the folder of the batch's results, with a slash at its end.
         :return: What the journal says about them, see :class:`.Previews`: ``pages``, and ``preview_warning`` where some or
             all could not be made. Nothing is raised because of them.

@@ -148,6 +148,8 @@ class StepTask(BaseModel):
     :param submits: How often the step was submitted for this document.
     :param result: Its result and the file that holds it, with ``keep_steps=True``; ``None`` = it was not kept. What the last
         step has made is in the ``results`` of the document.
+    :param pages: Pictures of the pages of that result, with ``previews=True``, as those of :class:`Manifest`. In JSON they
+        are left out where there are none.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -158,10 +160,16 @@ class StepTask(BaseModel):
     seconds: float | None = None
     submits: int = 1
     result: StoredResult | None = None
+    pages: list[dict[str, Any]] = []
 
     @field_serializer("submitted_at")
     def _as_text(self, value: datetime) -> str:
         return value.isoformat()
+
+    @model_serializer(mode="wrap")
+    def _without_pages_if_there_are_none(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = serialize(self)
+        return {name: value for name, value in found.items() if value or name != "pages"}
 
 
 class Manifest(BaseModel):

@@ -12,6 +12,7 @@ import json
 import resource
 import sys
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,13 @@ if TYPE_CHECKING:
 _FORMATS = ("Bmp", "Gif", "Jpeg", "Png", "Tiff")
 #: EXIF's tag for the orientation of an image, and the values with which width and height are exchanged.
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, frozenset({5, 6, 7, 8})
-#: An A4 page full of text takes about 200 KB. The method is a fast one of those from 0 to 6.
-_WEBP: dict[str, Any] = {"quality": 70, "method": 2}
+#: The first view of a page is to take at most 300 KB, of which its words and the files of the viewer take up to 80. So a
+#: larger picture, of a page full of small print for example, is made again: with less quality, then with fewer pixels.
+_MOST_PICTURE_BYTES = 220_000
+#: Part of the longest side, and quality. The last one is kept, whatever it takes.
+_TRIES = ((1.0, 70), (1.0, 50), (1.0, 30), (0.85, 30), (0.7, 30), (0.5, 30))
+#: A fast one of the methods from 0 to 6.
+_METHOD = 2
 
 
 class Refused(Exception):
@@ -60,9 +66,9 @@ def main(
             is_pdf = b"%PDF-" in file.read(1024)
         pages = _pdf_pages(source, most_pages, sides[0]) if is_pdf else _image(source, most_pixels, sides[0])
         for number, (total, size, picture) in enumerate(pages, 1):
-            picture.save(Path(folder, f"{number}.webp"), "WEBP", **_WEBP)
+            Path(folder, f"{number}.webp").write_bytes(_encoded(picture))
             picture.thumbnail((sides[1], sides[1]))
-            picture.save(Path(folder, f"{number}-small.webp"), "WEBP", **_WEBP)
+            Path(folder, f"{number}-small.webp").write_bytes(_encoded(picture))
             _say({"number": number, "width": size[0], "height": size[1], "of": total})
         _say({"end": True})
     except Refused as refusal:
@@ -71,6 +77,22 @@ def main(
         _say({"refused": "It needs more memory than a preview may take."})
     except Exception as error:  # A decoder may raise any exception.
         _say({"refused": f"It cannot be decoded ({type(error).__name__})."})
+
+
+def _encoded(picture: Image) -> bytes:
+    """Return a picture as WebP, of at most :data:`_MOST_PICTURE_BYTES` if the tries suffice."""
+    content = b""
+    for part, quality in _TRIES:
+        smaller = picture
+        if part < 1:
+            smaller = picture.copy()
+            smaller.thumbnail((picture.width * part, picture.height * part))
+        output = BytesIO()
+        smaller.save(output, "WEBP", quality=quality, method=_METHOD)
+        content = output.getvalue()
+        if len(content) <= _MOST_PICTURE_BYTES:
+            break
+    return content
 
 
 def _say(message: dict[str, Any]) -> None:

@@ -15,8 +15,12 @@ from airflow_provider_asposeocr.viewer.kinds import kind_of
 from airflow_provider_asposeocr.viewer.manifests import claims_of, read_pages
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_provider_asposeocr.documents.manifest import Manifest
     from airflow_provider_asposeocr.viewer.places import Place
+
+    _Files = Iterator[dict[str, Any] | None]
 
 #: Largest document that serves as its own thumbnail, if it has no preview.
 _MOST_THUMBNAIL_BYTES = 512 * 1024
@@ -42,17 +46,14 @@ def document_view(place: Place, manifest: Manifest) -> dict[str, Any]:
         "name": _name(manifest),
         "error": manifest.error and manifest.error.model_dump(mode="json", by_alias=True),
         "task": manifest.task and manifest.task.to_dict(),
-        "steps": [
-            {**step.model_dump(mode="json", exclude={"result"}), "file": file}
-            for step, file in zip(manifest.steps, _files(place, manifest, row, "steps"), strict=False)
-        ],
+        "steps": _steps(place, manifest, row),
         "results": [
             {"type": result.type, "skipped": result.skipped, **file}
             for result, file in zip(manifest.results, _files(place, manifest, row, "results"), strict=False)
             if file is not None
         ],
         "source_file": next(iter(_files(place, manifest, row, "source")), None),
-        "pages": _pages(place, manifest, row),
+        "pages": list(_pages(manifest.pages, *_pictures(place, manifest, row))),
     }
 
 
@@ -62,18 +63,36 @@ def _name(manifest: Manifest) -> str:
     return (manifest.task and manifest.task.source_name) or manifest.file_stem or "document"
 
 
-def _pages(place: Place, manifest: Manifest, row: int) -> list[dict[str, Any]]:
-    images, thumbnails = (_files(place, manifest, row, part) for part in ("pages", "thumbnails"))
+def _steps(place: Place, manifest: Manifest, row: int) -> list[dict[str, Any]]:
+    # One pair of iterators for all steps: the numbers in the addresses go on from step to step.
+    pictures = _pictures(place, manifest, row, "step_")
     return [
         {
+            **step.model_dump(mode="json", exclude={"result", "pages"}),
+            "file": file,
+            "pages": list(_pages(step.pages, *pictures)),
+        }
+        for step, file in zip(manifest.steps, _files(place, manifest, row, "steps"), strict=False)
+    ]
+
+
+def _pictures(place: Place, manifest: Manifest, row: int, prefix: str = "") -> tuple[_Files, _Files]:
+    """Return the pictures and the thumbnails of all pages."""
+    images, thumbnails = (
+        iter(_files(place, manifest, row, f"{prefix}{part}")) for part in ("pages", "thumbnails")
+    )
+    return images, thumbnails
+
+
+def _pages(pages: list[dict[str, Any]], images: _Files, thumbnails: _Files) -> Iterator[dict[str, Any]]:
+    for page in read_pages(pages):
+        yield {
             "number": page.number,
             "width": page.width,
             "height": page.height,
-            "image": images[place_in_list],
-            "thumbnail": thumbnails[place_in_list],
+            "image": next(images, None),
+            "thumbnail": next(thumbnails, None),
         }
-        for place_in_list, page in enumerate(read_pages(manifest))
-    ]
 
 
 def _files(place: Place, manifest: Manifest, row: int, part: str) -> list[dict[str, Any] | None]:

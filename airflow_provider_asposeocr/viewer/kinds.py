@@ -16,6 +16,8 @@ MOST_IMAGE_BYTES = 32 * 1024 * 1024
 MOST_TEXT_BYTES = 2 * 1024 * 1024
 MOST_DOWNLOAD_BYTES = 256 * 1024 * 1024
 
+_PLAIN = "text/plain; charset=utf-8"
+
 KindName = Literal["image", "text", "hocr", "json", "other"]
 
 
@@ -33,12 +35,16 @@ class Kind:
     content_type: str
     most_bytes: int
 
+    @property
+    def is_text(self) -> bool:
+        """Whether it is sent as a text."""
+        return self.content_type == _PLAIN
+
 
 def _image(subtype: str) -> Kind:
     return Kind("image", f"image/{subtype}", MOST_IMAGE_BYTES)
 
 
-_PLAIN = "text/plain; charset=utf-8"
 _OTHER = Kind("other", "application/octet-stream", MOST_DOWNLOAD_BYTES)
 #: By suffix. hOCR is HTML, and is sent as a text: a browser must never show it as a page.
 _BY_SUFFIX = {

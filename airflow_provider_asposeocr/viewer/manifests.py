@@ -21,6 +21,14 @@ from airflow_provider_asposeocr.viewer.verified import Claim
 #: Most files and pages of one document that are shown.
 MOST_FILES = 1000
 
+#: Parts of a document that are pictures of pages, and the field of :class:`Page` that has them.
+_PICTURES = {
+    "pages": "image",
+    "thumbnails": "thumbnail",
+    "step_pages": "image",
+    "step_thumbnails": "thumbnail",
+}
+
 _Checksum = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
 
 
@@ -111,14 +119,14 @@ def read_value(returned: Any, batch: Any = None) -> Stored:
         return None
 
 
-def read_pages(manifest: Manifest) -> list[Page]:
+def read_pages(pages: list[dict[str, Any]]) -> list[Page]:
     """
-    Return the pages of a manifest that have pictures.
+    Return the pages of a document, or of what a step has made, that have pictures.
 
-    :param manifest: The manifest. Entries that are no pages are left out.
+    :param pages: What the manifest says of them. Entries that are no pages are left out.
     """
     found = []
-    for entry in manifest.pages[:MOST_FILES]:
+    for entry in pages[:MOST_FILES]:
         try:
             found.append(Page.model_validate(entry))
         except ValidationError:
@@ -131,7 +139,8 @@ def find_file(manifest: Manifest, part: str, number: int) -> tuple[Claim, Kind]:
     Find a file of a document.
 
     :param manifest: The document.
-    :param part: ``results``, ``steps``, ``pages``, ``thumbnails`` or ``source``.
+    :param part: ``results``, ``steps``, ``source``, ``pages``, ``thumbnails``; or ``step_pages`` or ``step_thumbnails``, the
+        pictures of what the steps have made, one step after the other.
     :param number: Place in the list, from 0.
     :return: What the manifest says of the file, and its kind. A picture that is not an image is an error.
     :raises RefusedError: if there is no such file.
@@ -141,7 +150,7 @@ def find_file(manifest: Manifest, part: str, number: int) -> tuple[Claim, Kind]:
     if claim is None:
         raise RefusedError(404, NO_SUCH_FILE)
     kind = kind_of(claim.uri)
-    if part in ("pages", "thumbnails") and kind.name != "image":
+    if part in _PICTURES and kind.name != "image":
         raise RefusedError(404, NO_SUCH_FILE)
     return claim, kind
 
@@ -160,10 +169,10 @@ def claims_of(manifest: Manifest, part: str) -> list[Claim | None]:
         return [_claim(each.result) for each in manifest.steps[:MOST_FILES]]
     if part == "source":
         return [Claim(manifest.source, manifest.sha256, manifest.bytes)] if manifest.source else []
-    if part == "pages":
-        return [_claim(page.image) for page in read_pages(manifest)]
-    if part == "thumbnails":
-        return [_claim(page.thumbnail) for page in read_pages(manifest)]
+    if part in _PICTURES:
+        name = _PICTURES[part]
+        lists = [step.pages for step in manifest.steps] if part.startswith("step_") else [manifest.pages]
+        return [_claim(getattr(page, name)) for each in lists for page in read_pages(each)][:MOST_FILES]
     return []
 
 

@@ -69,6 +69,19 @@ def etag_of(sha256: str) -> str:
     return f'"{sha256}"'
 
 
+def accepts_gzip(header: str | None) -> bool:
+    """
+    Tell whether the header ``Accept-Encoding`` names gzip.
+
+    :param header: Its value; ``None`` = there is none. A quality of zero refuses it; ``*`` does not name it.
+    """
+    for each in (header or "").lower().split(","):
+        name, _, quality = each.replace(" ", "").partition(";q=")
+        if name in ("gzip", "x-gzip"):
+            return quality.strip("0.") != "" or not quality
+    return False
+
+
 def names_etag(header: str | None, etag: str) -> bool:
     """
     Tell whether the header ``If-None-Match`` names an entity tag.

@@ -59,3 +59,31 @@ def cer(text: str, truth: str) -> float:
         for j, got in enumerate(found, 1):
             above, row[j] = row[j], min(above + (expected != got), row[j] + 1, row[j - 1] + 1)
     return row[-1] / len(wanted)
+
+
+def a4_page() -> tuple[Image.Image, bytes]:
+    """Draw an A4 page at 300 dpi, full of small print; returns it, and the hOCR of its words."""
+    page = blank(2480, 3508)
+    font: Any = ImageFont.load_default(size=42)
+    draw = ImageDraw.Draw(page)
+    words = " ".join((*PROSE, *OTHER_PROSE)).split()
+    spans, number, y = [], 0, 200
+    while y < page.height - 250:
+        x = 230
+        while x < page.width - 450:
+            # Each word is another one, or compression would find the page easier than a real one.
+            word = f"{words[number % len(words)]}{number * 7919 % 97}"
+            width = int(draw.textlength(word, font=font))
+            draw.text((x, y), word, fill=20, font=font)
+            spans.append(
+                f"<span class='ocrx_word' id='word_1_{number}' title='bbox {x} {y} {x + width} {y + 42}; "
+                f"x_wconf {60 + number % 40}'>{word}</span>"
+            )
+            x, number = x + width + 14, number + 1
+        y += 57
+    body = " ".join(spans)
+    return page, (
+        '<html xmlns="http://www.w3.org/1999/xhtml"><body>'
+        f"<div class='ocr_page' title='bbox 0 0 {page.width} {page.height}'><p class='ocr_par'>{body}</p></div>"
+        "</body></html>"
+    ).encode()

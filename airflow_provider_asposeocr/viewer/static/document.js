@@ -172,14 +172,14 @@ class DocumentView {
   }
 
   #compare(sheet, earlier) {
-    const image = this.#picture(earlier, "before");
-    const slider = el("input", { type: "range", min: "0", max: "100", value: "50", className: "slider", "aria-label": "Before and after" });
-    const cut = () => {
+    // The picture before is loaded when somebody moves the slider: it would double what the first view takes.
+    let image = null;
+    const slider = el("input", { type: "range", min: "0", max: "100", value: "0", className: "slider", "aria-label": "Before and after" });
+    slider.oninput = () => {
+      if (!image) slider.before((image = this.#picture(earlier, "before")));
       image.style.clipPath = `inset(0 ${100 - slider.value}% 0 0)`;
     };
-    slider.oninput = cut;
-    cut();
-    sheet.append(image, slider);
+    sheet.append(slider);
   }
 
   #whyNoPicture() {
@@ -295,12 +295,14 @@ function layersOf(doc) {
   const layers = [];
   const pages = doc.pages.filter((page) => page.image?.address);
   if (pages.length) {
-    layers.push({ name: "Source", pages: pages.map((page) => ({ image: page.image.address, width: page.width, height: page.height, thumbnail: page.thumbnail?.address })) });
+    layers.push({ name: "Source", pages: pages.map(pictureOf) });
   } else if (doc.source_file?.kind === "image" && doc.source_file.address) {
     layers.push({ name: "Source", pages: [{ image: doc.source_file.address }] });
   }
-  for (const { operation, file } of doc.steps) {
-    if (file?.kind === "image" && file.address) layers.push({ name: operation, pages: [{ image: file.address }] });
+  for (const { operation, file, pages } of doc.steps) {
+    const previews = pages.filter((page) => page.image?.address);
+    if (previews.length) layers.push({ name: operation, pages: previews.map(pictureOf) });
+    else if (file?.kind === "image" && file.address) layers.push({ name: operation, pages: [{ image: file.address }] });
   }
   const pictures = doc.results.filter((file) => file.kind === "image" && file.address);
   pictures.forEach((file, index) => {
@@ -308,6 +310,10 @@ function layersOf(doc) {
     layers.push({ name: pictures.length > 1 ? `${step} ${index + 1}` : step, pages: [{ image: file.address }] });
   });
   return layers;
+}
+
+function pictureOf({ image, thumbnail, width, height }) {
+  return { image: image.address, thumbnail: thumbnail?.address, width, height };
 }
 
 function blankPage([x0, y0, x1, y1]) {

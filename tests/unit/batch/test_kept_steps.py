@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_asposeocr.batch.ending import Deferral, Ended
-from airflow_provider_asposeocr.batch.kept_steps import FOLDER, keep_result, kept_result
+from airflow_provider_asposeocr.batch.kept_steps import (
+    FOLDER,
+    keep_result,
+    kept_pages,
+    kept_result,
+    kept_warnings,
+)
 from airflow_provider_asposeocr.batch.records import Failed, Intent, Reference, Replanned
 from airflow_provider_asposeocr.batch.state import BatchState, replay
 from airflow_provider_asposeocr.batch.steps import Step
@@ -29,6 +35,8 @@ KEPT = {
     "bytes": 3,
     "sha256": "bb",
 }
+
+PICTURES = ("image", "thumbnail")
 
 
 def rows_of(ended: Ended | Deferral) -> list[dict[str, Any]]:
@@ -87,6 +95,39 @@ class TestBatch:
         again = run(aspose_ocr_emulator, tmp_path, try_number=2)
         assert {row["outcome"] for row in again} == {"succeeded"}
         assert [row["steps"][0]["result"] for row in again] == [row["steps"][0]["result"] for row in first]
+
+    def test_with_previews_each_kept_result_has_pictures(
+        self, aspose_ocr_emulator: Emulator, tmp_path: Path
+    ) -> None:
+        """The original of a step has megabytes, and the viewer shows it beside the source."""
+        begin_journal(tmp_path, batch_in(tmp_path, 1, STEPS))
+        (row,) = run(aspose_ocr_emulator, tmp_path, keep_steps=True, previews=True)
+        assert row["warnings"] == []
+        assert [len(step.get("pages", ())) for step in row["steps"]] == [1, 1, 0]
+        pictures = [page[part] for step in row["steps"][:2] for page in step["pages"] for part in PICTURES]
+        for picture in (*pictures, *(row["pages"][0][part] for part in PICTURES)):
+            content = Path(picture["uri"].removeprefix("file://")).read_bytes()
+            assert content[8:12] == b"WEBP"
+            assert (picture["bytes"], picture["sha256"]) == (
+                len(content),
+                hashlib.sha256(content).hexdigest(),
+            )
+        assert len({picture["uri"] for picture in pictures}) == 4
+        assert sorted(results_in(tmp_path)) == ["0.png.txt"]
+
+    @pytest.mark.parametrize("settings", [{"keep_steps": True}, {"previews": True}, {}], ids=str)
+    def test_without_asking_for_both_no_step_has_pictures(
+        self, aspose_ocr_emulator: Emulator, tmp_path: Path, settings: dict[str, bool]
+    ) -> None:
+        begin_journal(tmp_path, batch_in(tmp_path, 1, STEPS))
+        (row,) = run(aspose_ocr_emulator, tmp_path, **settings)
+        assert all("pages" not in step for step in row["steps"])
+
+    def test_pictures_that_cannot_be_made_are_a_warning_and_the_result_is_kept(self) -> None:
+        kept = {**KEPT, "preview_warning": "There is no preview: it cannot be decoded."}
+        assert kept_result(kept) is not None
+        assert (kept_pages(kept, "/out/"), kept_warnings(kept)) == ([], [kept["preview_warning"]])
+        assert (kept_pages(None, "/out/"), kept_warnings(None)) == ([], [])
 
     def test_a_file_that_cannot_be_written_is_a_warning(
         self, aspose_ocr_emulator: Emulator, tmp_path: Path

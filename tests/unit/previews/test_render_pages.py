@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image, ImageDraw
 
-from airflow_provider_asposeocr.previews import making
+from airflow_provider_asposeocr.previews import making, render
 from airflow_provider_asposeocr.previews.making import PICTURE_SIDE, THUMBNAIL_SIDE, render_pages
 
 if TYPE_CHECKING:
@@ -106,6 +106,19 @@ def test_a_large_page_is_made_smaller_and_its_size_is_told(tmp_path: Path, pictu
     with Image.open(page.picture) as picture, Image.open(page.thumbnail) as thumbnail:
         assert picture.size == (1131, 1600)
         assert max(thumbnail.size) == THUMBNAIL_SIDE
+
+
+def test_a_page_that_is_hard_to_compress_has_less_quality_rather_than_more_bytes(
+    tmp_path: Path, pictures: Path
+) -> None:
+    """A page of small print in full quality takes 300 KB, as much as all of the first view is to take."""
+    noise = Image.effect_noise((1240, 1754), 90)
+    noise.save(tmp_path / "page.png")
+    (page,) = render_pages(tmp_path / "page.png", pictures).pages
+    assert page.picture.stat().st_size <= render._MOST_PICTURE_BYTES
+    with Image.open(page.picture) as picture:
+        assert max(picture.size) >= PICTURE_SIDE * 0.5 - 1
+    assert (page.width, page.height) == (1240, 1754)
 
 
 def test_a_photo_is_turned_as_the_camera_says(tmp_path: Path, pictures: Path) -> None:

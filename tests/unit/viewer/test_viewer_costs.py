@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from PIL import Image
 
+from airflow_provider_asposeocr.previews.making import render_pages
 from airflow_provider_asposeocr.viewer import answers, batches
+from airflow_provider_asposeocr.viewer.app import _STATIC
 from airflow_provider_asposeocr.viewer.galleries import PAGE
+from tests.support.drawn_pages import a4_page
 from tests.support.object_stores import Store, attached
 from tests.support.viewer_world import manifest
 
@@ -17,8 +21,16 @@ if TYPE_CHECKING:
     from tests.support.viewer_world import ViewerWorld
 
 BUCKET = "s3://viewer_costs@bucket"
-#: About what an A4 page full of text has.
-PICTURE, HOCR = b"w" * 200_000, b"h" * 60_000
+#: What the first view of an A4 page may take.
+MOST_WIRE_BYTES = 300_000
+
+
+class Rendered(NamedTuple):
+    """A page: picture and thumbnail of the source and of what a step has made, and its hOCR."""
+
+    source: tuple[bytes, bytes]
+    binarized: tuple[bytes, bytes]
+    hocr: bytes
 
 
 class Counting(Store):
@@ -46,39 +58,66 @@ def stored(store: Counting, name: str, content: bytes) -> dict[str, Any]:
     return {"uri": f"{BUCKET}/{name}", "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def page_of(store: Counting, number: int = 0) -> dict[str, Any]:
+def page_of(
+    store: Counting, number: int = 0, image: bytes = b"picture", thumbnail: bytes = b"thumbnail"
+) -> dict[str, Any]:
     """Return a page with its pictures."""
     pictures = {
-        "image": stored(store, f"{number}.webp", PICTURE),
-        "thumbnail": stored(store, f"{number}-small.webp", b"thumbnail" * 700),
+        "image": stored(store, f"{number}.webp", image),
+        "thumbnail": stored(store, f"{number}-small.webp", thumbnail),
     }
-    return {"number": 1, "width": 1131, "height": 1600, **pictures}
+    return {"number": 1, "width": 2480, "height": 3508, **pictures}
 
 
-def test_the_first_view_of_a_page_takes_two_requests_and_300_kb(world: ViewerWorld, store: Counting) -> None:
-    """The picture and the hOCR. All files of the page itself are counted too, as if nothing compressed them."""
-    result = {**stored(store, "page.hocr", HOCR), "type": "Hocr", "skipped": False}
-    world.fetched(result, pages=[page_of(store)])
-    shell = world.get("/view/{place}/fetch/-1", token=None)
-    names = (
-        "viewer.css",
-        "main.js",
-        "document.js",
-        "details.js",
-        "gallery.js",
-        "overlay.js",
-        "hocr.js",
-        "dom.js",
-    )
-    answers_ = [shell, *(world.get(f"/static/{name}", token=None) for name in names)]
-    view = world.get("/data/instance/{place}/fetch/-1")
-    document = view.json()["document"]
-    assert store.calls == []
-    files = [document["pages"][0]["image"], document["results"][0]]
-    answers_ += [view, *(world.get(f"/{file['address']}") for file in files)]
-    assert {answer.status_code for answer in answers_} == {200}
+@pytest.fixture(scope="module")
+def a4(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+    """An A4 page of small print, and what a binarizing step makes of it, with the pictures that a worker makes of both."""
+    folder = tmp_path_factory.mktemp("a4")
+    drawing, hocr = a4_page()
+    pictures = []
+    for name, picture in (("source", drawing), ("binarized", drawing.convert("1", dither=Image.Dither.NONE))):
+        picture.save(folder / f"{name}.png")
+        (spool := folder / name).mkdir()
+        (page,) = render_pages(folder / f"{name}.png", spool).pages
+        pictures.append((page.picture.read_bytes(), page.thumbnail.read_bytes()))
+    return Rendered(pictures[0], pictures[1], hocr)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("seen", ["the source", "what a step has made"])
+def test_the_first_view_of_a_page_takes_two_requests_to_the_storage_and_300_kb(
+    world: ViewerWorld, store: Counting, a4: Rendered, seen: str
+) -> None:
+    """All that a browser loads: the page and its scripts, what the manifest says, one picture, and the hOCR."""
+    from starlette.middleware.gzip import GZipMiddleware
+    from starlette.testclient import TestClient
+
+    hocr = {**stored(store, "page.hocr", a4.hocr), "type": "Hocr", "skipped": False}
+    step = {"id": "i", "submitted_at": "2026-03-02T08:00:00+00:00", "submits": 1}
+    kept = {"operation": "BinarizeImage", "pages": [page_of(store, 1, *a4.binarized)], **step}
+    steps = [kept, {"operation": "RecognizeImage", **step}] if seen != "the source" else []
+    world.batch(manifest(hocr, pages=[page_of(store, 0, *a4.source)], steps=steps))
+    world.client = TestClient(GZipMiddleware(world.client.app))  # As Airflow's API server has it.
+    loaded = [world.get("/view/{place}/batch/-1", token=None)]
+    loaded += [world.get(f"/static/{name}", token=None) for name in sorted(_STATIC)]
+    # The manifest of the batch is read here, and kept by the process for all its documents.
+    loaded.append(world.get("/data/instance/{place}/batch/-1"))
+    store.calls.clear()
+    loaded.append(world.get("/data/row/{place}/batch/-1/0"))
+    document = loaded[-1].json()
+    shown = document["steps"][0] if steps else document
+    files = [shown["pages"][0]["image"], document["results"][0]]
+    loaded += [world.get(f"/{file['address']}") for file in files]
+    assert {answer.status_code for answer in loaded} == {200}
     assert len(store.calls) == 2, store.calls
-    assert sum(len(answer.content) for answer in answers_) < len(PICTURE) + len(HOCR) + 60_000
+    assert 100_000 < sum(map(wire_bytes, loaded)) <= MOST_WIRE_BYTES
+
+
+def wire_bytes(answer: Any) -> int:
+    """Return how many bytes an answer takes, with its headers."""
+    headers = sum(len(name) + len(value) + 4 for name, value in answer.headers.items())
+    body: int = answer.num_bytes_downloaded
+    return headers + body
 
 
 def test_a_gallery_takes_one_manifest_and_its_thumbnails(world: ViewerWorld, store: Counting) -> None:

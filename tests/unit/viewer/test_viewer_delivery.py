@@ -153,6 +153,43 @@ class TestHeaders:
         assert answer.headers["content-encoding"] == "identity"
 
 
+class TestCompression:
+    """The viewer compresses texts itself: hOCR is the largest part of a page after its picture."""
+
+    WORDS = b"<span class='ocrx_word' title='bbox 1 2 3 4'>word</span> " * 500
+
+    def test_a_text_is_compressed_for_those_who_accept_it(self, world: ViewerWorld) -> None:
+        world.fetched(world.result("page.hocr", self.WORDS, "Hocr"))
+        answer = world.file(**{"Accept-Encoding": "br, gzip"})
+        assert answer.content == self.WORDS
+        assert answer.headers["content-encoding"] == "gzip"
+        assert int(answer.headers["content-length"]) < len(self.WORDS) / 5
+        assert answer.headers["vary"] == "Accept-Encoding"
+        # A strong tag would name two representations.
+        etag = answer.headers["etag"]
+        assert etag == f'W/"{hashlib.sha256(self.WORDS).hexdigest()}"'
+        again = world.file(**{"Accept-Encoding": "gzip", "If-None-Match": etag})
+        assert (again.status_code, again.headers["etag"]) == (304, etag)
+
+    @pytest.mark.parametrize("accepted", ["identity", "gzip;q=0", "br, deflate", "*"])
+    def test_for_others_it_is_not(self, world: ViewerWorld, accepted: str) -> None:
+        world.fetched(world.result("page.hocr", self.WORDS, "Hocr"))
+        answer = world.file(**{"Accept-Encoding": accepted})
+        assert (answer.headers["content-encoding"], answer.content) == ("identity", self.WORDS)
+        assert answer.headers["etag"] == f'"{hashlib.sha256(self.WORDS).hexdigest()}"'
+        assert answer.headers["vary"] == "Accept-Encoding"
+
+    def test_a_part_of_a_text_is_a_part_of_the_file(self, world: ViewerWorld) -> None:
+        world.fetched(world.result("page.hocr", self.WORDS, "Hocr"))
+        answer = world.file(Range="bytes=0-9", **{"Accept-Encoding": "gzip"})
+        assert (answer.status_code, answer.content) == (206, self.WORDS[:10])
+        assert answer.headers["content-encoding"] == "identity"
+
+    def test_what_is_not_verified_is_not_compressed_either(self, world: ViewerWorld) -> None:
+        world.fetched({**world.result("page.hocr", self.WORDS, "Hocr"), "sha256": "0" * 64})
+        assert world.file(**{"Accept-Encoding": "gzip"}).status_code == 409
+
+
 class TestCaching:
     def test_what_a_browser_has_costs_no_look_at_the_storage(self, world: ViewerWorld) -> None:
         result = world.result("page.txt", TEXT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -103,6 +104,36 @@ class TestDocument:
         assert world.get(f"/{shown[1]['file']['address']}").status_code == 409
         assert world.file("batch", "0/steps/2").status_code == 404
 
+    def test_the_pictures_of_what_steps_have_made_have_addresses(self, world: ViewerWorld) -> None:
+        step = {"id": "i", "submitted_at": "2026-03-02T08:00:00+00:00", "submits": 1}
+
+        def page(number: int, name: str) -> dict[str, Any]:
+            pictures = {
+                part: world.stored(f"{name}-{part}.webp", f"{name} {part}".encode())
+                for part in ("image", "thumbnail")
+            }
+            return {"number": number, "width": 10, "height": 20, **pictures}
+
+        steps: list[dict[str, Any]] = [
+            {**step, "operation": "UpscaleImage", "pages": [page(1, "a"), {"no": "page"}, page(2, "b")]},
+            {**step, "operation": "DeskewImage"},
+            {**step, "operation": "BinarizeImage", "pages": [page(1, "c")]},
+            {**step, "operation": "RecognizeImage"},
+        ]
+        world.batch(manifest(world.result("page.txt", b"text"), steps=steps))
+        shown = world.get("/data/row/{place}/batch/-1/0").json()["steps"]
+        assert [len(each["pages"]) for each in shown] == [2, 0, 1, 0]
+        sent = [
+            world.get(f"/{each['pages'][number][part]['address']}").content
+            for each, number in ((shown[0], 0), (shown[0], 1), (shown[2], 0))
+            for part in ("image", "thumbnail")
+        ]
+        assert sent == [
+            f"{name} {part}".encode() for name in ("a", "b", "c") for part in ("image", "thumbnail")
+        ]
+        Path(steps[2]["pages"][0]["image"]["uri"]).write_bytes(b"C IMAGE")
+        assert world.get(f"/{shown[2]['pages'][0]['image']['address']}").status_code == 409
+
     @pytest.mark.parametrize(
         "page",
         [None, "page", {}, {"number": 0, "width": 1, "height": 1}, {"number": 1, "width": "x", "height": 1},
@@ -116,8 +147,11 @@ class TestDocument:
 
     def test_a_picture_that_is_no_image_is_not_sent_as_one(self, world: ViewerWorld) -> None:
         picture = world.stored("page.html", b"<script>")
-        world.fetched(pages=[{"number": 1, "width": 1, "height": 1, "image": picture}])
+        page = {"number": 1, "width": 1, "height": 1, "image": picture}
+        step = {"id": "i", "operation": "o", "submitted_at": "2026-03-02T08:00:00+00:00", "pages": [page]}
+        world.fetched(pages=[page], steps=[step])
         assert world.file(address="0/pages/0").status_code == 404
+        assert world.file(address="0/step_pages/0").status_code == 404
 
     def test_of_a_page_without_a_picture_the_others_keep_their_places(self, world: ViewerWorld) -> None:
         pages = [
