@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 #: Most characters of them.
 MOST_CHARACTERS = 100
-#: Most bytes that they take in a manifest, where a letter that is not ASCII takes six. With more, the manifest of ten
-#: thousand documents would be larger than the viewer reads.
+#: Most bytes that they take in a manifest, where a letter that is not ASCII takes six. With more, those of ten thousand
+#: documents would take megabytes.
 MOST_BYTES = 160
 #: As many bytes of a text are looked at: blank lines may stand before the first word.
 _LOOKED_AT_BYTES = 4096

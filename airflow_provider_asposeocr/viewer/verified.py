@@ -97,6 +97,17 @@ class VerifiedFile:
         """Read all of it."""
         return b"".join(self.pieces(0, self.size_bytes))
 
+    def lines(self, most_bytes: int) -> Iterator[bytes]:
+        """
+        Read it line by line.
+
+        :param most_bytes: A longer line comes in parts of this size.
+        :return: The lines, each with the line break at its end.
+        """
+        self._stream.seek(0)
+        while line := self._stream.readline(most_bytes):
+            yield line
+
     def close(self) -> None:
         """Close it."""
         self._stream.close()
@@ -123,12 +134,14 @@ class _Memory:
 _verified = _Memory()
 
 
-def open_verified(claim: Claim, most_bytes: int) -> VerifiedFile:
+def open_verified(claim: Claim, most_bytes: int, *, is_copy: bool = False) -> VerifiedFile:
     """
     Open a file after comparing it with the manifest.
 
     :param claim: What the manifest says.
     :param most_bytes: A larger file is refused.
+    :param is_copy: Whether to open a copy in any case, which no writer can change as long as it is open. By default a large
+        file that was verified before is opened where it is stored.
     :return: The file.
     :raises RefusedError: if it is not what the manifest says, is too large, or the storage does not answer.
     """
@@ -139,7 +152,7 @@ def open_verified(claim: Claim, most_bytes: int) -> VerifiedFile:
     if not is_allowed(claim.uri, default_text("preview_roots")):
         raise not_verified()
     try:
-        return _open(object_path(claim.uri), claim, claim.sha256.lower(), most_bytes)
+        return _open(object_path(claim.uri), claim, claim.sha256.lower(), most_bytes, is_copy)
     except RefusedError:
         raise
     except (OSError, UnusablePathError) as error:
@@ -177,7 +190,7 @@ def _plain(uri: str) -> str:
     return path if ".." in path.split("/") else posixpath.normpath(path)
 
 
-def _open(path: ObjectStoragePath, claim: Claim, sha256: str, most_bytes: int) -> VerifiedFile:
+def _open(path: ObjectStoragePath, claim: Claim, sha256: str, most_bytes: int, is_copy: bool) -> VerifiedFile:
     content = _read_small(path, claim)
     if content is not None:
         if hashlib.sha256(content).hexdigest() != sha256:
@@ -194,7 +207,7 @@ def _open(path: ObjectStoragePath, claim: Claim, sha256: str, most_bytes: int) -
     try:
         # A smaller file is read completely for each request, which costs little, and no write can happen between check and
         # answer.
-        version = _version(path, stream) if size > MOST_IMAGE_BYTES else None
+        version = _version(path, stream) if size > MOST_IMAGE_BYTES and not is_copy else None
         key = (claim.uri, sha256, size, version or "")
         if version is not None and key in _verified:
             return VerifiedFile(stream, size)

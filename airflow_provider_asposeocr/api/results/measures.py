@@ -64,7 +64,7 @@ class Measured:
 
 
 def _largest(shares: dict[str, float] | None) -> dict[str, float] | None:
-    """Return the largest shares: a batch has thousands of rows, and the viewer reads its manifest as a whole."""
+    """Return the largest shares: the manifest of a batch has them in each of thousands of rows."""
     return None if shares is None else dict(sorted(shares.items(), key=lambda each: -each[1])[:MOST_SCRIPTS])
 
 

@@ -50,7 +50,7 @@ def test_what_fits_is_not_cut(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["\u6f22" * 5000, "\U0001f600" * 99, "\u6f22" * 27, "\\" * 99])
 def test_they_are_bounded_in_the_bytes_of_a_manifest(text: str) -> None:
-    """Or that of ten thousand Chinese documents would be too large for the viewer."""
+    """Or those of ten thousand Chinese documents would take megabytes."""
     found = first_words([text.encode()])
     assert found.endswith("…")
     assert 100 < len(json.dumps(found)) - 2 <= MOST_BYTES

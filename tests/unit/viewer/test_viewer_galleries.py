@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_asposeocr.batch.manifest_file import write_manifest
+from airflow_provider_asposeocr.batch.plan import MOST_DOCUMENTS
+from airflow_provider_asposeocr.documents.manifest import Manifest
+from airflow_provider_asposeocr.previews.storing import described
 from airflow_provider_asposeocr.viewer import answers, batches
 from airflow_provider_asposeocr.viewer.galleries import PAGE
-from tests.support.viewer_world import BATCH, TASK_REF, manifest
+from tests.support.viewer_world import BATCH, DAG, TASK_REF, manifest
 
 if TYPE_CHECKING:
     from tests.support.viewer_world import ViewerWorld
@@ -39,6 +44,51 @@ def rows_of(count: int) -> list[dict[str, Any]]:
         )
         for index in range(count)
     ]
+
+
+def large_row(out: str) -> Manifest:
+    """Return a row with all that a batch writes of a document of three steps."""
+    sha256, source = "a" * 64, "s3://scans@inbox/2026/11/30/scan-000001.png"
+    step = {"id": TASK_REF["id"], "submitted_at": TASK_REF["submitted_at"], "seconds": 20.123, "submits": 1}
+    pages = described([[1, 2480, 3508, 219_000, sha256, 6_000, sha256]], sha256, out)
+    kept = {"type": "ImagePNG", "uri": f"{out}1.png", "bytes": 2_000_000, "sha256": sha256}
+    results = [
+        {
+            "type": kind,
+            "uri": f"s3://scans@outbox/2026/11/30/scan-000001.png.{suffix}",
+            "bytes": 9,
+            "sha256": sha256,
+        }
+        for kind, suffix in (("Text", "txt"), ("SearchablePdf", "pdf"))
+    ]
+    row = {
+        "index": 0,
+        "documents": MOST_DOCUMENTS,
+        "source": source,
+        "source_version": "e" * 40,
+        "sha256": sha256,
+        "outcome": "succeeded",
+        "task": {
+            **TASK_REF,
+            "source_uri": source,
+            "source_sha256": sha256,
+            "input_sha256": sha256,
+            "dag_id": DAG,
+        },
+        "steps": [
+            *(
+                {**step, "operation": name, "result": kept, "pages": pages}
+                for name in ("UpscaleImage", "BinarizeImage")
+            ),
+            {**step, "operation": "RecognizeImage"},
+        ],
+        "results": results,
+        "pages": pages,
+        "first_words": "w" * 100,
+        "quality": {"characters": 1800, "words": 320, "mean_confidence": 92.3},
+        "try": 1,
+    }
+    return Manifest.model_validate(row)
 
 
 def rows(world: ViewerWorld, query: str = "") -> Any:
@@ -138,10 +188,39 @@ class TestManifest:
         path.write_bytes(path.read_bytes().replace(b"/in/1.png", b"/etc/a.pn"))
         assert world.get("/data/rows/{place}/batch/-1").status_code == 409
 
-    def test_a_large_one_is_not_read(self, world: ViewerWorld) -> None:
-        world.batch(*rows_of(3), size_bytes=batches.MOST_BYTES + 1)
-        answer = world.get("/data/rows/{place}/batch/-1")
-        assert (answer.status_code, answer.json()["detail"]) == (413, answers.TOO_LARGE)
+    def test_of_one_that_is_too_large_the_gallery_says_where_it_is(self, world: ViewerWorld) -> None:
+        address = world.batch(*rows_of(3), size_bytes=batches.MOST_BYTES + 1)
+        for kind in ("rows", "instance"):
+            answer = world.get(f"/data/{kind}/{{place}}/batch/-1")
+            assert answer.status_code == 413
+            said = answer.json()["detail"]
+            assert address["manifest"] in said
+            assert said.startswith("The manifest of this batch has 67 MB")
+
+    def test_that_of_the_largest_batch_is_read_without_being_in_memory(self, world: ViewerWorld) -> None:
+        """Ten thousand documents of three steps, with pictures of their pages and of what two steps have made."""
+        world.batch(manifest())
+        row = large_row(f"{world.folder}/out/")
+        written = write_manifest(
+            f"{world.folder}/large.jsonl",
+            (row.model_copy(update={"index": index}) for index in range(MOST_DOCUMENTS)),
+            MOST_DOCUMENTS,
+        )
+        assert 25_000_000 < written.size_bytes < batches.MOST_BYTES
+        address = {"manifest": written.uri, "size_bytes": written.size_bytes, "sha256": written.sha256}
+        world.xcom("batch", {**address, "journal": "/j/"}, key="aspose_ocr_batch")
+        tracemalloc.start()
+        try:
+            assert rows(world)["documents"] == MOST_DOCUMENTS
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < written.size_bytes / 2, peak
+        # Nobody can change what was verified, and it is not read again.
+        Path(written.uri.removeprefix("file://")).write_bytes(b"")
+        (card, *others) = rows(world, f"?page={MOST_DOCUMENTS // PAGE - 1}")["cards"]
+        assert (card["name"], len(others)) == ("scan-000001.png", PAGE - 1)
+        assert card["view"].endswith(f"?row={MOST_DOCUMENTS - PAGE}")
 
     @pytest.mark.parametrize(
         "content", [b"root:x:0:0", b"[1]\n", b'{"outcome": "<script>"}\n', b'{"a": 1}\n', b"\xff"]
