@@ -138,6 +138,7 @@ class BatchEngine:
                 keep_incomplete=self._settings.keep_incomplete,
                 if_exists=self._settings.if_exists,
                 quality=(self._settings.gates, self._settings.on_low_quality),
+                extract=(self._settings.fields, self._settings.extract_bytes),
                 previews=self._settings.previews,
                 keep_steps=self._settings.keep_steps,
                 registrar=self._registrar,

@@ -24,7 +24,8 @@ from airflow_provider_asposeocr.api.errors import (
 )
 from airflow_provider_asposeocr.api.http.retrying import ONCE
 from airflow_provider_asposeocr.api.printable import shown
-from airflow_provider_asposeocr.api.results.measures import measure
+from airflow_provider_asposeocr.api.results.extract import extract_for_row
+from airflow_provider_asposeocr.api.results.measures import ONE_AT_A_TIME, measure
 from airflow_provider_asposeocr.api.results.quality import describe, judge
 from airflow_provider_asposeocr.api.results.reasons import state_with_reasons_async
 from airflow_provider_asposeocr.batch import events
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
     from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
     from airflow_provider_asposeocr.api.results.download import Download
+    from airflow_provider_asposeocr.api.results.extract import Field
     from airflow_provider_asposeocr.api.results.measures import Measured
     from airflow_provider_asposeocr.api.results.policies import OnLowQuality
     from airflow_provider_asposeocr.api.results.quality import Gates, Verdict
@@ -67,6 +69,7 @@ class Errands:
     :param keep_incomplete: Whether a cloud task that lost some of its results is stored with the rest.
     :param if_exists: What the user wants where another file has the name of a result that the settings do not promise.
     :param quality: What a result has to reach, and what becomes of its document where it does not; by default nothing.
+    :param extract: Fields of the results that are in a document's row, and the largest value of one as JSON, in bytes.
     :param previews: Whether pictures of the pages of each document are stored before it is sent.
     :param keep_steps: Whether the results of all steps before the last one are stored, too.
     :param registrar: The register of the batch; ``None`` = it has none.
@@ -81,6 +84,7 @@ class Errands:
         keep_incomplete: bool,
         if_exists: IfExists = "overwrite",
         quality: tuple[Gates | None, OnLowQuality] = (None, "fail"),
+        extract: tuple[Sequence[Field], int] = ((), 0),
         previews: bool = False,
         keep_steps: bool = False,
         registrar: Registrar | None = None,
@@ -92,6 +96,7 @@ class Errands:
         self._keep_incomplete = keep_incomplete
         self._if_exists = if_exists
         self._gates, self._on_low_quality = quality
+        self._fields, self._extract_bytes = extract
         self._foreseen = Foreseen(batch)
         self._previews = previews
         self._keep_steps = keep_steps
@@ -260,6 +265,7 @@ class Errands:
                 stem = stem_of(stem, key, is_taken=is_taken)
             check = partial(self._check_targets, document)
             words = await self._transfer.first_words(ref, fetched)
+            extracted = await self._transfer.in_thread(lambda: self._extract(ref, fetched, verdict))
             results: list[StoredResult] = []
             if verdict.stores:
                 results = await self._transfer.store(ref, fetched, self._batch.destination, stem, check)
@@ -271,6 +277,7 @@ class Errands:
             "results": [result.model_dump() for result in results],
             "file_stem": stem if stem != document.file_stem else None,
             **_said_by_cloud(fetched),
+            **extracted,
             **self._quality(ref, measured, verdict),
         }
         known = {name: value for name, value in row.items() if value}
@@ -290,6 +297,18 @@ class Errands:
     def _judge(self, ref: TaskRef, fetched: Download) -> tuple[Measured, Verdict]:
         measured = measure(ref.operation, fetched.results)
         return measured, judge(measured, self._gates, self._on_low_quality)
+
+    def _extract(self, ref: TaskRef, fetched: Download, verdict: Verdict) -> dict[str, Any]:
+        if not self._fields or not verdict.stores:
+            return {}
+        # A batch stores in many threads, and data takes many times the memory of its file.
+        with ONE_AT_A_TIME:
+            found = extract_for_row(
+                ref.operation, fetched.results, self._fields, most_bytes=self._extract_bytes
+            )
+        said = [f"extract: {why}" for why in found.unread]
+        said += [f"extract: {name} was cut to {self._extract_bytes} bytes." for name in found.cut]
+        return {"extracted": found.values, "warnings": [*fetched.state.warnings, *said]}
 
     def _quality(self, ref: TaskRef, measured: Measured, verdict: Verdict) -> dict[str, Any]:
         row: dict[str, Any] = {"quality": describe(measured, verdict)}

@@ -119,7 +119,7 @@ def duplicate_row(
         "results": row.get("results", []),
         "first_words": row.get("first_words"),
     }
-    found |= {name: row[name] for name in ("quality", "error", "final") if name in row}
+    found |= {name: row[name] for name in ("quality", "extracted", "error", "final") if name in row}
     first = row.get("duplicate_of") or source_uri(batch.documents[index].source)
     return found | ({"duplicate_of": first} if found["results"] else {})
 

@@ -10,6 +10,9 @@ from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.batch.running import MOST_TASKS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_asposeocr.api.results.extract import Field
     from airflow_provider_asposeocr.api.results.policies import OnLowQuality
     from airflow_provider_asposeocr.api.results.quality import Gates
     from airflow_provider_asposeocr.documents.owners import IfExists
@@ -41,6 +44,8 @@ class BatchSettings:
         decides when it begins.
     :param gates: What a result has to reach; by default nothing.
     :param on_low_quality: What becomes of a document that does not: ``fail``, the default, ``skip``, ``mark`` or ``review``.
+    :param fields: Fields of the results that are in the row of a document; by default none.
+    :param extract_bytes: Largest value of such a field as JSON, in bytes.
     :param previews: Whether pictures of the pages of each document are stored before it is sent; by default they are not.
     :param keep_steps: Whether the results of all steps before the last one are stored, too; by default they are not.
     :param timeout_seconds: How long one cloud task may take. The default is an hour.
@@ -75,6 +80,8 @@ class BatchSettings:
     if_exists: IfExists = "overwrite"
     gates: Gates | None = None
     on_low_quality: OnLowQuality = "fail"
+    fields: Sequence[Field] = ()
+    extract_bytes: int = 1024
     previews: bool = False
     keep_steps: bool = False
     timeout_seconds: float = 3600.0

@@ -128,6 +128,11 @@ class AsposeOcrBatchOperator(BaseOperator):
     :param on_low_quality: What becomes of a document that does not reach it; its outcome is ``low_quality`` in any case.
         ``fail``, the default: it counts as a failure for ``max_failures``. ``skip``: its results are not written. ``mark``:
         they are. ``review``: as ``mark``, and its row asks for a person.
+    :param extract: Fields of the results that the row of each document carries, by the name that each gets: for example
+        ``{"total": "invoice.total_amount"}``; see docs/results.md. By default none. A field that is absent or cannot be read
+        is ``None``; a warning in the row says what cannot be read.
+    :param extract_bytes: Largest value of a field as JSON, in bytes, because journal and manifest have a row for each
+        document. A longer text or list is cut, and a warning in the row says so. The default is 1,024.
     :param previews: Whether to store pictures of the pages of each document beside the results before it is sent, for the
         page of results in Airflow's UI; by default ``[aspose_ocr] previews`` (no). Workers need the extra ``preview``.
     :param keep_steps: Whether to store the results of the steps before the last one, too, so that the page of results shows
@@ -157,6 +162,7 @@ class AsposeOcrBatchOperator(BaseOperator):
     template_fields: Sequence[str] = (
         "sources",
         "steps",
+        "extract",
         "destination",
         "base",
         "state",
@@ -202,6 +208,8 @@ class AsposeOcrBatchOperator(BaseOperator):
         on_incomplete: OnIncomplete = "fail",
         quality: Mapping[str, Any] | None = None,
         on_low_quality: OnLowQuality = "fail",
+        extract: Mapping[str, str] | None = None,
+        extract_bytes: int = 1024,
         previews: bool | None = None,
         keep_steps: bool = False,
         on_unknown_submit: OnUnknownSubmit = "resubmit",
@@ -242,6 +250,8 @@ class AsposeOcrBatchOperator(BaseOperator):
         self.on_incomplete = on_incomplete
         self.quality = quality
         self.on_low_quality = on_low_quality
+        self.extract = extract
+        self.extract_bytes = extract_bytes
         self.previews = previews
         self.keep_steps = keep_steps
         self.on_unknown_submit = on_unknown_submit

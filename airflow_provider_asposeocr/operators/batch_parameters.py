@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_asposeocr.api.results.extract import Field
     from airflow_provider_asposeocr.batch.opening import BatchRequest
     from airflow_provider_asposeocr.batch.steps import Step
     from airflow_provider_asposeocr.ingestion.work_list import WorkList
@@ -99,6 +100,8 @@ def check_partial(given: Mapping[str, Any]) -> None:
         _check_fields(given)
 
 
+#: Most bytes of the fields in a row; a line of a manifest may have a mebibyte.
+MOST_EXTRACTED_BYTES = 262_144
 #: Most of what a number may be; ``None`` = any.
 _COUNTS: dict[str, int | None] = {
     "max_in_flight": MOST_TASKS,
@@ -106,6 +109,7 @@ _COUNTS: dict[str, int | None] = {
     "max_submits": None,
     "stop_after_failures": None,
     "max_attempts": None,
+    "extract_bytes": MOST_EXTRACTED_BYTES,
 }
 _DURATIONS = (
     "defer_idle_seconds",
@@ -142,6 +146,7 @@ _CHECKED = (
     "steps",
     "strict_settings",
     "quality",
+    "extract",
 )
 
 
@@ -188,8 +193,33 @@ def _check_fields(given: Mapping[str, Any]) -> None:
             parse_folder(value, name)
     if given.get("quality") is not None:
         parse_gates(given["quality"])
+    if given.get("extract") is not None:
+        parse_row_fields(given["extract"], given.get("extract_bytes", 0), rendered=False)
     if "sources" in given and not has_template(given["sources"]):
         parse_sources(given["sources"])
+
+
+def parse_row_fields(extract: Any, most_bytes: int, *, rendered: bool = True) -> list[Field]:
+    """
+    Check the fields that the rows of a batch carry.
+
+    :param extract: A path for each name; ``None`` = no field.
+    :param most_bytes: Largest value of a field, in bytes.
+    :param rendered: ``False`` at parse time: paths that are templates are not checked.
+    :raises InputError: if it makes no sense, or a row could be larger than a reader of manifests takes.
+    """
+    if extract is None:
+        return []
+    # Parsing a DAG loads the readers only where one uses them.
+    from airflow_provider_asposeocr.api.results.extract import parse_extract
+
+    fields = parse_extract(extract, rendered=rendered)
+    if len(fields) * most_bytes > MOST_EXTRACTED_BYTES:
+        raise InputError(
+            f"extract has {len(fields)} fields of up to {most_bytes} bytes each (extract_bytes). Together they may have "
+            f"{MOST_EXTRACTED_BYTES} bytes, because they are in the journal and in the manifest for each document."
+        )
+    return fields
 
 
 @dataclass(frozen=True)
@@ -359,6 +389,8 @@ def settings_of(operator: AsposeOcrBatchOperator, ti: Any, begun_at: float, *, h
         if_exists=operator.if_exists,
         gates=parse_gates(operator.quality),
         on_low_quality=operator.on_low_quality,
+        fields=parse_row_fields(rendered(operator.extract), operator.extract_bytes),
+        extract_bytes=operator.extract_bytes,
         previews=_flag(operator, "previews"),
         keep_steps=parse_bool(operator.keep_steps, "keep_steps"),
         timeout_seconds=_seconds(operator, "timeout_seconds"),

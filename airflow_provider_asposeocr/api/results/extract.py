@@ -7,6 +7,7 @@ Invariant: a value is plain JSON, and not larger than the caller allows. Pure, b
 from __future__ import annotations
 
 import json
+import logging
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.api.errors import FieldAbsentError, InputError
+from airflow_provider_asposeocr.api.errors import FieldAbsentError, InputError, ReaderError
 from airflow_provider_asposeocr.api.printable import shown, storable
 from airflow_provider_asposeocr.api.results.readers.content import check_sizes, unreadable
 from airflow_provider_asposeocr.api.results.readers.invoice import INVOICE_FIELDS
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.results.download import Result
     from airflow_provider_asposeocr.api.results.policies import OnAbsent
     from airflow_provider_asposeocr.api.results.readers.boxes import Box
+
+log = logging.getLogger(__name__)
 
 #: Most fields of a task; each becomes an XCom.
 MOST_FIELDS = 50
@@ -165,10 +168,12 @@ class Extracted:
 
     :param values: A value of plain JSON for each name; ``None`` where it is absent.
     :param cut: Names of those that were cut because they were too large.
+    :param unread: Why fields could not be read, a sentence for each reader; only of :func:`extract_for_row`.
     """
 
     values: dict[str, Any]
     cut: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 def extract_fields(
@@ -207,6 +212,35 @@ def extract_fields(
         if values[field.name] != value:
             cut.append(field.name)
     return Extracted(values, tuple(cut))
+
+
+def extract_for_row(
+    operation: str, results: Sequence[Result], fields: Sequence[Field], *, most_bytes: int
+) -> Extracted:
+    """
+    Choose fields for the row of a batch. It does not fail: the results are paid for, and stored without the fields, too.
+
+    :param operation: Name of the operation that made them.
+    :param results: The results.
+    :param fields: The fields. One that is absent, or cannot be read, is ``None``.
+    :param most_bytes: Largest value of a field as JSON, in bytes.
+    """
+    values: dict[str, Any] = {chosen.name: None for chosen in fields}
+    cut: list[str] = []
+    unread: list[str] = []
+    for reader in dict.fromkeys(chosen.reader for chosen in fields):
+        of_reader = [chosen for chosen in fields if chosen.reader == reader]
+        try:
+            found = extract_fields(operation, results, of_reader, on_absent="none", most_bytes=most_bytes)
+        except ReaderError as error:
+            unread.append(error.message)
+        except Exception:  # a defect of a reader must not lose a result that is paid for
+            log.exception("A defect of the provider, please report it: fields of a result were not read.")
+            unread.append(f"The reader {reader!r} has failed; the log says why.")
+        else:
+            values |= found.values
+            cut += found.cut
+    return Extracted(values, tuple(cut), tuple(unread))
 
 
 def _why_absent(field: Field, operation: str, results: Sequence[Result], *, has_result: bool) -> str:

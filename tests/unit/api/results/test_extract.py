@@ -23,6 +23,7 @@ from airflow_provider_asposeocr.api.results.extract import (
     MOST_FIELDS,
     Extracted,
     extract_fields,
+    extract_for_row,
     limited,
     parse_extract,
 )
@@ -156,6 +157,31 @@ class TestAbsence:
         fields = parse_extract({"x": "invoice.vat"})
         with pytest.raises(ResultUnreadableError):
             extract_fields("RecognizeAndParseInvoice", results, fields, on_absent="none", most_bytes=100)
+
+
+class TestRows:
+    """Fields in the row of a batch, whose results are paid for and stored."""
+
+    def test_what_cannot_be_read_is_said_and_keeps_no_other_field_out(self) -> None:
+        results = [result("Text", b"no JSON")]
+        fields = parse_extract({"total": "invoice.total_amount", "vat": "invoice.vat", "rows": "table.rows"})
+        found = extract_for_row("RecognizeAndParseInvoice", results, fields, most_bytes=100)
+        assert found.values == {"total": None, "vat": None, "rows": None}
+        (why,) = found.unread
+        assert why.startswith("The result cannot be read as an invoice")
+
+    def test_a_defect_of_a_reader_loses_nothing(self, tmp_path: Path) -> None:
+        # A local file that has vanished stands for what no reader foresees.
+        results = [Result("Text", tmp_path / "gone", 3, "")]
+        found = extract_for_row("RecognizeImage", results, parse_extract({"x": "text"}), most_bytes=100)
+        assert found.values == {"x": None}
+        assert found.unread == ("The reader 'text' has failed; the log says why.",)
+
+    def test_what_was_cut_is_named(self) -> None:
+        results = [result("Text", b"abcdefgh")]
+        fields = parse_extract({"x": "text", "pages": "text.pages"})
+        found = extract_for_row("RecognizeImage", results, fields, most_bytes=6)
+        assert found == Extracted({"x": "abcd", "pages": []}, cut=("x", "pages"))
 
 
 class TestStorage:
