@@ -55,7 +55,8 @@ class Operation:
     """
     One row of the table; or an operation that the table does not have, as a user declares it.
 
-    :param name: The operation's name, which is the last segment of its path too.
+    :param name: The operation's name, which is its path below ``/v5.0/ocr/``, too: one part, as of all operations of the
+        table, or several with slashes between them, as ``ImageProcessing/RemoveStains``.
     :param settings: Names of the settings that the vendor documents for the operation, in the server's spelling.
     :param result_types: Values of ``resultType`` that apply to the operation. Without that setting: the types of its
         results, as far as they are known.
@@ -176,9 +177,9 @@ _TABLE = (
 #: The table, by the operation's name.
 OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _TABLE}
 
-#: A valid name of an operation. It becomes a segment of a path, and therefore contains only letters and digits of ASCII. The
-#: longest known name has 24 of them.
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
+#: A valid name of an operation. It becomes a part of a path, and therefore contains only letters and digits of ASCII, and
+#: slashes between them. The longest known name has 24 of them.
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}(?:/[A-Za-z][A-Za-z0-9]{0,63}){0,3}")
 #: Suffix of the names of trial operations.
 TRIAL_SUFFIX = "Trial"
 
@@ -195,5 +196,9 @@ def operation_named(name: str) -> Operation:
     if name in OPERATIONS:
         return OPERATIONS[name]
     if not _NAME.fullmatch(name):
-        raise ValueError("not a name of an operation: up to 64 letters and digits")
+        raise ValueError(
+            "not a name of an operation: up to 64 letters and digits, or up to four such parts with a slash between them"
+        )
+    if f"{API_PREFIX}/{name}".lower() == STATUS_PATH.lower():
+        raise ValueError("not a name of an operation: its path tells the status of tasks")
     return Operation(name, needs_token=not name.endswith(TRIAL_SUFFIX))

@@ -50,7 +50,7 @@ def keep_result(
         with document.path.open("rb") as stream:
             suffix = suffix_for(step.row, document.result_type, stream.read(HEAD_BYTES))
         source = document.source_sha256 or document.sha256
-        name = f"{source[:32]}/{number + 1}-{step.operation}-{document.sha256[:16]}{suffix}"
+        name = f"{source[:32]}/{number + 1}-{step.operation.replace('/', '-')}-{document.sha256[:16]}{suffix}"
         target = object_path(folder) / name
         writer.write(document.path, target)
     except Exception as error:  # each storage library has its own root class

@@ -135,7 +135,8 @@ def plan(ref: TaskRef, results: Sequence[Result], destination: str, file_stem: s
                 task_id=ref.id,
             )
         return [Target(results[0], object_path(destination))]
-    stem = file_stem or safe_stem(ref.source_name) or safe_stem(f"{ref.operation}-{ref.id}") or ref.operation
+    name = ref.operation.replace("/", "-")
+    stem = file_stem or safe_stem(ref.source_name) or safe_stem(f"{name}-{ref.id}") or name
     folder = object_path(destination)
     names = list(number_names(stem, [suffix_for(ref.row, result.type, result.head) for result in results]))
     targets = [Target(result, folder / name, name) for result, name in zip(results, names, strict=True)]

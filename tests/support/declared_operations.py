@@ -14,7 +14,8 @@ HANDWRITING = Operation(
     input_types=frozenset({"png", "pdf"}),
     body_field="page",
 )
-CLEAN = Operation("CleanImage", result_types=("ImagePNG",), has_settings=False)
+#: Its name has two parts, as the paths of the vendor's older API have.
+CLEAN = Operation("ImageProcessing/CleanImage", result_types=("ImagePNG",), has_settings=False)
 
 
 def dag_with_declared_operations() -> DAG:

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,7 +36,6 @@ from tests.support.ocr_tasks import fetch, recognize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
 
@@ -87,6 +87,18 @@ async def test_the_triggerer_waits_for_it(newer_cloud: EmulatorControl, page: st
     assert resume(operator, event)["operation"] == "RecognizeHandwriting"
 
 
+def test_the_file_of_one_without_a_source_is_named_without_a_folder(
+    newer_cloud: EmulatorControl, page: str, tmp_path: Path
+) -> None:
+    ref = execute(submit(page, CLEAN, settings=None))
+    execute(fetch({**ref, "source_name": None}, f"{tmp_path}/out/"))
+    (written,) = (tmp_path / "out").glob("*.png")
+    assert written.name == f"ImageProcessing-CleanImage-{ref['id']}.png"
+    assert [entry["path"] for entry in newer_cloud.journal() if entry["method"] == "POST"][-1] == (
+        "/v5.0/ocr/ImageProcessing/CleanImage"
+    )
+
+
 def test_the_hook_submits_hands_on_and_cancels_it(newer_cloud: EmulatorControl, page: str) -> None:
     hook = AsposeOcrHook("ocr")
     cleaned = hook.submit(CLEAN, page)
@@ -95,7 +107,7 @@ def test_the_hook_submits_hands_on_and_cancels_it(newer_cloud: EmulatorControl, 
     hook.wait(read, **QUICKLY)
     summary = hook.submit(SUMMARY, read)
     hook.cancel(summary)
-    assert newer_cloud.billing() == {"CleanImage": 1, "RecognizeHandwriting": 1, "SummarizeText": 1}
+    assert newer_cloud.billing() == {CLEAN.name: 1, "RecognizeHandwriting": 1, "SummarizeText": 1}
     assert [task["operation"] for task in newer_cloud.tasks() if task["deleted"]] == ["SummarizeText"]
 
 
@@ -109,17 +121,23 @@ def test_it_is_a_step_of_a_batch(
         steps=[CLEAN, "BinarizeImage", {"operation": operation, "settings": TEXT}],
         destination=f"{tmp_path}/out/",
         aspose_ocr_conn_id="ocr",
+        keep_steps=True,
         **QUICKLY,
     )
     summary = execute(batch)
     (row,) = read_manifest(summary["manifest"])
     assert row.outcome == "succeeded"
-    assert [step.operation for step in row.steps] == ["CleanImage", "BinarizeImage", "RecognizeHandwriting"]
+    assert [step.operation for step in row.steps] == [CLEAN.name, "BinarizeImage", "RecognizeHandwriting"]
+    # A slash in the name of an operation makes no folder.
+    assert row.steps[0].result is not None
+    assert Path(row.steps[0].result.uri).name.startswith("1-ImageProcessing-CleanImage-")
     assert (tmp_path / "out" / "page.png.txt").exists()
 
 
 def test_a_step_that_does_not_fit_is_refused_when_the_dag_is_parsed() -> None:
-    with pytest.raises(InputError, match=r"Step 2, CleanImage, reads .*makes \(Text\) is of these types"):
+    with pytest.raises(
+        InputError, match=r"Step 2, ImageProcessing/CleanImage, reads .*makes \(Text\) is of these types"
+    ):
         AsposeOcrBatchOperator(
             task_id="read",
             sources="/in/",
