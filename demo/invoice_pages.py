@@ -58,7 +58,7 @@ def draw_invoices(folder: Path) -> None:
     """
     folder.mkdir(parents=True)
     for invoice in INVOICES:
-        _drawn(invoice).save(folder / invoice.file)
+        drawn_invoice(invoice).save(folder / invoice.file)
 
 
 def _rows(invoice: DrawnInvoice) -> list[list[tuple[int, str]]]:
@@ -79,7 +79,8 @@ def _rows(invoice: DrawnInvoice) -> list[list[tuple[int, str]]]:
     ]
 
 
-def _drawn(invoice: DrawnInvoice) -> Any:
+def drawn_invoice(invoice: DrawnInvoice) -> Any:
+    """Draw an invoice; return the picture."""
     from PIL import Image, ImageDraw, ImageFont  # Comes with the extra "emulator".
 
     page = Image.new("L", (WIDTH, HEIGHT), PAPER)

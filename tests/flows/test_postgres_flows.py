@@ -7,11 +7,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psycopg2
 import pytest
 
 from tests.distributed.own_services import own_database
 from tests.support.airflow_tasks import PNG
+from tests.support.postgres_rows import rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,16 +25,6 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with own_database() as url:
         monkeypatch.setenv("AIRFLOW_CONN_POSTGRES_DEFAULT", url)
         yield url
-
-
-def rows(url: str, query: str) -> list[tuple[Any, ...]]:
-    connection = psycopg2.connect(url)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(query)
-            return list(cursor.fetchall())
-    finally:
-        connection.close()
 
 
 def folder_of_three(tmp_path: Path) -> Path:

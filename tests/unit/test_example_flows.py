@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import wave
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_asposeocr.emulator.options import Options
+from airflow_provider_asposeocr.emulator.server import Emulator
+from airflow_provider_asposeocr.emulator.work.engines import canned
+from airflow_provider_asposeocr.emulator.work.engines.canned import tiny_hocr
 from tests.contract.samples import write_document
+from tests.support.airflow_tasks import PNG
+from tests.support.drawn_pages import OTHER_PROSE, PROSE, blank, cer, encoded, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
 
@@ -35,3 +45,100 @@ def test_a_scan_is_read_aloud(run: Any, tmp_path: Path) -> None:
     assert run("read_aloud", "RecognizeImage").state == "success"
     with wave.open(str(tmp_path / "out" / "document.wav"), "rb") as sound:
         assert sound.getframerate() == 22050
+
+
+def test_a_folder_becomes_lines_for_a_search_engine(
+    aspose_ocr_run_dag: Any, aspose_ocr_emulator: Any, tmp_path: Path
+) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    for number in range(3):
+        (inbox / f"page-{number}.png").write_bytes(PNG + bytes([number]))
+    conf = {"inbox": f"file://{inbox}/", "outbox": f"file://{tmp_path}/out/"}
+    lines = []
+    for _ in range(2):
+        ended = aspose_ocr_run_dag(EXAMPLES / "search_index.py", conf=conf)
+        assert (ended.state, ended.xcom("write_index")) == ("success", 3)
+        lines.append((tmp_path / "out" / "search-index.jsonl").read_text().splitlines())
+    found = [json.loads(line) for line in lines[0]]
+    assert [Path(page["source"]).name for page in found] == [f"page-{number}.png" for number in range(3)]
+    assert all(page["text"].startswith("This is the canned text") for page in found)
+    # A search engine that loads a later run, too, replaces what it has.
+    assert [json.loads(line)["id"] for line in lines[1]] == [page["id"] for page in found]
+    assert len({page["id"] for page in found}) == 3
+
+
+def test_a_result_that_cannot_be_read_keeps_no_other_one_out_of_the_index(
+    aspose_ocr_run_dag: Any, aspose_ocr_emulator: Any, tmp_path: Path
+) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    for number in range(2):
+        (inbox / f"page-{number}.png").write_bytes(PNG + bytes([number]))
+    aspose_ocr_emulator.control.add_faults({"kind": "result_type", "result_type": "Other", "count": 1})
+    conf = {"inbox": f"file://{inbox}/", "outbox": f"file://{tmp_path}/out/"}
+    ended = aspose_ocr_run_dag(EXAMPLES / "search_index.py", conf=conf)
+    assert ended.task_states == {"read": "success", "write_index": "failed"}
+    assert len((tmp_path / "out" / "search-index.jsonl").read_text().splitlines()) == 1
+
+
+class TestOnceMore:
+    """The canned engine is given confidences, which the emulator's hOCR does not have, as the vendor documents none."""
+
+    @pytest.fixture
+    def read(
+        self, aspose_ocr_run_dag: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> Callable[..., Any]:
+        """Run the example; the confidences, in percent, are those of the readings in their order."""
+
+        def reads(*percents: int) -> Any:
+            left = iter(percents)
+
+            def hocr(text: str) -> bytes:
+                return tiny_hocr(text).replace(b"title='bbox", b"title='x_wconf %d; bbox" % next(left))
+
+            monkeypatch.setattr(canned, "tiny_hocr", hocr)
+            (tmp_path / "page.png").write_bytes(PNG)
+            conf = {"scan": f"{tmp_path}/page.png", "outbox": f"file://{tmp_path}/out/"}
+            ended = aspose_ocr_run_dag(EXAMPLES / "once_more.py", conf=conf)
+            assert ended.state == "success"
+            return ended
+
+        return reads
+
+    def test_a_scan_that_is_read_well_is_billed_once(
+        self, read: Callable[..., Any], aspose_ocr_emulator: Any
+    ) -> None:
+        ended = read(95)
+        assert ended.xcom("better") == ended.xcom("first")
+        assert ended.task_states["upscale"] == ended.task_states["second"] == "skipped"
+        assert aspose_ocr_emulator.control.billing() == {"RecognizeImage": 1}
+
+    @pytest.mark.parametrize(("again", "winner"), [(85, "second"), (40, "first"), (50, "first")])
+    def test_of_two_readings_the_better_one_wins(
+        self, read: Callable[..., Any], aspose_ocr_emulator: Any, again: int, winner: str
+    ) -> None:
+        ended = read(50, again)
+        assert ended.xcom("first")["outcome"] == "low_quality"
+        assert ended.xcom("better") == ended.xcom(winner)
+        billed = {"RecognizeImage": 2, "UpscaleImage": 1, "BinarizeImage": 1}
+        assert aspose_ocr_emulator.control.billing() == billed
+
+
+class TestWithARealEngine:
+    """The canned one finds one region on every page."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def aspose_ocr_emulator_server(cls) -> Iterator[Emulator]:
+        with Emulator(Options(engine="rapidocr")) as emulator:
+            yield emulator
+
+    def test_regions_are_one_text_in_reading_order(self, aspose_ocr_run_dag: Any, tmp_path: Path) -> None:
+        page = write(write(blank(1500, 460), PROSE[:4], x=60, y=80), OTHER_PROSE[:4], x=800, y=80)
+        (tmp_path / "page.png").write_bytes(encoded(page))
+        conf = {"scan": f"{tmp_path}/page.png", "outbox": f"file://{tmp_path}/out/"}
+        ended = aspose_ocr_run_dag(EXAMPLES / "reading_order.py", conf=conf)
+        assert ended.state == "success"
+        text = (tmp_path / "out" / "page.txt").read_text()
+        assert cer(text, "\n".join((*PROSE[:4], *OTHER_PROSE[:4]))) < 0.02
