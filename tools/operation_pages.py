@@ -6,6 +6,7 @@ Run `python tools/operation_pages.py` after a change of either. A test compares 
 
 from __future__ import annotations
 
+import ast
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from airflow_provider_asposeocr.api.operations import IMAGES, OPERATIONS, TRIAL_
 from airflow_provider_asposeocr.api.results.reading import READERS
 from airflow_provider_asposeocr.batch.steps import parse_steps
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "operations"
+CHECKOUT = Path(__file__).resolve().parents[1]
+FOLDER = CHECKOUT / "docs" / "operations"
+EXAMPLES = CHECKOUT / "example_dags"
 #: Operators whose names are not those of their operations.
 _OPERATORS = {"DjVu2PDF": "AsposeOcrDjVuToPdfOperator"}
 #: Setting that says which results an operation with a choice makes; ``resultType`` where none is named.
@@ -227,18 +230,27 @@ def _results(row: Operation) -> str:
 
 
 def _readers(row: Operation) -> str:
-    """Return the readers of the operation's results, which docs/results.md describes."""
+    """Say which readers read the operation's results; docs/results.md describes them."""
+    names = ", ".join(f"`{name}`" for name in readers_of(row))
+    return f"{names}, see [results as data](../results.md)" if names else "none: the result is a file"
+
+
+def readers_of(row: Operation) -> list[str]:
+    """
+    Return the readers of an operation's results.
+
+    :param row: The operation.
+    :return: Names of the readers; none of an operation that makes pictures or a PDF.
+    """
     parts = {part for word in (*row.result_types, *_TABLE_RESULTS) for part in word.split("And")}
     types = {"DetectRegions": {"Other"}, "RecognizeTable": parts, "ConvertTextToSpeech": {"WavFile"}}.get(
         row.name, {part for word in row.result_types or ("Text",) for part in word.split("And")}
     )
-    found = [
+    return [
         name.upper()
         for name, reader in READERS.items()
         if any(reader.choose(row.name, [word], lambda word: word) for word in types)
     ]
-    names = ", ".join(f"`{name}`" for name in found)
-    return f"{names}, see [results as data](../results.md)" if found else "none: the result is a file"
 
 
 def _suffixes(row: Operation) -> list[str]:
@@ -322,16 +334,46 @@ def _source(name: str) -> str:
     ]
 
 
+def _words_of(example: Path) -> set[str]:
+    """Return the names that an example imports, and its texts: a step of a batch is a text."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(example.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+    return found
+
+
+def example_dags_of(name: str) -> list[str]:
+    """
+    Return the example DAGs that use an operation.
+
+    :param name: Name of the operation.
+    :return: Names of files in ``example_dags``, beside the example on the operation's own page.
+    """
+    wanted = {name, operator_of(name)}
+    return [path.name for path in sorted(EXAMPLES.glob("*.py")) if wanted & _words_of(path)]
+
+
+def _row_of(name: str, about: About) -> str:
+    readers = ", ".join(f"`{reader}`" for reader in readers_of(OPERATIONS[name])) or "none: a file"
+    dags = ", ".join(f"[{file}](../../example_dags/{file})" for file in example_dags_of(name))
+    return f"| [{name}]({name}.md) | `{operator_of(name)}` | {about.does} | {readers} | {dags} |"
+
+
 def index() -> str:
     """Return the page that lists all operations."""
-    rows = "\n".join(
-        f"| [{name}]({name}.md) | `{operator_of(name)}` | {about.does} |" for name, about in ABOUT.items()
-    )
+    rows = "\n".join(_row_of(name, about) for name, about in ABOUT.items())
     return (
         "# The operations\n\n"
         "A page for each of the cloud's fifteen operations, made from the provider's own table by"
         " `tools/operation_pages.py`.\n\n"
-        "| operation | operator | what it does |\n|---|---|---|\n" + rows + "\n\n"
+        "The page of each has an example that runs in the tests. The vendor's SDK, versions 24.8.0 and 24.11.0, calls each"
+        " operation of the emulator in the tests, and the provider sends what the SDK sends.\n\n"
+        "| operation | operator | what it does | [reader](../results.md) | more examples |\n|---|---|---|---|---|\n"
+        + rows
+        + "\n\n"
         "[AsposeOcrSubmitOperator](../operators.md#submit-operators) runs each of them, and also"
         " [operations that this version does not know](../operators.md#an-operation-that-this-version-does-not-know).\n"
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_asposeocr import operators
 from airflow_provider_asposeocr.api.operations import OPERATIONS, TRIAL_SUFFIX
 from tests.contract.samples import write_document
 from tools import operation_pages
@@ -23,6 +24,21 @@ def test_every_operation_has_a_page() -> None:
     assert sorted(operation_pages.ABOUT) == NAMES
     pages = operation_pages.pages()
     assert {path for path in operation_pages.FOLDER.iterdir()} == set(pages)
+
+
+#: Operations whose result is a picture or a PDF, which no reader makes data of.
+MAKES_A_FILE = {"BinarizeImage", "DeskewImage", "DewarpImage", "UpscaleImage", "DjVu2PDF"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_operation_has_all_that_belongs_to_it(name: str) -> None:
+    # Its example is run below; tests/contract runs over the whole table, and refuses a row without a sample.
+    page = (operation_pages.FOLDER / f"{name}.md").read_text("utf-8")
+    assert len(EXAMPLE.findall(page)) == 1
+    assert bool(operation_pages.readers_of(OPERATIONS[name])) == (name not in MAKES_A_FILE)
+    assert hasattr(operators, operation_pages.operator_of(name))
+    (row,) = (line for line in operation_pages.index().splitlines() if line.startswith(f"| [{name}]"))
+    assert row.count("|") == 6
 
 
 @pytest.mark.parametrize("path", operation_pages.pages(), ids=lambda path: path.stem)
