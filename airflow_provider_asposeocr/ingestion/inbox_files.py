@@ -71,6 +71,8 @@ class InboxListing:
         #: Files that cannot be read, each with the reason; at most some are kept.
         self.refused: list[tuple[str, str]] = []
         self.refused_files = 0
+        #: Files that are no documents by their name.
+        self.other_files = 0
 
     def pages(self) -> Iterator[list[InboxFile]]:
         """
@@ -106,7 +108,9 @@ class InboxListing:
             enters=lambda name: not is_left_out(name),
             page_files=self._page_files,
         ):
-            files = [self._file(below, facts, root) for below, facts in page if self._inbox.takes(below)]
+            taken = [(below, facts) for below, facts in page if self._inbox.takes(below)]
+            self.other_files += len(page) - len(taken)
+            files = [self._file(below, facts, root) for below, facts in taken]
             if kept := [file for file in files if file is not None]:
                 yield kept
 

@@ -67,6 +67,7 @@ class InboxPlan:
     :param refused: How many files cannot be read at all, for example links out of the inbox.
     :param oldest_at: When the oldest new document was last changed, in seconds since the epoch by the clock of its storage;
         0 = there is none, or the storage does not say it.
+    :param others: How many files of the inbox are no documents by their name.
     """
 
     files: tuple[InboxFile, ...]
@@ -75,6 +76,7 @@ class InboxPlan:
     growing: int = 0
     refused: int = 0
     oldest_at: float = 0.0
+    others: int = 0
 
     @property
     def left(self) -> int:
@@ -138,7 +140,15 @@ def plan_inbox(
         _wait_until(clock.monotonic() + inbox.quiet, clock)
         still = list(unchanged(chosen))
     growing = len(chosen) - len(still)
-    return InboxPlan(tuple(still), listed, new, growing, listing.refused_files, oldest_at if new else 0.0)
+    return InboxPlan(
+        tuple(still),
+        listed,
+        new,
+        growing,
+        listing.refused_files,
+        oldest_at if new else 0.0,
+        listing.other_files,
+    )
 
 
 def _wait_until(moment: float, clock: Clock) -> None:

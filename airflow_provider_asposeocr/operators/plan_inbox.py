@@ -210,6 +210,13 @@ class AsposeOcrPlanInboxOperator(BaseOperator):
             f"which may cost {len(plan.files)} cloud tasks per step" if is_dry else f"in {batches} batches",
             plan.left,
         )
+        if plan.others and not plan.listed:
+            self.log.warning(
+                "The inbox has %d files, and by its pattern %r none of them is a document. Correct the pattern, if they are "
+                "to be read.",
+                plan.others,
+                shown(self.inbox.pattern, 120),
+            )
         if plan.growing:
             self.log.info(
                 "%d files were still changing; a later run takes them. A file counts as whole after %g seconds without "

@@ -132,6 +132,22 @@ class TestAPlan:
         assert (runs.counts["listed"], runs.counts["new"]) == (1, 0)
         assert "0 of 1 documents are new" in capsys.readouterr().out
 
+    def test_of_a_pattern_that_matches_no_file_says_so(
+        self, folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A skip alone would look like an empty inbox."""
+        drop(folder, "a.png", "b.pdf")
+        inbox = AsposeOcrInbox(f"{folder}/in/", pattern="*.pfd", quiet_seconds=0)
+        with pytest.raises(AirflowSkipException):
+            Runs().run(planner(folder, inbox=inbox))
+        assert "The inbox has 2 files, and by its pattern '*.pfd' none of them is a document" in (
+            capsys.readouterr().out
+        )
+        settle(folder, Runs().run(planner(folder, inbox=AsposeOcrInbox(f"{folder}/in/", quiet_seconds=0))))
+        with pytest.raises(AirflowSkipException):
+            Runs().run(planner(folder), "second")
+        assert "by its pattern" not in capsys.readouterr().out
+
     def test_says_how_many_the_budget_leaves(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         drop(folder, *(f"{number}.png" for number in range(7)))
         runs = Runs()
