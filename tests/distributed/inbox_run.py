@@ -37,7 +37,7 @@ PATIENCE_SECONDS = 900.0
 
 class InboxRun:
     """
-    The inbox on the disk, empty, and the DAG that reads it.
+    The inbox on the disk, empty, and the DAGs that read it.
 
     :param installation: Where it runs.
     :param name: Of the test, for its log.
@@ -47,6 +47,8 @@ class InboxRun:
         self.installation = installation
         self.folder, self.outbox = installation.inbox / "dropped", installation.inbox / "read"
         self.files: list[Dropped] = []
+        #: The DAGs that read the inbox.
+        self.dags = [DAG_ID]
         self._name, self._started_at = name, time.monotonic()
         for folder in (self.folder, self.outbox):
             shutil.rmtree(folder, ignore_errors=True)
@@ -61,9 +63,10 @@ class InboxRun:
             log.write(f"{line}\n")
 
     def pause(self, *, is_paused: bool = True) -> None:
-        """Pause the DAG, or let it run."""
-        self.installation.rest.wait_for_dag(DAG_ID, PATIENCE_SECONDS)
-        self.installation.rest.patch(f"/dags/{DAG_ID}", {"is_paused": is_paused})
+        """Pause the DAGs, or let them run."""
+        for dag_id in self.dags:
+            self.installation.rest.wait_for_dag(dag_id, PATIENCE_SECONDS)
+            self.installation.rest.patch(f"/dags/{dag_id}", {"is_paused": is_paused})
 
     def drop(self, content: object = None) -> None:
         """
@@ -102,23 +105,23 @@ class InboxRun:
 
     def runs(self, *states: str) -> list[str]:
         """
-        The runs of the DAG since the inbox is empty that have begun, in their order.
+        The runs of the DAGs since the inbox is empty that have begun, in their order.
 
         :param states: Their states; by default any.
         """
         query = """
-            select run_id, state from dag_run where dag_id = %s and start_date > to_timestamp(%s) order by start_date
+            select run_id, state from dag_run where dag_id = any(%s) and start_date > to_timestamp(%s) order by start_date
         """
-        found = self.installation.rows(query, DAG_ID, self.began_at)
+        found = self.installation.rows(query, self.dags, self.began_at)
         return [run_id for run_id, state in found if not states or state in states]
 
     def reading_runs(self) -> set[str]:
         """The runs that had something to read: those that have a batch."""
         query = """
-            select distinct run_id from task_instance where dag_id = %s and task_id = 'read' and map_index >= 0
+            select distinct run_id from task_instance where dag_id = any(%s) and task_id = 'read' and map_index >= 0
             and start_date > to_timestamp(%s)
         """
-        return {run_id for (run_id,) in self.installation.rows(query, DAG_ID, self.began_at)}
+        return {run_id for (run_id,) in self.installation.rows(query, self.dags, self.began_at)}
 
     def watchers(self) -> list[tuple[int, str | None]]:
         """The rows of the watcher: its id, and the host of the triggerer that has it."""
@@ -142,7 +145,7 @@ class InboxRun:
         )
 
     def end(self) -> None:
-        """Pause the DAG, and wait until nothing of it runs and the cloud has nothing to do."""
+        """Pause the DAGs, and wait until nothing of them runs and the cloud has nothing to do."""
         self.pause()
         self.wait("the runs to end", lambda: not self.runs("running"))
         wait_until(lambda: not check_cloud(self.installation.cloud.tasks()))
@@ -152,9 +155,10 @@ class InboxRun:
         texts = [
             path.read_text(errors="replace")
             for path in self.installation.local_logs()
-            if f"dag_id={DAG_ID}" in path.parts
+            if not {f"dag_id={dag_id}" for dag_id in self.dags}.isdisjoint(path.parts)
         ]
-        texts += map(self.installation.s3.read, self.installation.s3.keys(f"dag_id={DAG_ID}/"))
+        for dag_id in self.dags:
+            texts += map(self.installation.s3.read, self.installation.s3.keys(f"dag_id={dag_id}/"))
         return [line for text in texts for line in text.splitlines()]
 
     def audit(self, *, exactly: bool = True) -> Bill:

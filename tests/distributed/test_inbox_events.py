@@ -26,6 +26,9 @@ BURST_FILES, BURST_SECONDS = 500, 2.0
 STOPPED_SECONDS = 50.0
 PAUSED_SECONDS = 60.0
 OFF_SECONDS = 90.0
+SECOND_DAG_ID = "inbox_second"
+#: Six parses of each DAG file, at the interval of `make test-inbox`.
+SECOND_SECONDS = 60.0
 #: The watcher looks every ten to twelve seconds, and a run begins seconds later.
 WATCHED_SECONDS = 20.0
 
@@ -127,6 +130,26 @@ def test_a_watcher_that_two_triggerers_have_for_a_while_has_nothing_read_twice(
         run.drop()
         time.sleep(1)
     check(run)
+
+
+def test_the_same_inbox_in_a_second_dag_file_loses_nothing_and_bills_nothing_twice(
+    begin: Callable[[str], InboxRun],
+) -> None:
+    """Both files are parsed again and again meanwhile: the watcher's row stays, or events in between would be lost."""
+    run = begin("second-file")
+    run.dags.append(SECOND_DAG_ID)
+    let_watch(run)
+    watchers = {number for number, _ in run.watchers()}
+    for number in range(30):
+        run.drop(number % 25)
+        time.sleep(SECOND_SECONDS / 30)
+    run.wait("all files", run.is_all_settled)
+    assert {number for number, _ in run.watchers()} == watchers
+    assert len(watchers) == 1
+    run.end()
+    # A file that both DAGs have planned has a row of each.
+    assert run.audit(exactly=False).findings == []
+    assert run.billed() == run.contents
 
 
 def test_a_storage_that_is_off_is_seldom_asked_and_its_files_are_read_later(

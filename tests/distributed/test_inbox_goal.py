@@ -63,6 +63,7 @@ def kinds(requests: list[str]) -> Counter[str]:
 
 def run(installation: Installation) -> str:
     """Run the DAG once; returns the state of the run."""
+    installation.rest.wait_for_dag(DAG_ID, RUN_SECONDS)
     run_id = installation.rest.start(DAG_ID)
     return installation.rest.wait_for_run(DAG_ID, run_id, RUN_SECONDS)
 
