@@ -28,6 +28,7 @@ PROGRAMS = (
     "batch_airflow",
     "inbox_plan",
     "inbox_watch",
+    "register_lookup",
     "viewer",
 )
 
