@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.documents.atomic_create import CONDITIONAL
 from airflow_provider_asposeocr.documents.file_systems import LOCAL, object_path
 from airflow_provider_asposeocr.documents.stored_files import Writer, copy_to_local
 from airflow_provider_asposeocr.ingestion.stored_results import versions_at
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.ingestion.register import OnDone
 
 log = logging.getLogger(__name__)
+
+#: What fsspec takes for a pattern.
+_WILDCARDS = frozenset("*?[")
 
 
 def dispose(
@@ -66,7 +70,15 @@ def _move(source: ObjectStoragePath, target: ObjectStoragePath) -> None:
     if source.protocol in LOCAL or target.protocol in LOCAL:
         target.parent.mkdir(parents=True, exist_ok=True)
     if (source.protocol, source.conn_id) == (target.protocol, target.conn_id):
-        source.fs.mv(source.path, target.path)
+        if source.protocol in CONDITIONAL or not (
+            source.protocol in LOCAL or _WILDCARDS.isdisjoint(source.path)
+        ):
+            # fsspec's ``mv`` takes the name for a pattern, and moves the files that match it. What also is the beginning of
+            # other names counts as a folder, of which it copies nothing, and deletes the file.
+            source.fs.cp_file(source.path, target.path)
+            source.fs.rm_file(source.path)
+        else:
+            source.fs.mv(source.path, target.path)
         return
     with TemporaryDirectory(prefix="aspose-ocr-move-") as folder:
         local = Path(folder) / "source"

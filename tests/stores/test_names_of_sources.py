@@ -16,11 +16,15 @@ from store_kinds import AzureBlob
 from airflow_provider_asposeocr.api.errors import SourceError
 from airflow_provider_asposeocr.api.operations import OPERATIONS
 from airflow_provider_asposeocr.documents.sources import parse_source, spool
+from airflow_provider_asposeocr.ingestion.disposal import dispose
+from airflow_provider_asposeocr.ingestion.stored_results import versions_at
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from store_servers import Server
+
+    from airflow_provider_asposeocr.ingestion.register import OnDone
 
 PNG = b"\x89PNG\r\n\x1a\n"
 #: Keys that people have; each is read, and none of them is another one.
@@ -70,6 +74,19 @@ class TestS3:
                 read(f"s3://store@{bucket.name}/{key}", tmp_path)
         else:
             assert read(f"s3://store@{bucket.name}/{key}", tmp_path) == PNG + b"mine"
+
+    @pytest.mark.parametrize("name", ["*.png", "scan[1].png", "pag[ae].png", "folder.png", "a b.png"])
+    @pytest.mark.parametrize("on_done", ["move", "delete"])
+    def test_what_is_done_leaves_the_inbox_alone(self, bucket: Any, name: str, on_done: OnDone) -> None:
+        """fsspec takes the first three for patterns, and the fourth for a folder, because another key goes on behind it."""
+        others = {"in/scan1.png", "in/page.png", "in/folder.png/below.png"}
+        for key in (*others, f"in/{name}"):
+            bucket.put_object(Key=key, Body=key.encode())
+        uri, archive = f"s3://store@{bucket.name}/in/{name}", f"s3://store@{bucket.name}/archive/"
+        assert dispose(uri, versions_at(uri)[0], on_done, archive, name, "12345678")
+        found = {item.key: item.get()["Body"].read() for item in bucket.objects.all()}
+        moved = {f"archive/{name}": f"in/{name}".encode()} if on_done == "move" else {}
+        assert found == {key: key.encode() for key in others} | moved
 
     def test_a_version_is_refused_whether_it_exists_or_not(self, bucket: Any, tmp_path: Path) -> None:
         bucket.Versioning().enable()
