@@ -10,6 +10,7 @@ from airflow.sdk import BaseHook
 from airflow_provider_asposeocr.operators import AsposeOcrPlanInboxOperator
 from demo.inbox import POOL, environment, fill_inbox
 
+TESTS = Path(__file__).parents[1]
 EXAMPLES = sorted((Path(__file__).parents[2] / "example_dags").glob("*.py"))
 
 
@@ -77,6 +78,14 @@ def test_make_airflow_gives_each_parameter_a_default_that_exists(
     sources += [task.folder for task in dag.tasks if isinstance(task, AsposeOcrPlanInboxOperator)]
     assert [source for source in sources if Path(source.removeprefix("file://")).exists()] == sources != []
     assert params.get("outbox", f"file://{tmp_path}/outbox/") == f"file://{tmp_path}/outbox/"
+
+
+@pytest.mark.parametrize("name", [path.stem for path in EXAMPLES])
+def test_another_test_runs_it(name: str) -> None:
+    # By its file, by the id of its DAG, or by its name where a test runs several.
+    ways = (f'"{name}.py"', f'"aspose_ocr_{name}"', f'run("{name}"')
+    tests = (path for path in TESTS.rglob("test_*.py") if path != Path(__file__))
+    assert any(way in path.read_text(encoding="utf-8") for path in tests for way in ways)
 
 
 class TestMappedFolder:

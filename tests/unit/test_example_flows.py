@@ -13,6 +13,7 @@ from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
 from airflow_provider_asposeocr.emulator.work.engines import canned
 from airflow_provider_asposeocr.emulator.work.engines.canned import tiny_hocr
+from demo.inbox import environment
 from tests.contract.samples import write_document
 from tests.support.airflow_tasks import PNG
 from tests.support.drawn_pages import OTHER_PROSE, PROSE, blank, cer, encoded, write
@@ -45,6 +46,28 @@ def test_a_scan_is_read_aloud(run: Any, tmp_path: Path) -> None:
     assert run("read_aloud", "RecognizeImage").state == "success"
     with wave.open(str(tmp_path / "out" / "document.wav"), "rb") as sound:
         assert sound.getframerate() == 22050
+
+
+def test_an_invoice_hands_its_total_on(run: Any) -> None:
+    ended = run("extract", "RecognizeAndParseInvoice")
+    assert ended.state == "success"
+    assert ended.xcom("book").startswith("canned supplier ")
+    assert ended.xcom("book").endswith(": 42.0")
+
+
+def test_an_inbox_reads_each_content_once(
+    aspose_ocr_run_dag: Any, aspose_ocr_emulator: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    inbox, outbox = tmp_path / "inbox", tmp_path / "out"
+    inbox.mkdir()
+    for name, value in environment(inbox, outbox).items():
+        monkeypatch.setenv(name, value)
+    for _ in range(2):
+        (inbox / "page.png").write_bytes(PNG)
+        assert aspose_ocr_run_dag(EXAMPLES / "inbox.py").state == "success"
+        (inbox / "page.png").rename(inbox / "the-same-again.png")
+    assert aspose_ocr_emulator.control.billing() == {"RecognizeImage": 1}
+    assert [path.name for path in outbox.glob("*.txt")] == ["page.png.txt"]
 
 
 def test_a_folder_becomes_lines_for_a_search_engine(
