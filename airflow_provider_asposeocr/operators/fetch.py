@@ -29,7 +29,6 @@ from airflow_provider_asposeocr.hooks.aspose_ocr import find_maker
 from airflow_provider_asposeocr.lifecycle.policies import ON_INCOMPLETE
 from airflow_provider_asposeocr.links import AsposeOcrResultLink
 from airflow_provider_asposeocr.operators.result_checks import (
-    check_rendered_parameters,
     check_result_parameters,
     described,
     end_low_quality,
@@ -188,7 +187,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
         if is_mapped(self):
             return  # Airflow makes a mapped operator when it runs; execute() refuses without a retry.
         with constructing(self):
-            check_result_parameters(self)
+            check_result_parameters(self, is_rendered=False)
             if isinstance(self.destination, PurePath | ObjectStoragePath) or _is_final(self.destination):
                 destinations.parse_destination(self.destination)
             if _is_final(self.file_stem):
@@ -206,7 +205,7 @@ class AsposeOcrFetchResultOperator(WaitsForTask, BaseOperator):
             # Errors in the parameters are raised before the wait, not after it.
             destinations.parse_destination(self.destination)
             destinations.check_file_stem(self.file_stem)
-            check_rendered_parameters(self)
+            check_result_parameters(self, is_rendered=True)
             ref = parse_task_ref(one_document(self, "task", rendered(self.task)))
             refuse_expired(ref, time.time())
             self.log.info("%s", fetch_begins(ref, self.destination, context["ti"]))

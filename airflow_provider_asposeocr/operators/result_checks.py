@@ -28,35 +28,20 @@ REVIEW_KEY = "aspose_ocr_review"
 _MOST_FILES = 10
 
 
-def check_result_parameters(operator: AsposeOcrFetchResultOperator) -> None:
+def check_result_parameters(operator: AsposeOcrFetchResultOperator, *, is_rendered: bool) -> None:
     """
-    Check at parse time what concerns the content of results.
+    Check what concerns the content of results.
 
     :param operator: The operator, with its parameters set.
+    :param is_rendered: ``False`` at parse time: templates in ``extract`` are not checked. ``True`` before the wait, which
+        checks them, and the parameters of a mapped operator, which Airflow makes when it runs.
     :raises InputError: if a gate is unknown, or a path of ``extract`` leads nowhere.
     """
     # The readers are loaded only where a DAG asks for something.
     if operator.extract is not None:
         from airflow_provider_asposeocr.api.results.extract import parse_extract
 
-        parse_extract(operator.extract, rendered=False)
-    if operator.quality is not None:
-        from airflow_provider_asposeocr.api.results.quality import parse_gates
-
-        parse_gates(operator.quality)
-
-
-def check_rendered_parameters(operator: AsposeOcrFetchResultOperator) -> None:
-    """
-    Check the same before the wait: of templates, and of a mapped operator, which Airflow makes when it runs.
-
-    :param operator: The operator, with its rendered parameters.
-    :raises InputError: if a gate is unknown, or a path of ``extract`` leads nowhere.
-    """
-    if operator.extract is not None:
-        from airflow_provider_asposeocr.api.results.extract import parse_extract
-
-        parse_extract(rendered(operator.extract))
+        parse_extract(rendered(operator.extract) if is_rendered else operator.extract, rendered=is_rendered)
     if operator.quality is not None:
         from airflow_provider_asposeocr.api.results.quality import parse_gates
 
