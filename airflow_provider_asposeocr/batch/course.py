@@ -10,7 +10,6 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError
-from airflow_provider_asposeocr.api.polling.plan import WaitPlan
 from airflow_provider_asposeocr.api.polling.poller import Poller
 from airflow_provider_asposeocr.batch import events
 from airflow_provider_asposeocr.batch.limits import Limits
@@ -126,20 +125,15 @@ class Course:
 
         :param seen_running: Whether it ran a moment ago, as a trigger has seen.
         :param at_once: Whether it may have ended long ago, so that its first poll is due now.
-        :param anew: Whether ``timeout_seconds`` counts from now, because the document comes from another batch.
+        :param anew: Whether the time for it counts from now, because the document comes from another batch.
         """
         known = self.state.of(work.document)
         work.ref, work.input_bytes = reference_of(self.batch, known, reference), reference.input_bytes
         work.phase, work.seconds = Phase.RUNNING, None
-        # ``timeout_seconds`` begins anew for a document that an earlier try has given up.
+        # The time for a cloud task begins anew for a document that an earlier try has given up.
         began = self._now if anew or known.outcome is not None else reference.submitted_at
-        plan = WaitPlan(
-            deadline_at=began + self._settings.timeout_seconds,
-            poll_interval_seconds=self._settings.poll_interval_seconds,
-            max_poll_interval_seconds=self._settings.max_poll_interval_seconds,
-            error_budget_seconds=self._settings.error_budget_seconds,
-            seen_running_at=self._now if seen_running else 0.0,
-        )
+        seen_at = self._now if seen_running else 0.0
+        plan = self._settings.cadence.plan(began, seen_running_at=seen_at)
         entry = self.book.entry(reference.operation, reference.input_bytes)
         work.poller = Poller(work.ref, plan, self._random, entry)
         wait = work.poller.first_wait(self._now)

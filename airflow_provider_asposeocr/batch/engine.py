@@ -128,7 +128,7 @@ class BatchEngine:
             self._journal,
             permits=self._settings.max_unanswered_submits,
             on_durable=self._on_durable,
-            error_budget_seconds=self._settings.error_budget_seconds,
+            error_budget_seconds=self._settings.cadence.error_budget_seconds,
         )
         with transfers(self._client, self._clock) as transfer:
             self._errands = Errands(

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import heapq
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import TaskError, TaskTimeoutError, UnknownStatusError
-from airflow_provider_asposeocr.api.polling.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling.plan import Cadence
 from airflow_provider_asposeocr.api.polling.poller import Finished, Poller, Wait
 from airflow_provider_asposeocr.batch.running import digest_of
 from airflow_provider_asposeocr.batch.woken import Duration, Woken
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.errors import AsposeOcrError
     from airflow_provider_asposeocr.api.http.retrying import Random
     from airflow_provider_asposeocr.api.polling.durations import DurationBook
+    from airflow_provider_asposeocr.api.polling.plan import WaitPlan
     from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
     from airflow_provider_asposeocr.batch.running import RunningTask
     from airflow_provider_asposeocr.batch.woken import Because
@@ -40,26 +41,20 @@ class BatchWaitPlan:
     """
     When to poll the cloud tasks of a batch, and when to stop.
 
-    It goes through a trigger's row, so it holds instants and no durations that begin "now".
+    It goes through a trigger's row, so its times are those of the wall clock, and no duration in it begins "now".
 
     :param deadline_at: When the batch is over, in seconds since the epoch.
-    :param timeout_seconds: How long each cloud task may take from its submit.
-    :param poll_interval_seconds: Shortest time between two polls of one task.
-    :param max_poll_interval_seconds: Longest time between two polls of one task.
-    :param error_budget_seconds: How long polls of one task may fail in a row.
+    :param cadence: How often to poll each cloud task, and how long it may take from its submit.
     :param not_before_at: Earliest moment of the event, in seconds since the epoch; by default none.
     :param polls_per_second: Most polls per second of this batch. The limit of the connection holds besides.
     """
 
     deadline_at: float
-    timeout_seconds: float
-    poll_interval_seconds: float = 0.8
-    max_poll_interval_seconds: float = 600.0
-    error_budget_seconds: float = 900.0
+    cadence: Cadence = field(default_factory=Cadence)
     not_before_at: float = 0.0
     polls_per_second: float = 200.0
 
-    def to_dict(self) -> dict[str, float]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain JSON, for a trigger's row."""
         return asdict(self)
 
@@ -71,7 +66,9 @@ class BatchWaitPlan:
         :param value: What :meth:`to_dict` returned; fields of a later version are left out.
         :raises TypeError: if it is nothing of the kind; or ``ValueError``.
         """
-        return cls(**{name: float(value[name]) for name in cls.__dataclass_fields__ if name in value})
+        names = ("deadline_at", "not_before_at", "polls_per_second")
+        numbers = {name: float(value[name]) for name in names if name in value}
+        return cls(**numbers, cadence=Cadence.from_dict(value.get("cadence", {})))
 
     def of(self, task: RunningTask) -> WaitPlan:
         """
@@ -79,11 +76,8 @@ class BatchWaitPlan:
 
         :param task: The task.
         """
-        return WaitPlan(
-            deadline_at=task.ref.submitted_epoch + self.timeout_seconds,
-            poll_interval_seconds=self.poll_interval_seconds,
-            max_poll_interval_seconds=self.max_poll_interval_seconds,
-            error_budget_seconds=self.error_budget_seconds,
+        return self.cadence.plan(
+            task.ref.submitted_epoch,
             not_before_at=self.not_before_at,
             seen_running_at=task.seen_running_at,
         )

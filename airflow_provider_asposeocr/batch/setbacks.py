@@ -119,7 +119,7 @@ class Setbacks(Course):
 
     def _has_time(self, work: Work) -> bool:
         work.failing_since = work.failing_since or self._now
-        return self._now - work.failing_since < self._settings.error_budget_seconds
+        return not self._settings.cadence.is_failing_too_long(work.failing_since, self._now)
 
     def _backoff_seconds(self, work: Work, error: AsposeOcrError) -> float:
         work.attempts += 1

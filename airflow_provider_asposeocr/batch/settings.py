@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.errors import InputError
+from airflow_provider_asposeocr.api.polling.plan import Cadence
 from airflow_provider_asposeocr.batch.running import MOST_TASKS
 
 if TYPE_CHECKING:
@@ -48,13 +49,10 @@ class BatchSettings:
     :param extract_bytes: Largest value of such a field as JSON, in bytes.
     :param previews: Whether pictures of the pages of each document are stored before it is sent; by default they are not.
     :param keep_steps: Whether the results of all steps before the last one are stored, too; by default they are not.
-    :param timeout_seconds: How long one cloud task may take. The default is an hour.
+    :param cadence: How often to poll each cloud task, how long it may take, and how long requests for one document may fail
+        in a row before the document fails.
     :param deadline_at: When the whole batch is over, in seconds since the epoch; by default never. It is absolute, so that
         deferrals and later tries do not move it.
-    :param poll_interval_seconds: Shortest time between two polls of one cloud task.
-    :param max_poll_interval_seconds: Longest time between two polls of one cloud task.
-    :param error_budget_seconds: How long requests for one document may fail in a row before the document fails. The
-        default outlasts the ten minutes of the vendor's lock-out.
     :param deferrable: Whether the batch may leave the worker while all of it runs in the cloud. The default is no.
     :param defer_idle_seconds: Shortest time without work that is worth a deferral, which costs up to 0.75 CPU seconds in
         Airflow's processes. The default is 30.
@@ -84,11 +82,8 @@ class BatchSettings:
     extract_bytes: int = 1024
     previews: bool = False
     keep_steps: bool = False
-    timeout_seconds: float = 3600.0
+    cadence: Cadence = field(default_factory=Cadence)
     deadline_at: float = math.inf
-    poll_interval_seconds: float = 0.8
-    max_poll_interval_seconds: float = 600.0
-    error_budget_seconds: float = 900.0
     deferrable: bool = False
     defer_idle_seconds: float = 30.0
     busy_wait_seconds: float = 600.0

@@ -1,19 +1,21 @@
 """
 Make the plan of a wait from the parameters of an operator and the section ``[aspose_ocr]`` of Airflow's configuration.
 
-A new knob of the cadence is a field of :class:`.WaitPlan`, a field of :class:`WaitParameters` and a parameter of the
-operators; what lies between them takes both classes as they are.
+A new knob is a field of :class:`.Cadence` and an option of the same name. If operators have it as a parameter, it is a
+field of :class:`WaitParameters`, too. The modules between them pass both classes on as they are.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.api.polling.deadlines import deadline_of
-from airflow_provider_asposeocr.api.polling.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling.plan import Cadence
 from airflow_provider_asposeocr.config import default_seconds
+
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.api.polling.plan import WaitPlan
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,18 @@ class WaitParameters:
         """Return the parameters as plain JSON, for a trigger that Airflow starts without a worker."""
         return asdict(self)
 
+    def cadence(self) -> Cadence:
+        """
+        Return the cadence of a wait; the configuration is read now.
+
+        :raises AirflowConfigException: if an option is no number.
+        """
+        given = {name: float(value) for name, value in self.to_dict().items() if value is not None}
+        options = {
+            each.name: default_seconds(each.name) for each in fields(Cadence) if each.name not in given
+        }
+        return Cadence(**given, **options)
+
     def plan(self, began_at: float, airflow_ends_at: float = math.inf) -> WaitPlan:
         """
         Make the plan of a wait; the configuration is read now.
@@ -61,13 +75,4 @@ class WaitParameters:
         :return: The plan, with an absolute deadline.
         :raises AirflowConfigException: if an option is no number.
         """
-        return WaitPlan(
-            deadline_at=deadline_of(began_at, self._seconds("timeout_seconds"), airflow_ends_at),
-            poll_interval_seconds=self._seconds("poll_interval_seconds"),
-            max_poll_interval_seconds=self._seconds("max_poll_interval_seconds"),
-            error_budget_seconds=default_seconds("error_budget_seconds"),
-        )
-
-    def _seconds(self, name: str) -> float:
-        value = getattr(self, name)
-        return default_seconds(name) if value is None else float(value)
+        return self.cadence().plan(began_at, airflow_ends_at)

@@ -34,13 +34,13 @@ from airflow_provider_asposeocr.config import default_number, event_delay_second
 from airflow_provider_asposeocr.failing import fail_with
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.lifecycle.kills import decide_for_batch
+from airflow_provider_asposeocr.lifecycle.wait_plan import WaitParameters
 from airflow_provider_asposeocr.lifecycle.worker_kill import state_of
 from airflow_provider_asposeocr.links import AsposeOcrResultLink, result_url
 from airflow_provider_asposeocr.operators.batch_parameters import (
     check_batch,
     check_partial,
     request_of,
-    settings_of,
 )
 from airflow_provider_asposeocr.operators.waiting import has_retry_left
 from airflow_provider_asposeocr.triggers.batch import AsposeOcrBatchPauseTrigger, AsposeOcrBatchTrigger
@@ -375,13 +375,9 @@ class AsposeOcrBatchOperator(BaseOperator):
                 "%d cloud tasks do not fit into a trigger's row. The worker waits.", len(deferral.tasks)
             )
             return
-        settings = settings_of(self, self._ti, now, holds=True)
         plan = BatchWaitPlan(
             deadline_at=deferral.deadline_at,
-            timeout_seconds=settings.timeout_seconds,
-            poll_interval_seconds=settings.poll_interval_seconds,
-            max_poll_interval_seconds=settings.max_poll_interval_seconds,
-            error_budget_seconds=settings.error_budget_seconds,
+            cadence=WaitParameters.of(self).cadence(),
             not_before_at=now + event_delay_seconds(),
             polls_per_second=default_number("batch_polls_per_second"),
         )

@@ -7,7 +7,7 @@ Invariant: an error that is visible at parse time is raised there, before a batc
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
@@ -45,6 +45,7 @@ from airflow_provider_asposeocr.lifecycle.policies import (
     ON_INCOMPLETE,
     ON_UNKNOWN_SUBMIT,
 )
+from airflow_provider_asposeocr.lifecycle.wait_plan import WaitParameters
 from airflow_provider_asposeocr.lifecycle.worker_kill import state_of
 from airflow_provider_asposeocr.links import result_url
 from airflow_provider_asposeocr.operators.waiting import has_retry_left
@@ -113,9 +114,7 @@ _COUNTS: dict[str, int | None] = {
 }
 _DURATIONS = (
     "defer_idle_seconds",
-    "poll_interval_seconds",
-    "max_poll_interval_seconds",
-    "timeout_seconds",
+    *(field.name for field in fields(WaitParameters)),
     "batch_timeout_seconds",
     "claim_seconds",
 )
@@ -393,11 +392,8 @@ def settings_of(operator: AsposeOcrBatchOperator, ti: Any, begun_at: float, *, h
         extract_bytes=operator.extract_bytes,
         previews=_flag(operator, "previews"),
         keep_steps=parse_bool(operator.keep_steps, "keep_steps"),
-        timeout_seconds=_seconds(operator, "timeout_seconds"),
+        cadence=WaitParameters.of(operator).cadence(),
         deadline_at=deadline_of(operator, ti, begun_at),
-        poll_interval_seconds=_seconds(operator, "poll_interval_seconds"),
-        max_poll_interval_seconds=_seconds(operator, "max_poll_interval_seconds"),
-        error_budget_seconds=default_seconds("error_budget_seconds"),
         deferrable=operator.deferrable and not holds,
         defer_idle_seconds=_seconds(operator, "defer_idle_seconds"),
         busy_wait_seconds=operator.busy_wait_seconds,

@@ -79,7 +79,7 @@ class AsposeOcrBatchTrigger(CloudTrigger):
         same here, because the trigger asks Airflow whether it was a user.
     """
 
-    def __init__(self, tasks: dict[str, Any], plan: dict[str, float], cancel_on_kill: str = "always") -> None:
+    def __init__(self, tasks: dict[str, Any], plan: dict[str, Any], cancel_on_kill: str = "always") -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
         self.tasks = tasks
         self.plan = plan

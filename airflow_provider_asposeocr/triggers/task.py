@@ -65,7 +65,7 @@ class AsposeOcrTaskTrigger(CloudTrigger):
     def __init__(
         self,
         reference: dict[str, Any],
-        plan: dict[str, float],
+        plan: dict[str, Any],
         cancel_on_kill: str = "always",
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped

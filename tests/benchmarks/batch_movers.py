@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 
+from airflow_provider_asposeocr.api.polling.plan import Cadence
 from airflow_provider_asposeocr.api.polling.schedules import GROWTH
 from airflow_provider_asposeocr.batch.ending import Ended
 from airflow_provider_asposeocr.batch.engine import BatchEngine
@@ -78,7 +79,7 @@ async def run_batch(url: str, batch: Batch, owned: Any) -> dict[str, float]:
     """Run a batch whose journal has begun."""
     documents = len(batch.documents)
     client = client_of(url)
-    settings = BatchSettings(max_in_flight=IN_FLIGHT, poll_interval_seconds=WAIT_SECONDS * GROWTH)
+    settings = BatchSettings(max_in_flight=IN_FLIGHT, cadence=Cadence(WAIT_SECONDS * GROWTH))
     engine = BatchEngine(batch, owned, BatchState(), settings, client)
     found, ended = await measured(engine.run(), documents)
     await client.close()

@@ -165,9 +165,7 @@ class Simulation:
         not_before = self._now + self._delays.not_before
         plan = BatchWaitPlan(
             deadline_at=math.inf,
-            timeout_seconds=self._settings.timeout_seconds,
-            poll_interval_seconds=self._settings.poll_interval_seconds,
-            max_poll_interval_seconds=self._settings.max_poll_interval_seconds,
+            cadence=self._settings.cadence,
             not_before_at=not_before,
         )
         self._now += self._delays.defer

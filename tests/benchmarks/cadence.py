@@ -16,7 +16,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.polling.durations import DurationBook
-from airflow_provider_asposeocr.api.polling.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling.plan import Cadence
 from airflow_provider_asposeocr.api.polling.schedules import POLL_COST
 from tests.benchmarks.measuring import Row, Sample, compared, limited, publish
 from tests.benchmarks.waiting_simulator import (
@@ -111,7 +111,7 @@ def jumping(median: float) -> Case:
 
 @lru_cache(maxsize=4096)
 def _best(known: Durations, poll_cost: float, unit_seconds: float | None) -> list[float]:
-    return best_ages(known, poll_cost, WaitPlan.poll_interval_seconds, unit_seconds)
+    return best_ages(known, poll_cost, Cadence.poll_interval_seconds, unit_seconds)
 
 
 def knowing(

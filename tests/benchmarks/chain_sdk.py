@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_provider_asposeocr.api.polling.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling.plan import Cadence
 from tests.benchmarks.measuring import CHECKOUT
 from tests.contract.make_sdk_environments import interpreter, is_complete
 
 RELEASE = "24.11.0"
 #: Our default of ``poll_interval_seconds``; the module is loaded anyway, with the operators of the same DAG file. The
 #: SDK's README shows no loop at all: its example asserts that the task is done.
-POLL_SECONDS = WaitPlan.poll_interval_seconds
+POLL_SECONDS = Cadence.poll_interval_seconds
 CLIENT = "emulator"
 
 

@@ -25,7 +25,7 @@ import psutil
 import requests
 
 from airflow_provider_asposeocr.api.account import DEFAULT_CONNECTIONS
-from airflow_provider_asposeocr.api.polling.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling.plan import Cadence, WaitPlan
 from airflow_provider_asposeocr.emulator.server import EmulatorProcess
 from tests.benchmarks.measuring import CHECKOUT
 from tests.benchmarks.tls_front import certificate, tls_front
@@ -131,7 +131,7 @@ class Bench:
         }
         return "airflow_provider_asposeocr.triggers.task.AsposeOcrTaskTrigger", {
             "reference": reference,
-            "plan": WaitPlan(time.time() + 3600, INTERVAL_SECONDS, INTERVAL_SECONDS).to_dict(),
+            "plan": WaitPlan(time.time() + 3600, Cadence(INTERVAL_SECONDS, INTERVAL_SECONDS)).to_dict(),
         }
 
     def _bare(self, id: str) -> tuple[str, dict[str, Any]]:

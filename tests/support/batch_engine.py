@@ -28,6 +28,7 @@ from airflow_provider_asposeocr.batch.state import replay
 from airflow_provider_asposeocr.batch.steps import Step
 from airflow_provider_asposeocr.documents.file_systems import object_path
 from airflow_provider_asposeocr.emulator.work.engines.canned import canned_text, tiny_png
+from tests.support.cadences import with_cadence
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.ending import Deferral
@@ -103,7 +104,7 @@ async def begin_try(
         lambda: Journal.take_over(journal_of(folder), resumes=resumes)
     )
     client = client_of(url)
-    chosen = BatchSettings(**{**QUICKLY, **settings})
+    chosen = BatchSettings(**with_cadence(settings, **QUICKLY))
     engine = BatchEngine(
         parse_header(header), journal, replay(records, journal.epoch), chosen, client, woken=woken
     )

@@ -20,6 +20,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow_provider_asposeocr.api.account import Account
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
 from airflow_provider_asposeocr.api.http.transports import tls_context
+from airflow_provider_asposeocr.api.polling.plan import Cadence
 from airflow_provider_asposeocr.batch.ending import Ended
 from airflow_provider_asposeocr.batch.engine import BatchEngine
 from airflow_provider_asposeocr.batch.errors import JournalMissingError
@@ -131,8 +132,7 @@ async def _take_through(place: Place, try_number: int) -> None:
     settings = BatchSettings(
         max_in_flight=place.in_flight,
         max_unanswered_submits=place.permits,
-        poll_interval_seconds=0.2,
-        max_poll_interval_seconds=1.0,
+        cadence=Cadence(0.2, 1.0),
         try_number=try_number,
     )
     client = AsyncCloudClient(account, tls_context(account), polls_per_second=200.0)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.batch.polls import BatchWaitPlan
 from airflow_provider_asposeocr.batch.running import RunningTask
+from tests.support.cadences import with_cadence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,12 +40,12 @@ def running(ids: Iterable[str] | int, submitted_at: float, **changes: Any) -> li
 def wait_plan(**given: Any) -> BatchWaitPlan:
     """Return a plan that polls at once and often; its fields may be given."""
     return BatchWaitPlan(
-        **{
-            "deadline_at": time.time() + 300,
-            "timeout_seconds": 300.0,
-            "poll_interval_seconds": 0.05,
-            "max_poll_interval_seconds": 0.1,
-            "error_budget_seconds": 10.0,
-            **given,
-        }
+        **with_cadence(
+            given,
+            deadline_at=time.time() + 300,
+            timeout_seconds=300.0,
+            poll_interval_seconds=0.05,
+            max_poll_interval_seconds=0.1,
+            error_budget_seconds=10.0,
+        )
     )

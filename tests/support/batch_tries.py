@@ -28,6 +28,7 @@ from airflow_provider_asposeocr.batch.woken import Woken
 from airflow_provider_asposeocr.documents.file_systems import object_path
 from airflow_provider_asposeocr.operators.batch_try import BatchEnd, BatchTry, Surroundings
 from tests.support.batch_engine import CREDENTIALS, QUICKLY
+from tests.support.cadences import with_cadence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -191,7 +192,7 @@ def _surroundings(
         account=Account(*CREDENTIALS, url),
         tripwire=wire,
         plan=wire.plan(request.journal_uri),
-        make_settings=lambda _: BatchSettings(**settings),
+        make_settings=lambda _: BatchSettings(**with_cadence(settings)),
         push=lambda value: write_at_once(folder / "xcom.json", json.dumps(value)),
         sweep=lambda: None,
         policies=RegisterPolicies(),

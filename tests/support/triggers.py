@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.polling.plan import WaitPlan
 from airflow_provider_asposeocr.triggers.task import AsposeOcrTaskTrigger
+from tests.support.cadences import CADENCE_FIELDS, with_cadence
 
 if TYPE_CHECKING:
     from airflow.triggers.base import BaseTrigger
@@ -15,18 +17,18 @@ if TYPE_CHECKING:
 
 def trigger_of(task: dict[str, Any], cls: Any = AsposeOcrTaskTrigger, **given: Any) -> Any:
     """Return a trigger for a cloud task, which polls at once; fields of its wait plan and of itself may be given."""
-    cadence = {name: given.pop(name) for name in list(given) if name in WaitPlan.__dataclass_fields__}
+    names = {field.name for field in fields(WaitPlan)} | CADENCE_FIELDS
+    planned = {name: given.pop(name) for name in list(given) if name in names}
     plan = WaitPlan(
-        **{
-            "deadline_at": time.time() + 300,
-            "poll_interval_seconds": 0.05,
-            "max_poll_interval_seconds": 0.1,
-            "error_budget_seconds": 10.0,
-            **cadence,
-        }
+        **with_cadence(
+            planned,
+            deadline_at=time.time() + 300,
+            poll_interval_seconds=0.05,
+            max_poll_interval_seconds=0.1,
+            error_budget_seconds=10.0,
+        )
     )
-    fields: dict[str, Any] = {"cancel_on_kill": "always"}
-    return cls(reference=task, plan=plan.to_dict(), **{**fields, **given})
+    return cls(reference=task, plan=plan.to_dict(), **{"cancel_on_kill": "always", **given})
 
 
 class Decided(AsposeOcrTaskTrigger):
@@ -47,7 +49,7 @@ def trigger(**given: Any) -> AsposeOcrTaskTrigger:
         "conn_id": "ocr",
     }
     limits = {"poll_interval_seconds": 0.01, "max_poll_interval_seconds": 0.01, "error_budget_seconds": 9.0}
-    plan = WaitPlan(deadline_at=time.time() + 3600, **{**limits, **given})
+    plan = WaitPlan(**with_cadence(given, deadline_at=time.time() + 3600, **limits))
     return AsposeOcrTaskTrigger(reference, plan.to_dict())
 
 

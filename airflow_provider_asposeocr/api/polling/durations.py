@@ -22,7 +22,6 @@ from airflow_provider_asposeocr.api.polling.schedules import (
     EDGES,
     TAIL_INDEX,
     Geometric,
-    Limits,
     Planned,
     Schedule,
     bin_of,
@@ -30,6 +29,8 @@ from airflow_provider_asposeocr.api.polling.schedules import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from airflow_provider_asposeocr.api.polling.plan import Limits
 
 #: Effective window: about the latest 50 tasks. Older ones are forgotten, because clouds and documents change.
 WINDOW = 50

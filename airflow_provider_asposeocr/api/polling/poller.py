@@ -19,7 +19,7 @@ from airflow_provider_asposeocr.api.errors import (
     RateLimitedError,
     TaskTimeoutError,
 )
-from airflow_provider_asposeocr.api.polling.schedules import Geometric, Limits
+from airflow_provider_asposeocr.api.polling.schedules import Geometric
 from airflow_provider_asposeocr.api.tasks import failed_error, gone_error, is_young, known_status
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Poller:
     def __init__(self, ref: TaskRef, plan: WaitPlan, random: Random, entry: Entry | None = None) -> None:
         self._ref = ref
         self._plan = plan
-        self._limits = Limits(plan.poll_interval_seconds, plan.max_poll_interval_seconds)
+        self._limits = plan.cadence.limits
         self._random = random
         self._entry = entry
         self._failing_since: float | None = None
@@ -151,8 +151,8 @@ class Poller:
             return Finished(error)
         if self._failing_since is None:
             self._failing_since = now
-        budget = self._plan.error_budget_seconds
-        if now - self._failing_since >= (min(budget, DENIED_SECONDS) if denied else budget):
+        most = DENIED_SECONDS if denied else math.inf
+        if self._plan.cadence.is_failing_too_long(self._failing_since, now, most):
             return Finished(error)
         return self._unless_late(now, LONGEST_AFTER_FAILURE_SECONDS, error.retry_after_seconds or 0.0)
 
@@ -181,9 +181,9 @@ class Poller:
     def _wait(self, now: float, at_most_seconds: float, asked_seconds: float) -> Wait:
         age = self._age(now)
         interval = self._schedule().next_age(age) - age
-        shorter = max(at_most_seconds, self._plan.poll_interval_seconds)
+        shorter = max(at_most_seconds, self._limits.shortest_seconds)
         # Mapped tasks start together; without jitter they would poll together for ever.
-        longest = max(self._plan.max_poll_interval_seconds, self._plan.poll_interval_seconds)
+        longest = max(self._limits.longest_seconds, self._limits.shortest_seconds)
         return self._until(now, min(min(interval, shorter) * self._jitter(), longest), asked_seconds)
 
     def _until(self, now: float, seconds: float, asked_seconds: float = 0.0) -> Wait:

@@ -21,6 +21,8 @@ from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_provider_asposeocr.api.polling.plan import Limits
+
 #: Until durations are known, the pause before the next poll is this share of the task's age. In the median a result is
 #: noticed late by a fifth of its duration, and the number of polls grows with the logarithm of the duration.
 GROWTH = 0.5
@@ -44,29 +46,6 @@ EDGES: tuple[float, ...] = tuple(
 )
 #: Duration of a task in each bin, for the cost of a late result.
 _MIDDLES = tuple(edge * math.exp(-BIN_WIDTH / 2) for edge in EDGES)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """
-    The user's limits.
-
-    :param shortest_seconds: Shortest time between two polls, and from the submit to the first one.
-    :param longest_seconds: Longest time between two polls; ignored if it is less than the shortest time.
-    """
-
-    shortest_seconds: float
-    longest_seconds: float
-
-    def within(self, age: float, next_age: float) -> float:
-        """
-        Return the age of the next poll, moved into the limits.
-
-        :param age: Age of the task at the last poll, in seconds; 0 for its submit.
-        :param next_age: Age at which the next poll is wanted.
-        """
-        longest = max(self.shortest_seconds, self.longest_seconds)
-        return age + min(max(next_age - age, self.shortest_seconds), longest)
 
 
 class Schedule(Protocol):

@@ -24,6 +24,7 @@ from airflow_provider_asposeocr.api.errors import (
     TaskUnknownError,
 )
 from airflow_provider_asposeocr.api.polling.durations import ENOUGH, DurationBook
+from airflow_provider_asposeocr.api.polling.plan import Cadence
 from airflow_provider_asposeocr.api.responses import TaskState
 from airflow_provider_asposeocr.batch import events
 from airflow_provider_asposeocr.batch.limits import MOST_TRANSFERS
@@ -42,6 +43,7 @@ from airflow_provider_asposeocr.batch.settings import BatchSettings
 from airflow_provider_asposeocr.batch.state import BatchState
 from airflow_provider_asposeocr.batch.verdicts import MOST_REFUSED_TOKENS
 from tests.support.batch_world import BEGINNING, OPERATIONS, small_batch
+from tests.support.cadences import with_cadence
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.records import Record
@@ -65,7 +67,7 @@ class Batch:
         self.machine = Machine(
             small_batch(documents, steps),
             state or BatchState(),
-            BatchSettings(**settings),
+            BatchSettings(**with_cadence(settings)),
             book or DurationBook(),
             lambda: 0.5,
         )
@@ -496,7 +498,7 @@ def test_what_the_trigger_has_cancelled_is_cancelled(age_seconds: float, record:
     machine = Machine(
         small_batch(1, 1),
         after(Intent(0, 0), reference),
-        BatchSettings(timeout_seconds=100.0, deadline_at=BEGINNING),
+        BatchSettings(cadence=Cadence(timeout_seconds=100.0), deadline_at=BEGINNING),
         DurationBook(),
         lambda: 0.5,
     )

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.enums import TaskStatus
-from airflow_provider_asposeocr.api.polling.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling.plan import Cadence, WaitPlan
 from airflow_provider_asposeocr.api.responses import TaskRef, parse_task_ref
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.lifecycle.wait import TaskWait, end_of_wait
@@ -57,7 +57,7 @@ def wait(submit: Callable[..., dict[str, Any]]) -> Callable[..., TaskWait]:
 
 
 def plan(seconds: float = 60.0) -> WaitPlan:
-    return WaitPlan(time.time() + seconds, poll_interval_seconds=0.05, max_poll_interval_seconds=0.1)
+    return WaitPlan(time.time() + seconds, Cadence(0.05, 0.1))
 
 
 class TestRun:

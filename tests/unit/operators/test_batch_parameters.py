@@ -190,7 +190,7 @@ class TestSettings:
     def test_what_is_not_given_is_airflow_s_configuration(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AIRFLOW__ASPOSE_OCR__DEFER_IDLE_SECONDS", "7")
         settings = settings_of(batch(), TaskInstance("read"), NOW, holds=False)
-        assert (settings.defer_idle_seconds, settings.timeout_seconds) == (7.0, 3600.0)
+        assert (settings.defer_idle_seconds, settings.cadence.timeout_seconds) == (7.0, 3600.0)
         assert (
             settings_of(
                 batch(defer_idle_seconds=3), TaskInstance("read"), NOW, holds=False

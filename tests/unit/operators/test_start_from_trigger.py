@@ -21,7 +21,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_provider_asposeocr.api.errors import InputError, WaitError
 from airflow_provider_asposeocr.api.polling.deadlines import deadline_of, start_of
-from airflow_provider_asposeocr.api.polling.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling.plan import Cadence, WaitPlan
 from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
@@ -321,7 +321,7 @@ class TestInTheTriggerer:
         assert event["task"]["source_name"] == hostile
         # A later wait of the same task: Airflow passes its trigger the context as well.
         path, kwargs = AsposeOcrTaskTrigger(
-            ref, WaitPlan(time.time() + 9, 0.05, 0.1, 9.0).to_dict()
+            ref, WaitPlan(time.time() + 9, Cadence(0.05, 0.1, error_budget_seconds=9.0)).to_dict()
         ).serialize()
         later = in_triggerer(operator, row=Trigger(classpath=path, kwargs=kwargs))
         assert later.reference["source_name"] == hostile
@@ -546,7 +546,7 @@ class TestDeadline:
         supervised(submit())
         trigger = in_triggerer(operator)
         await event_of(trigger)
-        assert trigger.plan["poll_interval_seconds"] == 0.07
+        assert trigger.plan["cadence"]["poll_interval_seconds"] == 0.07
         # It counts from the submit, whose time is written in microseconds.
         assert began + 77 - 0.001 <= trigger.plan["deadline_at"] <= time.time() + 77
 

@@ -28,7 +28,17 @@ async def test_any_error_is_an_event(submit: Callable[..., dict[str, Any]]) -> N
     assert "TypeError" in event["error"]["message"]
 
 
-@pytest.mark.parametrize("plan", [None, [], {}, {"not_before_at": "soon"}, {"of_a_later_version": 1}])
+@pytest.mark.parametrize(
+    "plan",
+    [
+        None,
+        [],
+        {},
+        {"not_before_at": "soon"},
+        {"of_a_later_version": 1},
+        {"deadline_at": 9e9, "cadence": {"poll_interval_seconds": "often"}},
+    ],
+)
 async def test_a_row_whose_plan_makes_no_sense_is_a_failure_and_no_exception(
     submit: Callable[..., dict[str, Any]], plan: Any
 ) -> None:
@@ -43,6 +53,7 @@ async def test_a_plan_of_a_later_version_is_read_as_far_as_it_is_known(
 ) -> None:
     trigger = trigger_of(submit())
     trigger.plan["of_a_later_version"] = "x"
+    trigger.plan["cadence"]["of_a_later_version"] = "x"
     (event,) = await events_of(trigger)
     assert event["status"] == "completed"
 

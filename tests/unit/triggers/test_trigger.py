@@ -14,7 +14,7 @@ import pytest
 from airflow.sdk.execution_time import task_runner
 
 from airflow_provider_asposeocr.api.polling import poller
-from airflow_provider_asposeocr.api.polling.schedules import Limits
+from airflow_provider_asposeocr.api.polling.plan import Limits
 from airflow_provider_asposeocr.clients import loop_clients
 from airflow_provider_asposeocr.connection import mask_token, read_account
 from airflow_provider_asposeocr.lifecycle import cancel

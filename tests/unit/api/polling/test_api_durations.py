@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 from airflow_provider_asposeocr.api.polling import durations
 from airflow_provider_asposeocr.api.polling.durations import ENOUGH, DurationBook, Entry, Estimate
-from airflow_provider_asposeocr.api.polling.schedules import EDGES, Geometric, Limits, Planned, Schedule
+from airflow_provider_asposeocr.api.polling.plan import Limits
+from airflow_provider_asposeocr.api.polling.schedules import EDGES, Geometric, Planned, Schedule
 
 USUAL = Limits(0.8, 600)
 #: Anything at all, sensible or not.

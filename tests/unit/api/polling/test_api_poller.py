@@ -13,11 +13,12 @@ from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.operations import RETENTION_SECONDS
 from airflow_provider_asposeocr.api.polling.durations import DurationBook, Entry, Estimate
-from airflow_provider_asposeocr.api.polling.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling.plan import Cadence, Limits, WaitPlan
 from airflow_provider_asposeocr.api.polling.poller import Finished, Poller, Wait
-from airflow_provider_asposeocr.api.polling.schedules import Geometric, Limits
+from airflow_provider_asposeocr.api.polling.schedules import Geometric
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
 from airflow_provider_asposeocr.api.tasks import YOUNG_SECONDS, gone_error
+from tests.support.cadences import with_cadence
 from tests.support.error_classes import all_errors
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def middle() -> float:
 
 
 def poller(deadline: float = 3600.0, **plan: float) -> Poller:
-    return Poller(REF, WaitPlan(deadline_at=START + deadline, **plan), middle)
+    return Poller(REF, WaitPlan(START + deadline, **with_cadence(plan)), middle)
 
 
 def says(status: str) -> TaskState:
@@ -113,7 +114,7 @@ class TestCadence:
     def test_an_interval_is_jittered_by_at_most_a_tenth(
         self, age: float, shortest: float, longest: float, draw: float
     ) -> None:
-        plan = WaitPlan(START + 1e9, shortest, longest)
+        plan = WaitPlan(START + 1e9, Cadence(shortest, longest))
         ref = REF.model_copy(update={"submitted_at": datetime.fromtimestamp(START, UTC)})
         now = START + min(age, RETENTION_SECONDS - 1000)
         step = Poller(ref, plan, lambda: draw).on_state(says("Pending"), now)
@@ -303,7 +304,7 @@ class TestLearning:
         return book
 
     def learner(self, book: DurationBook, **plan: float) -> Poller:
-        return Poller(REF, WaitPlan(START + 3600, **plan), middle, book.entry("UpscaleImage"))
+        return Poller(REF, WaitPlan(START + 3600, **with_cadence(plan)), middle, book.entry("UpscaleImage"))
 
     def learned(self, polls: list[tuple[str, float]], came_at: float = 0.0) -> list[tuple[float, float]]:
         """Return the observations that a wait with these answers at these ages adds to the book."""

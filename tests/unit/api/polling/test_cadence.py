@@ -7,7 +7,7 @@ import statistics
 import pytest
 
 from airflow_provider_asposeocr.api.polling.durations import DurationBook
-from airflow_provider_asposeocr.api.polling.plan import WaitPlan
+from airflow_provider_asposeocr.api.polling.plan import Cadence
 from airflow_provider_asposeocr.api.polling.schedules import POLL_COST
 from tests.benchmarks.cadence import (
     GOALS,
@@ -61,7 +61,7 @@ def test_the_best_schedule_costs_no_more_than_other_schedules() -> None:
     known = Durations((Hill(60.0, 0.3),))
     tasks = Case("rival", 60.0, lambda _: known).tasks(8, 1000)
     drawn = [duration for _, duration in tasks]
-    ages = best_ages(known, POLL_COST, WaitPlan.poll_interval_seconds)
+    ages = best_ages(known, POLL_COST, Cadence.poll_interval_seconds)
     best = mean_cost([by_ages(ages, duration) for duration in drawn], POLL_COST)
     rivals = [
         *([by_interval(interval, duration) for duration in drawn] for interval in (5.0, 10.0, 20.0, 60.0)),
