@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.configuration import conf
@@ -18,29 +17,26 @@ from airflow.sdk import BaseOperator
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
     SettingsError,
-    TaskError,
     TaskPendingError,
     TaskUnknownError,
 )
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
-from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse_task_ref
+from airflow_provider_asposeocr.api.responses import parse_task_ref
 from airflow_provider_asposeocr.api.settings import validate_settings
-from airflow_provider_asposeocr.documents.sources import identity_of, parse_source
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
-from airflow_provider_asposeocr.lifecycle.identity import Identity, digest
 from airflow_provider_asposeocr.lifecycle.policies import ON_EXPIRED, ON_UNKNOWN_SUBMIT, REUSE, SubmitPolicies
 from airflow_provider_asposeocr.lifecycle.store import StoredRecord, forget_on_success
 from airflow_provider_asposeocr.lifecycle.submit import TaskSubmit
 from airflow_provider_asposeocr.links import AsposeOcrResultLink
 from airflow_provider_asposeocr.operators.map_index import name_map_index
 from airflow_provider_asposeocr.operators.start_from_trigger import set_start_trigger_args
+from airflow_provider_asposeocr.operators.submit_inputs import identity_of, name_of, upstream_of, upstreams_of
 from airflow_provider_asposeocr.operators.task_log import submit_begins, submit_ends
 from airflow_provider_asposeocr.operators.waiting import WaitsForTask, check_waiting
 from airflow_provider_asposeocr.parameters import (
     check_choice,
     check_one_document,
     constructing,
-    one_document,
     rendered,
 )
 
@@ -48,6 +44,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_asposeocr.api.operations import Operation
+    from airflow_provider_asposeocr.api.responses import TaskRef
     from airflow_provider_asposeocr.lifecycle.policies import CancelOnKill, OnExpired, OnUnknownSubmit, Reuse
     from airflow_provider_asposeocr.lifecycle.worker_kill import WaitRole
 
@@ -248,10 +245,13 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         """Return this task instance's cloud task: that of an earlier try, or a new one."""
         hook = AsposeOcrHook(self.aspose_ocr_conn_id)
         source = rendered(self.source)
-        name_map_index(context, _name_of(source))
+        name_map_index(context, name_of(source))
         policies = SubmitPolicies(self.reuse, self.on_unknown_submit, self.on_expired)
         submit = TaskSubmit(
-            hook.client_of, _stored_record(self, context), _identity(self, hook, source), policies
+            hook.client_of,
+            _stored_record(self, context),
+            identity_of(self, hook.account.owner, source),
+            policies,
         )
         ref, is_fresh = submit.find(), False
         if ref is None:
@@ -313,47 +313,6 @@ def _ended(operator: AsposeOcrSubmitOperator, ref: TaskRef, context: Context) ->
     """Say in the log what was done, and return the reference."""
     operator.log.info("%s", submit_ends(ref, context["ti"], is_completed=operator.wait_for_completion))
     return ref.to_dict()
-
-
-def upstreams_of(operator: AsposeOcrSubmitOperator) -> list[TaskRef]:
-    """
-    Return the cloud tasks whose results go into a submit.
-
-    :param operator: The operator, rendered.
-    """
-    inputs = [rendered(getattr(operator, name)) for name in operator.input_fields]
-    return [parse_task_ref(value) for value in inputs if is_task_ref(value)]
-
-
-def upstream_of(operator: AsposeOcrSubmitOperator, error: AsposeOcrError) -> TaskRef | None:
-    """
-    Return the upstream cloud task that an error is about, because then it is the one to clear.
-
-    :param operator: The operator, rendered.
-    :param error: The error that ends the operator's task.
-    """
-    if not isinstance(error, TaskError):
-        return None
-    return next((upstream for upstream in upstreams_of(operator) if upstream.id == error.task_id), None)
-
-
-def _identity(operator: AsposeOcrSubmitOperator, hook: AsposeOcrHook, source: Any) -> Identity:
-    name, version = identity_of(parse_source(one_document(operator, "source", source)))
-    return Identity(
-        operation=operator.operation,
-        source=name,
-        version=version,
-        settings=digest(operator._requested_settings()),
-        account=digest(hook.account.owner),
-    )
-
-
-def _name_of(source: Any) -> str | None:
-    """Return the name of a document before it is read. Errors in the source are raised when it is read."""
-    if is_task_ref(source):
-        name = source.source_name if isinstance(source, TaskRef) else source.get("source_name")
-        return name if isinstance(name, str) else None
-    return PurePosixPath(str(source)).name
 
 
 def _add_success_callback(operator: AsposeOcrSubmitOperator, callback: Any) -> None:
