@@ -11,6 +11,7 @@ from airflow_provider_asposeocr import operators
 from airflow_provider_asposeocr.api.operations import OPERATIONS, TRIAL_SUFFIX
 from tests.contract.samples import write_document
 from tools import operation_pages
+from tools.operation_texts import ABOUT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,7 @@ EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def test_every_operation_has_a_page() -> None:
-    assert sorted(operation_pages.ABOUT) == NAMES
+    assert sorted(ABOUT) == NAMES
     pages = operation_pages.pages()
     assert {path for path in operation_pages.FOLDER.iterdir()} == set(pages)
 
@@ -43,7 +44,7 @@ def test_every_operation_has_all_that_belongs_to_it(name: str) -> None:
 
 @pytest.mark.parametrize("path", operation_pages.pages(), ids=lambda path: path.stem)
 def test_the_page_is_what_the_table_says(path: Path) -> None:
-    assert path.read_text("utf-8") == operation_pages.pages()[path], "run python tools/operation_pages.py"
+    assert path.read_text("utf-8") == operation_pages.pages()[path], "run python -m tools.operation_pages"
 
 
 @pytest.mark.parametrize("name", NAMES)
