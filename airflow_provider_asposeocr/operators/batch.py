@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.configuration import conf
 from airflow.sdk import BaseOperator
@@ -19,39 +19,29 @@ from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.api.polling.deadlines import BACKSTOP_SECONDS
-from airflow_provider_asposeocr.api.polling.progress import duration_text, moment_text, size_text
 from airflow_provider_asposeocr.api.printable import shown
-from airflow_provider_asposeocr.assets import add_extra
 from airflow_provider_asposeocr.batch.ending import Deferral
-from airflow_provider_asposeocr.batch.errors import BatchFailedError, BatchFailedForGoodError
-from airflow_provider_asposeocr.batch.polls import BatchWaitPlan
-from airflow_provider_asposeocr.batch.running import fits_row, pack
+from airflow_provider_asposeocr.batch.errors import BatchFailedError
 from airflow_provider_asposeocr.batch.steps import with_plain_operations
-from airflow_provider_asposeocr.batch.summary import failure_text, is_green
-from airflow_provider_asposeocr.batch.tripwire import Tripwire
 from airflow_provider_asposeocr.batch.woken import Woken, read_event
-from airflow_provider_asposeocr.config import default_number, event_delay_seconds
 from airflow_provider_asposeocr.failing import fail_with
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from airflow_provider_asposeocr.lifecycle.kills import decide_for_batch
-from airflow_provider_asposeocr.lifecycle.wait_plan import WaitParameters
 from airflow_provider_asposeocr.lifecycle.worker_kill import state_of
-from airflow_provider_asposeocr.links import AsposeOcrResultLink, result_url
+from airflow_provider_asposeocr.links import AsposeOcrResultLink
+from airflow_provider_asposeocr.operators.batch_deferral import trigger_of
+from airflow_provider_asposeocr.operators.batch_end import end_batch, forget_batch
 from airflow_provider_asposeocr.operators.batch_parameters import (
     check_batch,
     check_partial,
-    request_of,
 )
 from airflow_provider_asposeocr.operators.waiting import has_retry_left
-from airflow_provider_asposeocr.triggers.batch import AsposeOcrBatchPauseTrigger, AsposeOcrBatchTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
-    from airflow.triggers.base import BaseTrigger
 
     from airflow_provider_asposeocr.api.results.policies import OnLowQuality
-    from airflow_provider_asposeocr.batch.ending import StopReason
     from airflow_provider_asposeocr.batch.plan import Names
     from airflow_provider_asposeocr.documents.owners import IfExists
     from airflow_provider_asposeocr.ingestion.register import OnDone, OnDuplicate, OnMissingResult
@@ -62,16 +52,6 @@ if TYPE_CHECKING:
         OnUnknownSubmit,
     )
     from airflow_provider_asposeocr.operators.batch_try import BatchEnd, BatchTry
-
-#: Why nothing more was submitted, in words.
-STOPPED: dict[StopReason, str] = {
-    "account": "The account or the cloud refused to go on, so that nothing more was submitted.",
-    "failures": "stop_after_failures documents have failed, so that nothing more was submitted.",
-    "deadline": "The deadline of the batch has passed.",
-    "drain": "A person has asked the batch to submit nothing more.",
-    "budget": "max_submits is used up.",
-    "stopped": "The batch was stopped.",
-}
 
 
 class AsposeOcrBatchOperator(BaseOperator):
@@ -335,15 +315,16 @@ class AsposeOcrBatchOperator(BaseOperator):
 
     def _run(self, context: Context, woken: Woken, *, resumes: bool, holds: bool = False) -> dict[str, Any]:
         # What they import is for workers: parsing a DAG should not load it.
+        from airflow_provider_asposeocr.operators.batch_request import request_of
         from airflow_provider_asposeocr.operators.batch_try import BatchTry
 
         self._ti = context["ti"]
         try:
             while True:
-                request, around = request_of(self, context, holds=holds)
-                if around.plan.superseded is not None:  # The task was cleared, although Airflow resumes it.
+                request, env = request_of(self, context, holds=holds)
+                if env.plan.superseded is not None:  # The task was cleared, although Airflow resumes it.
                     woken, resumes = Woken(), False
-                self._try = BatchTry(request, around, woken, resumes=resumes)
+                self._try = BatchTry(request, env, woken, resumes=resumes)
                 if self._killed:  # while the connection or the tripwire was read
                     self._try.kill(self._is_over)
                 with asyncio.Runner() as runner:
@@ -354,7 +335,7 @@ class AsposeOcrBatchOperator(BaseOperator):
                     )
                 if not isinstance(outcome, Deferral):
                     self._end = outcome
-                    return self._finish(outcome, context)
+                    return end_batch(self, outcome, context)
                 self._defer(outcome)
                 # The row of the trigger would be too large: the ids are longer than those of the cloud today.
                 woken, resumes, holds = Woken(), True, True
@@ -364,30 +345,10 @@ class AsposeOcrBatchOperator(BaseOperator):
     def _defer(self, deferral: Deferral) -> None:
         """Wait in the triggerer; return where the trigger's row would be too large."""
         now = time.time()
-        if deferral.look_at is not None:
-            look_at = max(deferral.look_at, now + event_delay_seconds())
-            until = moment_text(look_at, now)
-            self.log.info("Deferring until %s: other batches have the documents that are left", until)
-            self._defer_to(AsposeOcrBatchPauseTrigger(look_at), deferral.deadline_at - now)
-        row = pack(deferral.tasks)
-        if not fits_row(row):
-            self.log.warning(
-                "%d cloud tasks do not fit into a trigger's row. The worker waits.", len(deferral.tasks)
-            )
+        trigger = trigger_of(self, deferral, now)
+        if trigger is None:
             return
-        plan = BatchWaitPlan(
-            deadline_at=deferral.deadline_at,
-            cadence=WaitParameters.of(self).cadence(),
-            not_before_at=now + event_delay_seconds(),
-            polls_per_second=default_number("batch_polls_per_second"),
-        )
-        trigger = AsposeOcrBatchTrigger(row, plan.to_dict(), self.cancel_on_kill)
-        until = moment_text(deferral.deadline_at, now)
-        self.log.info("Deferring the wait for %d cloud tasks until at most %s", len(deferral.tasks), until)
-        self._defer_to(trigger, deferral.deadline_at - now)
-
-    def _defer_to(self, trigger: BaseTrigger, seconds: float) -> NoReturn:
-        backstop = timedelta(seconds=max(0.0, seconds) + BACKSTOP_SECONDS)
+        backstop = timedelta(seconds=max(0.0, deferral.deadline_at - now) + BACKSTOP_SECONDS)
         self.defer(
             trigger=trigger,
             method_name="execute_complete",
@@ -412,50 +373,6 @@ class AsposeOcrBatchOperator(BaseOperator):
         written = tally.results, tally.result_bytes
         return lineage_of_batch(self, sources, batch.destination, *written, end.manifest.uri)
 
-    def _finish(self, end: BatchEnd, context: Context) -> dict[str, Any]:
-        ended, tally = end.ended, end.manifest.tally
-        summary = tally.summary(end.manifest.uri, ended.submits)
-        if is_green(tally.judged, self.max_failures):
-            add_extra(context, self.outlets, end.manifest.event_extra(ended.submits))
-            self.log.info(
-                "The batch has ended after %s: %d of %d documents succeeded, %d cloud tasks were submitted, %d files (%s) "
-                "are in %s. All rows: %s. Page of the results: %s",
-                duration_text(time.time() - end.begun_at),
-                tally.counts["succeeded"],
-                tally.documents,
-                ended.submits,
-                tally.results,
-                size_text(tally.result_bytes),
-                shown(end.batch.destination, 300),
-                shown(end.manifest.uri, 1500),
-                shown(result_url(self._ti), 600),
-            )
-            return summary
-        text = failure_text(summary, self.max_failures)
-        if ended.stopped is not None:
-            text = f"{STOPPED[ended.stopped]} {text}"
-        if ended.error is not None:
-            text = f"{ended.error.message} {text}"
-        cls = BatchFailedError if self.is_retry_worthwhile(end) else BatchFailedForGoodError
-        fail_with(self.log, cls(text, summary))
-
-    def is_retry_worthwhile(self, end: BatchEnd) -> bool:
-        """
-        Tell whether a retry may have another result.
-
-        :param end: How a try has ended.
-        """
-        stopped, error = end.ended.stopped, end.ended.error
-        if stopped == "account":
-            return error is not None and error.retryable
-        if stopped == "deadline":  # execution_timeout is that of one try, and the next one has it anew.
-            return time.time() < end.begun_at + self.batch_timeout_seconds
-        if stopped == "budget":
-            return False
-        if stopped in ("drain", "stopped") or end.ended.has_results_left:
-            return True
-        return self.retry_failed and end.manifest.tally.retryable
-
     def _is_over(self) -> bool:
         """Tell whether the running cloud tasks of a process that is being ended are to be cancelled; asks Airflow."""
         if self.cancel_on_kill != "last_try":
@@ -469,27 +386,3 @@ class AsposeOcrBatchOperator(BaseOperator):
                 "Airflow does not return the task's state, so no cloud task is cancelled: %s", shown(error)
             )
             return False
-
-
-def forget_batch(context: Mapping[str, Any]) -> None:
-    """
-    Delete the journal, then the tripwire; runs after Airflow has noted the success, so that a crash before finds both.
-
-    :param context: Airflow's context.
-    """
-    from airflow_provider_asposeocr.batch.journal import delete_journal
-    from airflow_provider_asposeocr.documents.file_systems import object_path
-
-    operator = context["task"]
-    this = getattr(operator, "_try", None)
-    if this is None or this.journal_uri is None or this.needs_journal:
-        return
-    try:
-        delete_journal(object_path(this.journal_uri))
-    except AsposeOcrError as error:
-        # The next batch with this state folder deletes it.
-        operator.log.warning(
-            "The journal of the batch was not deleted; a later batch deletes it: %s", error.message
-        )
-        return
-    Tripwire.of(context).forget()

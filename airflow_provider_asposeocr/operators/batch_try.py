@@ -1,16 +1,13 @@
 """
 One try of a batch in a worker, as a coroutine: open the batch, let the engine work, write the manifest.
 
-Invariant: nothing is sent before the journal is durable, the tripwire is armed and the XCom says where the journal is. A
-signal handler only schedules the end of the try in the event loop, which has the client, its connections and its token.
+Invariant: nothing is sent before the journal is durable, the tripwire is armed and the XCom says where the journal is.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,6 +27,7 @@ from airflow_provider_asposeocr.batch.replan import replan
 from airflow_provider_asposeocr.batch.superseded import end_superseded, take_over_superseded
 from airflow_provider_asposeocr.clients import batch_client
 from airflow_provider_asposeocr.connection import mask_token
+from airflow_provider_asposeocr.operators.batch_kill import end_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,14 +48,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Airflow ends the process five seconds after the signal; the sum of these must be shorter.
-#: How long a killed try waits for Airflow to say whether the cloud tasks are to be cancelled.
-ASK_SECONDS = 1.0
-#: How long the cancels may take after that.
-KILL_SECONDS = 3.0
-#: After that the engine has this time to close what is open.
-LAST_SECONDS = 0.5
-
 
 @dataclass(frozen=True)
 class BatchEnd:
@@ -77,9 +67,9 @@ class BatchEnd:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class TryEnvironment:
     """
-    The Airflow around a try: values and functions. The functions block, because they ask Airflow.
+    What a try needs of Airflow: values and functions. The functions block, because they ask Airflow.
 
     :param account: The account of the connection.
     :param tripwire: The key in the ``task_state_store``.
@@ -112,14 +102,14 @@ class BatchTry:
     One try, or its rest after a deferral.
 
     :param request: What it is asked for.
-    :param around: What it needs of Airflow.
+    :param env: What it needs of Airflow.
     :param woken: What the trigger reported; empty at the beginning of a try.
     :param resumes: Whether it goes on after a deferral.
     """
 
-    def __init__(self, request: BatchRequest, around: Surroundings, woken: Woken, *, resumes: bool) -> None:
+    def __init__(self, request: BatchRequest, env: TryEnvironment, woken: Woken, *, resumes: bool) -> None:
         self._request = request
-        self._around = around
+        self._env = env
         self._woken = woken
         self._resumes = resumes
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -152,15 +142,13 @@ class BatchTry:
         :raises AsposeOcrError: what concerns the batch as a whole; what concerns a document is in its row.
         """
         self._loop = asyncio.get_running_loop()
-        around = self._around
-        if around.plan.warning:
-            log.warning("%s", around.plan.warning)
+        env = self._env
+        if env.plan.warning:
+            log.warning("%s", env.plan.warning)
         superseded: list[LeftBatch] = []
         if not self._resumes:
             # Before the new journal is begun: it needs theirs to know who made the files in the destination.
-            superseded = await asyncio.to_thread(
-                take_over_superseded, around.plan.uri, around.plan.superseded
-            )
+            superseded = await asyncio.to_thread(take_over_superseded, env.plan.uri, env.plan.superseded)
             if submits := sum(left.state.submits for left in superseded):
                 log.warning(
                     "The task was cleared, so that all documents are submitted again. The tries before have submitted %d "
@@ -168,7 +156,7 @@ class BatchTry:
                     submits,
                 )
         opened = self._open = await asyncio.to_thread(
-            open_batch, self._request, around.plan, resumes=self._resumes, superseded=superseded
+            open_batch, self._request, env.plan, resumes=self._resumes, superseded=superseded
         )
         if self._request.account != opened.batch.account:
             raise InputError(
@@ -179,18 +167,18 @@ class BatchTry:
             )
         self._log_begin(opened)
         if opened.batch.register is not None:
-            self._registrar = Registrar(opened.batch, opened.journal.uri, around.policies, around.state_of)
+            self._registrar = Registrar(opened.batch, opened.journal.uri, env.policies, env.state_of)
             if not self._resumes:
                 await asyncio.to_thread(self._registrar.files.check)
-        await asyncio.to_thread(around.tripwire.arm, opened.journal.uri, opened.journal.acknowledged)
+        await asyncio.to_thread(env.tripwire.arm, opened.journal.uri, opened.journal.acknowledged)
         whereabouts = {"journal": opened.journal.uri, "manifest": opened.batch.manifest}
         if not self._resumes:
-            await asyncio.to_thread(around.push, whereabouts)
-            await asyncio.to_thread(around.sweep)
-        async with batch_client(around.account, mask_token, around.polls_per_second) as client:
+            await asyncio.to_thread(env.push, whereabouts)
+            await asyncio.to_thread(env.sweep)
+        async with batch_client(env.account, mask_token, env.polls_per_second) as client:
             await end_superseded(client, superseded, self._request.account)
             if not (opened.is_new or self._resumes):
-                retries = around.make_settings(opened.begun_at).retry_failed
+                retries = env.make_settings(opened.begun_at).retry_failed
                 opened = self._open = await replan(
                     opened, self._request.steps, client, retries_failed=retries
                 )
@@ -198,14 +186,14 @@ class BatchTry:
         await asyncio.gather(*self._notes)
         # The last documents may have needed no commit, which would have checked for another owner.
         await asyncio.to_thread(opened.journal.check)
-        await around.tripwire.note(opened.journal.acknowledged, self._last_progress(outcome), at_once=True)
+        await env.tripwire.note(opened.journal.acknowledged, self._last_progress(outcome), at_once=True)
         if isinstance(outcome, Deferral):
             return outcome
         manifest = await asyncio.to_thread(self._write, opened, outcome)
         end = BatchEnd(outcome, manifest, opened.batch, opened.begun_at)
         await asyncio.to_thread(self._close_claims, opened, end)
         written = {"size_bytes": manifest.size_bytes, "sha256": manifest.sha256}
-        await asyncio.to_thread(around.push, {**whereabouts, **written})
+        await asyncio.to_thread(env.push, {**whereabouts, **written})
         return end
 
     def _close_claims(self, opened: OpenBatch, end: BatchEnd) -> None:
@@ -215,7 +203,7 @@ class BatchTry:
         """
         if self._registrar is None or self._engine is None:
             return
-        is_retried = self._around.is_retried(end)
+        is_retried = self._env.is_retried(end)
         self._open_claims = close_claims(
             opened.batch,
             self._engine.state,
@@ -227,7 +215,7 @@ class BatchTry:
     def _is_tried_again(self, known: DocumentState, begun_at: float) -> bool:
         if known.outcome in (None, "cancelled"):
             return True
-        retries = self._around.make_settings(begun_at).retry_failed
+        retries = self._env.make_settings(begun_at).retry_failed
         return known.is_worth_retry if retries else known.may_have_result
 
     def kill(self, is_over: Callable[[], bool]) -> None:
@@ -241,7 +229,7 @@ class BatchTry:
             self._loop.call_soon_threadsafe(self._begin_ending)
 
     async def _work(self, opened: OpenBatch, client: AsyncCloudClient) -> Ended | Deferral:
-        settings = self._around.make_settings(opened.begun_at)
+        settings = self._env.make_settings(opened.begun_at)
         self._engine = BatchEngine(
             opened.batch,
             opened.journal,
@@ -271,48 +259,16 @@ class BatchTry:
                 await asyncio.wait((self._ending,))
 
     def _begin_ending(self) -> None:
-        if self._engine is not None and self._ending is None:
-            self._ending = asyncio.create_task(self._end(self._engine))
-
-    async def _end(self, engine: BatchEngine) -> None:
-        engine.hold()  # Submits until Airflow has answered could be billed for results that are not used.
-        cancel = await self._is_to_be_cancelled()
-        stopped = await engine.stop(cancel=cancel, seconds=KILL_SECONDS)
-        if cancel:
-            log.warning(
-                "The batch was killed: %d cloud tasks were cancelled, %d may still run.",
-                stopped.cancelled,
-                stopped.left,
-            )
-        else:
-            log.warning(
-                "The worker process ends and leaves %d cloud tasks running. A retry continues with them.",
-                stopped.left,
-            )
-        if self._working is not None:
-            await asyncio.wait((self._working,), timeout=LAST_SECONDS)
-            # There is no time to wait for running requests. The journal has all that a later try needs.
-            self._working.cancel()
-
-    async def _is_to_be_cancelled(self) -> bool:
-        if self._kill is None:
-            return False
-        try:
-            async with asyncio.timeout(ASK_SECONDS):
-                return await _asked(self._kill)
-        except TimeoutError:
-            log.warning(
-                "Airflow has not said within %g seconds whether the cloud tasks are to be cancelled, so none is cancelled.",
-                ASK_SECONDS,
-            )
-            return False
+        if self._engine is None or self._working is None or self._kill is None or self._ending is not None:
+            return
+        self._ending = asyncio.create_task(end_engine(self._engine, self._working, self._kill))
 
     def _on_progress(self, progress: Progress) -> None:
         self._progress = progress
         if (line := self._progress_log.line(progress, time.time())) is not None:
             log.info("%s", line)
         if self._open is not None:
-            note = self._around.tripwire.note(self._open.journal.acknowledged, shown_progress(progress))
+            note = self._env.tripwire.note(self._open.journal.acknowledged, shown_progress(progress))
             task = asyncio.create_task(note)
             self._notes.add(task)
             task.add_done_callback(self._notes.discard)
@@ -334,7 +290,7 @@ class BatchTry:
             steps,
             shown(batch.destination, 300),
             shown(opened.journal.uri, 300),
-            shown(self._around.page, 600),
+            shown(self._env.page, 600),
         )
         if self._request.destination != batch.destination:
             log.warning(
@@ -354,30 +310,3 @@ class BatchTry:
                 f"The manifest {shown(uri, 300)} cannot be written: {type(error).__name__}: {shown(error)}."
             )
             raise StorageError(text, billed="already") from error
-
-
-async def _asked(question: Callable[[], bool]) -> bool:
-    """Ask Airflow in a thread of its own: an event loop that ends waits for the threads of asyncio without a limit."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[bool] = loop.create_future()
-
-    def tell(said: bool | BaseException) -> None:
-        if answer.done():
-            return
-        if isinstance(said, BaseException):
-            answer.set_exception(said)
-        else:
-            answer.set_result(said)
-
-    def ask() -> None:
-        said: bool | BaseException
-        try:
-            said = question()
-        except BaseException as error:  # The caller gets the error.
-            said = error
-        # The event loop has ended if the answer comes too late.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(tell, said)
-
-    threading.Thread(target=ask, name="aspose-ocr-ask", daemon=True).start()
-    return await answer

@@ -26,7 +26,7 @@ from airflow_provider_asposeocr.batch.settings import BatchSettings
 from airflow_provider_asposeocr.batch.tripwire import Tripwire
 from airflow_provider_asposeocr.batch.woken import Woken
 from airflow_provider_asposeocr.documents.file_systems import object_path
-from airflow_provider_asposeocr.operators.batch_try import BatchEnd, BatchTry, Surroundings
+from airflow_provider_asposeocr.operators.batch_try import BatchEnd, BatchTry, TryEnvironment
 from tests.support.batch_engine import CREDENTIALS, QUICKLY
 from tests.support.cadences import with_cadence
 
@@ -175,7 +175,7 @@ def run_try(
     request, wire = request_in(here, base, steps), Tripwire(FileStore(here / "airflow.json"), MAX_TRIES)
     if dies_before is not None:
         die_before(dies_before, functions, here)
-    attempt = BatchTry(request, _surroundings(url, here, request, wire, try_number), Woken(), resumes=False)
+    attempt = BatchTry(request, _environment(url, here, request, wire, try_number), Woken(), resumes=False)
     if not isinstance(asyncio.run(attempt.run()), BatchEnd):
         raise TypeError("The batch wants to be deferred.")
     write_at_once(here / "success", "")
@@ -184,11 +184,11 @@ def run_try(
     wire.forget()
 
 
-def _surroundings(
+def _environment(
     url: str, folder: Path, request: BatchRequest, wire: Tripwire, try_number: int
-) -> Surroundings:
+) -> TryEnvironment:
     settings: dict[str, Any] = {**QUICKLY, "try_number": try_number}
-    return Surroundings(
+    return TryEnvironment(
         account=Account(*CREDENTIALS, url),
         tripwire=wire,
         plan=wire.plan(request.journal_uri),

@@ -28,9 +28,9 @@ from airflow_provider_asposeocr.batch.woken import Duration, Woken, read_event
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.documents.manifest import DocumentError
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
-from airflow_provider_asposeocr.operators import batch_try
+from airflow_provider_asposeocr.operators import batch_kill
 from airflow_provider_asposeocr.operators.batch import AsposeOcrBatchOperator
-from airflow_provider_asposeocr.operators.batch_parameters import request_of
+from airflow_provider_asposeocr.operators.batch_request import request_of
 from airflow_provider_asposeocr.operators.cancel import AsposeOcrCancelTasksOperator
 from airflow_provider_asposeocr.operators.fetch import AsposeOcrFetchResultOperator
 from airflow_provider_asposeocr.triggers.batch import AsposeOcrBatchTrigger
@@ -92,9 +92,9 @@ class Batch:
         """Begin a try that was deferred before it had sent anything."""
         operator, context = self.begin(**given)
         with set_current_context(context):
-            request, around = request_of(operator, context, holds=False)
-            opened = open_batch(request, around.plan, resumes=False)
-            around.tripwire.arm(opened.journal.uri, opened.journal.acknowledged)
+            request, env = request_of(operator, context, holds=False)
+            opened = open_batch(request, env.plan, resumes=False)
+            env.tripwire.arm(opened.journal.uri, opened.journal.acknowledged)
         return operator, context
 
     def run(self, **given: Any) -> Any:
@@ -446,7 +446,7 @@ class TestKill:
         monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        monkeypatch.setattr(batch_try, "ASK_SECONDS", 0.1, raising=False)
+        monkeypatch.setattr(batch_kill, "ASK_SECONDS", 0.1, raising=False)
         cloud.add_faults({"kind": "task_stuck", "count": 6})
         operator, context = batch.begin(steps=ONE_STEP)
         answer = threading.Event()
@@ -465,7 +465,7 @@ class TestKill:
         assert "Airflow has not said within 0.1 seconds" in caplog.text
 
     def test_all_that_a_kill_does_fits_into_the_time_that_airflow_leaves(self) -> None:
-        assert batch_try.ASK_SECONDS + batch_try.KILL_SECONDS + batch_try.LAST_SECONDS < 5
+        assert batch_kill.ASK_SECONDS + batch_kill.KILL_SECONDS + batch_kill.LAST_SECONDS < 5
 
 
 class TestRetryIsWorthwhile:

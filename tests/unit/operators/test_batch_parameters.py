@@ -13,11 +13,8 @@ from airflow.sdk import DAG
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError, SettingsError
 from airflow_provider_asposeocr.operators.batch import AsposeOcrBatchOperator
-from airflow_provider_asposeocr.operators.batch_parameters import (
-    EXECUTION_TIMEOUT_MARGIN_SECONDS,
-    deadline_of,
-    settings_of,
-)
+from airflow_provider_asposeocr.operators.batch_parameters import EXECUTION_TIMEOUT_MARGIN_SECONDS
+from airflow_provider_asposeocr.operators.batch_request import deadline_of, settings_of
 from tests.support.airflow_names import DagSerialization
 from tests.support.airflow_tasks import TaskInstance
 
