@@ -63,7 +63,7 @@ def lineage_of_fetch(operator: Any, manifest: Manifest | None) -> Any:
 
     :param operator: The operator.
     :param manifest: Its manifest; ``None`` where it has failed before that.
-    :return: As of :func:`lineage_of_submit`.
+    :return: As in :func:`lineage_of_submit`.
     """
 
     def fill(lineage: Any) -> None:
@@ -89,7 +89,7 @@ def lineage_of_batch(
     :param files: How many files it has written.
     :param size_bytes: Their size.
     :param manifest: URI of its manifest, which names every document and every file.
-    :return: As of :func:`lineage_of_submit`.
+    :return: As in :func:`lineage_of_submit`.
     """
 
     def fill(lineage: Any) -> None:

@@ -49,7 +49,7 @@ def result_url(ti: Any) -> str:
     """
     Return the address of the page of a task instance, for a log.
 
-    :param ti: As of :func:`result_path`.
+    :param ti: As in :func:`result_path`.
     :return: A URL; the path alone where ``[api] base_url`` does not say under which name a browser finds Airflow.
     """
     base = urlsplit(_base_url())

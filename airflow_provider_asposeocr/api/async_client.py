@@ -176,8 +176,8 @@ class AsyncCloudClient:
 
         :param operation: Name of the operation that submitted it.
         :param id: The task's id.
-        :param make_sink: As of :meth:`fetch`.
-        :return: The state, as of :meth:`fetch`.
+        :param make_sink: As in :meth:`fetch`.
+        :return: The state, as in :meth:`fetch`.
         :raises ResultCorruptError: if the answer is broken.
         :raises UnexpectedResponseError: if the answer is something else.
         """

@@ -213,7 +213,7 @@ def check_unforeseen(
         return
     made = _made(taken, destination, state, (), billed="already")
     mine = SourceOwners().of(document.source)
-    # As of a document that has only a part of its results: all are made again.
+    # A document that has only a part of its results is treated in the same way: all are made again.
     policy: IfExists = "overwrite" if if_exists == "skip" else if_exists
     for uri in taken:
         maker = made.get(uri)

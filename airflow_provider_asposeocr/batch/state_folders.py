@@ -1,8 +1,8 @@
 """
 Which state folders have the manifests that say who made the files of a destination.
 
-Invariant: a batch whose state folder does not lie in its destination says so there before it sends anything. So whoever
-finds one of its results also finds the manifest that names the source.
+Invariant: a batch whose state folder does not lie in its destination says so there before it sends anything. So a
+process that finds one of its results also finds the manifest that names the source.
 """
 
 from __future__ import annotations

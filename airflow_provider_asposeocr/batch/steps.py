@@ -168,7 +168,7 @@ def with_plain_operations(steps: Any) -> Any:
     """
     Return steps whose declared operations are plain JSON, because Airflow serializes and renders them.
 
-    :param steps: As of :func:`parse_steps`, in any form.
+    :param steps: As in :func:`parse_steps`, in any form.
     """
     if not isinstance(steps, list | tuple):
         return steps

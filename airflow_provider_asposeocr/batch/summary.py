@@ -37,7 +37,7 @@ class Tally:
         self.maybe_billed_twice = 0
         #: Documents of low quality that the user does not take for failures.
         self.low_quality_allowed = 0
-        #: Documents that have failed for good in earlier runs, of the register.
+        #: Documents that have failed permanently in earlier runs, of the register.
         self.failed_before = 0
         self.errors: Counter[str] = Counter()
         self.retryable = False
@@ -73,7 +73,7 @@ class Tally:
     @property
     def judged(self) -> dict[str, int]:
         """
-        The counts for :func:`is_green`, without documents that failed for good in earlier runs, and without those of low
+        The counts for :func:`is_green`, without documents that failed permanently in earlier runs, and without those of low
         quality where ``on_low_quality`` is not ``fail``.
         """
         failed = self.counts["failed"] - self.failed_before

@@ -15,7 +15,7 @@ from airflow_provider_asposeocr.api.errors import AsposeOcrError, from_dict
 
 #: Why the trigger has fired.
 Because = Literal[
-    "a share has ended", "all have ended", "one has ended for long", "deadline", "time for a look", "error"
+    "a share has ended", "all have ended", "one has ended for long", "deadline", "the pause is over", "error"
 ]
 BECAUSE: tuple[Because, ...] = get_args(Because)
 #: Most durations in an event. A :class:`.DurationBook` counts about this number of the latest tasks.

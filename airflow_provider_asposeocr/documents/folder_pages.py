@@ -44,7 +44,7 @@ def folder_pages(
     :param recursive: Whether files in the folders below it are listed, too.
     :param enters: Tells by its name whether a folder is entered, where the storage has folders to enter.
     :param page_files: Most files of a page; by default :data:`PAGE_FILES`.
-    :return: Pages of at most so many files, in the storage's order. Of a local file the facts are those of
+    :return: Pages of at most ``page_files`` files, in the storage's order. Of a local file the facts are those of
         :func:`.local_facts`, with ``link`` where it is a symbolic link. Folders behind links are not entered.
     :raises FileNotFoundError: if there is no such local folder, or no such bucket. In a store, a folder that does not exist
         is an empty one.

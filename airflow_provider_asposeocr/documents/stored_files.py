@@ -128,7 +128,7 @@ class Writer:
             remove_abandoned(folder, prefix)
         elif (
             folder not in self._swept
-        ):  # A look for each of ten thousand files would list ten thousand each time.
+        ):  # A sweep for each of ten thousand files would list ten thousand each time.
             remove_abandoned(folder, _HIDDEN)
             self._swept.add(folder)
         _write_and_rename(local, folder, prefix, target)

@@ -144,7 +144,7 @@ class AsposeOcrHook(BaseHook):
         """
         Bring a source to local disk, so that only the cloud can fail from then on.
 
-        :param operation: As of :meth:`submit`, like the other parameters.
+        :param operation: As in :meth:`submit`, like the other parameters.
         :param source: A path, a URI or a task reference.
         :param settings: Settings of the operation.
         :param strict_settings: Whether settings that are not known for the operation are an error.
@@ -247,7 +247,7 @@ class AsposeOcrHook(BaseHook):
 
         :param task: The task reference.
         :param destination: A URI; with a slash at its end it is a folder.
-        :param options: ``file_stem``, ``if_exists`` and ``inline_text_bytes`` as of
+        :param options: ``file_stem``, ``if_exists`` and ``inline_text_bytes`` as in
             :func:`~airflow_provider_asposeocr.documents.destinations.store`.
         :return: The manifest as plain JSON, see :class:`.Manifest`; :func:`.parse_manifest` makes it that class again.
         """

@@ -118,7 +118,7 @@ def plan_inbox(
     :param pipeline: Name of the pipeline that reads it.
     :param seen: The files that it has read already.
     :param most: How many files are chosen at most.
-    :param include_failed: Whether files that have failed for good are read again.
+    :param include_failed: Whether files that have failed permanently are read again.
     :param clock: By default the clock of this process.
     :return: The plan.
     :raises SourceError: if the inbox cannot be listed; :class:`.SourceUnreadableError` if its storage does not answer.

@@ -51,7 +51,7 @@ class SeenKeys:
     Keys of files.
 
     :param settled: Of files that were read, or need not be read.
-    :param failed: Of files that have failed for good.
+    :param failed: Of files that have failed permanently.
     :param put_back: Of files that each run tries again, although that did not help before, for example because they may not
         be read. New files come before them.
     """
@@ -96,7 +96,7 @@ class SeenKeys:
         Tell whether a file need not be read.
 
         :param key: Its key.
-        :param include_failed: Whether files that have failed for good are to be read again.
+        :param include_failed: Whether files that have failed permanently are to be read again.
         """
         return key in self.settled or (not include_failed and key in self.failed)
 

@@ -212,7 +212,7 @@ async def cancel_if_running_async(
     :param rule: How long to ask, and what silence means.
     :param seen: What the cloud has answered a moment ago, so that it need not be asked again; by default nothing.
     :param turns: Its turns among others that are to be cancelled; by default it waits for none.
-    :return: As of :func:`cancel_if_running`.
+    :return: As in :func:`cancel_if_running`.
     """
     turns, began = turns or Turns(), None
     while True:

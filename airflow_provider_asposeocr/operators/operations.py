@@ -28,7 +28,7 @@ class AsposeOcrRecognizeImageOperator(AsposeOcrSubmitOperator):
     """
     Recognize the text of an image.
 
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`. ``settings={"resultType": "TextAndPdf"}`` makes two results.
+    :param kwargs: Those of :class:`AsposeOcrSubmitOperator`. ``settings={"resultType": "TextAndPdf"}`` makes two results.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -39,7 +39,7 @@ class AsposeOcrRecognizePdfOperator(AsposeOcrSubmitOperator):
     """
     Recognize the text of all pages of a PDF document.
 
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`.
+    :param kwargs: Those of :class:`AsposeOcrSubmitOperator`.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -50,7 +50,7 @@ class AsposeOcrRecognizeReceiptOperator(AsposeOcrSubmitOperator):
     """
     Recognize the text of a receipt. The cloud makes no structured fields of it.
 
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`. Settings and results are those of ``RecognizeImage``.
+    :param kwargs: Those of :class:`AsposeOcrSubmitOperator`. Settings and results are those of ``RecognizeImage``.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -61,8 +61,8 @@ class AsposeOcrRecognizeTableOperator(AsposeOcrSubmitOperator):
     """
     Recognize the tables of an image.
 
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`. ``settings={"resultTypeTable": "CsvAndExcel"}`` makes two results;
-        tables as JSON are ``{"resultType": "JSON"}``.
+    :param kwargs: Those of :class:`AsposeOcrSubmitOperator`. ``settings={"resultTypeTable": "CsvAndExcel"}`` makes two
+        results; tables as JSON are ``{"resultType": "JSON"}``.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -73,7 +73,7 @@ class AsposeOcrRecognizeLabelOperator(AsposeOcrSubmitOperator):
     """
     Recognize the text of a label, for example of a product or a parcel.
 
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`. The vendor's docs say: English only.
+    :param kwargs: Those of :class:`AsposeOcrSubmitOperator`. The vendor's docs say: English only.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -84,7 +84,7 @@ class AsposeOcrRecognizeAndParseInvoiceOperator(AsposeOcrSubmitOperator):
     """
     Recognize an invoice. The result is a JSON object with its dates, parties and amounts.
 
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`. There is no ``resultType``.
+    :param kwargs: Those of :class:`AsposeOcrSubmitOperator`. There is no ``resultType``.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -133,7 +133,7 @@ class AsposeOcrRecognizeRegionsOperator(AsposeOcrSubmitOperator):
 
     :param regions: Where the text is: rectangles ``[x1, y1, x2, y2]`` in pixels, regions in the form of the vendor's
         docs, or the task reference of an :class:`AsposeOcrDetectRegionsOperator`, whose result is read.
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`. Regions can be given as ``settings["regions"]``, too.
+    :param kwargs: Those of :class:`AsposeOcrSubmitOperator`. Regions can be given as ``settings["regions"]``, too.
     """
 
     template_fields: Sequence[str] = (*AsposeOcrSubmitOperator.template_fields, "regions")
@@ -175,7 +175,7 @@ class AsposeOcrDetectRegionsOperator(AsposeOcrSubmitOperator):
     """
     Find the regions of an image that hold text.
 
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`.
+    :param kwargs: Those of :class:`AsposeOcrSubmitOperator`.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -186,7 +186,7 @@ class AsposeOcrIdentifyFontOperator(AsposeOcrSubmitOperator):
     """
     Tell which typeface the text of an image is set in.
 
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`. The result is a text: names of typefaces and the style.
+    :param kwargs: Those of :class:`AsposeOcrSubmitOperator`. The result is a text: names of typefaces and the style.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -197,7 +197,7 @@ class AsposeOcrBinarizeImageOperator(AsposeOcrSubmitOperator):
     """
     Turn an image into black and white.
 
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`; there are no settings.
+    :param kwargs: Those of :class:`AsposeOcrSubmitOperator`; there are no settings.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -208,7 +208,7 @@ class AsposeOcrUpscaleImageOperator(AsposeOcrSubmitOperator):
     """
     Enlarge an image.
 
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`; there are no settings.
+    :param kwargs: Those of :class:`AsposeOcrSubmitOperator`; there are no settings.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -219,7 +219,7 @@ class AsposeOcrDeskewImageOperator(AsposeOcrSubmitOperator):
     """
     Straighten an image that was scanned askew, up to 15 degrees as the vendor says.
 
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`; there are no settings.
+    :param kwargs: Those of :class:`AsposeOcrSubmitOperator`; there are no settings.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -230,7 +230,7 @@ class AsposeOcrDewarpImageOperator(AsposeOcrSubmitOperator):
     """
     Flatten an image that was taken of a bent page.
 
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`; there are no settings.
+    :param kwargs: Those of :class:`AsposeOcrSubmitOperator`; there are no settings.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -241,7 +241,7 @@ class AsposeOcrDjVuToPdfOperator(AsposeOcrSubmitOperator):
     """
     Convert a DjVu file to a PDF, which other operations can read.
 
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`.
+    :param kwargs: Those of :class:`AsposeOcrSubmitOperator`.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -254,7 +254,7 @@ class AsposeOcrConvertTextToSpeechOperator(AsposeOcrSubmitOperator):
 
     :param settings: By default ``{"language": "English", "resultType": "Wav"}``. The cloud requires both settings, and has
         one value of each.
-    :param kwargs: As of :class:`AsposeOcrSubmitOperator`.
+    :param kwargs: Those of :class:`AsposeOcrSubmitOperator`.
     """
 
     def __init__(self, *, settings: Any = None, **kwargs: Any) -> None:

@@ -55,7 +55,7 @@ class AsposeOcrPlanInboxOperator(BaseOperator):
     :param max_documents: The budget: most files of one run, 10,000 by default. The rest is left to the next runs.
     :param batch_documents: Most files of one batch, 500 by default. A run has at most 1,024 batches (Airflow's
         ``[core] max_map_length``); what does not fit is left, too.
-    :param include_failed: Whether files are read again that have failed for good. No by default. Template.
+    :param include_failed: Whether files are read again that have failed permanently. No by default. Template.
     :param reprocess: Whether all files count as new. No by default. Template. Content that the register knows is not billed
         again even then.
     :param dry_run: Whether only to say in the log what would be read, and to skip the batches. No by default. Template.

@@ -95,7 +95,7 @@ def described(pages: Sequence[Sequence[Any]], sha256: str, destination: str) -> 
 
     :param pages: What :attr:`Previews.pages` has.
     :param sha256: Checksum of the document.
-    :param destination: As of :func:`preview_folder`.
+    :param destination: As in :func:`preview_folder`.
     :return: ``{"number", "width", "height", "image", "thumbnail"}`` for each page. A picture is ``{"uri", "bytes", "sha256",
         "type"}``.
     """

@@ -66,7 +66,7 @@ class AsposeOcrBatchPauseTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Sleep, then fire one event."""
         await asyncio.sleep(max(0.0, self.until - time.time()))
-        yield TriggerEvent(Woken("time for a look").to_event())
+        yield TriggerEvent(Woken("the pause is over").to_event())
 
 
 class AsposeOcrBatchTrigger(CloudTrigger):

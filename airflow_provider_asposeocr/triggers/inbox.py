@@ -121,7 +121,7 @@ class AsposeOcrInboxTrigger(BaseEventTrigger):
             await self._sleep(pause * (1 + _JITTER * random.random()))  # noqa: S311  # spreads looks
 
     async def cleanup(self) -> None:
-        """End a look that is under way at its next page."""
+        """End a listing that is under way at its next page."""
         self._closed.set()
 
     async def on_kill(self) -> None:

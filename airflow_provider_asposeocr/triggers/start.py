@@ -57,7 +57,7 @@ class AsposeOcrStartTrigger(AsposeOcrTaskTrigger):
     :param field: Name of that field, for messages.
     :param backstop_seconds: After how long Airflow ends the deferral.
     :param parameters: :class:`.WaitParameters` in JSON.
-    :param cancel_on_kill: As of :class:`.AsposeOcrTaskTrigger`.
+    :param cancel_on_kill: As in :class:`.AsposeOcrTaskTrigger`.
     """
 
     def __init__(

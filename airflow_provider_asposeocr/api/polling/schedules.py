@@ -74,7 +74,7 @@ class Geometric:
         """
         Return the age of the next poll.
 
-        :param age: As of :class:`Schedule`.
+        :param age: As in :class:`Schedule`.
         """
         # The first poll comes at the age from which on the growth, and no longer the limit, gives the interval.
         first = self.limits.shortest_seconds / GROWTH
@@ -97,7 +97,7 @@ class Planned:
         """
         Return the age of the next poll.
 
-        :param age: As of :class:`Schedule`.
+        :param age: As in :class:`Schedule`.
         """
         return self._limits.within(age, self._wanted(age))
 

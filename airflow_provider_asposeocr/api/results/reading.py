@@ -1,8 +1,8 @@
 """
 Which reader reads which result of a cloud task. Pure.
 
-A result is told by the operation that made it and by the type that the cloud names. The type alone is not enough: an
-invoice, the fonts and a plain text are all of the type ``Text`` (vendor's docs).
+The operation that made a result, and the type that the cloud names, decide. The type alone is not enough: an invoice, the
+fonts and a plain text are all of the type ``Text`` (vendor's docs).
 """
 
 from __future__ import annotations

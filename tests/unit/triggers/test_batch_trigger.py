@@ -375,7 +375,7 @@ class TestThePause:
         monkeypatch.setattr(time, "time", lambda: 1000.0)
         for until in (1120.0, 900.0):
             (event,) = await events_of(AsposeOcrBatchPauseTrigger(until))
-            assert read_event(event) == Woken("time for a look")
+            assert read_event(event) == Woken("the pause is over")
         assert slept == [120.0, 0.0]
 
     def test_makes_an_equal_trigger_of_its_row(self) -> None:
