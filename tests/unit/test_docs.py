@@ -256,6 +256,20 @@ def test_every_option_of_the_configuration_is_documented_with_its_default() -> N
     ]
 
 
+def test_what_the_docs_and_examples_import_is_public() -> None:
+    public = section_of(read("docs/stability.md"), "Public")
+    pages = [*DOCUMENTS, *sorted((ROOT / "example_dags").glob("*.py"))]
+    imported = {
+        module
+        for page in pages
+        for module in re.findall(
+            r"^ *from airflow_provider_asposeocr\.(\S+) import", page.read_text("utf-8"), re.MULTILINE
+        )
+    }
+    assert len(imported) > 5
+    assert sorted(module for module in imported if f"`{module}" not in public) == []
+
+
 def test_the_phrases_that_are_kept_for_searching_are_in_the_code() -> None:
     kept = section_of(read("docs/stability.md"), "Not public").partition("Three phrases")[2].partition(".")[0]
     phrases = re.findall(r'"([^"]+)"', kept)
