@@ -1,7 +1,9 @@
 """The demo, `python -m demo.run`: ten scans through the chain in a real Airflow, and what that did for the text.
 
-Invariant: it exits with 0 only if every scan was read in every way by every engine that runs here, and leaves no
-process behind.
+Meanwhile files are dropped into an inbox of the same Airflow.
+
+Invariant: it exits with 0 only if every scan was read in every way by every engine that runs here and every dropped file
+is settled, and leaves no process behind.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_asposeocr import read_manifest
+from demo import dropped_files
+from demo.dropped_files import DroppedFiles, Fate
 from demo.environment import FOLDER, Clock, DemoEnvironment, demo_environment, end_on_signals
 from demo.error_rate import character_error_rate
 from demo.processes import CHECKOUT, ServiceError
@@ -23,7 +27,7 @@ from demo.report import WAYS, batch_sentence, sentences, table
 from demo.rest_session import RestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 SCANS = CHECKOUT / "demo" / "scans"
 RUN_SECONDS = 900.0
@@ -83,12 +87,15 @@ class Readings:
     batch_seconds: float
 
 
-def read_scans(running: DemoEnvironment, output: Path, clock: Clock) -> dict[str, Readings]:
+def read_scans(
+    running: DemoEnvironment, output: Path, clock: Clock, meanwhile: Callable[[], None]
+) -> dict[str, Readings]:
     """Run the DAG of each engine and measure what it read.
 
     :param running: Airflow and emulators.
     :param output: a folder per engine is made in it.
     :param clock: tells the user what happens.
+    :param meanwhile: called twice a second while the runs go on.
     :return: what was read, by engine.
     :raises DemoError: if a run failed, with the end of a failed task's log.
     """
@@ -97,8 +104,13 @@ def read_scans(running: DemoEnvironment, output: Path, clock: Clock) -> dict[str
         for engine in running.engines
     }
     progress = Progress(running, runs, clock)
+
+    def look() -> None:
+        progress.show()
+        meanwhile()
+
     for engine, run_id in runs.items():
-        state = running.rest.wait_for_run(f"demo_{engine}", run_id, RUN_SECONDS, progress.show)
+        state = running.rest.wait_for_run(f"demo_{engine}", run_id, RUN_SECONDS, look)
         clock.say(f"{engine}: the run ended as {state}")
         if state != "success":
             raise DemoError(why_failed(running, f"demo_{engine}", run_id))
@@ -205,14 +217,31 @@ def report(by_engine: Mapping[str, Readings], output: Path) -> None:
         print(batch_sentence(engine, len(measured.rates), measured.chain_seconds, measured.batch_seconds))
 
 
+def report_inbox(dropped: DroppedFiles, fates: Mapping[str, Fate], asked: Sequence[str]) -> None:
+    """Print what became of the dropped files, and what the register says."""
+    print(f"\nFiles that were dropped into {dropped.inbox} meanwhile, with texts in {dropped.outbox}:\n")
+    print("\n".join(dropped_files.table(fates)), "\n")
+    print(dropped_files.sentence(fates, dropped_files.sha256_of_contents()), "The register says:\n")
+    print("\n".join(asked))
+
+
 def main() -> int:
     """Run the demo; returns the exit code."""
     end_on_signals()
     clock = Clock()
-    output = FOLDER / "demo" / "output"
+    home = FOLDER / "demo"
+    output, dropped = home / "output", DroppedFiles(home, clock.say)
     try:
-        with demo_environment(FOLDER / "demo", [CHECKOUT / "demo" / "dags"], clock) as running:
-            measured = read_scans(running, output, clock)
+        with (
+            demo_environment(home, [CHECKOUT / "demo" / "dags"], clock, dropped.variables()) as running,
+            dropped,
+        ):
+            running.rest.wait_for_dag(dropped_files.DAG_ID, RUN_SECONDS)
+            dropped.begin()
+            running.rest.unpause(dropped_files.DAG_ID)
+            measured = read_scans(running, output, clock, dropped.go_on)
+            running.rest.wait_until(dropped.are_read, "the dropped files to be read", RUN_SECONDS)
+            asked = dropped_files.status(running.airflow.python, running.airflow.env, dropped.register)
             clock.say("all read; ending Airflow and the emulators")
         clock.say("ended")
     except (DemoError, RestError, ServiceError, OSError) as error:
@@ -222,6 +251,7 @@ def main() -> int:
         print("Interrupted; everything that was started has been ended.", file=sys.stderr)
         return 130
     report(measured, output)
+    report_inbox(dropped, dropped.fates(), asked)
     return 0
 
 
