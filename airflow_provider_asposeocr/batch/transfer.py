@@ -18,11 +18,10 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
-from airflow_provider_asposeocr.api.files.filetypes import suffix_for
 from airflow_provider_asposeocr.api.files.work_folder import work_folder
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.results.download import collect_into, download_into, local_disk
-from airflow_provider_asposeocr.batch.first_words import first_words
+from airflow_provider_asposeocr.api.results.first_words import first_words_of
 from airflow_provider_asposeocr.batch.kept_steps import keep_result
 from airflow_provider_asposeocr.documents.destinations import plan, store_unasked
 from airflow_provider_asposeocr.documents.sources import spool_file, spool_result
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
     from airflow_provider_asposeocr.api.http.submits import Submitted
     from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
-    from airflow_provider_asposeocr.api.results.download import Answered, Download, Result
+    from airflow_provider_asposeocr.api.results.download import Answered, Download
     from airflow_provider_asposeocr.batch.steps import Step
     from airflow_provider_asposeocr.documents.destinations import Target
     from airflow_provider_asposeocr.documents.manifest import StoredResult
@@ -234,14 +233,10 @@ class Transfer:
 
         :param ref: The cloud task of the last step.
         :param download: What :meth:`fetch` returned.
-        :return: ``first_words``, see :func:`.first_words.first_words`; nothing where no result is a text.
+        :return: ``first_words``, see :func:`.first_words_of`; nothing where no result is a text.
         """
-
-        def read() -> dict[str, str]:
-            heads = [result.head for result in download.results if _is_text(ref, result)]
-            return {"first_words": first_words(heads)} if heads else {}
-
-        return await self.in_thread(read)
+        words = await self.in_thread(lambda: first_words_of(ref.row, download.results))
+        return {} if words is None else {"first_words": words}
 
     async def is_taken(self, ref: TaskRef, download: Download, destination: str, file_stem: str) -> bool:
         """
@@ -294,10 +289,6 @@ class Transfer:
         :param do: What to do there; it blocks.
         """
         return await asyncio.get_running_loop().run_in_executor(self._pool, do)
-
-
-def _is_text(ref: TaskRef, result: Result) -> bool:
-    return suffix_for(ref.row, result.type, b"") == ".txt"
 
 
 @contextmanager

@@ -7,6 +7,7 @@ batch writes a file of such objects, one per document. :func:`parse_manifest` ma
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -24,6 +25,7 @@ from pydantic import (
 from airflow_provider_asposeocr.api.errors import Billed, InputError
 from airflow_provider_asposeocr.api.printable import shown, validation_problems
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref
+from airflow_provider_asposeocr.api.results.first_words import first_words_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.api.errors import AsposeOcrError
     from airflow_provider_asposeocr.api.results.download import Download
+
+log = logging.getLogger(__name__)
 
 #: Increase it when a key gets another meaning. A new key needs no new version, because readers ignore unknown keys.
 SCHEMA_VERSION: Literal[1] = 1
@@ -203,8 +207,8 @@ class Manifest(BaseModel):
     :param pages: Pictures of the document's pages, with ``previews=True``: ``number``, ``width`` and ``height`` in pixels,
         and ``image`` and ``thumbnail``, each with ``uri``, ``bytes``, ``sha256`` and ``type``. In the JSON of a single
         fetch they are left out where there are none.
-    :param first_words: How the text of a batch's document begins, at most 100 characters in one line; empty if there is no
-        text in it; ``None`` where no result is a text, or it was not read.
+    :param first_words: How the text of the document begins, at most 100 characters in one line; empty if there is no text in
+        it; ``None`` where no result is a text, or it was not read, and left out in the JSON of a single fetch then.
     :param maybe_billed_twice: Whether a step of the document was sent again although an earlier submit of it may have been
         billed.
     :param key: Key of the document in the register; ``None`` where there is none.
@@ -270,7 +274,7 @@ class Manifest(BaseModel):
             return {
                 name: value
                 for name, value in found.items()
-                if name in _OF_A_FETCH or (name in _OF_SOME_FETCHES and value)
+                if name in _OF_A_FETCH or (name in _OF_SOME_FETCHES and value not in (None, [], {}))
             }
         return found
 
@@ -294,7 +298,7 @@ _OF_A_FETCH = frozenset(
 
 
 #: Fields that are there only where they say something.
-_OF_SOME_FETCHES = frozenset({"pages", "quality", "extracted"})
+_OF_SOME_FETCHES = frozenset({"pages", "first_words", "quality", "extracted"})
 
 
 def make_manifest(ref: TaskRef, download: Download, results: Sequence[StoredResult]) -> Manifest:
@@ -318,7 +322,16 @@ def make_manifest(ref: TaskRef, download: Download, results: Sequence[StoredResu
         warnings=download.state.warnings,
         shortfall=download.shortfall,
         results=list(results),
+        first_words=_first_words(ref, download),
     )
+
+
+def _first_words(ref: TaskRef, download: Download) -> str | None:
+    try:
+        return first_words_of(ref.row, download.results)
+    except OSError as error:
+        log.debug("The manifest has no first words: %s", shown(error))
+        return None
 
 
 def parse_manifest(value: object) -> Manifest:

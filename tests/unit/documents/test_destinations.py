@@ -216,6 +216,7 @@ class TestManifest:
                     "sha256": hashlib.sha256(b"%PDF-").hexdigest(),
                 },
             ],
+            "first_words": "Hello.",
         }
 
     @pytest.mark.parametrize(("limit", "text"), [(0, None), (5, None), (6, "Hello."), (100, "Hello.")])

@@ -4,15 +4,16 @@ The manifest: what it says about a fetch, and what is accepted as one.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_provider_asposeocr.api.errors import InputError, SourceError
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
-from airflow_provider_asposeocr.api.results.download import Download
+from airflow_provider_asposeocr.api.results.download import Download, Result
 from airflow_provider_asposeocr.documents.manifest import (
     OUTCOMES,
     DocumentError,
@@ -22,6 +23,9 @@ from airflow_provider_asposeocr.documents.manifest import (
     make_manifest,
     parse_manifest,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 REF = TaskRef(
     operation="RecognizeImage",
@@ -45,6 +49,24 @@ def stored(skipped: bool = False, **fields: Any) -> StoredResult:
 
 def manifest(*results: StoredResult, **changed: Any) -> dict[str, Any]:
     return make_manifest(REF.model_copy(update=changed), FETCHED, results or (stored(),)).to_dict()
+
+
+class TestFirstWords:
+    def made(self, result: Result) -> dict[str, Any]:
+        return make_manifest(REF, dataclasses.replace(FETCHED, results=(result,)), [stored()]).to_dict()
+
+    @pytest.mark.parametrize(("text", "words"), [(b"\n Two  words ", "Two words"), (b" \n", "")])
+    def test_a_single_fetch_has_them_too(self, text: bytes, words: str) -> None:
+        """A gallery of mapped tasks shows them without reading a file; of an empty text it says that it is empty."""
+        assert self.made(Result("Text", text, len(text), ""))["first_words"] == words
+
+    def test_without_a_text_there_are_none(self) -> None:
+        assert "first_words" not in self.made(Result("SearchablePdf", b"%PDF-", 5, ""))
+        assert "first_words" not in manifest()
+
+    def test_a_result_that_cannot_be_read_again_fails_nothing(self, tmp_path: Path) -> None:
+        """The files are stored by then, and the cloud has been paid."""
+        assert "first_words" not in self.made(Result("Text", tmp_path / "gone", 3, ""))
 
 
 class TestWhatItSays:

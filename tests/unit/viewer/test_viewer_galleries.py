@@ -285,6 +285,12 @@ class TestRun:
         assert found["is_running"]
         assert found["cards"][3]["view"].endswith("/fetch/3")
 
+    def test_the_first_words_are_shown_without_reading_a_text(self, world: ViewerWorld) -> None:
+        for index, words in enumerate(("How it begins", "")):
+            world.fetched(world.result(f"{index}.txt", b"text"), map_index=index, first_words=words)
+        cards = run(world)["cards"]
+        assert [(card["words"], card["text"]) for card in cards] == [("How it begins", None), ("", None)]
+
     def test_a_filter_and_pages(self, world: ViewerWorld) -> None:
         for index in range(PAGE + 5):
             world.task("fetch", state="failed" if index % 2 else "success", map_index=index)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_asposeocr.batch.ending import Ended
-from airflow_provider_asposeocr.batch.first_words import MOST_BYTES, MOST_CHARACTERS, first_words
-from tests.support.batch_engine import STEPS, batch_in, begin_journal, results_in, run_try
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from airflow_provider_asposeocr.emulator.server import Emulator
+from airflow_provider_asposeocr.api.operations import OPERATIONS
+from airflow_provider_asposeocr.api.results.download import Result
+from airflow_provider_asposeocr.api.results.first_words import (
+    MOST_BYTES,
+    MOST_CHARACTERS,
+    first_words,
+    first_words_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -56,18 +54,17 @@ def test_they_are_bounded_in_the_bytes_of_a_manifest(text: str) -> None:
     assert 100 < len(json.dumps(found)) - 2 <= MOST_BYTES
 
 
-def test_a_batch_has_them_in_each_row(aspose_ocr_emulator: Emulator, tmp_path: Path) -> None:
-    begin_journal(tmp_path, batch_in(tmp_path, 2, STEPS[-1:]))
-    ended = asyncio.run(run_try(aspose_ocr_emulator.url, tmp_path))
-    assert isinstance(ended, Ended)
-    for row in ended.rows():
-        text = results_in(tmp_path)[f"{row.index}.png.txt"]
-        assert row.first_words
-        assert " ".join(text.split()).startswith(row.first_words.removesuffix("…"))
-
-
-def test_without_a_text_there_are_none(aspose_ocr_emulator: Emulator, tmp_path: Path) -> None:
-    begin_journal(tmp_path, batch_in(tmp_path, 1, STEPS[:1]))
-    ended = asyncio.run(run_try(aspose_ocr_emulator.url, tmp_path))
-    assert isinstance(ended, Ended)
-    assert [row.first_words for row in ended.rows()] == [None]
+@pytest.mark.parametrize(
+    ("operation", "types", "words"),
+    [
+        ("RecognizeImage", ["Text", "Hocr"], "Text words"),
+        ("RecognizeImage", ["Hocr", "SearchablePdf"], None),
+        ("RecognizeImage", [], None),
+        ("RecognizeImage", [None], None),
+        ("UpscaleImage", ["ImagePNG"], None),
+        ("DetectRegions", ["Other"], None),
+    ],
+)
+def test_only_texts_count(operation: str, types: list[str | None], words: str | None) -> None:
+    results = [Result(type, f"{type} words".encode(), 1, "") for type in types]
+    assert first_words_of(OPERATIONS[operation], results) == words

@@ -1,12 +1,17 @@
-"""The first words of a document's text, by which people recognize it in a gallery of many. Pure."""
+"""The first words of a document's text, by which people recognize it in a gallery of many."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
+from airflow_provider_asposeocr.api.files.filetypes import suffix_for
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from airflow_provider_asposeocr.api.operations import Operation
+    from airflow_provider_asposeocr.api.results.download import Result
 
 #: Most characters of them.
 MOST_CHARACTERS = 100
@@ -15,6 +20,19 @@ MOST_CHARACTERS = 100
 MOST_BYTES = 160
 #: As many bytes of a text are looked at: blank lines may stand before the first word.
 _LOOKED_AT_BYTES = 4096
+
+
+def first_words_of(operation: Operation, results: Iterable[Result]) -> str | None:
+    """
+    Return the first words of a document.
+
+    :param operation: The operation of the cloud task that made the results.
+    :param results: Its results. Only texts count, not hOCR, JSON or documents.
+    :return: As :func:`first_words`; ``None`` = no result is a text.
+    :raises OSError: if a result cannot be read from local disk.
+    """
+    heads = [result.head for result in results if suffix_for(operation, result.type, b"") == ".txt"]
+    return first_words(heads) if heads else None
 
 
 def first_words(texts: Iterable[bytes]) -> str:
