@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.airflow
 
+#: Boxes that a page shows at most.
+MOST_WORDS = 20_000
 BOX = re.compile(r'class="ocrx_word"[^>]* title="bbox (\d+) (\d+) (\d+) (\d+)[^"]*">([^<]*)<')
 PAGE_BOX = re.compile(r'class="ocr_page"[^>]* title="bbox (\d+) (\d+) (\d+) (\d+)')
 
@@ -82,6 +84,13 @@ class TestBoxes:
         assert page.locator(".overlay .hit").count() == page.locator(".words .hit").count()
         page.keyboard.press("Escape")
         assert page.locator(".hit").count() == 0
+
+    def test_of_a_page_with_too_many_words_the_first_ones_are_shown(self, pages: Pages, seen: Seen) -> None:
+        spans = '<span class="ocrx_word" title="bbox 0 0 9 9">w</span> ' * (MOST_WORDS + 1)
+        seen.plant({**seen.manifest(), "results": [seen.stored("many.hocr", hocr(spans), "Hocr")]})
+        page = pages.view("other")
+        page.get_by_text("Not all words are shown: there are too many.").wait_for()
+        assert words_of(page).count() == page.locator(".overlay .word").count() == MOST_WORDS
 
     def test_confidence_is_a_colour(self, pages: Pages, seen: Seen) -> None:
         spans = "".join(

@@ -245,6 +245,26 @@ class TestBounds:
         answer = world.file()
         assert (answer.status_code, answer.json()["detail"]) == (413, answers.TOO_LARGE)
 
+    @pytest.mark.parametrize(
+        ("name", "most_bytes"),
+        [
+            ("page.png", 33_554_432),
+            ("page.webp", 33_554_432),
+            ("page.txt", 2_097_152),
+            ("page.hocr", 2_097_152),
+            ("page.json", 2_097_152),
+            ("page.pdf", 268_435_456),
+            ("page.xlsx", 268_435_456),
+        ],
+    )
+    def test_each_kind_has_its_limit(self, world: ViewerWorld, name: str, most_bytes: int) -> None:
+        """One byte more is refused as too large; of a file within the limit it is noticed that it does not exist."""
+        for size, said in ((most_bytes + 1, answers.TOO_LARGE), (most_bytes, answers.NOT_VERIFIED)):
+            task_id = f"fetch{size}"
+            result = {"type": "Text", "uri": f"/no/such/{name}", "bytes": size, "sha256": "0" * 64}
+            world.fetched(result, task_id=task_id)
+            assert world.file(task_id).json()["detail"] == said
+
     def test_a_manifest_cannot_make_a_large_file_small(self, world: ViewerWorld) -> None:
         world.fetched({**world.result("page.txt", b"x" * (MOST_TEXT_BYTES + 1)), "bytes": 5})
         assert world.file().status_code == 409
@@ -337,6 +357,20 @@ class TestLargeFiles:
         answer = world.file(Range="bytes=0-4")
         assert answer.status_code == 409
         assert b"PWNED" not in answer.content
+
+    def test_a_copy_is_not_the_file_that_a_writer_can_change(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The manifest of a batch stays open for a long time."""
+        monkeypatch.setattr(verified, "MOST_IMAGE_BYTES", 3)
+        (path := tmp_path / "manifest.jsonl").write_bytes(b"before")
+        claim = verified.Claim(str(path), hashlib.sha256(b"before").hexdigest(), 6)
+        verified.open_verified(claim, 10).close()  # Now it is remembered that it was verified.
+        opened = verified.open_verified(claim, 10, is_copy=True)
+        with path.open("r+b") as stream:
+            stream.write(b"PWNED!")
+        assert opened.content() == b"before"
+        opened.close()
 
     def test_a_storage_that_knows_no_versions_is_read_whole_each_time(self) -> None:
         class Plain(Store):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastapi.routing import APIRoute
 
+from airflow_provider_asposeocr import viewer
 from airflow_provider_asposeocr.plugin import LazyViewer
 from airflow_provider_asposeocr.viewer.answers import BROKEN
 from airflow_provider_asposeocr.viewer.app import _STATIC, PAGE_POLICY, make_app
@@ -153,6 +156,24 @@ class TestPages:
             ), name
 
 
+def test_the_api_server_decodes_no_pictures() -> None:
+    """A picture is untrusted, and a decoder has crashed before: that is left to browsers and to a process of a worker."""
+    decoders = ("PIL", "pypdfium2", "airflow_provider_asposeocr.previews")
+    sources = sorted(Path(viewer.__file__).parent.rglob("*.py"))
+    imported = {
+        name
+        for path in sources
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [node.module or ""] if isinstance(node, ast.ImportFrom) else [each.name for each in node.names]
+        )
+    }
+    assert len(sources) > 10
+    assert "airflow_provider_asposeocr.viewer.verified" in imported
+    assert not [name for name in imported if name.startswith(decoders)]
+
+
 def test_an_error_tells_nothing_of_the_server(world: ViewerWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> Any:
         raise RuntimeError("postgresql://airflow:the-password@db/")
@@ -179,7 +200,7 @@ def test_there_is_nothing_besides(world: ViewerWorld, address: str) -> None:
 
 
 async def test_the_viewer_is_loaded_with_the_first_request() -> None:
-    viewer = LazyViewer()
+    lazy = LazyViewer()
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
@@ -188,7 +209,7 @@ async def test_the_viewer_is_loaded_with_the_first_request() -> None:
     async def receive() -> Any:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    assert viewer._app is None
+    assert lazy._app is None
     scope = {
         "type": "http",
         "method": "GET",
@@ -201,8 +222,8 @@ async def test_the_viewer_is_loaded_with_the_first_request() -> None:
         "scheme": "http",
         "server": ("test", 80),
     }
-    await viewer(scope, receive, send)
+    await lazy(scope, receive, send)
     assert sent[0]["status"] == 200
-    first = viewer._app
-    await viewer(scope, receive, send)
-    assert viewer._app is first
+    first = lazy._app
+    await lazy(scope, receive, send)
+    assert lazy._app is first
