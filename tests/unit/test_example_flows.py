@@ -70,6 +70,18 @@ def test_an_inbox_reads_each_content_once(
     assert [path.name for path in outbox.glob("*.txt")] == ["page.png.txt"]
 
 
+def test_regions_are_recognized_in_reading_order(
+    run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # The cloud lists the right column first.
+    monkeypatch.setattr(canned, "_REGIONS", [[800, 80, 1400, 400], [60, 80, 700, 400]])
+    ended = run("reading_order", "DetectRegions")
+    assert ended.state == "success"
+    assert [each["rect"]["topLeftX"] for each in ended.xcom("in_reading_order")] == [56, 796]
+    paragraphs = (tmp_path / "out" / "document.txt").read_text().split("\n\n")
+    assert [paragraph.splitlines()[-1] for paragraph in paragraphs] == ["Region 1.", "Region 2."]
+
+
 def test_a_folder_becomes_lines_for_a_search_engine(
     aspose_ocr_run_dag: Any, aspose_ocr_emulator: Any, tmp_path: Path
 ) -> None:
