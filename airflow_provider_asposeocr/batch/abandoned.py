@@ -17,7 +17,8 @@ from airflow_provider_asposeocr.batch.records import Failed, record_to_dict
 from airflow_provider_asposeocr.batch.verdicts import error_to_dict
 
 if TYPE_CHECKING:
-    from airflow_provider_asposeocr.batch.state import BatchState, DocumentState
+    from airflow_provider_asposeocr.batch.document_state import DocumentState
+    from airflow_provider_asposeocr.batch.state import BatchState
 
 #: Age from which the cloud has certainly deleted a cloud task: a day, and a day more for clocks that differ.
 _GONE_SECONDS = 2 * RETENTION_SECONDS

@@ -21,8 +21,8 @@ from airflow_provider_asposeocr.ingestion.register import STORED
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_asposeocr.batch.document_state import DocumentState
     from airflow_provider_asposeocr.batch.left import LeftBatch
-    from airflow_provider_asposeocr.batch.state import DocumentState
     from airflow_provider_asposeocr.ingestion.register_records import JournalPlace
 
 log = logging.getLogger(__name__)

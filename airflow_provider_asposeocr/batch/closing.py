@@ -30,9 +30,10 @@ from airflow_provider_asposeocr.ingestion.register_records import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from airflow_provider_asposeocr.batch.document_state import DocumentState
     from airflow_provider_asposeocr.batch.journal import Journal
     from airflow_provider_asposeocr.batch.plan import Batch
-    from airflow_provider_asposeocr.batch.state import BatchState, DocumentState
+    from airflow_provider_asposeocr.batch.state import BatchState
     from airflow_provider_asposeocr.ingestion.register import Closing
 
 log = logging.getLogger(__name__)

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.api.http.retrying import Random
     from airflow_provider_asposeocr.api.polling.durations import DurationBook
+    from airflow_provider_asposeocr.batch.document_state import DocumentState
     from airflow_provider_asposeocr.batch.ending import StopReason
     from airflow_provider_asposeocr.batch.plan import Batch
     from airflow_provider_asposeocr.batch.records import Record, Reference
     from airflow_provider_asposeocr.batch.settings import BatchSettings
-    from airflow_provider_asposeocr.batch.state import BatchState, DocumentState
+    from airflow_provider_asposeocr.batch.state import BatchState
 
 
 class Course:

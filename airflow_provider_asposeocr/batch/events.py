@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.enums import TaskStatus
     from airflow_provider_asposeocr.api.errors import AsposeOcrError
     from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
+    from airflow_provider_asposeocr.batch.document_state import DocumentState
     from airflow_provider_asposeocr.batch.ending import StopReason
     from airflow_provider_asposeocr.batch.records import Record
-    from airflow_provider_asposeocr.batch.state import DocumentState
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.api.http.retrying import Random
     from airflow_provider_asposeocr.api.polling.durations import DurationBook
+    from airflow_provider_asposeocr.batch.document_state import DocumentState
     from airflow_provider_asposeocr.batch.plan import Batch
     from airflow_provider_asposeocr.batch.records import Record
     from airflow_provider_asposeocr.batch.settings import BatchSettings
-    from airflow_provider_asposeocr.batch.state import BatchState, DocumentState
+    from airflow_provider_asposeocr.batch.state import BatchState
 
 #: Pause between two attempts to get places for the result of a cloud task that has probably ended, and the longest time for
 #: them. After it the status alone is asked for.

@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_provider_asposeocr.batch.document_state import DocumentState
 from airflow_provider_asposeocr.batch.records import (
     Adopted,
     Cancelled,
@@ -22,7 +23,6 @@ from airflow_provider_asposeocr.batch.records import (
     Settled,
     Withdrawn,
 )
-from airflow_provider_asposeocr.batch.state import DocumentState
 from airflow_provider_asposeocr.metrics import count, gauge, time_taken
 
 if TYPE_CHECKING:

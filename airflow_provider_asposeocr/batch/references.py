@@ -9,9 +9,10 @@ from airflow_provider_asposeocr.api.responses import TaskRef
 from airflow_provider_asposeocr.documents.uris import source_name
 
 if TYPE_CHECKING:
+    from airflow_provider_asposeocr.batch.document_state import DocumentState
     from airflow_provider_asposeocr.batch.plan import Batch
     from airflow_provider_asposeocr.batch.records import Reference
-    from airflow_provider_asposeocr.batch.state import BatchState, DocumentState
+    from airflow_provider_asposeocr.batch.state import BatchState
 
 
 def reference_of(batch: Batch, document: DocumentState, reference: Reference) -> TaskRef:

@@ -25,8 +25,8 @@ from airflow_provider_asposeocr.ingestion.register_records import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from airflow_provider_asposeocr.batch.document_state import DocumentState
     from airflow_provider_asposeocr.batch.left import LeftBatch
-    from airflow_provider_asposeocr.batch.state import DocumentState
     from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles
     from airflow_provider_asposeocr.ingestion.register_records import JournalPlace, RegisterRecord
 

@@ -63,9 +63,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_asposeocr.batch.adoption import Found
+    from airflow_provider_asposeocr.batch.document_state import DocumentState
     from airflow_provider_asposeocr.batch.plan import Batch, BatchDocument, RegisterPlan
     from airflow_provider_asposeocr.batch.register_policies import RegisterPolicies
-    from airflow_provider_asposeocr.batch.state import DocumentState
 
 log = logging.getLogger(__name__)
 

@@ -22,8 +22,9 @@ from airflow_provider_asposeocr.previews.storing import described
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from airflow_provider_asposeocr.batch.document_state import DocumentState
     from airflow_provider_asposeocr.batch.plan import Batch, BatchDocument
-    from airflow_provider_asposeocr.batch.state import BatchState, DocumentState
+    from airflow_provider_asposeocr.batch.state import BatchState
 
 
 def make_rows(batch: Batch, state: BatchState, try_number: int) -> Iterator[Manifest]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.api.account import Account
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
+    from airflow_provider_asposeocr.batch.document_state import DocumentState
     from airflow_provider_asposeocr.batch.ending import Ended, Progress
     from airflow_provider_asposeocr.batch.left import LeftBatch
     from airflow_provider_asposeocr.batch.manifest_file import ManifestFile
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.plan import Batch
     from airflow_provider_asposeocr.batch.register_policies import RegisterPolicies
     from airflow_provider_asposeocr.batch.settings import BatchSettings
-    from airflow_provider_asposeocr.batch.state import DocumentState
     from airflow_provider_asposeocr.batch.tripwire import JournalPlan, Tripwire
     from airflow_provider_asposeocr.batch.woken import Woken
     from airflow_provider_asposeocr.ingestion.register_records import ClaimRecord
