@@ -46,10 +46,11 @@ class Cancels:
 
     :param cancelled: Those that were cancelled.
     :param ended: Those that had ended before, so that there was nothing to cancel.
-    :param gone: Those of these that the cloud does not know any more: a trigger has cancelled them when a user killed the
-        task, or the cloud has deleted them after a day.
+    :param gone: Those of the ended ones that the cloud does not know any more: a trigger has cancelled them when a user
+        killed the task, or the cloud has deleted them after a day.
     :param left: Those that may still run.
-    :param problem: Why one of these could not be cancelled, fit to be shown; empty where the cloud did not answer in time.
+    :param problem: Why one of the last could not be cancelled, as text that can be logged; empty where the cloud did not
+        answer in time.
     """
 
     cancelled: list[TaskRef] = field(default_factory=list)
@@ -60,7 +61,7 @@ class Cancels:
 
     def text(self, reason: str) -> str:
         """
-        Say it in a sentence or two.
+        Describe what has become of the cloud tasks, in one or two sentences.
 
         :param reason: Why they were not wanted any more: the rest of a sentence that begins with "because".
         """

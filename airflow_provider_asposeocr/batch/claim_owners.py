@@ -35,8 +35,8 @@ class ClaimOwners:
     :param batch: The batch.
     :param journal: URI of its journal.
     :param installation: Name of its Airflow installation; may be empty.
-    :param state_of: Asks Airflow for the state of the task instance of a claim; ``None`` = Airflow knows no such one, or
-        none yet. It may raise anything.
+    :param state_of: Asks Airflow for the state of the task instance of a claim; ``None`` = Airflow does not
+        know that task instance, or does not know it yet. It may raise anything.
     :param monotonic: Seconds since any moment.
     """
 
@@ -58,7 +58,7 @@ class ClaimOwners:
 
     def owner_of(self, claim: ClaimRecord) -> Owner:
         """
-        Tell whose an open claim is, and whether its task instance may still work. Blocks while it asks Airflow.
+        Tell which batch has an open claim, and whether its task instance may still work. Blocks while it asks Airflow.
 
         :param claim: The claim.
         """

@@ -66,7 +66,7 @@ def source_of(batch: Batch, index: int, source: Mapping[str, Any] | None) -> Sou
 
 def done_record(batch: Batch, journal: str, index: int, known: DocumentState) -> DoneRecord:
     """
-    Say of a document that its results are stored.
+    Make the record of a document whose results are stored.
 
     :param batch: The batch that has stored them.
     :param journal: URI of its journal.
@@ -90,7 +90,7 @@ def done_record(batch: Batch, journal: str, index: int, known: DocumentState) ->
 
 def failed_record(batch: Batch, journal: str, index: int, known: DocumentState) -> FailedRecord:
     """
-    Say of a document that an attempt has failed; its parameters are those of :func:`done_record`.
+    Make the record of a document of which an attempt has failed.
 
     :param batch: The batch.
     :param journal: URI of its journal.
@@ -132,7 +132,7 @@ class ClaimCloser:
 
     def close(self, index: int, known: DocumentState, word: Closing) -> bool:
         """
-        Close the claim of a document; once more is no error.
+        Close the claim of a document. Closing it twice is no error.
 
         :param index: Index of the document.
         :param known: What the journal says about it; it has a key.

@@ -24,7 +24,7 @@ class StepState:
 
     :param submits: How often the document was sent for it, without those that were certainly not accepted.
     :param doubts: How often it was sent although an earlier submit may have been billed. Each was announced.
-    :param again: Why the next submit is one more, see :class:`.records.Intent`; ``None`` = it is not.
+    :param again: Why the next submit may bill the step twice, see :class:`.records.Intent`; ``None`` = it cannot.
     :param reference: The cloud task; ``None`` = none is known.
     :param over: Whether that cloud task is over without a result, so that the step needs another one.
     :param seconds: How long the cloud task took; ``None`` = it was not watched.
@@ -84,9 +84,9 @@ class DocumentState:
     :param steps: The states of its steps, up to the present one.
     :param source: What is known about the original document since it was read.
     :param outcome: ``None`` = it is not decided yet.
-    :param row: What the manifest says beside, as JSON, which takes a tenth of the memory of a mapping.
+    :param row: What the manifest says besides, as JSON, which takes a tenth of the memory of a mapping.
     :param error: Why it failed.
-    :param last_intent: Why the last intent was one more, for its withdrawal.
+    :param last_intent: ``again`` of the last intent; if that is withdrawn, it holds again.
     :param try_number: Airflow's number of the try that decided.
     :param final: Whether no later try sends it again.
     :param epoch: Number of the process that wrote what is known.

@@ -1,5 +1,5 @@
 """
-Results of a document that was read before, for another one with the same content: check that they are there, copy them.
+Check and copy the results of a document that was read before, for another document with the same content.
 
 Invariant: an error of a storage is an error of the document; it was not sent, and nothing is billed.
 """

@@ -20,13 +20,13 @@ StopReason = Literal["account", "failures", "deadline", "drain", "budget", "stop
 @dataclass(frozen=True)
 class Deferral:
     """
-    The batch waits: all that is under way runs in the cloud, or is in the hands of other batches, and stands in the journal.
+    The batch waits: all documents under way run in the cloud or belong to other batches, and the journal has them.
 
     :param tasks: The running cloud tasks, in the order of their documents. The next try's engine has them in the same
         order, so that the event of the trigger can name them by their places.
     :param deadline_at: When the batch is over, in seconds since the epoch; infinite = never.
-    :param look_at: When to look at documents that other batches have, where nothing else is left; by default cloud tasks are
-        waited for.
+    :param look_at: When to ask the register again about documents that other batches have, if nothing else is left; by
+        default there are cloud tasks to wait for.
     """
 
     tasks: tuple[RunningTask, ...]
@@ -43,7 +43,7 @@ class Ended:
     :param submits: How many cloud tasks were submitted, by all tries and including those that may not have been accepted.
     :param maybe_billed_twice: How many submits may have been billed twice. Each was announced.
     :param stopped: Why not all documents were submitted; ``None`` = all were.
-    :param error: The error of the account, where that is why.
+    :param error: The error of the account, if it has stopped the batch.
     :param has_results_left: Whether a later try could go on with a failed document without another bill for what was
         submitted, because its cloud task is not over: for example the storage has refused the result.
     :param make_rows: Makes the rows of the manifest one after the other, in the order of the documents.

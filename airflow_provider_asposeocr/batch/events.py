@@ -21,7 +21,7 @@ class Durable:
     """
     Records are in the journal, and no other process has taken the batch over.
 
-    :param records: Which.
+    :param records: The records.
     """
 
     records: tuple[Record, ...]
@@ -182,7 +182,7 @@ class Broken:
     An action for a document has failed: its preparation, its claim, its submit, its poll or its delivery.
 
     :param document: Index of the document.
-    :param error: Why.
+    :param error: Why it failed.
     """
 
     document: int
@@ -199,7 +199,7 @@ class Stop:
     """
     Nothing more is to be submitted.
 
-    :param reason: Why.
+    :param reason: Why the batch stops.
     :param cancel: Whether running cloud tasks are cancelled; if not, they are waited for.
     """
 
@@ -230,7 +230,7 @@ class Commit:
     """
     Write records into the journal; :class:`Durable` follows.
 
-    :param records: Which.
+    :param records: The records.
     """
 
     records: tuple[Record, ...]

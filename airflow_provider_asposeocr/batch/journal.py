@@ -182,7 +182,7 @@ class Journal:
 
     def check(self) -> Marks:
         """
-        Look, after a commit and before what it announces is done, whether this process still owns the journal.
+        Check after a commit, and before its records are acted on, whether this process still owns the journal.
 
         :return: The requests to the owner.
         :raises JournalFencedError: if another process has taken over, or the journal was closed or is gone.

@@ -161,7 +161,7 @@ async def cancel_batch(account: Account, left: LeftBatch, reason: str, polls_per
     """
     Cancel the cloud tasks of a batch that still run, with a client that is made for it.
 
-    :param account: Whose.
+    :param account: The account of the batch.
     :param left: The batch, taken over.
     :param reason: Why, for the log.
     :param polls_per_second: Most status requests per second.

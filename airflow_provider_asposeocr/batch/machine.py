@@ -132,7 +132,7 @@ class Machine(Claims):
         """
         Take an event.
 
-        :param event: What.
+        :param event: The event.
         :param now: Seconds since the epoch.
         :return: The actions that follow from it, in this order.
         """

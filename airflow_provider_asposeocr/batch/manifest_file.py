@@ -82,7 +82,7 @@ def write_manifest(uri: str, rows: Iterable[Manifest], documents: int) -> Manife
     """
     Write the manifest of a batch.
 
-    :param uri: Where to.
+    :param uri: Absolute path or URI of the file.
     :param rows: The rows, in the order of the sources. They are asked for one after the other.
     :param documents: How many documents the batch has.
     :return: What was written.
@@ -105,7 +105,7 @@ def write_manifest(uri: str, rows: Iterable[Manifest], documents: int) -> Manife
 
 
 def _checked(rows: Iterable[Manifest], documents: int) -> Iterator[Manifest]:
-    """Hand on the rows of a manifest if there is one for each document, in order."""
+    """Yield the rows of a manifest if there is one for each document, in order."""
     place = -1
     for place, row in enumerate(rows):
         if row.index != place or row.documents != documents:

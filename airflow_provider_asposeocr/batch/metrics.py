@@ -192,7 +192,7 @@ class BatchMetrics:
 
 def noted(rows: Iterable[Manifest], age_seconds: float) -> Iterator[Manifest]:
     """
-    Hand on the rows of a manifest, and tell at their end whether a later run has to look at some of them again.
+    Yield the rows of a manifest, and report after the last one whether a later run has to check some of them again.
 
     :param rows: The rows.
     :param age_seconds: Time since the batch began.

@@ -154,9 +154,9 @@ class BatchPolls:
         """
         Take the answer of a poll.
 
-        :param place: The task's.
+        :param place: Place of the task.
         :param state: What the cloud says.
-        :param now: When.
+        :param now: When the poll ended, in seconds since the epoch.
         :return: How the wait for it ended; ``None`` = it goes on. The caller cancels a task whose deadline has passed, and
             then calls :meth:`end`.
         """
@@ -176,9 +176,9 @@ class BatchPolls:
         """
         Take a poll that failed.
 
-        :param place: The task's.
-        :param error: Why.
-        :param now: When.
+        :param place: Place of the task.
+        :param error: Why the poll failed.
+        :param now: When the poll ended, in seconds since the epoch.
         :return: The same as for :meth:`on_state`.
         """
         return self._follow(place, self._pollers[place].on_error(error, now), now)
@@ -187,7 +187,7 @@ class BatchPolls:
         """
         End the wait for all.
 
-        :param error: What concerns all of them.
+        :param error: An error that concerns all of them.
         """
         self._error = self._error or error
 
@@ -195,7 +195,7 @@ class BatchPolls:
         """
         Take note that a task has ended.
 
-        :param place: The task's.
+        :param place: Place of the task.
         :param now: When that was noticed.
         """
         self._ended.add(place)

@@ -30,7 +30,7 @@ class ProgressLog:
         """
         Take the progress of the batch.
 
-        :param progress: How far.
+        :param progress: How far the batch is.
         :param now: The present moment.
         :return: A line for the log; ``None`` = the last one is not long ago.
         """
@@ -47,7 +47,7 @@ class ProgressLog:
         """
         Return the progress as a text.
 
-        :param progress: How far.
+        :param progress: How far the batch is.
         :param now: The present moment.
         :return: For example ``120 of 1000 documents done, 2 failed, 98 running; 35 a minute, about 25 min to go``.
         """
@@ -87,7 +87,7 @@ def shown_end(ended: Ended) -> dict[str, Any]:
     """
     Return what Airflow's UI shows of a batch whose try has ended.
 
-    :param ended: How.
+    :param ended: How its try has ended.
     """
     return {
         "documents": sum(ended.counts.values()),

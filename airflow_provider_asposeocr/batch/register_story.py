@@ -138,7 +138,7 @@ class Stories:
         """
         Tell what the journal of a batch says about a document.
 
-        :param place: Where.
+        :param place: Where the document is in the journals.
         """
         if place.journal not in self._batches:
             self._batches[place.journal] = _read_batch(place.journal)

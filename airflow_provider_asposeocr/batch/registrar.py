@@ -82,8 +82,8 @@ class Registrar:
     :param batch: The batch; it has a register.
     :param journal: URI of its journal.
     :param policies: What the user wants.
-    :param state_of: Asks Airflow for the state of the task instance of a claim; ``None`` = Airflow knows no such one, or
-        none yet. It may raise anything.
+    :param state_of: Asks Airflow for the state of the task instance of a claim; ``None`` = Airflow does not
+        know that task instance, or does not know it yet. It may raise anything.
     :param monotonic: Seconds since any moment.
     :param sleep: Waits; takes the number of seconds.
     """
@@ -115,8 +115,8 @@ class Registrar:
         """
         Ask the register about a document, and claim it.
 
-        :param action: Which document.
-        :return: What came of it.
+        :param action: The document, and what is known about it.
+        :return: The event that says what becomes of the document.
         :raises AsposeOcrError: if the register, or the journal of a batch that has ended, cannot be read or written.
         """
         document = self._batch.documents[action.document]
@@ -284,8 +284,8 @@ class Registrar:
         """
         Copy the results of a document to the names of another one of the same batch.
 
-        :param action: Which.
-        :return: What came of it.
+        :param action: The other document, and the row with the results.
+        :return: The event that says what becomes of the other document.
         :raises StorageError: if they cannot be copied.
         """
         document = self._batch.documents[action.document]
@@ -305,7 +305,7 @@ class Registrar:
         """
         Close the claim of a document whose results are stored, and move or delete its source if the user wants that.
 
-        :param action: Which document.
+        :param action: The document, and what is known about it.
         :return: Whether it was done; a failure is logged, since the document is done in any case.
         """
         document, known = self._batch.documents[action.document], action.known

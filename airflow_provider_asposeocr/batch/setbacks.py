@@ -24,7 +24,7 @@ LONGEST_BACKOFF_SECONDS = 30.0
 
 
 class Setbacks(Course):
-    """The handling of failed actions."""
+    """What documents go through when a request fails."""
 
     #: No request is begun before this moment, in seconds since the epoch: the cloud has asked for a pause.
     _paused_until = 0.0

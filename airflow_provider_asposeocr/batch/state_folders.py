@@ -35,7 +35,7 @@ MOST_STATE_FOLDERS = 10
 
 def name_state_folder(destination: str, state: str) -> None:
     """
-    Say in a destination where the manifests of its files are, unless they are where everybody looks. Blocks.
+    Say in a destination where the manifests of its files are, unless they are in the default folder. Blocks.
 
     :param destination: URI of the folder of the results, with a slash at its end.
     :param state: URI of the state folder, with a slash at its end.

@@ -173,8 +173,8 @@ def failure_text(summary: Mapping[str, Any], max_failures: float) -> str:
     Return the message with which the Airflow task of a batch fails.
 
     :param summary: What :meth:`Tally.summary` returned.
-    :param max_failures: The user's.
-    :return: How many failed, of what, the first names, and where the manifest is.
+    :param max_failures: See :func:`allowed_failures`.
+    :return: How many documents failed, with which errors, the first names, and where the manifest is.
     """
     documents = summary["documents"]
     parts = [f"{summary[name]} {words}" for name, words in _WORDS.items() if summary.get(name)]

@@ -1,7 +1,7 @@
 """
 End the batches of a task instance that a Clear has superseded: cancel their cloud tasks, and delete their journals.
 
-Invariant: an error here is only logged. A user who clears the task begins anew, and knows that it is billed again.
+Invariant: an error here is only logged. A user who clears the task wants to begin again, and knows that it is billed again.
 """
 
 from __future__ import annotations

@@ -74,8 +74,8 @@ class JournalPlan:
     :param uri: Its folder.
     :param must_exist: Whether it was begun by an earlier try, so that a missing one is an error.
     :param at_least: How many records it must have.
-    :param superseded: Folder of the journal of the tries before a Clear: its cloud tasks are cancelled. That it
-        cannot be read is a warning only, because the user begins anew.
+    :param superseded: Folder of the journal of the tries before a Clear: its cloud tasks are cancelled. If it
+        cannot be read, that is only a warning, because the user wants to begin again.
     :param warning: What to log.
     """
 

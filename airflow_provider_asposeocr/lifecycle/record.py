@@ -259,7 +259,7 @@ def may_resubmit(policy: OnUnknownSubmit, resubmits: int) -> bool:
     """
     Return whether a document may be submitted again if it is unknown whether the cloud accepted it.
 
-    :param policy: The user's.
+    :param policy: ``on_unknown_submit`` of the operator.
     :param resubmits: How often this task instance has done so before.
     """
     return policy == "resubmit" and resubmits < MOST_RESUBMITS

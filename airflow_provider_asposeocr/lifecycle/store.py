@@ -98,7 +98,7 @@ class StoredRecord:
         """
         Write down that a document is about to be sent.
 
-        :param identity: What.
+        :param identity: What makes the submit the same as that of another try.
         :param again: Whether an earlier submit of it may have been billed.
         """
         self._write("intent", identity, resubmits=self.resubmits + again)

@@ -54,7 +54,7 @@ class BatchEnd:
     """
     How a try has ended, for the operator.
 
-    :param ended: How.
+    :param ended: What the engine has returned.
     :param manifest: The manifest that was written.
     :param batch: The batch.
     :param begun_at: When the batch's first try began, in seconds since the epoch.

@@ -94,7 +94,7 @@ class GiveUp:
     """
     Raise the error.
 
-    :param error: Which.
+    :param error: The error.
     """
 
     error: AsposeOcrError

@@ -134,7 +134,7 @@ class Routes:
     """
     The ways to the API and to the token endpoint, chosen once: reading the whole environment takes longer than a poll.
 
-    :param account: Whose.
+    :param account: The account whose requests take these ways.
     """
 
     def __init__(self, account: Account) -> None:

@@ -140,7 +140,7 @@ class Poller:
         """
         Take a poll that failed.
 
-        :param error: Why.
+        :param error: Why it failed.
         :param now: Seconds since the epoch.
         """
         if isinstance(error, RateLimitedError) and error.held_back:
