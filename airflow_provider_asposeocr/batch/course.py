@@ -1,7 +1,7 @@
 """
 The way of a document through its steps, from the first place it takes to the last record.
 
-Invariant: the same as in :mod:`.machine`. Pure.
+The invariant of :mod:`.machine` applies here, too. Pure.
 """
 
 from __future__ import annotations

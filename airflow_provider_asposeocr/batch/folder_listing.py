@@ -1,7 +1,7 @@
 """
 List the files in a folder of any storage.
 
-Invariant: the list is complete or an error. Size and version come from the listing itself: a question per file costs twenty
+Invariant: the list is complete or an error. Size and version come from the listing itself: a request per file costs twenty
 times as much. Each call asks the storage anew.
 """
 

@@ -1,7 +1,7 @@
 """
 Decide what follows when a request for a document fails, and when the account is refused.
 
-Invariant: the same as in :mod:`.machine`. Pure.
+The invariant of :mod:`.machine` applies here, too. Pure.
 """
 
 from __future__ import annotations

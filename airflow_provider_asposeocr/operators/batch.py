@@ -1,7 +1,7 @@
 """
 The operator that reads many documents in one Airflow task.
 
-Invariant: it is thin. Airflow is asked here; what a batch does is in :mod:`airflow_provider_asposeocr.batch`, and one try of
+It asks Airflow and passes parameters on. What a batch does is in :mod:`airflow_provider_asposeocr.batch`, and one try of
 it in :mod:`.batch_try`.
 """
 

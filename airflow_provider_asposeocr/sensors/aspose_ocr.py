@@ -1,7 +1,7 @@
 """
 The sensor for a cloud task.
 
-Invariant: it waits with the operators' code (:mod:`..operators.waiting`), and cancels a cloud task when it gives up on it.
+It waits with the operators' code (:mod:`..operators.waiting`), and cancels a cloud task when it gives up on it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 The wait for the cloud tasks of a batch, in the triggerer.
 
-Invariant: the same as in :mod:`.base`. One heap holds all cloud tasks of the batch, and a bounded number of polls is
-under way, so that a thousand tasks cost the event loop no more than one. The row and the event are ids and numbers.
+The invariant of :mod:`.base` applies here, too. One heap holds all cloud tasks of the batch, and a limited number of polls
+is under way, so that a thousand tasks cost the event loop no more than one. The row and the event are ids and numbers.
 """
 
 from __future__ import annotations

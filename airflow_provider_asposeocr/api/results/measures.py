@@ -1,7 +1,7 @@
 """
 Measure the quality of the results of a cloud task.
 
-Invariant: to measure never fails. What cannot be read has no numbers, and a gate that needs them is not passed.
+Invariant: measuring never fails. What cannot be read has no numbers, and a gate that needs them is not passed.
 """
 
 from __future__ import annotations
