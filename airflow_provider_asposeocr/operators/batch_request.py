@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_asposeocr.api.account import Account
     from airflow_provider_asposeocr.batch.steps import Step
     from airflow_provider_asposeocr.ingestion.work_list import WorkList
     from airflow_provider_asposeocr.operators.batch import AsposeOcrBatchOperator
@@ -126,8 +127,20 @@ def request_of(
         max_tries=ti.max_tries,
         day=instance.day,
     )
+    return request, _environment(operator, context, request, account, holds=holds)
+
+
+def _environment(
+    operator: AsposeOcrBatchOperator,
+    context: Context,
+    request: BatchRequest,
+    account: Account,
+    *,
+    holds: bool,
+) -> TryEnvironment:
+    ti = context["ti"]
     tripwire = Tripwire.of(context)
-    env = TryEnvironment(
+    return TryEnvironment(
         account=account,
         tripwire=tripwire,
         plan=tripwire.plan(request.journal_uri),
@@ -152,7 +165,6 @@ def request_of(
         polls_per_second=default_number("batch_polls_per_second"),
         page=result_url(ti),
     )
-    return request, env
 
 
 def _low_quality_before(operator: AsposeOcrBatchOperator) -> Literal["fail", "mark"] | None:

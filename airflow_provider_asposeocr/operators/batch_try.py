@@ -145,26 +145,8 @@ class BatchTry:
         env = self._env
         if env.plan.warning:
             log.warning("%s", env.plan.warning)
-        superseded: list[LeftBatch] = []
-        if not self._resumes:
-            # Before the new journal is begun: it needs theirs to know who made the files in the destination.
-            superseded = await asyncio.to_thread(take_over_superseded, env.plan.uri, env.plan.superseded)
-            if submits := sum(left.state.submits for left in superseded):
-                log.warning(
-                    "The task was cleared, so that all documents are submitted again. The tries before have submitted %d "
-                    "cloud tasks, which stay billed.",
-                    submits,
-                )
-        opened = self._open = await asyncio.to_thread(
-            open_batch, self._request, env.plan, resumes=self._resumes, superseded=superseded
-        )
-        if self._request.account != opened.batch.account:
-            raise InputError(
-                "The batch was begun with another account, which owns its cloud tasks and their results. This try has sent "
-                "nothing. Set aspose_ocr_conn_id to the connection of the first try; or clear the task to begin anew, which "
-                "is billed again.",
-                billed="already",
-            )
+        superseded = [] if self._resumes else await self._take_over_superseded()
+        opened = self._open = await self._open_batch(superseded)
         self._log_begin(opened)
         if opened.batch.register is not None:
             self._registrar = Registrar(opened.batch, opened.journal.uri, env.policies, env.state_of)
@@ -195,6 +177,33 @@ class BatchTry:
         written = {"size_bytes": manifest.size_bytes, "sha256": manifest.sha256}
         await asyncio.to_thread(env.push, {**whereabouts, **written})
         return end
+
+    async def _take_over_superseded(self) -> list[LeftBatch]:
+        """Take over the batches of the tries before a Clear."""
+        plan = self._env.plan
+        superseded = await asyncio.to_thread(take_over_superseded, plan.uri, plan.superseded)
+        if submits := sum(left.state.submits for left in superseded):
+            log.warning(
+                "The task was cleared, so that all documents are submitted again. The tries before have submitted %d "
+                "cloud tasks, which stay billed.",
+                submits,
+            )
+        return superseded
+
+    async def _open_batch(self, superseded: list[LeftBatch]) -> OpenBatch:
+        # After the journals of superseded batches were taken over: the new one needs them to know who made the files in
+        # the destination.
+        opened = await asyncio.to_thread(
+            open_batch, self._request, self._env.plan, resumes=self._resumes, superseded=superseded
+        )
+        if self._request.account != opened.batch.account:
+            raise InputError(
+                "The batch was begun with another account, which owns its cloud tasks and their results. This try has sent "
+                "nothing. Set aspose_ocr_conn_id to the connection of the first try; or clear the task to begin anew, which "
+                "is billed again.",
+                billed="already",
+            )
+        return opened
 
     def _close_claims(self, opened: OpenBatch, end: BatchEnd) -> None:
         """
