@@ -134,6 +134,18 @@ def test_the_design_lists_the_rooms_in_this_order() -> None:
     assert listed == [tuple(room for room in rooms if room != "__init__") for rooms in reversed(ORDER)]
 
 
+@pytest.mark.parametrize(
+    "room", ["batch", "documents", "ingestion", "lifecycle", "previews", "triggers", "viewer"]
+)
+def test_the_design_says_what_each_module_of_a_room_is_for(room: str) -> None:
+    text = (ROOT.parent / "docs" / "design.md").read_text().partition("## The rooms")[2]
+    parts = text.partition("### The room `batch`")
+    (row,) = re.findall(rf"^\| `{room}` \|.*$", parts[0], re.MULTILINE)
+    said = parts[2].partition("\n\nA module")[0] if room == "batch" else row
+    modules = [path.stem for path in (ROOT / room).glob("[!_]*.py")]
+    assert sorted(name for name in modules if f"`{name}`" not in said) == []
+
+
 @pytest.mark.parametrize("module", CLIENT_SIDE)
 def test_arrows_point_down_only(module: str) -> None:
     own = _room(module)
