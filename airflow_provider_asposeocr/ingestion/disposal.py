@@ -33,7 +33,7 @@ def dispose(
     uri: str, version: str | None, on_done: OnDone, archive: str | None, name: str, mark: str
 ) -> bool:
     """
-    Move or delete a source. Once more is no error: a source that is gone is left alone.
+    Move or delete a source. If it is gone already, that is no error.
 
     :param uri: The source.
     :param version: Its version when it was read.

@@ -105,7 +105,7 @@ class DoneRecord(_Record):
     :param file_stem: Name of the results below it, without the suffix of a type.
     :param results: The results, as in a row of a manifest; empty where they were not to be stored.
     :param outcome: ``succeeded``, or ``low_quality`` where a gate of quality was not passed.
-    :param quality: Of the latter, what was measured, as in a row of a manifest.
+    :param quality: What was measured, as in a row of a manifest, if the outcome is ``low_quality``.
     """
 
     place: JournalPlace
@@ -164,7 +164,7 @@ def parse_register_record(kind: type[_R], content: bytes, where: str) -> _R:
     """
     Read a record.
 
-    :param kind: What its name says that it is.
+    :param kind: The class for the last word of its name.
     :param content: Content of its file.
     :param where: Its URI, for messages.
     :raises RegisterError: if it is anything else, or of a newer version; the message says what is wrong.

@@ -50,10 +50,10 @@ class SeenKeys:
     """
     Keys of files.
 
-    :param settled: Of files that were read, or need not be read.
-    :param failed: Of files that have failed permanently.
-    :param put_back: Of files that each run tries again, although that did not help before, for example because they may not
-        be read. New files come before them.
+    :param settled: Keys of files that were read, or need not be read.
+    :param failed: Keys of files that have failed permanently.
+    :param put_back: Keys of files that each run tries again, although that did not help before, for example because they may
+        not be read. New files come before them.
     """
 
     settled: set[bytes] = field(default_factory=set)
