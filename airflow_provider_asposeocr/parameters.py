@@ -18,7 +18,10 @@ from airflow_provider_asposeocr.api.errors import InputError, shown_at
 from airflow_provider_asposeocr.api.printable import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
+
+    from airflow.sdk import BaseOperator, Context
 
 
 def is_mapped(operator: Any) -> bool:
@@ -164,6 +167,17 @@ def _expand_instead(operator: Any, name: str, what: str) -> str:
         f"{name} is {what}, and {cls} takes one document. Expand it, so that each gets a task of its own: "
         f"{cls}.partial(task_id={operator.task_id!r}, ...).expand({name}=...), or put both tasks into one mapped task group."
     )
+
+
+def add_success_callback(operator: BaseOperator, callback: Callable[[Context], None]) -> None:
+    """
+    Add a function to those that Airflow calls after it has noted the success of a task.
+
+    :param operator: The operator, after Airflow's constructor; the user's own functions stay.
+    :param callback: The function; Airflow passes its context.
+    """
+    given = operator.on_success_callback or ()
+    operator.on_success_callback = [*(given if isinstance(given, Sequence) else [given]), callback]
 
 
 def rendered(value: Any) -> Any:

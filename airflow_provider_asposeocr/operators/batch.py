@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -36,8 +35,11 @@ from airflow_provider_asposeocr.operators.batch_parameters import (
     check_partial,
 )
 from airflow_provider_asposeocr.operators.waiting import has_retry_left
+from airflow_provider_asposeocr.parameters import add_success_callback
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from airflow.sdk import Context
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
@@ -244,8 +246,7 @@ class AsposeOcrBatchOperator(BaseOperator):
         self.timeout_seconds = timeout_seconds
         self.batch_timeout_seconds = batch_timeout_seconds
         check_batch(self)
-        given = self.on_success_callback or ()
-        self.on_success_callback = [*(given if isinstance(given, Sequence) else [given]), forget_batch]
+        add_success_callback(self, forget_batch)
 
     @classmethod
     def partial(cls, **given: Any) -> OperatorPartial:

@@ -34,6 +34,7 @@ from airflow_provider_asposeocr.operators.submit_inputs import identity_of, name
 from airflow_provider_asposeocr.operators.task_log import submit_begins, submit_ends
 from airflow_provider_asposeocr.operators.waiting import WaitsForTask, check_waiting
 from airflow_provider_asposeocr.parameters import (
+    add_success_callback,
     check_choice,
     check_one_document,
     constructing,
@@ -156,7 +157,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         check_choice("on_expired", on_expired, ON_EXPIRED)
         # In the pipelined mode the cloud task continues after the success; a cleared task must find it, to cancel it.
         if reuse != "always" and wait_for_completion:
-            _add_success_callback(self, forget_on_success)
+            add_success_callback(self, forget_on_success)
         with constructing(self):
             if settings is None or isinstance(settings, KNOWN_AT_PARSE_TIME):
                 validate_settings(row, settings, strict=strict_settings, rendered=False)
@@ -313,8 +314,3 @@ def _ended(operator: AsposeOcrSubmitOperator, ref: TaskRef, context: Context) ->
     """Say in the log what was done, and return the reference."""
     operator.log.info("%s", submit_ends(ref, context["ti"], is_completed=operator.wait_for_completion))
     return ref.to_dict()
-
-
-def _add_success_callback(operator: AsposeOcrSubmitOperator, callback: Any) -> None:
-    given = operator.on_success_callback or ()
-    operator.on_success_callback = [*(given if isinstance(given, Sequence) else [given]), callback]
