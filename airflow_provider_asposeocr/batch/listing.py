@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.utils import glob_translate
 
-from airflow_provider_asposeocr.api.errors import InputError, SourceError
+from airflow_provider_asposeocr.api.errors import InputError, SourceError, SourceUnreadableError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.folder_listing import list_folder
 from airflow_provider_asposeocr.batch.manifest_file import read_manifest
@@ -110,14 +110,17 @@ def read_work_list_head(wanted: Sources) -> tuple[WorkList | None, Sources]:
 
     :param wanted: What :func:`.parse_sources` returned.
     :return: The work list without its files, ``None`` if it is none; and the sources, to be listed without another request
-        for the line. A list that cannot be read is none here: listing its sources says why.
+        for the line. A list that is missing or is no list is none here: listing its sources says why.
     :raises InputError: if the line cannot be understood.
+    :raises SourceUnreadableError: if the storage does not answer: the batch would have no register if it answers later.
     """
     if not isinstance(wanted, ListFile):
         return None, wanted
     lines = read_objects(wanted.uri, "list of sources")
     try:
         first = next(lines, None)
+    except SourceUnreadableError:
+        raise
     except (InputError, SourceError):
         return None, wanted
     if first is None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_asposeocr.api.errors import SourceUnreadableError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.errors import JournalMissingError
 from airflow_provider_asposeocr.batch.existing import decide_existing
@@ -160,6 +161,11 @@ def _read(opened: Opened, is_new: bool) -> OpenBatch:
 def _header(request: BatchRequest, superseded: Iterable[LeftBatch]) -> Mapping[str, Any]:
     """Decide what the batch does, for all of its tries."""
     prepared = prepare(request.sources, request.steps, request.destination, request.names, request.base)
+    if prepared.is_work_list and request.register is None:
+        # Its first line could not be read at first. Without the register, documents that were read would be billed again.
+        raise SourceUnreadableError(
+            "The storage has not returned the work list when the batch began, and has returned it since."
+        )
     if prepared.listed is not None:
         check_outside(request.archive, "archive", prepared.listed)
         check_outside(None if request.register is None else request.register.uri, "register", prepared.listed)

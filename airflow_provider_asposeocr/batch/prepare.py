@@ -34,6 +34,7 @@ class Prepared:
     :param listed: URI of the folder that was listed; ``None`` where none was.
     :param submitted: Of documents that this manifest names, the operations of the cloud tasks that it knows, by the index
         of the document here.
+    :param is_work_list: Whether a work list names the sources, which then names a register, too.
     """
 
     documents: tuple[BatchDocument, ...]
@@ -41,6 +42,7 @@ class Prepared:
     continues: str | None
     listed: str | None = None
     submitted: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    is_work_list: bool = False
 
 
 def prepare(
@@ -71,4 +73,4 @@ def prepare(
     )
     submitted = {index: source.submitted for index, source in enumerate(listing.sources) if source.submitted}
     listed = listing.base if listing.pattern is not None or listing.is_work_list else None
-    return Prepared(documents, base, listing.continues, listed, submitted)
+    return Prepared(documents, base, listing.continues, listed, submitted, listing.is_work_list)

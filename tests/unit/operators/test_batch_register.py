@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
-from airflow_provider_asposeocr.api.errors import AsposeOcrError
-from airflow_provider_asposeocr.batch import closing
+from airflow_provider_asposeocr.api.errors import AsposeOcrError, SourceError, SourceUnreadableError
+from airflow_provider_asposeocr.batch import closing, listing
 from airflow_provider_asposeocr.batch.abandoned import close_abandoned
 from airflow_provider_asposeocr.batch.errors import JournalError
 from airflow_provider_asposeocr.batch.journal import Journal
 from airflow_provider_asposeocr.batch.journals import SWEPT
+from airflow_provider_asposeocr.documents.json_lines import read_objects
 from airflow_provider_asposeocr.documents.stored_files import Writer
 from airflow_provider_asposeocr.ingestion.errors import RegisterUnreachableError
 from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles
@@ -28,6 +29,7 @@ from tests.support.airflow_tasks import deferral, events_of, execute, resume
 from tests.support.registered_runs import Death, Folder, counted, dies
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
@@ -262,6 +264,28 @@ class TestWorkList:
         with pytest.raises(Exception, match=f"has the {parameter}"):
             execute(operator, context)
         assert submits(cloud) == 0
+
+    @pytest.mark.parametrize("error", [SourceUnreadableError("It does not answer."), SourceError("Denied.")])
+    def test_one_that_cannot_be_read_at_first_is_not_read_without_its_register(
+        self, folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch, error: SourceError
+    ) -> None:
+        path = folder.drop("a.png", 1)
+        folder.run("one").go()
+        work = WorkList(folder.register, f"{folder.inbox}/", "p", (WorkFile(str(path)),))
+        write_work_list(f"{folder.root}/work.jsonl", work)
+        errors = [error]
+
+        def read_later(*arguments: Any) -> Iterator[tuple[int, dict[str, Any]]]:
+            if errors:
+                raise errors.pop()
+            yield from read_objects(*arguments)
+
+        monkeypatch.setattr(listing, "read_objects", read_later)
+        run = folder.run("two", sources=f"{folder.root}/work.jsonl", register=None)
+        with pytest.raises(SourceUnreadableError):  # after which Airflow tries again
+            execute(*run.begin())
+        assert submits(cloud) == 1
+        assert run.go() == {"duplicate": 1}
 
 
 class TestBusy:
