@@ -33,7 +33,7 @@ from airflow_provider_asposeocr.batch.closing import (
 )
 from airflow_provider_asposeocr.batch.duplicates import Duplicates
 from airflow_provider_asposeocr.batch.rows import low_quality_row
-from airflow_provider_asposeocr.ingestion.disposal import dispose
+from airflow_provider_asposeocr.ingestion.disposal import archived_name, dispose
 from airflow_provider_asposeocr.ingestion.errors import (
     AttemptsUsedUpError,
     RegisterUnreachableError,
@@ -335,7 +335,8 @@ class Registrar:
             return  # What is of low quality may be read again, with other steps, from its source.
         key = known.key or row.get("key") or ""
         version = row.get("source_version") or (known.source or {}).get("version") or document.version
-        dispose(document.source, version, policies.on_done, policies.archive, document.file_stem, key[:8])
+        name = archived_name(document.file_stem, document.source)
+        dispose(document.source, version, policies.on_done, policies.archive, name, key[:8])
 
 
 def _may_be_billed(failed: FailedRecord) -> bool:

@@ -8,7 +8,7 @@ new document.
 from __future__ import annotations
 
 import logging
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,19 @@ def dispose(
     except FileNotFoundError:
         pass
     return True
+
+
+def archived_name(file_stem: str, source: str) -> str:
+    """
+    Name a source below the archive. Pure.
+
+    :param file_stem: Name of the document's results, which may be the source's name without its suffix.
+    :param source: URI of the source.
+    :return: That name with the source's suffix, so that programs still know what the file is.
+    """
+    suffix = PurePosixPath(source).suffix
+    is_plain = suffix.isascii() and suffix[1:].isalnum()
+    return f"{file_stem}{suffix}" if is_plain and not file_stem.endswith(suffix) else file_stem
 
 
 def _target(archive: str, name: str, mark: str) -> ObjectStoragePath:

@@ -846,6 +846,12 @@ class TestSourcesAfterwards:
         assert {path.name for path in folder.inbox.iterdir()} == left
         assert {path.name for path in archive.iterdir()} == {"a.png", "b.png", "c.png"} - left
 
+    def test_they_keep_their_suffix_where_results_are_named_without_it(self, folder: Folder) -> None:
+        folder.drop("a.png", 1)
+        archive = folder.root / "archive"
+        folder.run("one", on_done="move", archive=f"{archive}/", names="stem").go()
+        assert [path.name for path in archive.iterdir()] == ["a.png"]
+
     def test_or_deleted(self, folder: Folder) -> None:
         folder.drop("a.png", 1)
         folder.run("one", on_done="delete").go()
