@@ -10,6 +10,7 @@ time. So the pages of S3, Google Cloud Storage and Azure Blob come from what the
 
 from __future__ import annotations
 
+import errno
 import os
 from itertools import islice
 from stat import S_ISREG
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 #: What object stores put into one answer.
 PAGE_FILES = 1000
+
+#: A link in a circle, one with too long a target, and one into a folder that may not be entered.
+_LEADS_NOWHERE = frozenset({errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM})
 
 #: A file: its path below the folder, and what its storage says about it.
 Entry = tuple[str, dict[str, Any]]
@@ -107,6 +111,11 @@ def _facts(entry: os.DirEntry[str]) -> dict[str, Any] | None:
         found = entry.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None  # Also a link that leads nowhere.
+    except OSError as error:
+        # Whoever may create links in the folder must not keep all other files from being listed.
+        if entry.is_symlink() and error.errno in _LEADS_NOWHERE:
+            return None
+        raise
     if not S_ISREG(found.st_mode):
         return None
     return {**local_facts(found), "link": True} if entry.is_symlink() else local_facts(found)

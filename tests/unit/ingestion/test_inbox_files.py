@@ -4,6 +4,7 @@ The files of an inbox: complete, without what lies elsewhere, and with an error 
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from typing import TYPE_CHECKING, Any
@@ -85,6 +86,52 @@ def test_a_link_out_of_the_inbox_is_left_out_and_named(
     assert listing.refused == [("out.png", "is a symbolic link that leads out of the inbox")]
     assert "1 files of the inbox" in caplog.text
     assert "'out.png' is a symbolic link that leads out" in caplog.text
+
+
+@pytest.mark.parametrize("link", ["loop.png", "n" * 300, "a.png/below"])
+def test_a_link_that_leads_nowhere_stops_no_listing(tmp_path: Path, link: str) -> None:
+    """Otherwise a person who may write into the inbox could keep all files in it from being read."""
+    drop(tmp_path, "a.png")
+    (tmp_path / "loop.png").symlink_to(link)
+    assert names(AsposeOcrInbox(str(tmp_path))) == ["a.png"]
+
+
+def test_a_link_that_may_not_be_followed_stops_no_listing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one to a file in a folder of another user; these tests may run as root, who may follow any."""
+    drop(tmp_path, "a.png", "denied.png")
+    (tmp_path / "link.png").symlink_to("denied.png")
+    scandir = os.scandir
+
+    class Entry:
+        def __init__(self, entry: os.DirEntry[str]) -> None:
+            self._entry = entry
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._entry, name)
+
+        def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+            if follow_symlinks and self._entry.is_symlink():
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), self._entry.path)
+            return self._entry.stat(follow_symlinks=follow_symlinks)
+
+    class Entries(list[Entry]):
+        def __enter__(self) -> Entries:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    def denying(path: str) -> Entries:
+        with scandir(path) as found:
+            return Entries(Entry(entry) for entry in found)
+
+    monkeypatch.setattr(os, "scandir", denying)
+    listing = InboxListing(AsposeOcrInbox(str(tmp_path)))
+    found = sorted(file.uri for page in listing.pages() for file in page)
+    monkeypatch.undo()
+    assert found == [f"{tmp_path}/a.png", f"{tmp_path}/denied.png"]
 
 
 def test_an_inbox_may_itself_be_a_link(tmp_path: Path) -> None:
