@@ -57,6 +57,7 @@ class InboxListing:
     :param inbox: The inbox.
     :param path: Opens the folder; by default :func:`.object_path`.
     :param page_files: Most files of a page; by default 1,000.
+    :param warns: Whether files that cannot be read are named in the log; by default they are.
     """
 
     def __init__(
@@ -64,10 +65,13 @@ class InboxListing:
         inbox: AsposeOcrInbox,
         path: Callable[[str], ObjectStoragePath] = object_path,
         page_files: int | None = None,
+        *,
+        warns: bool = True,
     ) -> None:
         self._inbox = inbox
         self._path = path
         self._page_files = page_files
+        self._warns = warns
         #: Files that cannot be read, each with the reason; at most some are kept.
         self.refused: list[tuple[str, str]] = []
         self.refused_files = 0
@@ -93,7 +97,7 @@ class InboxListing:
                 yield from self._pages()
             except (FileNotFoundError, NotADirectoryError):
                 raise SourceError(f"There is no folder {name}, which is to be the inbox.") from None
-        if self.refused_files:
+        if self.refused_files and self._warns:
             named = "; ".join(f"{shown(name, 120)!r} {why}" for name, why in self.refused)
             log.warning(
                 "%d files of the inbox %s are left out: %s", self.refused_files, self._inbox.uri, named

@@ -163,7 +163,10 @@ class AsposeOcrInboxTrigger(BaseEventTrigger):
         from airflow_provider_asposeocr.documents.file_systems import fresh_path, object_path
         from airflow_provider_asposeocr.ingestion.inbox_files import InboxListing
 
-        listing = InboxListing(self.inbox, fresh_path if is_fresh else object_path, PAGE_FILES)
+        # A file that cannot be read stays where it is: once a minute it would fill the log of the triggerer.
+        listing = InboxListing(
+            self.inbox, fresh_path if is_fresh else object_path, PAGE_FILES, warns=is_fresh
+        )
         for page in listing.pages():
             if not look.take(page):
                 break

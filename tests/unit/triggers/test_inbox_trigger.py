@@ -320,3 +320,15 @@ class TestTheAsset:
         with DAG("ocr_inbox", schedule=[inbox.asset()]) as dag:
             AsposeOcrPlanInboxOperator(task_id="plan", inbox=inbox, destination="/out/")
         assert dag.task_ids == ["plan"]
+
+
+async def test_what_cannot_be_read_is_said_once_an_hour(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And not with each look: all tasks that wait in a triggerer have one log."""
+    (tmp_path / "in").mkdir()
+    drop(tmp_path, "outside.png")
+    (tmp_path / "in" / "link.png").symlink_to(tmp_path / "outside.png")
+    with caplog.at_level(logging.WARNING):
+        await Rounds(watcher(tmp_path / "in"), 40).run()
+    assert sum("are left out" in message for message in caplog.messages) == 1
