@@ -119,7 +119,9 @@ class RegisterFiles:
         try:
             if folder.protocol in CONDITIONAL:
                 return list(fs.find(folder.path, prefix=prefix))
-            return [str(name) for name in fs.glob(f"{folder.path}/{prefix}*")]
+            # No ``glob``, for which a bracket in the name of the folder would be a part of the pattern.
+            names = map(str, fs.ls(folder.path, detail=False))
+            return [name for name in names if name.rpartition("/")[2].startswith(prefix)]
         except FileNotFoundError:
             return []
 

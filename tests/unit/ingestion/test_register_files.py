@@ -248,3 +248,15 @@ class TestRecords:
     def test_a_record_is_what_it_was(self) -> None:
         claim = claim_of(7)
         assert parse_register_record(ClaimRecord, claim.to_bytes(), "") == claim
+
+
+def test_a_folder_with_signs_of_patterns_is_a_folder() -> None:
+    """
+    Else no record is found in it, and each batch sends the document again. The scheme is one of a storage that fsspec alone
+    knows how to list.
+    """
+    attached("sftp", "register_signs")
+    register = RegisterFiles("sftp://register_signs@host/data [2026]/")
+    register.create(RecordName(KEY, 1, "claim"), claim_of())
+    assert [name.n for name in register.look(KEY)] == [1]
+    assert [name.n for name in register.look_for_content(KEY.partition("-")[0])] == [1]
