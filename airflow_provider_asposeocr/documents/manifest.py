@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -23,7 +24,7 @@ from pydantic import (
 )
 
 from airflow_provider_asposeocr.api.errors import Billed, InputError
-from airflow_provider_asposeocr.api.printable import shown, validation_problems
+from airflow_provider_asposeocr.api.printable import shown, storable, validation_problems
 from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref
 from airflow_provider_asposeocr.api.results.first_words import first_words_of
 
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.results.download import Download
 
 log = logging.getLogger(__name__)
+
+#: A text of the cloud as it came. A manifest becomes an XCom when its files are written already, and must not fail then.
+_CloudText = Annotated[str, AfterValidator(storable)]
 
 #: Increase it when a key gets another meaning. A new key needs no new version, because readers ignore unknown keys.
 SCHEMA_VERSION: Literal[1] = 1
@@ -83,7 +87,7 @@ class StoredResult(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    type: str | None
+    type: _CloudText | None
     uri: str
     bytes: int = Field(ge=0)
     sha256: str | None
@@ -238,7 +242,7 @@ class Manifest(BaseModel):
     error: DocumentError | None = None
     task: TaskRef | None = None
     steps: list[StepTask] = []
-    response_status_code: str | None = None
+    response_status_code: _CloudText | None = None
     messages: list[str] = []
     warnings: list[str] = []
     shortfall: str | None = None

@@ -94,6 +94,14 @@ class TestWhatItSays:
     def test_skipped_means_that_nothing_was_written(self, skipped: list[bool], outcome: str) -> None:
         assert manifest(*(stored(each) for each in skipped))["outcome"] == outcome
 
+    def test_what_a_database_refuses_does_not_get_into_an_xcom(self) -> None:
+        """The files are written and the page is billed: a task that fails then would fail at each retry."""
+        state = TaskState(taskStatus="Completed", responseStatusCode="O\x00k\ud83d")
+        result = StoredResult(type="Te\x00xt\ud83d", uri="s3://outbox/page.txt", bytes=6, sha256="b" * 64)
+        found = make_manifest(REF, Download(state, ()), [result]).to_dict()
+        assert found["response_status_code"] == "O\ufffdk\ufffd"
+        assert found["results"][0]["type"] == "Te\ufffdxt\ufffd"
+
     def test_names_that_are_no_text_do_not_break_it(self) -> None:
         """Everything is written by then; an error would make a retry write it again, and fail again."""
         strange = "/out/page\udcff.txt"
