@@ -25,6 +25,8 @@ from airflow_provider_asposeocr.batch.register_story import MOST_NAMED, Stories,
 from airflow_provider_asposeocr.documents.file_systems import UnusablePathError, object_path
 from airflow_provider_asposeocr.documents.folder_pages import folder_pages
 from airflow_provider_asposeocr.documents.folders import parse_folder
+from airflow_provider_asposeocr.documents.source_errors import source_errors
+from airflow_provider_asposeocr.documents.storage_errors import storage_errors
 from airflow_provider_asposeocr.documents.stored_files import pieces
 from airflow_provider_asposeocr.documents.versions import changed_at
 from airflow_provider_asposeocr.ingestion.errors import RegisterError
@@ -148,7 +150,11 @@ def _forget(given: argparse.Namespace) -> Iterator[str]:
         record = VoidedRecord(at=datetime.now(UTC).isoformat(timespec="seconds"), why=given.why)
         files.create(RecordName(key, standing.n, "voided"), record)
         yield f"Forgot {key}. The next batch that gets the document reads it again, which is billed again."
-    count = SeenFiles(files.uri).forget_documents({name.key for name in names})
+    with storage_errors(
+        "The register has forgotten it, and the index of the inbox has not. Run the same command again",
+        billed="no",
+    ):
+        count = SeenFiles(files.uri).forget_documents({name.key for name in names})
     if count:
         yield f"The next plan of an inbox takes {count} files with this content again."
 
@@ -163,16 +169,20 @@ def _names_of(files: RegisterFiles, document: str) -> list[RecordName]:
 
 def _sha256_of(uri: str) -> str:
     digest = hashlib.sha256()
-    try:
-        for piece in pieces(object_path(uri)):
-            digest.update(piece)
-    except FileNotFoundError:
-        raise SourceError(
-            f"There is no file {shown(uri, 300)}, and it is no SHA-256 and no key. Of a file that is gone, the manifest "
-            "of its batch has the key."
-        ) from None
-    except (IsADirectoryError, PermissionError, ImportError) as error:
-        raise SourceError(f"{shown(uri, 300)} cannot be read: {shown(error)}.") from None
+    name = shown(uri, 300)
+    with source_errors(
+        name, denied="may not be read", unusable="cannot be opened", unanswered="cannot be read"
+    ):
+        try:
+            for piece in pieces(object_path(uri)):
+                digest.update(piece)
+        except (FileNotFoundError, NotADirectoryError):
+            raise SourceError(
+                f"There is no file {name}, and it is no SHA-256 and no key. Of a file that is gone, the manifest of its "
+                "batch has the key."
+            ) from None
+        except IsADirectoryError as error:
+            raise SourceError(f"{name} cannot be read: {shown(error)}.") from None
     return digest.hexdigest()
 
 

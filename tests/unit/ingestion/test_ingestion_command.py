@@ -11,6 +11,8 @@ import pytest
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
 from airflow_provider_asposeocr.ingestion import __main__ as command
 from airflow_provider_asposeocr.ingestion.__main__ import main
+from airflow_provider_asposeocr.ingestion.seen_files import SeenFiles
+from tests.support.object_stores import attached
 from tests.support.registered_runs import Folder, dies
 
 if TYPE_CHECKING:
@@ -85,6 +87,35 @@ def test_explain_of_what_was_never_read(folder: Folder, capsys: pytest.CaptureFi
     assert "knows nothing" in asked(capsys, "explain", folder.register, str(document))
     said = asked(capsys, "explain", folder.register, f"{folder.inbox}/gone.png", status=2)
     assert "There is no file" in said
+
+
+def test_a_storage_that_does_not_answer_is_said_in_a_sentence(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    attached("s3", "command_fails", fails="open")
+    said = asked(capsys, "explain", folder.register, "s3://command_fails@bucket/a.png", status=2)
+    assert "s3://command_fails@bucket/a.png cannot be read: StoreError: the store is on fire" in said
+
+
+def test_forget_that_ends_halfway_says_what_to_do(
+    folder: Folder,
+    cloud: EmulatorControl,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    document = folder.drop("a.png", 1)
+    folder.run("one").go()
+
+    def refuses(*_: object) -> None:
+        raise OSError("Disk quota exceeded")
+
+    words = ("forget", folder.register, str(document))
+    with monkeypatch.context() as patch:
+        patch.setattr(SeenFiles, "forget", refuses)
+        said = asked(capsys, *words, status=1)
+    assert "Run the same command again" in said
+    assert "Disk quota exceeded" in said
+    assert "forgotten before" in asked(capsys, *words)
 
 
 def test_forget_has_a_document_read_again(
