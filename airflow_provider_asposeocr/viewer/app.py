@@ -15,10 +15,11 @@ from typing import Annotated, Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import requires_access_dag
-from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import JSONResponse, Response
 
+from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.viewer.answers import BROKEN, NO_SUCH_FILE, RefusedError
 from airflow_provider_asposeocr.viewer.delivery import GUARDS, deliver
 from airflow_provider_asposeocr.viewer.galleries import view_rows, view_run
@@ -53,6 +54,8 @@ data = APIRouter(
 pages = APIRouter()
 
 _PageNumber = Annotated[int, Query(ge=0, le=1_000_000)]
+# No ``{row:int}``: Starlette converts it before rights are checked, and fails at more digits than Python reads.
+_Index = Annotated[int, Path(ge=0, le=1_000_000_000)]
 _Word = Annotated[str | None, Query(max_length=100)]
 
 
@@ -88,14 +91,14 @@ def rows(place: _PlaceDep, page: _PageNumber = 0, outcome: _Word = None, error: 
     return _answer(view_rows(place, page, outcome, error))
 
 
-@data.get("/row/{dag_id}/{run_id}/{task_id}/{map_index}/{row:int}")
-def row(place: _PlaceDep, row: int) -> JSONResponse:
+@data.get("/row/{dag_id}/{run_id}/{task_id}/{map_index}/{row}")
+def row(place: _PlaceDep, row: _Index) -> JSONResponse:
     """Return a document of a batch."""
     return _answer(view_row(place, row))
 
 
-@data.get("/file/{dag_id}/{run_id}/{task_id}/{map_index}/{row:int}/{part}/{number:int}")
-def file(place: _PlaceDep, row: int, part: str, number: int, request: Request) -> Response:
+@data.get("/file/{dag_id}/{run_id}/{task_id}/{map_index}/{row}/{part}/{number}")
+def file(place: _PlaceDep, row: _Index, part: str, number: _Index, request: Request) -> Response:
     """Return a file of a document. Its place in the manifest is a number, so that no address names a path."""
     claim, kind = find_file(read_document(place, row), part, number)
     return deliver(claim, kind, request.headers)
@@ -138,7 +141,7 @@ def _not_understood(_: Request, error: Exception) -> JSONResponse:
 
 
 def _broken(request: Request, error: Exception) -> JSONResponse:
-    log.error("The viewer failed at %s", request.url.path, exc_info=error)
+    log.error("The viewer failed at %s", shown(request.url.path, 300), exc_info=error)
     return JSONResponse({"detail": BROKEN}, 500, headers=GUARDS)
 
 

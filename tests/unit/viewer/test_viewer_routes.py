@@ -42,8 +42,8 @@ ADDRESSES = {
     "/data/run/{dag_id}/{run_id}": f"/data/run/{DAG}/{RUN}",
     "/data/instance/{dag_id}/{run_id}/{task_id}/{map_index}": f"/data/instance/{DAG}/{RUN}/fetch/-1",
     "/data/rows/{dag_id}/{run_id}/{task_id}/{map_index}": f"/data/rows/{DAG}/{RUN}/batch/-1",
-    "/data/row/{dag_id}/{run_id}/{task_id}/{map_index}/{row:int}": f"/data/row/{DAG}/{RUN}/fetch/-1/0",
-    "/data/file/{dag_id}/{run_id}/{task_id}/{map_index}/{row:int}/{part}/{number:int}": (
+    "/data/row/{dag_id}/{run_id}/{task_id}/{map_index}/{row}": f"/data/row/{DAG}/{RUN}/fetch/-1/0",
+    "/data/file/{dag_id}/{run_id}/{task_id}/{map_index}/{row}/{part}/{number}": (
         f"/data/file/{DAG}/{RUN}/fetch/-1/0/results/0"
     ),
 }
@@ -174,14 +174,26 @@ def test_the_api_server_decodes_no_pictures() -> None:
     assert not [name for name in imported if name.startswith(decoders)]
 
 
-def test_an_error_tells_nothing_of_the_server(world: ViewerWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_tells_nothing_of_the_server(
+    world: ViewerWorld, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def broken(*_: Any) -> Any:
         raise RuntimeError("postgresql://airflow:the-password@db/")
 
     monkeypatch.setattr("airflow_provider_asposeocr.viewer.app.view_instance", broken)
-    answer = world.get("/data/instance/{place}/fetch/-1")
+    answer = world.get("/data/instance/{place}/a%1B[31mb/-1")
     assert answer.status_code == 500
     assert answer.json() == {"detail": BROKEN}
+    (said,) = (message for message in caplog.messages if message.startswith("The viewer failed"))
+    assert said.endswith(r"/a\x1b[31mb/-1")
+
+
+@pytest.mark.parametrize("address", ["row/{place}/fetch/-1/%s", "file/{place}/fetch/-1/0/results/%s"])
+def test_an_endless_number_makes_no_sense_and_breaks_nothing(world: ViewerWorld, address: str) -> None:
+    """Python reads no more than 4,300 digits. Whoever has no right learns nothing else."""
+    for number in ("9" * 5000, "9" * 30, "-1", "x"):
+        assert world.get(f"/data/{address}" % number).status_code == 422
+        assert world.get(f"/data/{address}" % number, None).status_code == 401
 
 
 @pytest.mark.parametrize(
