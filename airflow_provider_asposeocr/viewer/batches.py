@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError
 from airflow_provider_asposeocr.api.polling.progress import size_text
 from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.batch.plan import MOST_DOCUMENTS
 from airflow_provider_asposeocr.documents.json_lines import LONGEST_LINE_BYTES, parse_objects
 from airflow_provider_asposeocr.documents.manifest import OUTCOMES, Manifest, parse_manifest
 from airflow_provider_asposeocr.viewer.answers import NO_SUCH_DOCUMENT, RefusedError
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 #: Largest manifest that is read. One of ten thousand documents, the most that a batch takes, has about 22 MiB after three
 #: steps, and 32 MiB with pictures of a page and of two kept steps.
 MOST_BYTES = 64 * 1024 * 1024
-#: How many manifests are kept open.
+#: How many manifests are kept open, and how many are read at once.
 _MOST_KEPT = 4
 NO_MANIFEST = "The file that the batch names as its manifest is none, or a newer version of the provider has written it."
 
@@ -57,7 +58,8 @@ class BatchRows:
     The rows of a manifest.
 
     :param opened: The file, a copy. It is closed when the object goes, or with an error.
-    :raises InputError: if it is no manifest.
+    :raises InputError: if it is no manifest, or has more rows than a batch can have documents: such small rows would take
+        many times as much memory.
     """
 
     def __init__(self, opened: VerifiedFile) -> None:
@@ -71,6 +73,8 @@ class BatchRows:
         # Complete rows are parsed when they are shown.
         for line in opened.lines(LONGEST_LINE_BYTES + 1):
             for _, row in parse_objects([line], "the manifest"):
+                if len(self.heads) == MOST_DOCUMENTS:
+                    raise InputError(f"It has more than {MOST_DOCUMENTS} rows.")
                 self.heads.append(_head(len(self.heads), row))
                 self._firsts.append(first)
                 self._sizes.append(len(line))
@@ -121,6 +125,8 @@ def _head(index: int, row: dict[str, Any]) -> RowHead:
 
 
 _lock = threading.Lock()
+#: Requests for one manifest read it one after the other, so that all but the first find it open.
+_reading = tuple(threading.Lock() for _ in range(_MOST_KEPT))
 _kept: OrderedDict[tuple[str, str, int], BatchRows] = OrderedDict()
 
 
@@ -136,21 +142,26 @@ def read_batch(address: BatchAddress) -> BatchRows:
     if (claim.size_bytes or 0) > MOST_BYTES:
         raise RefusedError(413, _too_large(claim))
     key = (claim.uri, claim.sha256 or "", claim.size_bytes or 0)
-    with _lock:
-        if (known := _kept.get(key)) is not None:
-            _kept.move_to_end(key)
-            return known
+    with _reading[hash(key) % len(_reading)]:
+        with _lock:
+            if (known := _kept.get(key)) is not None:
+                _kept.move_to_end(key)
+                return known
+        rows = _read(claim)
+        with _lock:
+            _kept[key] = rows
+            while len(_kept) > _MOST_KEPT:
+                _kept.popitem(last=False)
+        return rows
+
+
+def _read(claim: Claim) -> BatchRows:
     opened = open_verified(claim, MOST_BYTES, is_copy=True)
     try:
-        rows = BatchRows(opened)
+        return BatchRows(opened)
     except InputError:
         opened.close()
         raise RefusedError(409, NO_MANIFEST) from None
-    with _lock:
-        _kept[key] = rows
-        while len(_kept) > _MOST_KEPT:
-            _kept.popitem(last=False)
-    return rows
 
 
 def _too_large(claim: Claim) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,8 +14,11 @@ from airflow_provider_asposeocr.previews.making import render_pages
 from airflow_provider_asposeocr.viewer import answers, batches
 from airflow_provider_asposeocr.viewer.app import _STATIC
 from airflow_provider_asposeocr.viewer.galleries import PAGE
+from airflow_provider_asposeocr.viewer.manifests import BatchAddress
+from airflow_provider_asposeocr.viewer.verified import open_verified
 from tests.support.drawn_pages import a4_page
 from tests.support.object_stores import Store, attached
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.viewer_world import manifest
 
 if TYPE_CHECKING:
@@ -174,3 +178,44 @@ def test_a_storage_that_does_not_answer_says_so(world: ViewerWorld, store: Count
     store.fails = "info"
     answer = world.file()
     assert (answer.status_code, answer.json()["detail"]) == (502, answers.STORAGE_FAILED)
+
+
+def test_requests_at_once_read_a_manifest_once(world: ViewerWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A browser asks for all thumbnails of a gallery at once, perhaps an API server that has not read the manifest yet. It has
+    up to 64 MiB, for each of forty threads.
+    """
+    monkeypatch.setattr(batches, "_kept", OrderedDict())
+    address = BatchAddress.model_validate(world.batch(*(manifest() for _ in range(3))))
+    calls, again = 0, threading.Event()
+    found: list[batches.BatchRows] = []
+    second = threading.Thread(target=lambda: found.append(batches.read_batch(address)))
+
+    def opened(*arguments: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            second.start()
+            again.wait(0.2)  # It comes if the second request reads the manifest, too.
+        else:
+            again.set()
+        return open_verified(*arguments, **options)
+
+    monkeypatch.setattr(batches, "open_verified", opened)
+    found.append(batches.read_batch(address))
+    second.join(PATIENCE_SECONDS)
+    assert len(found) == 2
+    assert calls == 1
+
+
+def test_a_manifest_of_endless_rows_is_not_kept_in_memory(
+    world: ViewerWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of a few bytes take many times as much in memory. Users can write manifests."""
+    monkeypatch.setattr(batches, "_kept", OrderedDict())
+    monkeypatch.setattr(batches, "MOST_DOCUMENTS", 10, raising=False)
+    world.batch(*(manifest() for _ in range(10)), task_id="ten")
+    world.batch(*(manifest() for _ in range(11)), task_id="eleven")
+    assert world.get("/data/rows/{place}/ten/-1").status_code == 200
+    refused = world.get("/data/rows/{place}/eleven/-1")
+    assert (refused.status_code, refused.json()["detail"]) == (409, batches.NO_MANIFEST)
