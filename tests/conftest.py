@@ -50,13 +50,15 @@ settings.register_profile("project", deadline=None, database=None)
 settings.load_profile("project")
 
 #: Threads of servers that live as long as the session, of pools, which keep theirs for the next job, and of fsspec,
-#: whose one event loop serves all object stores of a process; and that of Airflow's API in ``dag.test()``.
+#: whose one event loop serves all object stores of a process, and of gcsfs, which closes files in one; and that of Airflow's
+#: API in ``dag.test()``.
 LASTING_THREADS = (
     "aspose-ocr-emulator",
     "emulator-work_",
     "store-gate",
     "asyncio_",
     "fsspecIO",
+    "gcsfs-deferred-close",
     "uvloop_",
     "AnyIO worker thread",
     "ThreadPoolExecutor-",

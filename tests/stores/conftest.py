@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import loopback  # noqa: F401  # Is at work from its import on.
 import pytest
-from store_servers import Server, azurite, moto
+from store_gcs import SETTINGS as GCS_SETTINGS
+from store_servers import Server, azurite, fake_gcs, moto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,12 +52,22 @@ def azure_server(tmp_path_factory: pytest.TempPathFactory, strays: Path) -> Iter
 
 
 @pytest.fixture(scope="session")
+def gcs_server(tmp_path_factory: pytest.TempPathFactory, strays: Path) -> Iterator[Server]:
+    with fake_gcs(tmp_path_factory.mktemp("gcs"), strays) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def processes(strays: Path) -> ForkServerContext:
     """Processes that have imported all they need before they are forked, as an Airflow worker's tasks have."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["store_writer", "s3fs", "adlfs", "airflow.providers.amazon.aws.fs.s3"])
+    context.set_forkserver_preload(
+        ["store_writer", "s3fs", "adlfs", "gcsfs", "airflow.providers.amazon.aws.fs.s3"]
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STRAY_CONNECTIONS", str(strays))
         patch.setenv("PYTHONPATH", str(HERE))
+        for name, value in GCS_SETTINGS.items():
+            patch.setenv(name, value)
         forkserver.ensure_running()  # Now, while temporary files outlive a test.
     return context

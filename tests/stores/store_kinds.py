@@ -1,5 +1,5 @@
 """
-Local disk, S3 and Azure Blob, each with what a writer does and what an observer reads.
+Local disk, S3, Azure Blob and Google Cloud Storage, each with what a writer does and what an observer reads.
 
 The observer asks the store itself, with the vendor's own client, not through the gate or the provider.
 """
@@ -17,6 +17,8 @@ import boto3
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 from botocore.exceptions import ClientError
+from store_gcs import ADDRESS
+from store_gcs import SETTINGS as GCS_SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -153,6 +155,13 @@ class Local(Place):
 
 
 class _Remote(Place):
+    """
+    A store behind a gate.
+
+    :param server: Where it is.
+    :param stop_at: The number of the large body in whose middle a write stops.
+    """
+
     def __init__(self, server: Server, stop_at: int) -> None:
         self._gate = server.gate
         self._stop_at = stop_at
@@ -262,3 +271,36 @@ class AzureBlob(_Remote):
         except ResourceNotFoundError:
             return []
         return [NAME] if uncommitted else []
+
+
+class Gcs(_Remote):
+    """A bucket of fake-gcs-server's."""
+
+    #: gcsfs uploads in chunks of 50 MiB what is larger than 5 MiB.
+    large_bytes = 101 * MIB
+
+    def __init__(self, server: Server, stop_at: int = 2) -> None:
+        from google.auth.credentials import AnonymousCredentials
+        from google.cloud.storage import Client
+
+        super().__init__(server, stop_at)
+        address = f"http://127.0.0.1:{server.port}"
+        client = Client("tests", AnonymousCredentials(), client_options={"api_endpoint": address})
+        self.bucket = client.create_bucket(f"b-{uuid4().hex}")
+        self.environment = {**GCS_SETTINGS, ADDRESS: f"http://127.0.0.1:{server.gate.port}"}
+        self.uri = f"gs://store@{self.bucket.name}/{FOLDER}/{NAME}"
+
+    def look(self, known: set[Any]) -> tuple[Any, bytes | None]:
+        blob = self.bucket.get_blob(f"{FOLDER}/{NAME}")
+        if blob is None:
+            return None, None
+        return blob.generation, None if blob.generation in known else blob.download_as_bytes()
+
+    def put(self, data: bytes) -> None:
+        self.bucket.blob(f"{FOLDER}/{NAME}").upload_from_string(data)
+
+    def names(self) -> list[str]:
+        return _results(blob.name for blob in self.bucket.list_blobs())
+
+    def leftovers(self) -> list[str]:
+        return []  # No listing shows an upload that was begun; the store forgets it after a week.

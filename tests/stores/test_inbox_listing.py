@@ -12,7 +12,9 @@ from uuid import uuid4
 import boto3
 import pytest
 from azure.storage.blob import BlobServiceClient
-from store_kinds import AzureBlob
+from fsspec.asyn import sync
+from store_gcs import attach_gcs
+from store_kinds import AzureBlob, Gcs
 
 from airflow_provider_asposeocr.api.errors import SourceError
 from airflow_provider_asposeocr.documents import folder_pages as module
@@ -24,7 +26,7 @@ from airflow_provider_asposeocr.ingestion.seen import seen_key
 from airflow_provider_asposeocr.ingestion.seen_files import SeenFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from store_servers import Server
 
@@ -86,7 +88,19 @@ def azure(azure_server: Server, monkeypatch: pytest.MonkeyPatch) -> Place:
     )
 
 
-@pytest.fixture(params=["s3", "azure"])
+@pytest.fixture
+def gcs(gcs_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    store = Gcs(gcs_server)
+    for name, value in store.environment.items():
+        monkeypatch.setenv(name, value)
+    fs = attach_gcs()
+    yield Place(
+        f"gs://store@{store.bucket.name}/", lambda key, data: store.bucket.blob(key).upload_from_string(data)
+    )
+    sync(fs.loop, fs._session.close)  # It would keep its connections as long as the process lives.
+
+
+@pytest.fixture(params=["s3", "azure", "gcs"])
 def place(request: pytest.FixtureRequest) -> Place:
     found: Place = request.getfixturevalue(request.param)
     return found

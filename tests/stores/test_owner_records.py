@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import store_writer
-from store_kinds import S3, AzureBlob, Local, Place
+from store_kinds import S3, AzureBlob, Gcs, Local, Place
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext
@@ -18,12 +18,14 @@ PROCESSES, ROUNDS = 16, 5
 _DEADLINE_SECONDS = 140.0
 
 
-@pytest.fixture(params=["local", "s3", "abfs"])
+@pytest.fixture(params=["local", "s3", "abfs", "gs"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "local":
         return Local(tmp_path)
     if request.param == "s3":
         return S3(request.getfixturevalue("s3_server"))
+    if request.param == "gs":
+        return Gcs(request.getfixturevalue("gcs_server"))
     return AzureBlob(request.getfixturevalue("azure_server"))
 
 
