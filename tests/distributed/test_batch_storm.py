@@ -67,6 +67,8 @@ PERMITS = int(os.environ.get("BATCH_STORM_PERMITS", "16"))
 DAG_ID = "batch_storm"
 #: Said in the log by a batch that leaves its worker.
 DEFERS = "Deferring the wait for"
+#: Patience for a batch of one document. A triggerer's first trigger may wait for more than a minute on a busy machine.
+SWEEP_SECONDS = 600
 #: What the journal of a cleared batch leaves is swept by the next batch, at most every ten minutes.
 SWEPT = "swept.json"
 
@@ -169,7 +171,7 @@ class BatchStorm(StormRun):
         write_documents(inbox, 1, self.seed + 1)
         (inbox / "document-000.png").rename(inbox / "another.png")
         run_id = self.start(inbox)
-        state = self.installation.rest.wait_for_run(DAG_ID, run_id, 120)
+        state = self.installation.rest.wait_for_run(DAG_ID, run_id, SWEEP_SECONDS)
         (self.outbox / "another.png.txt").unlink(missing_ok=True)
         return state
 
