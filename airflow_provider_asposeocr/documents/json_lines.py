@@ -26,19 +26,20 @@ if TYPE_CHECKING:
 LONGEST_LINE_BYTES = 1024 * 1024
 
 
-def read_objects(uri: str, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_objects(uri: str, what: str, size_bytes: int | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
     """
     Read the objects of a file, one after the other.
 
     :param uri: Absolute path or URI of the file.
     :param what: What the file is, for messages, for example ``list of sources``.
+    :param size_bytes: Its size, where a listing has just told it, which saves a request. By default the storage is asked.
     :return: The number of the line, from 1, and its object. Empty lines are skipped.
     :raises SourceError: if there is no such file or it may not be read; :class:`SourceUnreadableError` if the storage does
         not answer.
     :raises InputError: if a line is no JSON object; the message names the line.
     """
     name = f"the {what} {shown(uri, 300)!r}"
-    return parse_objects(_stored(uri, name), name)
+    return parse_objects(_stored(uri, name, size_bytes), name)
 
 
 def parse_objects(stored: Iterable[bytes], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -91,11 +92,11 @@ def _filled(number: int, line: bytes, name: str) -> Iterator[tuple[int, bytes]]:
         yield number, line
 
 
-def _stored(uri: str, name: str) -> Iterator[bytes]:
+def _stored(uri: str, name: str, size_bytes: int | None) -> Iterator[bytes]:
     try:
         path = object_path(uri)
         path.fs.invalidate_cache()
-        yield from pieces(path)
+        yield from pieces(path, size_bytes)
     except FileNotFoundError:
         raise SourceError(f"There is no file at {name}.") from None
     except (IsADirectoryError, PermissionError, ValueError, ImportError) as error:

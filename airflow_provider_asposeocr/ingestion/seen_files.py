@@ -43,10 +43,11 @@ _FORGOTTEN = ".forgotten"
 
 @dataclass(frozen=True)
 class _Stored:
-    """A manifest in its storage, and when it was written by the clock of that storage."""
+    """A file of the index in its storage: when it was written by the clock of that storage, and its size if that is told."""
 
     version: str | None
     changed_at: float
+    size_bytes: int | None
 
 
 class SeenFiles:
@@ -78,7 +79,7 @@ class SeenFiles:
         for name, stored in manifests.items():
             if name in covered and covered[name] == stored.version and stored.version is not None:
                 continue
-            if self._take_rows(name, self._fresh.keys):
+            if self._take_rows(name, stored, self._fresh.keys):
                 fresh_manifests[name] = stored.version
         self._fresh = Segment(fresh_manifests, self._fresh.keys)
         keys = SeenKeys()
@@ -157,10 +158,11 @@ class SeenFiles:
                 )
         return forgotten
 
-    def _take_rows(self, name: str, keys: SeenKeys) -> bool:
+    def _take_rows(self, name: str, stored: _Stored, keys: SeenKeys) -> bool:
         """Add the keys of a manifest; tell whether it was read to its end."""
         try:
-            for _, row in read_objects(f"{self._register}{MANIFESTS}{name}", "manifest"):
+            uri = f"{self._register}{MANIFESTS}{name}"
+            for _, row in read_objects(uri, "manifest", stored.size_bytes):
                 keys.take(row)
         except AsposeOcrError as error:
             log.warning(
@@ -174,16 +176,16 @@ class SeenFiles:
         self, forgotten: dict[bytes, float], manifests: dict[str, _Stored]
     ) -> Iterator[bytes]:
         for key, since in forgotten.items():
-            newer = (name for name, stored in manifests.items() if stored.changed_at > since)
-            if any(self._has_row(name, key) for name in newer):
+            newer = {name: stored for name, stored in manifests.items() if stored.changed_at > since}
+            if any(self._has_row(name, stored, key) for name, stored in newer.items()):
                 with suppress(Exception):  # The next run removes it.
                     self._remove([f"{INDEX}{key.hex()}{_FORGOTTEN}"])
             else:
                 yield key
 
-    def _has_row(self, name: str, key: bytes) -> bool:
+    def _has_row(self, name: str, stored: _Stored, key: bytes) -> bool:
         keys = SeenKeys()
-        self._take_rows(name, keys)
+        self._take_rows(name, stored, keys)
         return keys.has(key)
 
     def _list(self, below: str, *suffixes: str) -> dict[str, _Stored]:
@@ -192,7 +194,9 @@ class SeenFiles:
             for page in folder_pages(object_path(self._register + below)):
                 for name, facts in page:
                     if name.endswith(suffixes) and not name.rpartition("/")[2].startswith("."):
-                        found[name] = _Stored(listed_version(facts), changed_at(facts))
+                        size = facts.get("size")
+                        size_bytes = size if isinstance(size, int) else None
+                        found[name] = _Stored(listed_version(facts), changed_at(facts), size_bytes)
         except FileNotFoundError:
             return {}
         return found

@@ -251,3 +251,13 @@ class TestUpload:
             found = destinations._describe_left_file(target)
 
         assert (found.bytes, max(busy.reads) <= BLOCK_BYTES) == (2 * BLOCK_BYTES, True)
+
+
+@pytest.mark.parametrize("size_bytes", [None, 10])
+def test_a_file_is_read_in_pieces_whether_or_not_its_size_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size_bytes: int | None
+) -> None:
+    monkeypatch.setattr(stored_files, "_PIECE_BYTES", 4)
+    (tmp_path / "rows").write_bytes(b"0123456789")
+    read = list(stored_files.pieces(ObjectStoragePath(f"file://{tmp_path}/rows"), size_bytes))
+    assert read == [b"0123", b"4567", b"89"]

@@ -91,9 +91,9 @@ def test_the_index_saves_reading_manifests(register: Register, monkeypatch: pyte
     register.write("c", row(3))
     read: list[str] = []
 
-    def noting(uri: str, what: str) -> Any:
+    def noting(uri: str, what: str, size_bytes: int | None) -> Any:
         read.append(uri)
-        return read_objects(uri, what)
+        return read_objects(uri, what, size_bytes)
 
     monkeypatch.setattr(seen_files, "read_objects", noting)
     assert register.load() == {1, 2, 3, 4}
