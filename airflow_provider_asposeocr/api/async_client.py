@@ -23,7 +23,6 @@ from airflow_provider_asposeocr.api.http import answer_errors, endpoints
 from airflow_provider_asposeocr.api.http.aiohttp_transport import AiohttpTransport
 from airflow_provider_asposeocr.api.http.pacing import Pacer
 from airflow_provider_asposeocr.api.http.retrying import (
-    ONCE,
     Accept,
     Again,
     GiveUp,
@@ -166,25 +165,6 @@ class AsyncCloudClient:
                 log.warning("Reading the result once more: %s", error.message)
                 await self._sleep(self._env.retry.wait_seconds(1, self._env.random))
             return await self._read(request, Reading(make_sink))
-
-    async def collect(self, operation: str, id: str, make_sink: Callable[[], ResultSink]) -> TaskState:
-        """
-        Read the status of a task, and its results in the same answer if it is completed.
-
-        The request is that of :meth:`fetch`, which the cloud answers at once with the task's status, also if the task has
-        failed or still runs (vendor's docs, "Recognition workflow"). It is a poll: it keeps the pace, and is sent once.
-
-        :param operation: Name of the operation that submitted it.
-        :param id: The task's id.
-        :param make_sink: As in :meth:`fetch`.
-        :return: The state, as in :meth:`fetch`.
-        :raises ResultCorruptError: if the answer is broken.
-        :raises UnexpectedResponseError: if the answer is something else.
-        """
-        request = endpoints.fetch_request(self.account, operation_named(operation), id, "status")
-        await self._wait_for_pace(request, ONCE)
-        async with self._turns:
-            return await self._read(request, Reading(make_sink), ONCE)
 
     async def cancel(self, operation: str, id: str, retry: RequestRetry | None = None) -> None:
         """

@@ -70,7 +70,6 @@ class Course:
         self.limits.slots.take()
         if known is not None and known.running is not None:
             self.limits.reserve(work, len(self.batch.steps) - work.step - 1)
-            work.was_seen_over = ended is not None and index in ended
             runs = ended is not None and index not in ended
             self._watch(work, known.running, seen_running=runs, at_once=not runs)
             return
@@ -92,14 +91,12 @@ class Course:
             self._leave(work)
         else:
             self.limits.reserve(work, len(self.batch.steps) - work.step)
-            if work.takes_result:
-                self._prepare(work)
-            else:
-                self._to_prepare.put(work)
+            self._to_prepare.put(work)
 
     def _prepare(self, work: Work) -> None:
-        work.phase, work.takes_result = Phase.PREPARING, False
-        self._hold_file(work)
+        work.phase = Phase.PREPARING
+        work.holds_file = True
+        self.limits.files.take()
         # If this process has watched the step before, the document has that step's reference.
         if work.step and work.ref is None:
             known = self.state.of(work.document)
@@ -144,26 +141,18 @@ class Course:
 
     def _complete(self, work: Work) -> None:
         work.seconds = round(max(0.0, self._now - work.task.submitted_epoch), 1)
-        work.was_seen_over = False
         if not self._is_at_last_step(work):
             work.step += 1
             self._approach(work)
-        elif work.takes_result:
-            self._deliver(work)
         else:
             work.phase = Phase.READY
             self._to_deliver.put(work)
-
-    def _deliver(self, work: Work) -> None:
-        work.phase, work.takes_result = Phase.DELIVERING, False
-        self._actions.append(events.Deliver(work.document, work.task))
 
     def _is_at_last_step(self, work: Work) -> bool:
         return work.step == len(self.batch.steps) - 1
 
     def _doubt(self, work: Work, why: str, error: AsposeOcrError | None = None) -> None:
         """Send a document once more, although an earlier submit of its step may have been billed, or fail it."""
-        self._leave_result(work)
         known = self.state.of(work.document)
         missing = len(self.batch.steps) - work.step - work.reserved
         if self.stopped:
@@ -220,7 +209,6 @@ class Course:
     def _end(self, work: Work) -> None:
         del self.works[work.document]
         work.phase, work.due = Phase.ENDING, 0.0
-        self._leave_result(work)
         self._discard(work)
         self.limits.release_permit(work)
         self.limits.reserve(work, 0)
@@ -230,18 +218,6 @@ class Course:
         if work.holds_slot:
             work.holds_slot = False
             self.limits.slots.leave()
-
-    def _hold_file(self, work: Work) -> None:
-        if not work.holds_file:
-            work.holds_file = True
-            self.limits.files.take()
-
-    def _leave_result(self, work: Work) -> None:
-        """Release the places that were taken for a result, if any were."""
-        if work.takes_result:
-            work.takes_result = False
-            self.limits.end_transfer(work)
-            self._discard(work)
 
     def _discard(self, work: Work) -> None:
         """Remove from local disk what was prepared, if anything was."""

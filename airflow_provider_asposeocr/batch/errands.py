@@ -15,16 +15,14 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import (
     AsposeOcrError,
-    ResultError,
     SourceError,
     SourceUnreadableError,
-    StorageError,
     SubmitUnknownError,
-    UnexpectedResponseError,
 )
 from airflow_provider_asposeocr.api.http.retrying import ONCE
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.results.extract import extract_for_row
+from airflow_provider_asposeocr.api.results.first_words import first_words_of
 from airflow_provider_asposeocr.api.results.measures import ONE_AT_A_TIME, measure
 from airflow_provider_asposeocr.api.results.quality import describe, judge
 from airflow_provider_asposeocr.api.results.reasons import state_with_reasons_async
@@ -241,12 +239,6 @@ class Errands:
 
     async def _poll(self, action: events.Poll) -> events.Event:
         ref = action.ref
-        if action.with_result:
-            try:
-                return events.Polled(action.document, await self._transfer.collect(action.document, ref))
-            except (ResultError, StorageError, UnexpectedResponseError) as error:
-                # Prepare or Deliver decides whether the result cannot be read: they try more than once.
-                log.debug("The status alone is asked for: %s", error.message)
         state: TaskState = await self._client.status(ref.operation, ref.id, ONCE)
         if state.taskStatus == TaskStatus.ERROR.value:
             state = await state_with_reasons_async(self._client, ref) or state
@@ -254,25 +246,30 @@ class Errands:
 
     async def _deliver(self, action: events.Deliver) -> events.Event:
         document, ref = self._batch.documents[action.document], action.ref
-        register, stem = self._batch.register, document.file_stem
         try:
             fetched = await self._transfer.fetch(document.index, ref, keep_incomplete=self._keep_incomplete)
-            measured, verdict = await self._transfer.in_thread(lambda: self._judge(ref, fetched))
-            if register is not None and not register.overwrites and ref.source_sha256 is not None:
-                # Checked just before the results are stored: another run may have written there since this one has begun.
-                key = key_of(ref.source_sha256, register.fingerprint)
-                is_taken = await self._transfer.is_taken(ref, fetched, self._batch.destination, stem)
-                stem = stem_of(stem, key, is_taken=is_taken)
-            check = partial(self._check_targets, document)
-            words = await self._transfer.first_words(ref, fetched)
-            extracted = await self._transfer.in_thread(lambda: self._extract(ref, fetched, verdict))
-            results: list[StoredResult] = []
-            if verdict.stores:
-                results = await self._transfer.store(ref, fetched, self._batch.destination, stem, check)
-            if register is not None:
-                results = await self._transfer.in_thread(lambda: [with_version(result) for result in results])
+            # All of it in one turn of a thread, which costs more than to read a page of text.
+            row = await self._transfer.in_thread(lambda: self._store(document, ref, fetched))
         finally:
             self._transfer.discard(document.index)
+        return events.Delivered(document.index, row)
+
+    def _store(self, document: BatchDocument, ref: TaskRef, fetched: Download) -> dict[str, Any]:
+        """Judge the results of a document and store them. Blocks; returns what the manifest says about them."""
+        register, stem, destination = self._batch.register, document.file_stem, self._batch.destination
+        measured = measure(ref.operation, fetched.results)
+        verdict = judge(measured, self._gates, self._on_low_quality)
+        if register is not None and not register.overwrites and ref.source_sha256 is not None:
+            # Checked just before the results are stored: another run may have written there since this one has begun.
+            key = key_of(ref.source_sha256, register.fingerprint)
+            stem = stem_of(stem, key, is_taken=self._transfer.is_taken(ref, fetched, destination, stem))
+        extracted = self._extract(ref, fetched, verdict)
+        results: list[StoredResult] = []
+        if verdict.stores:
+            check = partial(self._check_targets, document)
+            results = self._transfer.store(ref, fetched, destination, stem, check)
+        if register is not None:
+            results = [with_version(result) for result in results]
         row = {
             "results": [result.model_dump() for result in results],
             "file_stem": stem if stem != document.file_stem else None,
@@ -280,8 +277,9 @@ class Errands:
             **extracted,
             **self._quality(ref, measured, verdict),
         }
+        words = first_words_of(ref.row, fetched.results)
         known = {name: value for name, value in row.items() if value}
-        return events.Delivered(document.index, known | words)
+        return known if words is None else known | {"first_words": words}
 
     def _check_targets(self, document: BatchDocument, targets: Sequence[Target]) -> None:
         """Refuse results that the settings do not promise where they would be written over something else. Blocks."""
@@ -293,10 +291,6 @@ class Errands:
                 str(target.path): target.result.sha256 for target in targets if target.name in unforeseen
             }
             check_unforeseen(document, files, batch.destination, batch.state, self._if_exists)
-
-    def _judge(self, ref: TaskRef, fetched: Download) -> tuple[Measured, Verdict]:
-        measured = measure(ref.operation, fetched.results)
-        return measured, judge(measured, self._gates, self._on_low_quality)
 
     def _extract(self, ref: TaskRef, fetched: Download, verdict: Verdict) -> dict[str, Any]:
         if not self._fields or not verdict.stores:

@@ -282,13 +282,10 @@ class Poll:
 
     :param document: Index of the document.
     :param ref: The task.
-    :param with_result: Whether to ask for its result in the same request; by default not. The result of a completed task
-        is then on local disk for :class:`Prepare` or :class:`Deliver`.
     """
 
     document: int
     ref: TaskRef
-    with_result: bool = False
 
 
 @dataclass(frozen=True, slots=True)

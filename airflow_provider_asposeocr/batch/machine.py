@@ -38,10 +38,6 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.settings import BatchSettings
     from airflow_provider_asposeocr.batch.state import BatchState
 
-#: Pause between two attempts to get places for the result of a cloud task that has probably ended, and the longest time for
-#: them. After it the status alone is asked for.
-PLACE_SECONDS, LONGEST_WAIT_FOR_PLACES_SECONDS = 0.25, 5.0
-
 
 class Machine(Claims):
     """The documents of a batch and the limits between them; its parameters are those of :class:`.course.Course`."""
@@ -220,8 +216,6 @@ class Machine(Claims):
         self._follow(work, following)
 
     def _follow(self, work: Work, following: Wait | Finished) -> None:
-        if following != Finished():
-            self._leave_result(work)
         if isinstance(following, Wait):
             work.phase = Phase.RUNNING
             self._alarm.put(work, self._now + following.seconds)
@@ -339,7 +333,8 @@ class Machine(Claims):
         while (work := self._alarm.take(self._now)) is not None:
             match work.phase:
                 case Phase.RUNNING if work.ref is not None:
-                    self._poll(work)
+                    work.phase = Phase.POLLING
+                    self._actions.append(events.Poll(work.document, work.ref))
                 case Phase.QUEUED:
                     self._to_prepare.put(work)
                 case Phase.PREPARED:
@@ -398,37 +393,13 @@ class Machine(Claims):
 
     def _use_transfers(self) -> None:
         while len(self._to_deliver) and self._begins_transfer(self._to_deliver.first):
-            self._deliver(self._to_deliver.take())
+            work = self._to_deliver.take()
+            work.phase = Phase.DELIVERING
+            self._actions.append(events.Deliver(work.document, work.task))
         while len(self._to_prepare) and self._has_file(first := self._to_prepare.first):
             if not self._begins_transfer(first):
                 break
             self._prepare(self._to_prepare.take())
-
-    def _poll(self, work: Work) -> None:
-        takes_result = False
-        if not self.stopped and (work.was_seen_over or work.wait.is_likely_over(self._now)):
-            takes_result = self._takes_places(work)
-            if not takes_result and self._may_wait_for_places(work):
-                self._alarm.put(work, self._now + PLACE_SECONDS)
-                return
-        work.phase, work.takes_result, work.wants_places_since = Phase.POLLING, takes_result, 0.0
-        self._actions.append(events.Poll(work.document, work.task, takes_result))
-
-    def _takes_places(self, work: Work) -> bool:
-        """Take places for a result that may be there; those that are known to be there come first."""
-        is_last = self._is_at_last_step(work)
-        if len(self._to_deliver) or len(self._to_prepare) or not (is_last or self.limits.files.is_open):
-            return False
-        if not self._begins_transfer(work):
-            return False
-        if not is_last:
-            self._hold_file(work)
-        return True
-
-    def _may_wait_for_places(self, work: Work) -> bool:
-        """Tell whether the poll may still wait for places: without them, the result could not be read after the poll."""
-        work.wants_places_since = work.wants_places_since or self._now
-        return self._now - work.wants_places_since < LONGEST_WAIT_FOR_PLACES_SECONDS
 
     def _has_file(self, work: Work) -> bool:
         # A document with a permit does not wait for a place on disk: documents that hold one wait for its permit.

@@ -17,11 +17,9 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.files.work_folder import work_folder
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
-from airflow_provider_asposeocr.api.results.download import collect_into, download_into, local_disk
-from airflow_provider_asposeocr.api.results.first_words import first_words_of
+from airflow_provider_asposeocr.api.results.download import download_into, local_disk
 from airflow_provider_asposeocr.batch.kept_steps import keep_result
 from airflow_provider_asposeocr.documents.destinations import plan, store_unasked
 from airflow_provider_asposeocr.documents.sources import spool_file, spool_result
@@ -34,8 +32,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
     from airflow_provider_asposeocr.api.http.submits import Submitted
-    from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
-    from airflow_provider_asposeocr.api.results.download import Answered, Download
+    from airflow_provider_asposeocr.api.responses import TaskRef
+    from airflow_provider_asposeocr.api.results.download import Download
     from airflow_provider_asposeocr.batch.steps import Step
     from airflow_provider_asposeocr.documents.destinations import Target
     from airflow_provider_asposeocr.documents.manifest import StoredResult
@@ -80,8 +78,6 @@ class Transfer:
         self._folders: dict[int, Path] = {}
         self._empty: list[Path] = []
         self._made = 0
-        #: Answers of :meth:`collect` whose results were not taken yet.
-        self._collected: dict[int, Answered] = {}
 
     async def read_source(self, index: int, uri: str, step: Step) -> Document:
         """
@@ -96,26 +92,6 @@ class Transfer:
         """
         folder = self._begin(index)
         return await self.in_thread(lambda: spool_file(uri, step.row, folder))
-
-    async def collect(self, index: int, ref: TaskRef) -> TaskState:
-        """
-        Ask for the status of a cloud task, and bring its results to local disk if it is completed.
-
-        :param index: Index of the document.
-        :param ref: The cloud task.
-        :return: Its state. If it is completed, :meth:`read_result` and :meth:`fetch` take the results from local disk.
-        :raises RequestError: if the cloud does not answer. The request is sent once.
-        :raises ResultError: if the answer is broken.
-        :raises StorageError: if there is no room on local disk.
-        """
-        try:
-            answered = await collect_into(self._client, ref, self._begin(index))
-            if answered.state.taskStatus == TaskStatus.COMPLETED.value:
-                self._collected[index] = answered
-        finally:
-            if index not in self._collected:
-                self.discard(index)
-        return answered.state
 
     async def store_previews(self, document: Document, destination: str) -> dict[str, Any]:
         """
@@ -187,7 +163,7 @@ class Transfer:
 
     async def fetch(self, index: int, ref: TaskRef, *, keep_incomplete: bool = False) -> Download:
         """
-        Bring the results of a step to local disk, unless :meth:`collect` has done that.
+        Bring the results of a step to local disk.
 
         :param index: Index of the document.
         :param ref: The completed cloud task of the step.
@@ -197,13 +173,10 @@ class Transfer:
         :raises ResultError: if its results are missing or broken.
         :raises RequestError: if the cloud does not answer.
         """
-        answered = self._collected.pop(index, None)
-        if answered is not None and answered.ref.id == ref.id:
-            return answered.download(self._clock(), keep_incomplete=keep_incomplete)
         folder = self._begin(index)
         return await download_into(self._client, ref, folder, self._clock(), keep_incomplete=keep_incomplete)
 
-    async def store(
+    def store(
         self,
         ref: TaskRef,
         download: Download,
@@ -212,7 +185,7 @@ class Transfer:
         check: Callable[[Sequence[Target]], None],
     ) -> list[StoredResult]:
         """
-        Write the results of a document, each whole or not at all, over what is there.
+        Write the results of a document, each whole or not at all, over what is there. Blocks.
 
         :param ref: The cloud task of the last step.
         :param download: What :meth:`fetch` returned.
@@ -223,36 +196,19 @@ class Transfer:
         :raises DestinationError: if the destination cannot take them.
         :raises StorageError: if writing fails; the cloud still has the results.
         """
-        return await self.in_thread(
-            lambda: store_unasked(ref, download.results, destination, file_stem, self._writer, check)
-        )
+        return store_unasked(ref, download.results, destination, file_stem, self._writer, check)
 
-    async def first_words(self, ref: TaskRef, download: Download) -> dict[str, str]:
+    def is_taken(self, ref: TaskRef, download: Download, destination: str, file_stem: str) -> bool:
         """
-        Read the first words of a document's text.
-
-        :param ref: The cloud task of the last step.
-        :param download: What :meth:`fetch` returned.
-        :return: ``first_words``, see :func:`.first_words_of`; nothing where no result is a text.
-        """
-        words = await self.in_thread(lambda: first_words_of(ref.row, download.results))
-        return {} if words is None else {"first_words": words}
-
-    async def is_taken(self, ref: TaskRef, download: Download, destination: str, file_stem: str) -> bool:
-        """
-        Tell whether the results of a document would overwrite others.
+        Tell whether the results of a document would overwrite others. Blocks.
 
         :param ref: As in :meth:`store`, like the others.
         :param download: What :meth:`fetch` returned.
         :param destination: URI of the folder of the batch's results.
         :param file_stem: Name of the document's results below it.
         """
-
-        def look() -> bool:
-            targets = plan(ref, download.results, destination, file_stem)
-            return is_taken({str(target.path): target.result.sha256 for target in targets})
-
-        return await self.in_thread(look)
+        targets = plan(ref, download.results, destination, file_stem)
+        return is_taken({str(target.path): target.result.sha256 for target in targets})
 
     def discard(self, index: int) -> None:
         """
@@ -260,7 +216,6 @@ class Transfer:
 
         :param index: Index of the document; one that has no files is left alone.
         """
-        self._collected.pop(index, None)
         folder = self._folders.pop(index, None)
         if folder is None:
             return

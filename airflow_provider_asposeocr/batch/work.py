@@ -71,9 +71,6 @@ class Work:
     :param claim: Number of its claim in the register, until that stands in the journal; 0 = none.
     :param holds_file: Whether what it sends is, or is being brought, on local disk.
     :param is_heavy: Whether the transfer under way counts as a heavy one.
-    :param was_seen_over: Whether a trigger has seen the end of its cloud task.
-    :param wants_places_since: Since when its poll waits for the places that the result needs; 0 = it does not.
-    :param takes_result: Whether its poll brings the result with it, or has: it holds the places of a transfer for that.
     :param ref: The cloud task of its step.
     :param poller: The wait for it.
     :param due: When it is polled, or tried again, in seconds since the epoch.
@@ -97,9 +94,6 @@ class Work:
     claim: int = 0
     holds_file: bool = False
     is_heavy: bool = False
-    was_seen_over: bool = False
-    wants_places_since: float = 0.0
-    takes_result: bool = False
     ref: TaskRef | None = None
     poller: Poller | None = None
     due: float = 0.0

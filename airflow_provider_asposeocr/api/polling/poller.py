@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 SHORTEST_JITTER, LONGEST_JITTER = 0.9, 1.1
 #: Longest pause after a failed poll. Such a poll says nothing about the task, so that its age does not matter.
 LONGEST_AFTER_FAILURE_SECONDS = 30.0
-#: From this chance on that a task has ended, its end is what a poll is expected to find.
-LIKELY = 0.5
 #: How long the cloud may refuse new tokens in a wait with successful polls before; after that the wait fails.
 DENIED_SECONDS = 30.0
 
@@ -104,17 +102,6 @@ class Poller:
         left = due - self._age(now)
         self._late = left <= 0
         return self._until(now, left)
-
-    def is_likely_over(self, now: float) -> bool:
-        """
-        Return whether the task has more likely ended than not; ``False`` while the durations of such tasks are not known.
-
-        :param now: Seconds since the epoch.
-        """
-        if self._entry is None or not self._entry.is_known:
-            return False
-        seen = self.seen_running_at
-        return self._entry.share_ended(self._age(seen) if seen else 0.0, self._age(now)) >= LIKELY
 
     def on_state(self, state: TaskState, now: float) -> Wait | Finished:
         """

@@ -157,34 +157,6 @@ class _Spool:
                 self.parts[-1].stream.close()
 
 
-@dataclass(frozen=True)
-class Answered:
-    """
-    A whole answer whose results are in local files, and which is not judged yet.
-
-    :param ref: The task.
-    :param state: Its state.
-    :param parts: The decoded results, in the order of the answer.
-    """
-
-    ref: TaskRef
-    state: TaskState
-    parts: list[_Part] = field(repr=False)
-
-    def download(self, now: float, *, keep_incomplete: bool = False) -> Download:
-        """
-        Decide what the answer means.
-
-        :param now: Seconds since the epoch.
-        :param keep_incomplete: Whether a completed task that lost some of its results returns the rest.
-        :return: What it brought.
-        :raises TaskError: if the task is not completed.
-        :raises ResultError: if results are missing or broken.
-        """
-        _check_state(self.ref, self.state, now)
-        return _assemble(self.ref, self.state, self.parts, keep_incomplete)
-
-
 def _check_state(ref: TaskRef, state: TaskState, now: float) -> None:
     status = known_status(ref, state)
     if status is TaskStatus.COMPLETED:
@@ -220,7 +192,8 @@ def download_results(
             folder = stack.enter_context(work_folder())
         with _about(ref), _LocalFiles(folder) as files:
             state = client.fetch(ref.operation, ref.id, files.begin)
-        yield Answered(ref, state, files.parts).download(now, keep_incomplete=keep_incomplete)
+        _check_state(ref, state, now)
+        yield _assemble(ref, state, files.parts, keep_incomplete)
 
 
 async def download_into(
@@ -242,24 +215,8 @@ async def download_into(
     refuse_expired(ref, now)
     with _about(ref), _LocalFiles(folder) as files:
         state = await client.fetch(ref.operation, ref.id, files.begin)
-    return Answered(ref, state, files.parts).download(now, keep_incomplete=keep_incomplete)
-
-
-async def collect_into(client: AsyncCloudClient, ref: TaskRef, folder: Path) -> Answered:
-    """
-    Ask for the status of a task, and decode its results into a folder if it is completed.
-
-    :param client: The account that owns the task.
-    :param ref: The task.
-    :param folder: Existing local folder for the results of this task alone.
-    :return: The answer, with any status.
-    :raises RequestError: if the cloud does not answer; the request is not repeated.
-    :raises ResultError: if the answer is broken.
-    :raises StorageError: if there is no room for the results in the folder.
-    """
-    with _about(ref), _LocalFiles(folder) as files:
-        state = await client.collect(ref.operation, ref.id, files.begin)
-    return Answered(ref, state, files.parts)
+    _check_state(ref, state, now)
+    return _assemble(ref, state, files.parts, keep_incomplete)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,6 +124,15 @@ def test_documents_go_through_three_steps(batch: Try, control: EmulatorControl) 
     assert results_in(batch.folder) == batch.texts
     assert billed(control) == 24
     assert not list(batch.folder.parent.glob("**/aspose-ocr-work-*/*"))
+
+
+def test_the_status_is_polled_and_each_result_is_fetched_once(batch: Try, control: EmulatorControl) -> None:
+    batch.end()
+    asked = Counter(
+        entry["path"].rpartition("/")[2] for entry in control.journal() if entry["method"] == "GET"
+    )
+    assert asked.pop("GetTaskStatus") >= len(STEPS) * batch.documents
+    assert asked == {step.operation: batch.documents for step in STEPS}
 
 
 def test_a_result_that_no_setting_promises_replaces_no_file_of_another_batch(
@@ -454,8 +464,10 @@ def test_it_leaves_the_worker_while_nothing_is_to_be_moved_and_comes_back(tmp_pa
         assert isinstance(again, Deferral)
         assert [task.ref.source_name for task in again.tasks] == [f"{index}.png" for index in range(2, 8)]
         asked = [entry["path"] for entry in emulator.control.journal()[polled:] if entry["method"] == "GET"]
-        # The trigger has seen their ends, so that their results are asked for at once.
-        assert [path.rpartition("/")[2] for path in asked] == ["RecognizeImage"] * 2
+        assert (
+            sorted(path.rpartition("/")[2] for path in asked)
+            == ["GetTaskStatus"] * 2 + ["RecognizeImage"] * 2
+        )
 
         assert batch.end(woken=None, resumes=True)["counts"] == {"succeeded": 8}
         assert results_in(tmp_path) == {

@@ -23,11 +23,10 @@ from airflow_provider_asposeocr.api.errors import (
     TaskExpiredError,
     TaskUnknownError,
 )
-from airflow_provider_asposeocr.api.polling.durations import ENOUGH, DurationBook
+from airflow_provider_asposeocr.api.polling.durations import DurationBook
 from airflow_provider_asposeocr.api.polling.plan import Cadence
 from airflow_provider_asposeocr.api.responses import TaskState
 from airflow_provider_asposeocr.batch import events
-from airflow_provider_asposeocr.batch.limits import MOST_TRANSFERS
 from airflow_provider_asposeocr.batch.machine import Machine
 from airflow_provider_asposeocr.batch.records import (
     Cancelled,
@@ -148,84 +147,6 @@ def test_one_document_through_two_steps() -> None:
     assert isinstance(done, Done)
     assert batch.kinds() == ["Finish"]
     assert batch.outcome == "succeeded"
-
-
-def book_of_short_tasks() -> DurationBook:
-    """What is known after some cloud tasks of less than a second."""
-    book = DurationBook()
-    for operation in OPERATIONS * ENOUGH:
-        book.entry(operation).observe(0.1, 0.9)
-    return book
-
-
-def test_a_task_that_has_probably_ended_is_asked_for_its_result_at_once() -> None:
-    batch = Batch(steps=2, book=book_of_short_tasks())
-    batch.to_run()
-    assert batch.poll().with_result
-    assert batch.kinds() == ["Prepare"]
-    batch.todo.append(events.Prepare(0, 1, None))
-    batch.pop(events.Prepare)
-    batch.to_run(step=1)
-    assert batch.poll().with_result
-    assert batch.kinds() == ["Deliver"]
-
-
-def test_a_task_of_which_nothing_is_known_is_asked_for_its_status_alone() -> None:
-    batch = Batch()
-    batch.to_run()
-    assert not batch.poll().with_result
-
-
-def test_a_task_that_runs_on_gives_the_places_back_that_its_result_would_take() -> None:
-    batch = Batch(steps=2, book=book_of_short_tasks())
-    batch.to_run()
-    assert batch.poll(TaskState(taskStatus="Processing")).with_result
-    assert batch.machine.limits.files.taken == 0
-    batch.poll(TaskState(taskStatus="Error"))
-    batch.commit()
-    assert batch.machine.limits.are_unused
-
-
-def test_results_that_are_known_to_be_there_come_before_those_that_may_be() -> None:
-    batch = Batch(documents=60, max_in_flight=60, max_unanswered_submits=60, book=book_of_short_tasks())
-    for document in range(60):
-        batch.to_run(document)
-    while len(batch.todo) < 60:
-        batch.tick()
-    polls = [batch.pop(events.Poll, document) for document in range(60)]
-    # No more than can be moved at once; the others are asked for their status.
-    assert sum(poll.with_result for poll in polls) == MOST_TRANSFERS
-
-
-def test_a_result_without_a_place_is_waited_for_instead_of_a_status_that_would_not_help() -> None:
-    documents = MOST_TRANSFERS + 1
-    batch = Batch(documents, max_in_flight=99, max_unanswered_submits=99, book=book_of_short_tasks())
-    for document in range(documents):
-        batch.to_run(document)
-    while len(batch.todo) < MOST_TRANSFERS:
-        batch.tick()
-    batch.tick()
-    polls = [action for action in batch.todo if isinstance(action, events.Poll)]
-    assert len(polls) == MOST_TRANSFERS
-    assert all(poll.with_result for poll in polls)
-
-    done, late = polls[0].document, set(range(documents)) - {poll.document for poll in polls}
-    batch.poll(document=done)
-    batch.pop(events.Deliver, done)
-    batch.tell(events.Delivered(done, {}))
-    batch.commit()
-    assert batch.poll(document=late.pop()).with_result
-
-
-def test_a_document_whose_batch_has_stopped_is_not_asked_for_a_result_that_nothing_would_read() -> None:
-    batch = Batch(documents=2, steps=2, book=book_of_short_tasks(), stop_after_failures=1)
-    batch.to_run(0)
-    batch.pop(events.Prepare, 1)
-    batch.tell(events.Broken(1, SourceError("No.")))
-    batch.commit()
-    assert batch.machine.stopped
-    assert not batch.poll().with_result
-    assert batch.kinds()[-1] == "Finish"
 
 
 def test_nothing_is_sent_before_the_intent_is_durable() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +121,7 @@ async def test_a_document_goes_through_two_steps(
     transfer.discard(7)
 
     fetched = await transfer.fetch(7, text)
-    stored = await transfer.store(text, fetched, f"{out}/", "2026/page.png", allow)
+    stored = transfer.store(text, fetched, f"{out}/", "2026/page.png", allow)
     transfer.discard(7)
 
     assert [Path(result.uri).relative_to(out).as_posix() for result in stored] == [
@@ -157,66 +158,6 @@ async def test_a_task_that_still_runs_is_no_failure_of_its_document(
     assert len((await transfer.fetch(0, ref)).results) == 2
 
 
-def gets(emulator: Emulator) -> list[str]:
-    """Return what was asked of tasks, without the folders of the path."""
-    entries = emulator.control.journal()
-    return [entry["path"].rpartition("/")[2] for entry in entries if entry["method"] == "GET"]
-
-
-class TestAPollThatTakesTheResult:
-    async def test_is_the_only_request_for_both(
-        self,
-        transfer: Transfer,
-        aspose_ocr_emulator: Emulator,
-        page: str,
-        out: Path,
-        own_temporary_folder: Path,
-    ) -> None:
-        source = await transfer.read_source(0, page, BINARIZE)
-        black = await run(transfer, aspose_ocr_emulator, source, BINARIZE)
-        transfer.discard(0)
-        assert (await transfer.collect(0, black)).taskStatus == "Completed"
-        text = await run(
-            transfer, aspose_ocr_emulator, await transfer.read_result(0, black, RECOGNIZE), RECOGNIZE
-        )
-        transfer.discard(0)
-
-        assert (await transfer.collect(0, text)).taskStatus == "Completed"
-        fetched = await transfer.fetch(0, text)
-        check_stored(await transfer.store(text, fetched, f"{out}/", "page", allow))
-        transfer.discard(0)
-        assert gets(aspose_ocr_emulator) == ["BinarizeImage", "RecognizeImage"]
-        assert files_below(own_temporary_folder) == []
-
-    async def test_says_that_the_task_still_runs_and_leaves_no_file(
-        self, transfer: Transfer, aspose_ocr_emulator: Emulator, page: str, own_temporary_folder: Path
-    ) -> None:
-        source = await transfer.read_source(0, page, BINARIZE)
-        ref = await run(transfer, aspose_ocr_emulator, source, BINARIZE)
-        transfer.discard(0)
-        aspose_ocr_emulator.control.add_faults({"kind": "task_stuck", "method": "GET", "count": 1})
-        assert (await transfer.collect(0, ref)).taskStatus == "Processing"
-        assert files_below(own_temporary_folder) == []
-        assert (await transfer.read_result(0, ref, RECOGNIZE)).size_bytes
-        assert gets(aspose_ocr_emulator) == ["BinarizeImage"] * 2
-
-    async def test_whose_answer_breaks_off_asks_for_the_status_alone(
-        self, transfer: Transfer, aspose_ocr_emulator: Emulator, page: str, own_temporary_folder: Path
-    ) -> None:
-        emulator = aspose_ocr_emulator
-        ref = await run(transfer, emulator, await transfer.read_source(0, page, BINARIZE), BINARIZE)
-        transfer.discard(0)
-        emulator.control.add_faults({"kind": "bad_base64", "method": "GET", "count": 1})
-        errands = Errands(small_batch(1), transfer._client, transfer, keep_incomplete=False)
-
-        polled = await errands.do(events.Poll(0, ref, with_result=True))
-        assert isinstance(polled, events.Polled)
-        assert polled.state.taskStatus == "Completed"
-        assert files_below(own_temporary_folder) == []
-        assert (await transfer.read_result(0, ref, RECOGNIZE)).size_bytes
-        assert gets(emulator) == ["BinarizeImage", "GetTaskStatus", "BinarizeImage"]
-
-
 class Noting(Store):
     """A store that notes the threads in which it is used."""
 
@@ -247,12 +188,12 @@ class TestStores:
     ) -> None:
         document = await transfer.read_source(0, "s3://transfer@bucket/in/page.png", RECOGNIZE)
         ref = await run(transfer, aspose_ocr_emulator, document, RECOGNIZE)
-        fetched = await transfer.fetch(0, ref)
-        stored = await transfer.store(ref, fetched, "s3://transfer@bucket/out/", "page.png", allow)
-        assert [result.uri for result in stored] == [
-            "s3://transfer@bucket/out/page.png.txt",
-            "s3://transfer@bucket/out/page.png.pdf",
-        ]
+        batch = replace(small_batch(1), steps=(RECOGNIZE,), destination="s3://transfer@bucket/out/")
+        errands = Errands(batch, transfer._client, transfer, keep_incomplete=False)
+        delivered = await errands.do(events.Deliver(0, ref))
+        assert isinstance(delivered, events.Delivered)
+        stem = f"s3://transfer@bucket/out/{batch.documents[0].file_stem}"
+        assert [result["uri"] for result in delivered.row["results"]] == [f"{stem}.txt", f"{stem}.pdf"]
         assert [call.partition(" ")[0] for call in store.calls if not call.startswith("open")] == [
             "get_file",
             "put_file",
@@ -266,20 +207,14 @@ class TestStores:
         document = await transfer.read_source(0, "s3://transfer@bucket/in/page.png", RECOGNIZE)
         ref = await run(transfer, aspose_ocr_emulator, document, RECOGNIZE)
         store.fails = "put_file"
+        fetched, out = await transfer.fetch(0, ref), "s3://transfer@bucket/out/"
         with pytest.raises(StorageError, match="the store is on fire") as caught:
-            await transfer.store(
-                ref, await transfer.fetch(0, ref), "s3://transfer@bucket/out/", "page", allow
-            )
+            await transfer.in_thread(lambda: transfer.store(ref, fetched, out, "page", allow))
         assert (caught.value.task_id, caught.value.retryable) == (ref.id, True)
         store.fails = ""
-        assert (
-            len(
-                await transfer.store(
-                    ref, await transfer.fetch(0, ref), "s3://transfer@bucket/out/", "page", allow
-                )
-            )
-            == 2
-        )
+        again = await transfer.fetch(0, ref)
+        stored = await transfer.in_thread(lambda: transfer.store(ref, again, out, "page", allow))
+        assert len(stored) == 2
 
     async def test_a_folder_is_no_source(self, transfer: Transfer, store: Noting) -> None:
         for uri in ("s3://transfer@bucket/in", "s3://transfer@bucket/in/"):

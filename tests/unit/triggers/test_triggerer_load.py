@@ -26,7 +26,6 @@ from airflow_provider_asposeocr.api.errors import CloudUnavailableError, RateLim
 from airflow_provider_asposeocr.api.http.pacing import Pacer, Pause
 from airflow_provider_asposeocr.api.http.retrying import ONCE
 from airflow_provider_asposeocr.api.http.transports import tls_context
-from airflow_provider_asposeocr.api.http.wire import NoResults
 from airflow_provider_asposeocr.clients import LoopClients, loop_clients
 from airflow_provider_asposeocr.connection import mask_token
 from airflow_provider_asposeocr.triggers import base
@@ -230,26 +229,6 @@ class TestPause:
         await client.status("RecognizeImage", "x", ONCE)
         await client.close()
         assert slept == []
-
-    async def test_a_poll_that_takes_the_result_keeps_pace_and_pause_as_others_do(
-        self, cloud: CountingCloud, clock: Clock
-    ) -> None:
-        slept: list[float] = []
-
-        async def sleep(seconds: float) -> None:
-            slept.append(seconds)
-
-        account = cloud.account(max_requests_per_second=1.0)
-        client = AsyncCloudClient(account, tls_context(account), ClientEnvironment(clock=clock), sleep)
-        await client.status("RecognizeImage", "x", ONCE)
-        await client.collect("RecognizeImage", "x", NoResults)
-        assert slept == [1.0]
-        cloud.refusals.append(refusal(429, 30))
-        for _ in range(2):
-            with pytest.raises(RateLimitedError):
-                await client.collect("RecognizeImage", "x", NoResults)
-        await client.close()
-        assert sum(cloud.asked.values()) == 1 + 3
 
     def test_a_clock_that_is_set_back_makes_no_request_wait_longer(self) -> None:
         pacer, pause = Pacer(1.0), Pause()
