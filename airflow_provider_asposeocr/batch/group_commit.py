@@ -156,9 +156,7 @@ class GroupCommit:
             return
         records = [record for waiting in batch for record in waiting.records]
         try:
-            await self._append(records)
-            marks: Marks = await self._insist(self._journal.check)
-            self.drain_requested = marks.drain
+            self.drain_requested = (await self._write(records)).drain
             self._on_durable(records)
         except Exception as error:
             self._fail(error, batch)
@@ -170,15 +168,16 @@ class GroupCommit:
             if not waiting.done.done():
                 waiting.done.set_result(None)
 
-    async def _append(self, records: Sequence[Mapping[str, Any]]) -> None:
+    async def _write(self, records: Sequence[Mapping[str, Any]]) -> Marks:
         todo = records
 
-        def append() -> None:
+        def write() -> Marks:
             nonlocal todo
             now, todo = todo, ()  # After a failure the journal has them, and takes no second copy.
             self._journal.append(now)
+            return self._journal.check()
 
-        await self._insist(append)
+        return await self._insist(write)
 
     async def _insist(self, call: Callable[[], _T]) -> _T:
         """Do I/O in the thread, and repeat it while the storage fails, for at most ``error_budget_seconds``."""
