@@ -16,10 +16,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from random import random
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.documents.blocks import BLOCK_BYTES, upload
 from airflow_provider_asposeocr.documents.file_systems import LOCAL
 
 if TYPE_CHECKING:
@@ -113,14 +115,31 @@ def replace(path: ObjectStoragePath, data: bytes | Iterator[bytes]) -> None:
     Write a file atomically, also if it already exists.
 
     :param path: The file; its folder is created if the storage has folders.
-    :param data: Its content, or pieces of it. Of a store, all are in memory at once; an error in between leaves no file.
+    :param data: Its content, or pieces of it. Of these, a block is in memory at most, and what is larger goes through local
+        disk. An error in between leaves no file.
     """
     if path.protocol in LOCAL:
         with _temporary(path.path, data) as temporary:
             os.replace(temporary, path.path)
         return
     _make_folder(path)
-    path.fs.pipe_file(path.path, data if isinstance(data, bytes) else b"".join(data))
+    if isinstance(data, bytes):
+        path.fs.pipe_file(path.path, data)
+        return
+    begin = bytearray()
+    for piece in data:
+        begin += piece
+        if len(begin) > BLOCK_BYTES:
+            break
+    else:
+        path.fs.pipe_file(path.path, bytes(begin))
+        return
+    with NamedTemporaryFile(prefix="aspose-ocr-upload-") as local:
+        local.write(begin)
+        begin.clear()
+        local.writelines(data)  # The rest of the pieces.
+        local.flush()
+        upload(path.fs, local.name, path.path)
 
 
 def is_atomic(path: ObjectStoragePath) -> bool:

@@ -8,16 +8,16 @@ commits itself; everything else gets a hidden temporary name and a rename.
 from __future__ import annotations
 
 import hashlib
-import inspect
 import os
 import shutil
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from airflow_provider_asposeocr.api.files.work_folder import lock_file, remove_abandoned
 from airflow_provider_asposeocr.compat import lineage_is_read
 from airflow_provider_asposeocr.documents.atomic_create import CONDITIONAL
+from airflow_provider_asposeocr.documents.blocks import BLOCK_BYTES, one_block, upload
 from airflow_provider_asposeocr.documents.file_systems import LOCAL
 from airflow_provider_asposeocr.documents.uris import S3
 
@@ -27,12 +27,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import ObjectStoragePath
 
-#: Size of a block that is read from a store or written to it. The libraries would use several blocks of up to 50 MiB at
-#: once.
-BLOCK_BYTES = 8 * 1024 * 1024
 _PIECE_BYTES = BLOCK_BYTES // 2
-#: Arguments that limit a transfer to one block in memory; each is used if the library has it.
-_ONE_BLOCK = {"chunksize": BLOCK_BYTES, "max_concurrency": 1}
 #: For these schemes, the upload of a local file is one PUT, or a multipart or block upload that the server commits at its
 #: end.
 _COMMITS_UPLOADS = CONDITIONAL
@@ -75,7 +70,7 @@ def copy_to_local(path: ObjectStoragePath, local: Path) -> tuple[int, str]:
     # s3fs then sends one request, without asking for the size before. Other libraries hold more than a block in memory when
     # they do this. Airflow records only a file that its path opens for lineage.
     if path.protocol in S3 and not lineage_is_read():
-        path.fs.get_file(path.path, str(local), **_one_block(path.fs, "get_file"))
+        path.fs.get_file(path.path, str(local), **one_block(path.fs, "get_file"))
         if local.is_dir():  # What fsspec makes of a folder.
             local.rmdir()
             raise IsADirectoryError(path.path)
@@ -90,12 +85,6 @@ def copy_to_local(path: ObjectStoragePath, local: Path) -> tuple[int, str]:
             digest.update(piece)
             size += len(piece)
     return size, digest.hexdigest()
-
-
-def _one_block(fs: Any, method: str) -> dict[str, int]:
-    """Return the arguments that let a method of a file system hold only one block in memory."""
-    known = inspect.signature(getattr(fs, f"_{method}", getattr(fs, method))).parameters
-    return {name: value for name, value in _ONE_BLOCK.items() if name in known}
 
 
 class Writer:
@@ -119,7 +108,7 @@ class Writer:
         :param target: Its place.
         """
         if target.protocol in _COMMITS_UPLOADS:
-            _upload(target.fs, local, target.path)
+            upload(target.fs, str(local), target.path)
         elif target.protocol in LOCAL:
             self._write_locally(local, target.path)
         else:
@@ -156,16 +145,12 @@ def _write_and_rename(local: Path, folder: str, prefix: str, target: str) -> Non
         raise
 
 
-def _upload(fs: Any, local: Path, path: str) -> None:
-    fs.put_file(str(local), path, **_one_block(fs, "put_file"))
-
-
 def _write_and_move(local: Path, target: ObjectStoragePath) -> None:
     # A random name: if it depended on the target, two writers would write into the same file.
     temporary = target.parent / f"{_HIDDEN}{uuid4().hex}.part"
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _upload(target.fs, local, temporary.path)
+        upload(target.fs, str(local), temporary.path)
         target.fs.mv(temporary.path, target.path)
     except BaseException:
         with suppress(Exception):

@@ -12,7 +12,7 @@ import airflow.providers.microsoft.azure.fs.adls  # noqa: F401
 import s3fs  # noqa: F401  # see above
 from document_meter import serve
 
-from airflow_provider_asposeocr.documents.stored_files import BLOCK_BYTES
+from airflow_provider_asposeocr.documents.blocks import BLOCK_BYTES
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 
 

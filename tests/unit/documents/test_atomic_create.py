@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import logging
 import multiprocessing
 import os
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -15,10 +17,12 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_asposeocr.documents import atomic_create
 from airflow_provider_asposeocr.documents.atomic_create import create_or_read, is_atomic, read, replace
+from airflow_provider_asposeocr.documents.blocks import BLOCK_BYTES
 from tests.support.object_stores import Store, attached
 from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from multiprocessing.synchronize import Barrier
     from pathlib import Path
 
@@ -103,6 +107,47 @@ class TestLocally:
             replace(path, data)
             assert read(path) == data
         assert os.listdir(tmp_path / "new") == ["record.json"]
+
+
+class TestReplacingInAStore:
+    @pytest.fixture
+    def store(self) -> Store:
+        return attached("s3", "pieces")
+
+    def test_what_is_large_is_uploaded_from_local_disk_and_never_whole_in_memory(self, store: Store) -> None:
+        piece, count = os.urandom(256 * 1024), 4 * BLOCK_BYTES // (256 * 1024)
+        written: list[bytes] = []
+        store.put_file = lambda local, path, **_: written.append(digest_of(local))  # type: ignore[method-assign]
+
+        tracemalloc.start()
+        try:
+            replace(ObjectStoragePath("s3://pieces@bucket/snapshot.jsonl"), (piece for _ in range(count)))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+        assert written == [hashlib.sha256(piece * count).digest()]
+        assert peak < 1.5 * BLOCK_BYTES
+        assert store.files() == {}
+
+    def test_what_is_small_is_one_request(self, store: Store) -> None:
+        replace(ObjectStoragePath("s3://pieces@bucket/part.jsonl"), iter((b"one ", b"two")))
+        assert store.files() == {"/bucket/part.jsonl": b"one two"}
+        assert not [call for call in store.calls if call.startswith("put_file")]
+
+    def test_pieces_that_break_off_leave_no_file(self, store: Store) -> None:
+        def broken() -> Iterator[bytes]:
+            yield b"x" * 2 * BLOCK_BYTES
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            replace(ObjectStoragePath("s3://pieces@bucket/part.jsonl"), broken())
+        assert store.files() == {}
+
+
+def digest_of(local: str) -> bytes:
+    with open(local, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()
 
 
 class Odd(Store):

@@ -18,8 +18,8 @@ from airflow.sdk.io import attach
 
 from airflow_provider_asposeocr.api.http.wire import FileBody
 from airflow_provider_asposeocr.api.results.download import Result
-from airflow_provider_asposeocr.documents import destinations, stored_files
-from airflow_provider_asposeocr.documents.stored_files import BLOCK_BYTES
+from airflow_provider_asposeocr.documents import destinations
+from airflow_provider_asposeocr.documents.blocks import BLOCK_BYTES, upload
 from airflow_provider_asposeocr.emulator.server import EmulatorProcess
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
 from tests.support.object_stores import Store
@@ -237,7 +237,7 @@ class TestUpload:
                 self.calls.append(f"{args} {kwargs}")
 
         store = Plain()
-        stored_files._upload(store, tmp_path / "any", "bucket/any")
+        upload(store, str(tmp_path / "any"), "bucket/any")
 
         assert store.calls == ["() {}"]
 
