@@ -48,7 +48,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: Time between two checks whether the batch could leave the worker, and between two reports of its progress.
-_LOOK_SECONDS = 1.0
+LOOK_SECONDS = 1.0
+#: Time between two checks while a document is being moved: with the last one, the batch may leave its worker.
+LOOK_WHILE_MOVING_SECONDS = 0.1
 #: Phases of documents whose cloud task may run.
 _IN_CLOUD = frozenset({Phase.RUNNING, Phase.POLLING, Phase.CANCELLING})
 #: Phases of documents about which the journal does not have yet what the next process needs.
@@ -325,19 +327,27 @@ class BatchEngine:
             self._fail(error)
 
     async def _look(self) -> None:
-        """Once a second, report the progress and the metrics, write a snapshot, or defer, where one of them is due."""
+        """Report the progress and the metrics once a second, write a snapshot, or defer, where one of them is due."""
+        clock = asyncio.get_running_loop().time
+        report_at = clock() + LOOK_SECONDS
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
             try:
+                waits = self._machine.waits_for_cloud or not self._settings.deferrable
+                await asyncio.sleep(LOOK_SECONDS if waits else LOOK_WHILE_MOVING_SECONDS)
+                if clock() >= report_at:
+                    report_at = clock() + LOOK_SECONDS
+                    await self._report()
                 await self._look_once()
             except Exception as error:
                 self._fail(error)
                 return
 
-    async def _look_once(self) -> None:
+    async def _report(self) -> None:
         if self._on_progress is not None:
             self._on_progress(self.progress())
         await asyncio.to_thread(self._metrics.drain().send)
+
+    async def _look_once(self) -> None:
         look_at = None if self._machine_stop else next_look_at(self._machine, self._settings, self._clock())
         if look_at is not None or self._is_to_be_deferred():
             self._pause_polls()

@@ -20,35 +20,21 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.batch.machine import Machine
     from airflow_provider_asposeocr.batch.settings import BatchSettings
 
-#: How finely moments are compared. A deferral takes seconds to begin and to end.
-_PRECISION_SECONDS = 1.0
 #: Time between two looks of a deferred batch at documents that other batches have: each needs a start of the worker.
 DEFERRED_LOOK_SECONDS = 120.0
 
 
-def idle_seconds(running: Sequence[tuple[float, Entry]], at_most_seconds: float) -> float:
+def will_be_idle(running: Sequence[tuple[float, Entry]], seconds: float) -> bool:
     """
-    Forecast how long a worker would have nothing to do.
+    Forecast whether a worker would have nothing to do for a time.
 
     :param running: For each cloud task that runs, its age in seconds, and what is known about tasks like it.
-    :param at_most_seconds: How far to look ahead.
-    :return: Seconds until a quarter of the tasks is expected to have ended, at most ``at_most_seconds``; 0 if nothing runs.
+    :param seconds: The time.
+    :return: Whether less than a quarter of the tasks is expected to have ended by then; ``False`` if nothing runs.
     """
-    if not running:
-        return 0.0
     # For a single task, wait until it has ended with a probability of one half: its expected number of ends never reaches 1.
     wanted = min(max(1.0, len(running) / WAKE_SHARE), len(running) / 2)
-    # The expected number only grows with time, so that halving finds the moment.
-    least, most = 0.0, at_most_seconds
-    if _expected_ends(running, most) < wanted:
-        return most
-    while most - least > _PRECISION_SECONDS:
-        middle = (least + most) / 2
-        if _expected_ends(running, middle) < wanted:
-            least = middle
-        else:
-            most = middle
-    return least
+    return math.fsum(entry.share_ended(age, age + seconds) for age, entry in running) < wanted
 
 
 def is_worth_leaving(machine: Machine, settings: BatchSettings, now: float) -> bool:
@@ -69,7 +55,7 @@ def is_worth_leaving(machine: Machine, settings: BatchSettings, now: float) -> b
         for work in machine.works.values()
         if work.phase in (Phase.RUNNING, Phase.POLLING)
     ]
-    return idle_seconds(running, settings.defer_idle_seconds) >= settings.defer_idle_seconds
+    return will_be_idle(running, settings.defer_idle_seconds)
 
 
 def next_look_at(machine: Machine, settings: BatchSettings, now: float) -> float | None:
@@ -86,7 +72,3 @@ def next_look_at(machine: Machine, settings: BatchSettings, now: float) -> float
         return None
     at = min(until, now + DEFERRED_LOOK_SECONDS, settings.deadline_at)
     return at if at - now >= settings.defer_idle_seconds else None
-
-
-def _expected_ends(running: Sequence[tuple[float, Entry]], seconds: float) -> float:
-    return math.fsum(entry.share_ended(age, age + seconds) for age, entry in running)

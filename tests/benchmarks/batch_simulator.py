@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_asposeocr.api.polling.durations import DurationBook
 from airflow_provider_asposeocr.api.responses import TaskState
 from airflow_provider_asposeocr.batch import events
+from airflow_provider_asposeocr.batch.engine import LOOK_SECONDS, LOOK_WHILE_MOVING_SECONDS
 from airflow_provider_asposeocr.batch.forecast import is_worth_leaving
 from airflow_provider_asposeocr.batch.machine import Machine
 from airflow_provider_asposeocr.batch.polls import BatchPolls, BatchWaitPlan
@@ -146,14 +147,15 @@ class Simulation:
 
     def _work(self) -> None:
         """Let the worker work until it is over or leaves."""
-        look_at = self._now + 1.0
+        look_at = self._now + LOOK_WHILE_MOVING_SECONDS
         while not self._finished:
             at = min(self._machine.next_at, self._to_come[0][0] if self._to_come else math.inf, look_at)
             self._now = max(self._now, at)
             if at == look_at:
                 if self._machine.is_idle and is_worth_leaving(self._machine, self._settings, self._now):
                     return
-                look_at += 1.0
+                waits = self._machine.waits_for_cloud
+                look_at += LOOK_SECONDS if waits else LOOK_WHILE_MOVING_SECONDS
             elif self._to_come and self._to_come[0][0] == at:
                 self._tell(heapq.heappop(self._to_come)[-1])
             else:

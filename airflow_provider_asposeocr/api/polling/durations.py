@@ -76,7 +76,7 @@ class Estimate:
         #: Weight of the next observation. It grows, instead of reducing the weights of all older observations.
         self._weight = 1.0
         self._seen = 0
-        self._density: list[float] = list(_NOTHING_SEEN)
+        self._believe(list(_NOTHING_SEEN))
         self._since = 0
         self._schedules: dict[Limits, Schedule] = {}
 
@@ -108,7 +108,7 @@ class Estimate:
             self._masses = array("d", (mass / self._weight for mass in self._masses))
             self._weight = 1.0
         if self._since >= min(FRESH, 1 + self._seen // 4):
-            self._density = self._believed()
+            self._believe(self._believed())
             self._schedules.clear()
             self._since = 0
 
@@ -138,7 +138,7 @@ class Estimate:
         number = bin_of(age)
         lower = EDGES[number - 1] if number else 0.0
         part = min(1.0, max(0.0, (EDGES[number] - age) / (EDGES[number] - lower)))
-        return part * self._density[number] + math.fsum(self._density[number + 1 :])
+        return part * self._density[number] + self._older[number]
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was learned as plain JSON: how many tasks were seen, and how many ended in which bin."""
@@ -160,8 +160,13 @@ class Estimate:
                 estimate._masses[int(number)] = float(mass)
         estimate._seen = int(value["seen"])
         if estimate._seen:
-            estimate._density = estimate._believed()
+            estimate._believe(estimate._believed())
         return estimate
+
+    def _believe(self, density: list[float]) -> None:
+        self._density = density
+        # What is older than each bin, because a batch asks for it once a second for each of its cloud tasks.
+        self._older = [0.0, *accumulate(reversed(density[1:]))][::-1]
 
     def _believed(self) -> list[float]:
         smooth = [mass / self._weight for mass in self._masses]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 
 import pytest
 
 from airflow_provider_asposeocr.api.polling.durations import DurationBook
-from airflow_provider_asposeocr.batch.forecast import idle_seconds
+from airflow_provider_asposeocr.batch.forecast import will_be_idle
 
 
 def book_of(*seconds: float) -> DurationBook:
@@ -23,11 +24,13 @@ def known() -> DurationBook:
 
 
 def running(book: DurationBook, *ages: float) -> float:
-    return idle_seconds([(age, book.entry("RecognizeImage", 1000)) for age in ages], 1000.0)
+    """Return for how many seconds a worker would be idle, at most 1000."""
+    tasks = [(age, book.entry("RecognizeImage", 1000)) for age in ages]
+    return bisect_left(range(1000), True, key=lambda seconds: not will_be_idle(tasks, seconds))
 
 
 def test_nothing_runs() -> None:
-    assert idle_seconds([], 100.0) == 0.0
+    assert not will_be_idle([], 100.0)
 
 
 @pytest.mark.parametrize("book", [DurationBook(), book_of(300.0, 300.0)], ids=["nothing", "too little"])
@@ -57,10 +60,6 @@ def test_a_few_that_end_soon_do_not_hold_the_worker(known: DurationBook) -> None
 def test_the_last_one_is_waited_for_where_it_ends_soon(known: DurationBook) -> None:
     assert running(known, 280.0) < 40
     assert 200 < running(known, 50.0) < 260
-
-
-def test_it_looks_no_further_than_asked(known: DurationBook) -> None:
-    assert idle_seconds([(0.0, known.entry("RecognizeImage", 1000))] * 8, 30.0) == 30.0
 
 
 def test_what_was_learned_goes_through_a_journal(known: DurationBook) -> None:
