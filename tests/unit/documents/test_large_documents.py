@@ -18,7 +18,7 @@ from airflow.sdk.io import attach
 
 from airflow_provider_asposeocr.api.http.wire import FileBody
 from airflow_provider_asposeocr.api.results.download import Result
-from airflow_provider_asposeocr.documents import destinations
+from airflow_provider_asposeocr.documents import destinations, stored_files
 from airflow_provider_asposeocr.documents.blocks import BLOCK_BYTES, upload
 from airflow_provider_asposeocr.emulator.server import EmulatorProcess
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
