@@ -16,9 +16,11 @@ from airflow.sdk import Connection
 from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
 from airflow_provider_asposeocr import config, connection
+from airflow_provider_asposeocr.api.polling.plan import Cadence
 from airflow_provider_asposeocr.config import default_seconds
 from airflow_provider_asposeocr.get_provider_info import CONFIG, CONN_FIELDS, get_provider_info
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
+from airflow_provider_asposeocr.lifecycle.wait_plan import WaitParameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -238,7 +240,16 @@ class TestConfiguration:
             path.read_text() for path in PACKAGE.rglob("*.py") if "emulator" not in path.parts
         )
         sources = sources.replace((PACKAGE / "get_provider_info.py").read_text(), "")
-        for name in self.OPTIONS:
+        for name in self.OPTIONS.keys() - Cadence.__dataclass_fields__.keys():
             assert f'"{name}"' in sources, f"nothing reads {name}"
+
+    @pytest.mark.parametrize("name", Cadence.__dataclass_fields__)
+    def test_each_part_of_a_cadence_is_an_option(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        assert name in self.OPTIONS
+        monkeypatch.setenv(f"AIRFLOW__ASPOSE_OCR__{name.upper()}", "7.5")
+        assert getattr(WaitParameters().cadence(), name) == 7.5
+
+    def test_only_declared_options_are_read(self) -> None:
+        sources = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
         used = set(re.findall(r'default_(?:seconds|number|text|flag)\("(\w+)"\)', sources))
         assert used <= set(self.OPTIONS)
