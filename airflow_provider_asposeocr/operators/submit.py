@@ -251,7 +251,7 @@ class AsposeOcrSubmitOperator(WaitsForTask, BaseOperator):
         submit = TaskSubmit(
             hook.client_of,
             _stored_record(self, context),
-            identity_of(self, hook.account.owner, source),
+            identity_of(self, hook, source),
             policies,
         )
         ref, is_fresh = submit.find(), False

@@ -13,6 +13,7 @@ from airflow_provider_asposeocr.lifecycle.identity import Identity, digest
 from airflow_provider_asposeocr.parameters import one_document, rendered
 
 if TYPE_CHECKING:
+    from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
     from airflow_provider_asposeocr.operators.submit import AsposeOcrSubmitOperator
 
 
@@ -38,14 +39,16 @@ def upstream_of(operator: AsposeOcrSubmitOperator, error: AsposeOcrError) -> Tas
     return next((upstream for upstream in upstreams_of(operator) if upstream.id == error.task_id), None)
 
 
-def identity_of(operator: AsposeOcrSubmitOperator, owner: tuple[str, str, bool], source: Any) -> Identity:
+def identity_of(operator: AsposeOcrSubmitOperator, hook: AsposeOcrHook, source: Any) -> Identity:
     """
     Return what makes a submit the same as that of another try.
 
     :param operator: The operator, rendered.
-    :param owner: The owner of the account, see :attr:`.Account.owner`.
+    :param hook: The hook of the account. Its connection is read after the source was checked: a mistake in a DAG is told
+        even where the connection is missing.
     :param source: Its rendered source.
     :raises SourceError: if the source cannot be meant.
+    :raises InvalidConnectionError: if there is no connection, or it has mistakes.
     """
     name, version = source_identity(parse_source(one_document(operator, "source", source)))
     return Identity(
@@ -53,7 +56,7 @@ def identity_of(operator: AsposeOcrSubmitOperator, owner: tuple[str, str, bool],
         source=name,
         version=version,
         settings=digest(operator._requested_settings()),
-        account=digest(owner),
+        account=digest(hook.account.owner),
     )
 
 

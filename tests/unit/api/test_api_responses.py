@@ -224,7 +224,9 @@ class TestTaskRef:
     @pytest.mark.parametrize(
         ("change", "named"),
         [
-            ({"operation": "Recognize/Everything"}, "operation"),
+            ({"operation": "Recognize/../Everything"}, "operation"),
+            ({"operation": "/Recognize"}, "operation"),
+            ({"operation": "Recognize?id=7"}, "operation"),
             ({"operation": None}, "operation"),
             ({"operation": "\x1b[31m"}, "operation"),
             ({"id": ""}, "id"),

@@ -813,7 +813,7 @@ class TestFetch:
         assert [entry["type"] for entry in manifest["results"]] == ["Text"]
 
     def test_a_task_reference_that_is_none(self, cloud: EmulatorControl, tmp_path: Path) -> None:
-        for task in ("id-1", None, {}, {**REF, "operation": "R/m"}):
+        for task in ("id-1", None, {}, {**REF, "operation": "R/../m"}):
             with pytest.raises(AirflowFailException, match="not a task reference"):
                 execute(fetch(task, f"{tmp_path}/"))
         assert cloud.journal() == []

@@ -110,7 +110,8 @@ class TestAttacks:
     def test_an_address_names_no_path(self, world: ViewerWorld, address: str) -> None:
         world.fetched(world.result("page.txt", TEXT))
         answer = world.file(address=address)
-        assert answer.status_code == 404
+        # No such file, or no number that a file may have.
+        assert answer.status_code in (404, 422)
         assert TEXT not in answer.content
 
 
