@@ -62,7 +62,7 @@ test-airflow: $(VENV)/test.stamp $(OLDEST_VENV)/stamp ## DAGs on real Airflow pr
 # Left out are cases in which Airflow 3.1 itself answers, in words of its own, and its own deprecation warnings.
 test-oldest: $(OLDEST_VENV)/stamp ## imports and unit tests on the oldest Airflow; its chain is in test-airflow
 	$(OLDEST_VENV)/bin/python -m pytest $(PARALLEL) -o filterwarnings=default -p no:cacheprovider tests/unit/api \
-		$(addprefix tests/unit/documents/test_,sources.py destinations.py file_systems.py) tests/unit/test_clients.py \
+		$(addprefix tests/unit/documents/test_,sources.py destinations.py file_systems.py atomic_create.py owners.py folder_pages.py uris.py) tests/unit/test_clients.py \
 		tests/unit/hooks/test_hook.py tests/unit/triggers/test_trigger.py \
 		tests/unit/triggers/test_batch_trigger.py tests/unit/operators/test_batch.py tests/unit/batch/test_tripwire.py tests/unit/sensors/test_sensor.py \
 		$(addprefix tests/unit/operators/test_,waiting.py operators.py plan_inbox.py) tests/unit/triggers/test_inbox_trigger.py \

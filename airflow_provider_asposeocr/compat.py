@@ -8,6 +8,10 @@ version.
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
 
 try:
     from airflow.sdk.exceptions import (
@@ -35,9 +39,21 @@ __all__ = [
     "AirflowSkipException",
     "TaskDeferralError",
     "TaskDeferralTimeout",
+    "connection_of",
     "lineage_is_read",
     "runs_in_shared_process",
 ]
+
+
+def connection_of(path: ObjectStoragePath) -> str | None:
+    """
+    Return the id of the Airflow connection of a path, ``None`` if its URI names none.
+
+    :param path: The path.
+    """
+    # Airflow 3.1 has no such attribute, and keeps the id among the options.
+    found: str | None = getattr(path, "conn_id", None) or path.storage_options.get("conn_id")
+    return found
 
 
 def runs_in_shared_process() -> bool:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.compat import connection_of
 from airflow_provider_asposeocr.documents.blocks import BLOCK_BYTES, upload
 from airflow_provider_asposeocr.documents.file_systems import LOCAL
 
@@ -156,7 +157,7 @@ def is_atomic(path: ObjectStoragePath) -> bool:
         return True
     if path.protocol not in CONDITIONAL:
         return False
-    key = (path.protocol, path.conn_id, path.path.partition("/")[0])
+    key = (path.protocol, connection_of(path), path.path.partition("/")[0])
     if key not in _honoured:
         probe = path.parent / "probe"
         # The first may create the file; then the second must be refused.

@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from airflow_provider_asposeocr.compat import connection_of
 from airflow_provider_asposeocr.documents.file_systems import LOCAL
 
 if TYPE_CHECKING:
@@ -149,4 +150,4 @@ def qualifier_of(path: ObjectStoragePath, sha256: str) -> str | None:
         host = urlsplit(endpoint).netloc.rpartition("@")[2] if isinstance(endpoint, str) else ""
         return None if not host or re.search(r"\.amazonaws\.com(\.cn)?(:\d+)?$", host) else host
     account = getattr(path.fs, "account_name", None)
-    return account if isinstance(account, str) and account else path.conn_id
+    return account if isinstance(account, str) and account else connection_of(path)

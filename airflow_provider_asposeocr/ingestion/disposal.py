@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.api.printable import shown
+from airflow_provider_asposeocr.compat import connection_of
 from airflow_provider_asposeocr.documents.atomic_create import CONDITIONAL
 from airflow_provider_asposeocr.documents.file_systems import LOCAL, object_path
 from airflow_provider_asposeocr.documents.stored_files import Writer, copy_to_local
@@ -82,7 +83,7 @@ def _target(archive: str, name: str, mark: str) -> ObjectStoragePath:
 def _move(source: ObjectStoragePath, target: ObjectStoragePath) -> None:
     if source.protocol in LOCAL or target.protocol in LOCAL:
         target.parent.mkdir(parents=True, exist_ok=True)
-    if (source.protocol, source.conn_id) == (target.protocol, target.conn_id):
+    if (source.protocol, connection_of(source)) == (target.protocol, connection_of(target)):
         if source.protocol in CONDITIONAL or not (
             source.protocol in LOCAL or _WILDCARDS.isdisjoint(source.path)
         ):
