@@ -345,7 +345,8 @@ class BatchEngine:
     async def _report(self) -> None:
         if self._on_progress is not None:
             self._on_progress(self.progress())
-        await asyncio.to_thread(self._metrics.drain().send)
+        # The end of the batch cancels this. What was drained and waits for a thread then would be lost.
+        await asyncio.shield(asyncio.to_thread(self._metrics.drain().send))
 
     async def _look_once(self) -> None:
         look_at = None if self._machine_stop else next_look_at(self._machine, self._settings, self._clock())
