@@ -55,7 +55,7 @@ ORDER_WITHIN = {
         ("results",),
     ),
     "documents": (
-        ("file_systems", "manifest"),
+        ("blocks", "file_systems", "manifest"),
         ("atomic_create", "folders", "uris", "versions"),
         ("folder_pages", "owners", "source_errors", "storage_errors", "stored_files"),
         ("destinations", "json_lines", "read_results"),
