@@ -67,8 +67,9 @@ def parts_of(pages: Pages) -> list[str]:
 def shown_width(page: Page, selector: str = "img.after") -> int:
     """Wait for a picture; returns its width in its own pixels, 0 if the browser cannot show it."""
     page.wait_for_selector(selector)
-    page.wait_for_function(f"document.querySelector('{selector}').complete")
-    width: int = page.locator(selector).evaluate("image => image.naturalWidth")
+    # Playwright's wait_for_function evaluates text; from the second time on, the page's policy refuses that.
+    loaded = "async image => { await image.decode().catch(() => null); return image.naturalWidth; }"
+    width: int = page.locator(selector).evaluate(loaded)
     return width
 
 
