@@ -75,7 +75,7 @@ test-properties: $(VENV)/test.stamp ## the property tests with at least 100,000 
 	$(BIN)/python -m pytest tests/properties --hypothesis-profile=thorough
 
 # The next four need more than `test`: npm and node for Azurite, PostgreSQL and Redis on loopback. Without them they fail.
-test-stores: $(PRODUCTION_VENV)/stamp $(AZURITE)/stamp ## killed writers against S3 (moto) and Azure Blob (Azurite)
+test-stores: $(PRODUCTION_VENV)/stamp $(AZURITE)/stamp ## killed writers against S3 (moto), Azure Blob (Azurite) and Google Cloud Storage (fake-gcs-server)
 	ASPOSE_OCR_AZURITE=$(abspath $(AZURITE)) $(PRODUCTION_VENV)/bin/python -m pytest tests/stores
 
 test-failures: $(PRODUCTION_VENV)/stamp ## what each failure costs, the table of docs/failures.md

@@ -263,7 +263,8 @@ class Errands:
             # Checked just before the results are stored: another run may have written there since this one has begun.
             key = key_of(ref.source_sha256, register.fingerprint)
             stem = stem_of(stem, key, is_taken=self._transfer.is_taken(ref, fetched, destination, stem))
-        extracted = self._extract(ref, fetched, verdict)
+        # What is read from local disk is read before something is stored: an error then leaves nothing behind.
+        words, extracted = first_words_of(ref.row, fetched.results), self._extract(ref, fetched, verdict)
         results: list[StoredResult] = []
         if verdict.stores:
             check = partial(self._check_targets, document)
@@ -277,7 +278,6 @@ class Errands:
             **extracted,
             **self._quality(ref, measured, verdict),
         }
-        words = first_words_of(ref.row, fetched.results)
         known = {name: value for name, value in row.items() if value}
         return known if words is None else known | {"first_words": words}
 

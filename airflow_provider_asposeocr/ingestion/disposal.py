@@ -84,15 +84,14 @@ def _move(source: ObjectStoragePath, target: ObjectStoragePath) -> None:
     if source.protocol in LOCAL or target.protocol in LOCAL:
         target.parent.mkdir(parents=True, exist_ok=True)
     if (source.protocol, connection_of(source)) == (target.protocol, connection_of(target)):
-        if source.protocol in CONDITIONAL or not (
-            source.protocol in LOCAL or _WILDCARDS.isdisjoint(source.path)
-        ):
+        is_plain = source.protocol not in CONDITIONAL and _WILDCARDS.isdisjoint(source.path)
+        if source.protocol in LOCAL or is_plain:
+            source.fs.mv(source.path, target.path)
+        else:
             # fsspec's ``mv`` takes the name for a pattern, and moves the files that match it. What also is the beginning of
             # other names counts as a folder, of which it copies nothing, and deletes the file.
             source.fs.cp_file(source.path, target.path)
             source.fs.rm_file(source.path)
-        else:
-            source.fs.mv(source.path, target.path)
         return
     with TemporaryDirectory(prefix="aspose-ocr-move-") as folder:
         local = Path(folder) / "source"
