@@ -17,65 +17,46 @@ import tempfile
 import time
 from contextlib import contextmanager
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
 
+from tests.benchmarks.listing_server import BUCKET, PAGE, ListingHandler, entry, serve_with
 from tests.benchmarks.measuring import CHECKOUT, compared, in_turn, limited, publish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 KEYS = int(os.environ.get("PLAN_KEYS", "100000"))
 ROUNDS = int(os.environ.get("PLAN_ROUNDS", "3"))
-BUCKET = "scans"
 MOST_DOCUMENTS = 10_000
 #: Goals by the number of keys: seconds of CPU and MiB.
 GOALS = {100_000: (25.0, 150.0), 1_000_000: (250.0, 400.0)}
-PAGE = 1000
 MIB = 1024 * 1024
 
 
-class _Listings(BaseHTTPRequestHandler):
-    """Answers ``ListObjectsV2`` of a bucket with ``keys`` keys below ``in/``."""
+class _Listings(ListingHandler):
+    """Lists a bucket with ``keys`` keys below ``in/``."""
 
     keys = 0
-    protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:
-        asked = parse_qs(urlsplit(self.path).query)
-        start = int(asked.get("continuation-token", ["0"])[0])
-        end = min(start + PAGE, self.keys)
-        rows = "".join(
-            f"<Contents><Key>in/2026/scan-{number:08d}.png</Key><LastModified>2026-01-01T00:{number // 60 % 60:02d}:"
-            f"{number % 60:02d}.000Z</LastModified><ETag>&quot;{number:032x}&quot;</ETag><Size>{number % 100000}</Size>"
-            "<StorageClass>STANDARD</StorageClass></Contents>"
-            for number in range(start, end)
+    def page(self, prefix: str, token: int) -> tuple[Iterable[str], int | None]:
+        end = min(token + PAGE, self.keys)
+        entries = (
+            entry(
+                f"in/2026/scan-{number:08d}.png",
+                f"{number:032x}",
+                number % 100000,
+                f"00:{number // 60 % 60:02d}:{number % 60:02d}",
+            )
+            for number in range(token, end)
         )
-        more = end < self.keys
-        token = f"<NextContinuationToken>{end}</NextContinuationToken>" if more else ""
-        body = (
-            '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-            f"<Name>{BUCKET}</Name><Prefix>in/</Prefix><KeyCount>{end - start}</KeyCount><MaxKeys>{PAGE}</MaxKeys>"
-            f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}{rows}</ListBucketResult>"
-        ).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/xml")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        return entries, end if end < self.keys else None
 
 
 def serve(keys: int) -> None:
     """Run the server, and print its address."""
     _Listings.keys = keys
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Listings)
-    print(f"http://127.0.0.1:{server.server_port}", flush=True)
-    server.serve_forever()
+    serve_with(_Listings)
 
 
 def _ours(register: Path, *, seen: bool) -> int:

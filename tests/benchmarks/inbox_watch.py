@@ -18,7 +18,8 @@ import time
 from functools import partial
 from typing import Any
 
-from tests.benchmarks.inbox_plan import BUCKET, connection
+from tests.benchmarks.inbox_plan import connection
+from tests.benchmarks.listing_server import BUCKET
 from tests.benchmarks.measuring import CHECKOUT, compared, in_turn, limited, publish
 
 KEYS = 10_000

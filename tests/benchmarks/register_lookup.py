@@ -18,18 +18,17 @@ import time
 from bisect import bisect_left
 from contextlib import contextmanager
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.ingestion.register import RecordName, key_of
-from tests.benchmarks.inbox_plan import BUCKET, PAGE, connection
+from tests.benchmarks.inbox_plan import connection
+from tests.benchmarks.listing_server import BUCKET, PAGE, ListingHandler, entry, serve_with
 from tests.benchmarks.measuring import CHECKOUT, in_turn, limited, publish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 DOCUMENTS = int(os.environ.get("REGISTER_DOCUMENTS", "1000000"))
 ROUNDS = int(os.environ.get("REGISTER_ROUNDS", "3"))
@@ -51,45 +50,22 @@ def records(key: str) -> tuple[str, str]:
     return RecordName(key, 1, "claim").text, RecordName(key, 1, "done").text
 
 
-class _Register(BaseHTTPRequestHandler):
-    """Answers ``ListObjectsV2`` of the register's bucket."""
+class _Register(ListingHandler):
+    """Lists the register's bucket."""
 
     names: list[str]
-    protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:
-        prefix = parse_qs(urlsplit(self.path).query)["prefix"][0]
+    def page(self, prefix: str, token: int) -> tuple[Iterable[str], int | None]:
         start = bisect_left(self.names, prefix)
-        page = islice(self.names, start, start + PAGE)
-        found = [name for name in page if name.startswith(prefix)]
-        rows = "".join(
-            f"<Contents><Key>{name}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
-            "<ETag>&quot;0123456789abcdef0123456789abcdef&quot;</ETag><Size>700</Size>"
-            "<StorageClass>STANDARD</StorageClass></Contents>"
-            for name in found
-        )
-        body = (
-            '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-            f"<Name>{BUCKET}</Name><Prefix>{prefix}</Prefix><KeyCount>{len(found)}</KeyCount><MaxKeys>{PAGE}</MaxKeys>"
-            f"<IsTruncated>false</IsTruncated>{rows}</ListBucketResult>"
-        ).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/xml")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        found = [name for name in islice(self.names, start, start + PAGE) if name.startswith(prefix)]
+        return (entry(name, "0123456789abcdef0123456789abcdef", 700) for name in found), None
 
 
 def serve(documents: int) -> None:
     """Run the server, and print its address."""
     below = f"{REGISTER}documents/"
     _Register.names = sorted(f"{below}{name}" for key in keys(documents) for name in records(key))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Register)
-    print(f"http://127.0.0.1:{server.server_port}", flush=True)
-    server.serve_forever()
+    serve_with(_Register)
 
 
 def measure_here(uri: str, documents: int) -> float:

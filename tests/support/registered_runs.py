@@ -69,6 +69,14 @@ class Folder:
         self.inbox.mkdir()
         self.airflow = Airflow()
 
+    @classmethod
+    def of_three(cls, root: Path) -> Folder:
+        """Return one whose inbox has the documents 1 to 3, each with its number as content."""
+        found = cls(root)
+        for content in (1, 2, 3):
+            found.drop(f"{content}.png", content)
+        return found
+
     def drop(self, name: str, content: int) -> Path:
         path = self.inbox / name
         path.write_bytes(PNG + bytes([content]))

@@ -82,13 +82,19 @@ def test_regions_are_recognized_in_reading_order(
     assert [paragraph.splitlines()[-1] for paragraph in paragraphs] == ["Region 1.", "Region 2."]
 
 
+def inbox_with_pages(folder: Path, count: int) -> Path:
+    """Make an inbox of pages with different contents."""
+    inbox = folder / "inbox"
+    inbox.mkdir()
+    for number in range(count):
+        (inbox / f"page-{number}.png").write_bytes(PNG + bytes([number]))
+    return inbox
+
+
 def test_a_folder_becomes_lines_for_a_search_engine(
     aspose_ocr_run_dag: Any, aspose_ocr_emulator: Any, tmp_path: Path
 ) -> None:
-    inbox = tmp_path / "inbox"
-    inbox.mkdir()
-    for number in range(3):
-        (inbox / f"page-{number}.png").write_bytes(PNG + bytes([number]))
+    inbox = inbox_with_pages(tmp_path, 3)
     conf = {"inbox": f"file://{inbox}/", "outbox": f"file://{tmp_path}/out/"}
     lines = []
     for _ in range(2):
@@ -106,10 +112,7 @@ def test_a_folder_becomes_lines_for_a_search_engine(
 def test_a_result_that_cannot_be_read_keeps_no_other_one_out_of_the_index(
     aspose_ocr_run_dag: Any, aspose_ocr_emulator: Any, tmp_path: Path
 ) -> None:
-    inbox = tmp_path / "inbox"
-    inbox.mkdir()
-    for number in range(2):
-        (inbox / f"page-{number}.png").write_bytes(PNG + bytes([number]))
+    inbox = inbox_with_pages(tmp_path, 2)
     aspose_ocr_emulator.control.add_faults({"kind": "result_type", "result_type": "Other", "count": 1})
     conf = {"inbox": f"file://{inbox}/", "outbox": f"file://{tmp_path}/out/"}
     ended = aspose_ocr_run_dag(EXAMPLES / "search_index.py", conf=conf)

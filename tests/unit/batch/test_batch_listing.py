@@ -278,7 +278,7 @@ class TestAListFile:
     def test_a_file_that_has_no_lines_is_not_read_to_its_end(
         self, folder: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def endless(*_: Any) -> Any:
+        def endless(*given: Any) -> Any:
             for _ in range(4):
                 yield b"x" * 1_000_000
             raise AssertionError("it was read on")

@@ -27,10 +27,7 @@ INVOICES: dict[str, Any] = {
 
 @pytest.fixture
 def folder(cloud: EmulatorControl, tmp_path: Path) -> Folder:
-    found = Folder(tmp_path)
-    for content in (1, 2, 3):
-        found.drop(f"{content}.png", content)
-    return found
+    return Folder.of_three(tmp_path)
 
 
 def test_each_row_has_the_fields(folder: Folder) -> None:

@@ -27,10 +27,7 @@ TWO_STEPS = ["UpscaleImage", *ONE_STEP]
 
 @pytest.fixture
 def folder(cloud: EmulatorControl, tmp_path: Path) -> Folder:
-    found = Folder(tmp_path)
-    for content in (1, 2, 3):
-        found.drop(f"{content}.png", content)
-    return found
+    return Folder.of_three(tmp_path)
 
 
 def test_fail_counts_as_a_failure_and_keeps_the_results(folder: Folder) -> None:
