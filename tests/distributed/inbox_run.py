@@ -144,10 +144,24 @@ class InboxRun:
             f"waited in vain for {what}; {len(self.settled())} of {len(self.files)} files are settled"
         )
 
-    def end(self) -> None:
-        """Pause the DAGs, and wait until nothing of them runs and the cloud has nothing to do."""
+    def _paused_between_runs(self) -> bool:
+        if self.runs("running"):
+            return False
         self.pause()
-        self.wait("the runs to end", lambda: not self.runs("running"))
+        if not self.runs("running"):
+            return True
+        self.pause(is_paused=False)
+        return False
+
+    def end(self) -> None:
+        """
+        Pause the DAGs between two of their runs, and wait until the cloud has nothing to do.
+
+        Airflow queues no task of a paused DAG: a run that had begun a moment before would stay "running".
+        """
+        if self.runs("running"):
+            self.pause(is_paused=False)
+        self.wait("the runs to end", self._paused_between_runs)
         wait_until(lambda: not check_cloud(self.installation.cloud.tasks()))
 
     def task_logs(self) -> list[str]:
