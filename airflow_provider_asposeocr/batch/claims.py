@@ -11,7 +11,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_asposeocr.batch import events
+from airflow_provider_asposeocr.batch import actions, events
 from airflow_provider_asposeocr.batch.records import Adopted, BusyUntil, Claimed, Closed, Keyed, Settled
 from airflow_provider_asposeocr.batch.rows import duplicate_row, stem_in
 from airflow_provider_asposeocr.batch.setbacks import Setbacks
@@ -147,7 +147,7 @@ class Claims(Setbacks):
         known = self.state.of(work.document)
         before = None if looks_only else self._instead_of.get(work.document)
         self._actions.append(
-            events.Claim(work.document, known.key or "", known.source or {}, looks_only, before)
+            actions.Claim(work.document, known.key or "", known.source or {}, looks_only, before)
         )
 
     def _on_claim_taken(self, event: events.ClaimTaken) -> None:
@@ -307,7 +307,7 @@ class Claims(Setbacks):
         work.phase = Phase.ENDING
         if outcome in ("succeeded", "duplicate") and self._settings.copies_duplicates:
             work.phase = Phase.DELIVERING
-            self._actions.append(events.Share(work.document, row, stem_in(self.batch, leader, known)))
+            self._actions.append(actions.Share(work.document, row, stem_in(self.batch, leader, known)))
             return
         word = "duplicate" if outcome == "succeeded" else str(outcome)
         error = known.error if outcome == "failed" else None
@@ -340,7 +340,7 @@ class Claims(Setbacks):
         known = self.state.documents.get(index)
         if known is not None and self._is_to_be_concluded(known) and index not in self._concluding:
             self._concluding.add(index)
-            self._actions.append(events.Conclude(index, known))
+            self._actions.append(actions.Conclude(index, known))
 
     def _is_to_be_concluded(self, known: DocumentState) -> bool:
         if self.batch.register is None or known.closed:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, TaskTimeoutError
 from airflow_provider_asposeocr.api.polling.poller import Poller
-from airflow_provider_asposeocr.batch import events
+from airflow_provider_asposeocr.batch import actions
 from airflow_provider_asposeocr.batch.limits import Limits
 from airflow_provider_asposeocr.batch.records import Failed, Intent, Undecided
 from airflow_provider_asposeocr.batch.references import reference_of
@@ -61,7 +61,7 @@ class Course:
         self.error: AsposeOcrError | None = None
         self._cancels = False
         self._now = 0.0
-        self._actions: list[events.Action] = []
+        self._actions: list[actions.Action] = []
         self._records: list[Record] = []
 
     def _begin(self, index: int, ended: frozenset[int] | None = None) -> None:
@@ -101,7 +101,7 @@ class Course:
         if work.step and work.ref is None:
             known = self.state.of(work.document)
             work.ref = reference_of(self.batch, known, known.at(work.step - 1).task)
-        self._actions.append(events.Prepare(work.document, work.step, work.ref if work.step else None))
+        self._actions.append(actions.Prepare(work.document, work.step, work.ref if work.step else None))
 
     def _intend(self, work: Work) -> None:
         self.limits.take_permit(work)
@@ -165,7 +165,7 @@ class Course:
             )
         else:
             work.doubt, work.ref = why, None
-            self._actions.append(events.Announce(work.document, work.step, why))
+            self._actions.append(actions.Announce(work.document, work.step, why))
             self.limits.reserve(work, len(self.batch.steps) - work.step)
             if work.phase is Phase.SENDING:
                 self._intend(work)
@@ -196,7 +196,7 @@ class Course:
             why = "its deadline has passed"
         else:
             why = "the wait for it broke"
-        self._actions.append(events.Cancel(work.document, work.task, why))
+        self._actions.append(actions.Cancel(work.document, work.task, why))
 
     def _leave(self, work: Work, error: Mapping[str, Any] | None = None) -> None:
         """Leave a document undecided: the journal says how a later try goes on, and what has happened to the document."""
@@ -224,4 +224,4 @@ class Course:
         if work.holds_file:
             work.holds_file = False
             self.limits.files.leave()
-            self._actions.append(events.Discard(work.document))
+            self._actions.append(actions.Discard(work.document))

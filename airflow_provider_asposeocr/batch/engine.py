@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.polling.durations import DurationBook
 from airflow_provider_asposeocr.api.printable import shown
-from airflow_provider_asposeocr.batch import events
+from airflow_provider_asposeocr.batch import actions, events
 from airflow_provider_asposeocr.batch.ending import Deferral, Ended, Progress, Stopped
 from airflow_provider_asposeocr.batch.errands import Errands
 from airflow_provider_asposeocr.batch.forecast import is_worth_leaving, next_look_at
@@ -235,16 +235,16 @@ class BatchEngine:
         if not self._is_over:
             self._do(self._machine.on(event, self._clock()))
 
-    def _do(self, actions: list[events.Action]) -> None:
-        for action in actions:
+    def _do(self, wanted: list[actions.Action]) -> None:
+        for action in wanted:
             match action:
-                case events.Commit(records):
+                case actions.Commit(records):
                     self._begin(self._commit(records))
-                case events.Discard(document):
+                case actions.Discard(document):
                     self._errands.discard(document)
-                case events.Announce():
+                case actions.Announce():
                     self._announce(action)
-                case events.Finish():
+                case actions.Finish():
                     self._end(self._ended())
                 case _:
                     self._begin(self._run_errand(action))
@@ -273,7 +273,7 @@ class BatchEngine:
     def _is_over(self) -> bool:
         return self._over is not None and self._over.done()
 
-    async def _run_errand(self, action: events.Action) -> None:
+    async def _run_errand(self, action: actions.Action) -> None:
         self._tell(await self._errands.do(action))
 
     async def _commit(self, records: tuple[Record, ...]) -> None:
@@ -293,7 +293,7 @@ class BatchEngine:
             self._metrics.take(records)
             self._tell(events.Durable(records))
 
-    def _announce(self, action: events.Announce) -> None:
+    def _announce(self, action: actions.Announce) -> None:
         document = self._batch.documents[action.document]
         operation = self._batch.steps[action.step].operation
         log.warning(

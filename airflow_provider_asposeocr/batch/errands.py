@@ -26,7 +26,7 @@ from airflow_provider_asposeocr.api.results.first_words import first_words_of
 from airflow_provider_asposeocr.api.results.measures import ONE_AT_A_TIME, measure
 from airflow_provider_asposeocr.api.results.quality import describe, judge
 from airflow_provider_asposeocr.api.results.reasons import state_with_reasons_async
-from airflow_provider_asposeocr.batch import events
+from airflow_provider_asposeocr.batch import actions, events
 from airflow_provider_asposeocr.batch.cancels import AT_ONCE, QUESTION_SECONDS
 from airflow_provider_asposeocr.batch.existing import check_unforeseen
 from airflow_provider_asposeocr.batch.foreseen import Foreseen
@@ -103,7 +103,7 @@ class Errands:
         # cancel.
         self._turns = Turns(asyncio.Semaphore(AT_ONCE), QUESTION_SECONDS)
 
-    async def do(self, action: events.Action) -> events.Event:
+    async def do(self, action: actions.Action) -> events.Event:
         """
         Do one action.
 
@@ -112,17 +112,17 @@ class Errands:
         """
         try:
             match action:
-                case events.Prepare():
+                case actions.Prepare():
                     return await self._prepare(action)
-                case events.Send():
+                case actions.Send():
                     return await self._send(action)
-                case events.Poll():
+                case actions.Poll():
                     return await self._poll(action)
-                case events.Deliver():
+                case actions.Deliver():
                     return await self._deliver(action)
-                case events.Cancel():
+                case actions.Cancel():
                     return await self._cancel(action)
-                case events.Claim() | events.Share() | events.Conclude():
+                case actions.Claim() | actions.Share() | actions.Conclude():
                     return await self._ask_register(action)
         except AsposeOcrError as error:
             return events.Broken(_document(action), error)
@@ -142,7 +142,7 @@ class Errands:
         self._prepared.pop(document, None)
         self._transfer.discard(document)
 
-    async def _prepare(self, action: events.Prepare) -> events.Event:
+    async def _prepare(self, action: actions.Prepare) -> events.Event:
         step = self._batch.steps[action.step]
         source: dict[str, Any] | None = None
         kept: dict[str, Any] | None = None
@@ -219,32 +219,32 @@ class Errands:
                 f"The version of {shown(document.source, 300)!r} cannot be read: {what}."
             ) from error
 
-    async def _ask_register(self, action: events.Claim | events.Share | events.Conclude) -> events.Event:
+    async def _ask_register(self, action: actions.Claim | actions.Share | actions.Conclude) -> events.Event:
         registrar = self._registrar
         if registrar is None:
             raise LookupError("The batch has no register.")
         match action:
-            case events.Claim():
+            case actions.Claim():
                 return await self._transfer.in_thread(lambda: registrar.claim(action))
-            case events.Share():
+            case actions.Share():
                 return await self._transfer.in_thread(lambda: registrar.share(action))
-            case events.Conclude():
+            case actions.Conclude():
                 return await self._transfer.in_thread(lambda: registrar.conclude(action))
 
-    async def _send(self, action: events.Send) -> events.Event:
+    async def _send(self, action: actions.Send) -> events.Event:
         submitted = await self._transfer.send(self._prepared[action.document], self._batch.steps[action.step])
         return events.Sent(
             action.document, submitted.operation, submitted.id, submitted.submitted_at.timestamp()
         )
 
-    async def _poll(self, action: events.Poll) -> events.Event:
+    async def _poll(self, action: actions.Poll) -> events.Event:
         ref = action.ref
         state: TaskState = await self._client.status(ref.operation, ref.id, ONCE)
         if state.taskStatus == TaskStatus.ERROR.value:
             state = await state_with_reasons_async(self._client, ref) or state
         return events.Polled(action.document, state)
 
-    async def _deliver(self, action: events.Deliver) -> events.Event:
+    async def _deliver(self, action: actions.Deliver) -> events.Event:
         document, ref = self._batch.documents[action.document], action.ref
         try:
             fetched = await self._transfer.fetch(document.index, ref, keep_incomplete=self._keep_incomplete)
@@ -314,7 +314,7 @@ class Errands:
             row["error"] = error.model_dump(by_alias=True)
         return row
 
-    async def _cancel(self, action: events.Cancel) -> events.Event:
+    async def _cancel(self, action: actions.Cancel) -> events.Event:
         outcome = await cancel_if_running_async(
             self._client, action.ref, action.because, IN_WORKER, turns=self._turns
         )
@@ -335,9 +335,9 @@ def _document(action: Any) -> int:
     return int(action.document)
 
 
-def _unforeseen(action: events.Action, error: Exception) -> AsposeOcrError:
+def _unforeseen(action: actions.Action, error: Exception) -> AsposeOcrError:
     what = f"{type(error).__name__}: {shown(error)}"
-    if isinstance(action, events.Send):
+    if isinstance(action, actions.Send):
         return SubmitUnknownError(
             f"The submit broke off for a reason that the provider does not know: {what}."
         )

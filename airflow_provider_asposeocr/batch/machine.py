@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_asposeocr.api.errors import RateLimitedError, UnknownStatusError
 from airflow_provider_asposeocr.api.http.pacing import LONGEST_PAUSE_SECONDS
 from airflow_provider_asposeocr.api.polling.poller import Finished, Wait
-from airflow_provider_asposeocr.batch import events
+from airflow_provider_asposeocr.batch import actions, events
 from airflow_provider_asposeocr.batch.claims import WAITS, Claims
 from airflow_provider_asposeocr.batch.records import (
     Cancelled,
@@ -68,7 +68,7 @@ class Machine(Claims):
 
     def start(
         self, now: float, ended: frozenset[int] | None = None, cancelled: frozenset[int] = frozenset()
-    ) -> list[events.Action]:
+    ) -> list[actions.Action]:
         """
         Begin a try with the state that the journal has.
 
@@ -124,7 +124,7 @@ class Machine(Claims):
         may_help = document.is_worth_retry if self._settings.retry_failed else document.may_have_result
         return may_help and document.try_number < self._settings.try_number
 
-    def on(self, event: events.Event, now: float) -> list[events.Action]:
+    def on(self, event: events.Event, now: float) -> list[actions.Action]:
         """
         Take an event.
 
@@ -294,7 +294,7 @@ class Machine(Claims):
                     self._records.append(Withdrawn(work.document, work.step))
                 else:
                     work.phase = Phase.SENDING
-                    self._actions.append(events.Send(work.document, work.step))
+                    self._actions.append(actions.Send(work.document, work.step))
             case Withdrawn():
                 self.limits.reserve(work, work.reserved + 1)
                 self.limits.release_permit(work)
@@ -334,7 +334,7 @@ class Machine(Claims):
             match work.phase:
                 case Phase.RUNNING if work.ref is not None:
                     work.phase = Phase.POLLING
-                    self._actions.append(events.Poll(work.document, work.ref))
+                    self._actions.append(actions.Poll(work.document, work.ref))
                 case Phase.QUEUED:
                     self._to_prepare.put(work)
                 case Phase.PREPARED:
@@ -346,7 +346,7 @@ class Machine(Claims):
                 case Phase.CLAIMING:
                     self._claim(work)
 
-    def _decided(self) -> list[events.Action]:
+    def _decided(self) -> list[actions.Action]:
         if not self._is_paused:
             self._use_permits()
             self._use_transfers()
@@ -355,11 +355,11 @@ class Machine(Claims):
                 self._use_transfers()
         self._settle_waiting()
         if self._records:
-            self._actions.append(events.Commit(tuple(self._records)))
+            self._actions.append(actions.Commit(tuple(self._records)))
             self._records = []
         self._finish_if_over()
-        actions, self._actions = self._actions, []
-        return actions
+        decided, self._actions = self._actions, []
+        return decided
 
     def _finish_if_over(self) -> None:
         if (
@@ -374,7 +374,7 @@ class Machine(Claims):
         if self._waiting and not self.stopped:
             self.stopped = "budget"
         self._finished = True
-        self._actions.append(events.Finish())
+        self._actions.append(actions.Finish())
 
     def _may_begin(self) -> bool:
         if not self._waiting or self.stopped or len(self._to_prepare):
@@ -395,7 +395,7 @@ class Machine(Claims):
         while len(self._to_deliver) and self._begins_transfer(self._to_deliver.first):
             work = self._to_deliver.take()
             work.phase = Phase.DELIVERING
-            self._actions.append(events.Deliver(work.document, work.task))
+            self._actions.append(actions.Deliver(work.document, work.task))
         while len(self._to_prepare) and self._has_file(first := self._to_prepare.first):
             if not self._begins_transfer(first):
                 break

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, assert_never
 
 from airflow_provider_asposeocr.api.printable import shown
-from airflow_provider_asposeocr.batch import events
+from airflow_provider_asposeocr.batch import actions, events
 from airflow_provider_asposeocr.batch.adoption import (
     UNSURE,
     FailedBefore,
@@ -111,7 +111,7 @@ class Registrar:
         self._owners = ClaimOwners(batch, journal, self._plan.installation, state_of, monotonic)
         self._duplicates = Duplicates(batch.destination, overwrites=self._plan.overwrites)
 
-    def claim(self, action: events.Claim) -> events.Event:
+    def claim(self, action: actions.Claim) -> events.Event:
         """
         Ask the register about a document, and claim it.
 
@@ -130,7 +130,7 @@ class Registrar:
             f"Other batches have claimed {shown(document.source, 300)} at each attempt of this one."
         )
 
-    def _claim_once(self, action: events.Claim, document: BatchDocument) -> events.Event | None:
+    def _claim_once(self, action: actions.Claim, document: BatchDocument) -> events.Event | None:
         names = self.files.look(action.key)
         standing = standing_of(names)
         claim, owner, is_old = None, None, False
@@ -167,7 +167,7 @@ class Registrar:
 
     def _create(
         self,
-        action: events.Claim,
+        action: actions.Claim,
         decision: Claim,
         before: ClaimRecord | None,
         failed: FailedRecord | None = None,
@@ -201,7 +201,7 @@ class Registrar:
             return None
         return self._go_on(action, decision.n, claim)
 
-    def _go_on(self, action: events.Claim, n: int, claim: ClaimRecord | None) -> events.Event | None:
+    def _go_on(self, action: actions.Claim, n: int, claim: ClaimRecord | None) -> events.Event | None:
         """Continue with the cloud task of the claim before this one, also if a process died between the two claims."""
         if claim is None or claim.continues is None:
             return events.ClaimTaken(action.document, n)
@@ -242,7 +242,7 @@ class Registrar:
             place = claim.continues
 
     def _take_after_failure(
-        self, action: events.Claim, n: int, number: int, failed: FailedRecord
+        self, action: actions.Claim, n: int, number: int, failed: FailedRecord
     ) -> events.Event | None:
         self.files.create(RecordName(action.key, number, "failed"), failed)
         if standing_of(self.files.look(action.key)).failures < self._policies.max_attempts:
@@ -255,7 +255,7 @@ class Registrar:
 
     # Documents that were read before.
 
-    def _on_done(self, action: events.Claim, document: BatchDocument, n: int) -> events.Event | None:
+    def _on_done(self, action: actions.Claim, document: BatchDocument, n: int) -> events.Event | None:
         done = self.files.record(DoneRecord, RecordName(action.key, n, "done"))
         is_complete = self._duplicates.are_complete(document, done)
         policy = self._policies.on_missing_result
@@ -280,7 +280,7 @@ class Registrar:
             row |= self._duplicates.copy(document, action.key, row, f"{done.destination}{done.file_stem}")
         return events.Decided(document.index, "duplicate", row)
 
-    def share(self, action: events.Share) -> events.Event:
+    def share(self, action: actions.Share) -> events.Event:
         """
         Copy the results of a document to the names of another one of the same batch.
 
@@ -293,7 +293,7 @@ class Registrar:
         copies = self._duplicates.copy(document, action.row["key"], action.row, source)
         return events.Decided(document.index, "duplicate", {**action.row, **copies})
 
-    def _used_up(self, action: events.Claim, n: int, failures: int) -> events.Event:
+    def _used_up(self, action: actions.Claim, n: int, failures: int) -> events.Event:
         failed = self._read_failed(action.key, n)
         last = shown(failed.error.get("message", "it is not known why"), 300)
         error = AttemptsUsedUpError(f"The document has failed {failures} times; the last time: {last}")
@@ -301,7 +301,7 @@ class Registrar:
 
     # After the end of a document.
 
-    def conclude(self, action: events.Conclude) -> events.Event:
+    def conclude(self, action: actions.Conclude) -> events.Event:
         """
         Close the claim of a document whose results are stored, and move or delete its source if the user wants that.
 
@@ -344,7 +344,7 @@ def _may_be_billed(failed: FailedRecord) -> bool:
     return failed.error.get("billed") == "maybe"
 
 
-def _row(action: events.Claim) -> dict[str, Any]:
+def _row(action: actions.Claim) -> dict[str, Any]:
     """Return what the manifest says about a document that is not sent."""
     return {
         "key": action.key,

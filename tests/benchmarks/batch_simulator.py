@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.polling.durations import DurationBook
 from airflow_provider_asposeocr.api.responses import TaskState
-from airflow_provider_asposeocr.batch import events
+from airflow_provider_asposeocr.batch import actions, events
 from airflow_provider_asposeocr.batch.engine import LOOK_SECONDS, LOOK_WHILE_MOVING_SECONDS
 from airflow_provider_asposeocr.batch.forecast import is_worth_leaving
 from airflow_provider_asposeocr.batch.machine import Machine
@@ -190,23 +190,23 @@ class Simulation:
     def _tell(self, event: events.Event) -> None:
         self._do(self._machine.on(event, self._now))
 
-    def _do(self, actions: list[events.Action]) -> None:
-        todo = deque(actions)
+    def _do(self, wanted: list[actions.Action]) -> None:
+        todo = deque(wanted)
         while todo:
             match todo.popleft():
-                case events.Commit(records):
+                case actions.Commit(records):
                     known = tuple(parse_record(record_to_dict(record)) for record in records)
                     self._later(self._delays.commit, events.Durable(known))
-                case events.Prepare(document):
+                case actions.Prepare(document):
                     self._later(self._moved(), events.Prepared(document, 20_000, "00"))
-                case events.Send(document, step):
+                case actions.Send(document, step):
                     self._send(document, OPERATIONS[-len(self._batch.steps) :][step])
-                case events.Poll(document, ref):
+                case actions.Poll(document, ref):
                     self._found.requests += 1
                     self._later(self._delays.ask, events.Polled(document, self._state_of(ref.id)))
-                case events.Deliver(document):
+                case actions.Deliver(document):
                     self._later(self._moved(), events.Delivered(document, {}))
-                case events.Finish():
+                case actions.Finish():
                     self._finished = True
 
     def _send(self, document: int, operation: str) -> None:

@@ -30,7 +30,7 @@ from airflow_provider_asposeocr.api.errors import (
 )
 from airflow_provider_asposeocr.api.polling.durations import ENOUGH, DurationBook
 from airflow_provider_asposeocr.api.responses import TaskState
-from airflow_provider_asposeocr.batch import events
+from airflow_provider_asposeocr.batch import actions, events
 from airflow_provider_asposeocr.batch.machine import Machine
 from airflow_provider_asposeocr.batch.plan import Batch, BatchDocument
 from airflow_provider_asposeocr.batch.records import Intent, parse_record, record_to_dict
@@ -97,7 +97,7 @@ class World:
     trouble: bool = True
 
     def __post_init__(self) -> None:
-        self.pending: list[events.Action] = []
+        self.pending: list[actions.Action] = []
         self.finished = False
         self.tries = 0
         #: What the journal says.
@@ -132,11 +132,11 @@ class World:
     def crash(self) -> None:
         """Let the process die at this moment, and the next one take over."""
         for action in self.pending:
-            if isinstance(action, events.Commit) and self.random.random() < 0.5:
+            if isinstance(action, actions.Commit) and self.random.random() < 0.5:
                 self._write(action.records)
-            elif isinstance(action, events.Send) and self.random.random() < 0.5:
+            elif isinstance(action, actions.Send) and self.random.random() < 0.5:
                 self._accept(action)
-            elif isinstance(action, events.Cancel) and self.random.random() < 0.5:
+            elif isinstance(action, actions.Cancel) and self.random.random() < 0.5:
                 self._delete(action)
         self.next_try()
 
@@ -173,18 +173,18 @@ class World:
     def _tell(self, event: events.Event) -> None:
         self._do(self.machine.on(event, self.now))
 
-    def _do(self, actions: list[events.Action]) -> None:
-        for action in actions:
+    def _do(self, wanted: list[actions.Action]) -> None:
+        for action in wanted:
             match action:
-                case events.Announce(document, step):
+                case actions.Announce(document, step):
                     self.announced[self._place(document, step)] += 1
-                case events.Discard():
+                case actions.Discard():
                     pass
-                case events.Finish():
+                case actions.Finish():
                     assert not self.pending
                     assert self.machine.limits.are_unused, "places are taken, and no document is under way"
                     self.finished = True
-                case events.Send():
+                case actions.Send():
                     self._check_send(action)
                     self.pending.append(action)
                 case _:
@@ -202,7 +202,7 @@ class World:
         assert self.machine.limits.slots.taken == len(self.machine.works)
         assert 0 <= self.machine.limits.permits.taken <= self.settings.max_unanswered_submits
 
-    def _check_send(self, action: events.Send) -> None:
+    def _check_send(self, action: actions.Send) -> None:
         known = self.state.of(action.document)
         assert known.intended, "sent without a durable intent"
         assert known.step == action.step
@@ -241,23 +241,23 @@ class World:
 
     # What comes of an action.
 
-    def _happen(self, action: events.Action) -> None:
+    def _happen(self, action: actions.Action) -> None:
         match action:
-            case events.Commit(records):
+            case actions.Commit(records):
                 self._write(records)
                 self._tell(events.Durable(records))
-            case events.Prepare():
+            case actions.Prepare():
                 self._tell(self._prepared(action))
-            case events.Send():
+            case actions.Send():
                 self._tell(self._sent(action))
-            case events.Poll(document, ref):
+            case actions.Poll(document, ref):
                 self._tell(self._polled(document, ref.id))
-            case events.Deliver(document, ref):
+            case actions.Deliver(document, ref):
                 self._tell(self._delivered(document, ref.id))
-            case events.Cancel():
+            case actions.Cancel():
                 self._tell(self._cancelled(action))
 
-    def _prepared(self, action: events.Prepare) -> events.Event:
+    def _prepared(self, action: actions.Prepare) -> events.Event:
         if action.upstream is not None:
             upstream = self.state.of(action.document).at(action.step - 1).reference
             assert upstream is not None
@@ -271,12 +271,12 @@ class World:
             return events.Broken(action.document, RateLimitedError("Slowly.", retry_after_seconds=7.0))
         return events.Prepared(action.document, 1000, "00", None)
 
-    def _accept(self, action: events.Send) -> str:
+    def _accept(self, action: actions.Send) -> str:
         id = f"task-{len(self.tasks)}"
         self.tasks[id] = CloudTask(action.document, action.step)
         return id
 
-    def _sent(self, action: events.Send) -> events.Event:
+    def _sent(self, action: actions.Send) -> events.Event:
         if self.chance(0.05):
             if self.random.random() < 0.5:
                 self._accept(action)
@@ -327,13 +327,13 @@ class World:
             return events.Broken(document, cls("Not now."))
         return events.Delivered(document, {"results": []})
 
-    def _delete(self, action: events.Cancel) -> None:
+    def _delete(self, action: actions.Cancel) -> None:
         task = self.tasks[action.ref.id]
         if task.status is TaskStatus.PROCESSING:
             task.status = TaskStatus.NOT_EXIST
             self.over[task.document, task.step] += 1
 
-    def _cancelled(self, action: events.Cancel) -> events.Event:
+    def _cancelled(self, action: actions.Cancel) -> events.Event:
         if self.chance(0.2):
             return events.CancelEnded(action.document, False, None)
         status = self.tasks[action.ref.id].status

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from airflow_provider_asposeocr.batch import events
+from airflow_provider_asposeocr.batch import actions, events
 from airflow_provider_asposeocr.batch.adoption import Found, Sent, judge
 from airflow_provider_asposeocr.batch.closing import closing_of
 from airflow_provider_asposeocr.batch.left import LeftBatch
@@ -169,35 +169,35 @@ class RegisteredWorld(World):
             if self.random.random() < 0.5:
                 continue
             match action:
-                case events.Claim():
+                case actions.Claim():
                     self.registrar.claim(action)
-                case events.Conclude():
+                case actions.Conclude():
                     self.registrar.conclude(action)
-                case events.Commit(records):
+                case actions.Commit(records):
                     self._write(records)
-                case events.Send():
+                case actions.Send():
                     self._accept(action)
 
     def crash(self) -> None:
         self._die_midway()
         self.next_try()
 
-    def _happen(self, action: events.Action) -> None:
+    def _happen(self, action: actions.Action) -> None:
         match action:
-            case events.Commit(records) if self.fenced:
+            case actions.Commit(records) if self.fenced:
                 if self.random.random() < 0.5:  # The write may arrive, without an answer.
                     self.journal += [record_to_dict(record, self.epoch - 1) for record in records]
                 self.finished, self.pending = True, []  # The process finds the higher epoch, and stops.
-            case events.Claim():
+            case actions.Claim():
                 self._tell(self.registrar.claim(action))
-            case events.Conclude():
+            case actions.Conclude():
                 self._tell(self.registrar.conclude(action))
-            case events.Share():
+            case actions.Share():
                 self._tell(self.registrar.share(action))
             case _:
                 super()._happen(action)
 
-    def _prepared(self, action: events.Prepare) -> events.Event:
+    def _prepared(self, action: actions.Prepare) -> events.Event:
         event = super()._prepared(action)
         if not isinstance(event, events.Prepared) or action.step:
             return event
@@ -205,7 +205,7 @@ class RegisteredWorld(World):
         source = {"uri": f"/in/{action.document}.png", "bytes": 1000, "sha256": sha256}
         return dataclasses.replace(event, input_sha256=sha256, source=source)
 
-    def _accept(self, action: events.Send) -> str:
+    def _accept(self, action: actions.Send) -> str:
         id = f"task-{len(self.tasks)}"
         self.tasks[id] = CloudTask(self.contents[action.document], action.step)
         return id
@@ -215,7 +215,7 @@ class RegisteredWorld(World):
 
     # What must hold.
 
-    def _check_send(self, action: events.Send) -> None:
+    def _check_send(self, action: actions.Send) -> None:
         known = self.state.of(action.document)
         assert known.intended, "sent without a durable intent"
         assert known.n > 0, "sent without a claim"

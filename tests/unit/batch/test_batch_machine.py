@@ -26,7 +26,7 @@ from airflow_provider_asposeocr.api.errors import (
 from airflow_provider_asposeocr.api.polling.durations import DurationBook
 from airflow_provider_asposeocr.api.polling.plan import Cadence
 from airflow_provider_asposeocr.api.responses import TaskState
-from airflow_provider_asposeocr.batch import events
+from airflow_provider_asposeocr.batch import actions, events
 from airflow_provider_asposeocr.batch.machine import Machine
 from airflow_provider_asposeocr.batch.records import (
     Cancelled,
@@ -70,11 +70,11 @@ class Batch:
             book or DurationBook(),
             lambda: 0.5,
         )
-        self.todo: list[events.Action] = []
-        self.past: list[events.Action] = []
+        self.todo: list[actions.Action] = []
+        self.past: list[actions.Action] = []
         self.take(self.machine.start(self.now))
 
-    def take(self, actions: list[events.Action]) -> None:
+    def take(self, actions: list[actions.Action]) -> None:
         self.todo += actions
         self.past += actions
 
@@ -89,7 +89,7 @@ class Batch:
         raise AssertionError(f"There is no {kind.__name__} in {self.todo}.")
 
     def commit(self) -> tuple[Record, ...]:
-        records: tuple[Record, ...] = self.pop(events.Commit).records
+        records: tuple[Record, ...] = self.pop(actions.Commit).records
         self.tell(events.Durable(records))
         return records
 
@@ -99,23 +99,23 @@ class Batch:
         self.tell(events.Tick())
 
     def to_send(self, document: int = 0) -> None:
-        self.pop(events.Prepare, document)
+        self.pop(actions.Prepare, document)
         self.tell(events.Prepared(document, 20_000, "aa"))
         self.commit()
-        self.pop(events.Send, document)
+        self.pop(actions.Send, document)
 
     def to_run(self, document: int = 0, step: int = 0) -> None:
         self.to_send(document)
         self.tell(events.Sent(document, OPERATIONS[-1], f"id-{document}-{step}", self.now))
         self.commit()
-        self.pop(events.Discard, document)
+        self.pop(actions.Discard, document)
 
-    def poll(self, state: TaskState = COMPLETED, document: int = 0) -> events.Poll:
+    def poll(self, state: TaskState = COMPLETED, document: int = 0) -> actions.Poll:
         while not any(
-            isinstance(action, events.Poll) and action.document == document for action in self.todo
+            isinstance(action, actions.Poll) and action.document == document for action in self.todo
         ):
             self.tick()
-        poll: events.Poll = self.pop(events.Poll, document)
+        poll: actions.Poll = self.pop(actions.Poll, document)
         self.tell(events.Polled(document, state))
         return poll
 
@@ -137,11 +137,11 @@ def test_one_document_through_two_steps() -> None:
     batch = Batch(steps=2)
     batch.to_run()
     batch.poll()
-    assert batch.pop(events.Prepare).upstream.id == "id-0-0"
-    batch.todo.append(events.Prepare(0, 1, None))
+    assert batch.pop(actions.Prepare).upstream.id == "id-0-0"
+    batch.todo.append(actions.Prepare(0, 1, None))
     batch.to_run(step=1)
     batch.poll()
-    assert batch.pop(events.Deliver).ref.id == "id-0-1"
+    assert batch.pop(actions.Deliver).ref.id == "id-0-1"
     batch.tell(events.Delivered(0, {"results": []}))
     (done,) = batch.commit()
     assert isinstance(done, Done)
@@ -151,7 +151,7 @@ def test_one_document_through_two_steps() -> None:
 
 def test_nothing_is_sent_before_the_intent_is_durable() -> None:
     batch = Batch()
-    batch.pop(events.Prepare)
+    batch.pop(actions.Prepare)
     batch.tell(events.Prepared(0, 20_000, "aa"))
     assert batch.kinds() == ["Commit"]
 
@@ -167,10 +167,10 @@ def test_nothing_is_built_on_a_task_before_its_reference_is_durable() -> None:
 def test_a_permit_is_held_until_the_reference_is_durable() -> None:
     batch = Batch(documents=2, max_unanswered_submits=1)
     for document in (0, 1):
-        batch.pop(events.Prepare, document)
+        batch.pop(actions.Prepare, document)
         batch.tell(events.Prepared(document, 20_000, "aa"))
     assert batch.commit() == (Intent(0, 0),)
-    batch.pop(events.Send)
+    batch.pop(actions.Send)
     batch.tell(events.Sent(0, OPERATIONS[-1], "id", batch.now))
     assert [type(record) for record in batch.commit()] == [Reference]
     assert batch.commit() == (Intent(1, 0),)
@@ -179,19 +179,19 @@ def test_a_permit_is_held_until_the_reference_is_durable() -> None:
 def test_later_steps_come_first() -> None:
     batch = Batch(documents=3, steps=2, max_unanswered_submits=1)
     for document in range(3):
-        batch.pop(events.Prepare, document)
+        batch.pop(actions.Prepare, document)
     batch.tell(events.Prepared(0, 1, "aa"))
     batch.tell(events.Prepared(1, 1, "aa"))
     batch.commit()
-    batch.pop(events.Send, 0)
+    batch.pop(actions.Send, 0)
     batch.tell(events.Sent(0, OPERATIONS[-2], "id", batch.now))
     batch.commit()  # the permit is free, and goes to document 1
     batch.commit()
     batch.poll()
-    batch.pop(events.Prepare, 0)
+    batch.pop(actions.Prepare, 0)
     batch.tell(events.Prepared(2, 1, "aa"))
     batch.tell(events.Prepared(0, 1, "aa"))
-    batch.pop(events.Send, 1)
+    batch.pop(actions.Send, 1)
     batch.tell(events.Sent(1, OPERATIONS[-2], "id-1", batch.now))
     batch.commit()
     assert batch.commit() == (Intent(0, 1, seconds=ANY),)
@@ -208,7 +208,7 @@ def test_no_more_documents_than_max_in_flight_are_begun() -> None:
 def test_one_bad_document_does_not_stop_the_others(error: AsposeOcrError) -> None:
     batch = Batch(documents=2)
     if isinstance(error, SourceError):
-        batch.pop(events.Prepare, 0)
+        batch.pop(actions.Prepare, 0)
     else:
         batch.to_send(0)
     batch.tell(events.Broken(0, error))
@@ -235,7 +235,7 @@ def test_one_refused_token_does_not_stop_the_batch() -> None:
     assert batch.machine.stopped is None
     batch.tick()
     batch.commit()
-    batch.pop(events.Send)
+    batch.pop(actions.Send)
     batch.tell(events.Sent(0, OPERATIONS[-1], "id", batch.now))
     batch.commit()
     assert batch.machine.state.submits == 1
@@ -249,7 +249,7 @@ def test_tokens_that_are_refused_again_and_again_stop_the_batch() -> None:
         batch.commit()
         batch.tick()
         batch.commit()
-        batch.pop(events.Send)
+        batch.pop(actions.Send)
     batch.tell(events.Broken(0, AccessDeniedError("No.")))
     assert batch.machine.stopped == "account"
 
@@ -268,18 +268,18 @@ def begun(documents: int, *unknown: int) -> BatchState:
 def test_a_document_with_a_permit_is_prepared_although_others_hold_all_files() -> None:
     documents = 13
     batch = Batch(documents, steps=2, state=begun(documents, 0), max_unanswered_submits=1)
-    batch.pop(events.Prepare, 0)
+    batch.pop(actions.Prepare, 0)
     batch.tell(events.Broken(0, CloudUnavailableError("Out of order.")))
     for index in range(1, documents):
         batch.poll(document=index)
     # The failed one is due again. All that can be prepared is; those documents wait for its permit.
-    for index in [action.document for action in batch.todo if isinstance(action, events.Prepare)]:
+    for index in [action.document for action in batch.todo if isinstance(action, actions.Prepare)]:
         if index:
-            batch.pop(events.Prepare, index)
+            batch.pop(actions.Prepare, index)
             batch.tell(events.Prepared(index, 1, "aa"))
     while "Prepare" not in batch.kinds():
         batch.tick()
-    batch.pop(events.Prepare, 0)
+    batch.pop(actions.Prepare, 0)
 
 
 def test_what_is_sent_once_more_leaves_the_budget_of_the_others() -> None:
@@ -298,11 +298,11 @@ def test_an_error_of_the_account_stops_submits_and_lets_the_running_end(error: A
     batch.commit()
     assert batch.machine.stopped == "account"
     assert batch.machine.error is error
-    batch.pop(events.Prepare, 2)
+    batch.pop(actions.Prepare, 2)
     batch.tell(events.Prepared(2, 1, "aa"))  # was under way
     assert "Send" not in batch.kinds()
     batch.poll()
-    batch.pop(events.Deliver, 0)
+    batch.pop(actions.Deliver, 0)
     batch.tell(events.Delivered(0, {}))
     batch.commit()
     assert batch.kinds()[-1] == "Finish"
@@ -317,7 +317,7 @@ def test_an_error_of_the_account_stops_submits_and_lets_the_running_end(error: A
 
 def test_the_try_does_not_end_before_the_refusal_of_the_account_is_durable() -> None:
     batch = Batch(documents=2, max_in_flight=1)
-    batch.pop(events.Prepare)
+    batch.pop(actions.Prepare)
     batch.tell(events.Broken(0, QuotaExceededError("No.")))
     assert "Finish" not in batch.kinds()
     assert [type(record) for record in batch.commit()] == [Refused]
@@ -331,7 +331,7 @@ def test_a_pause_holds_back_everything() -> None:
     began = batch.now
     batch.tell(events.Broken(1, RateLimitedError("Slowly.", retry_after_seconds=100.0)))
     batch.commit()
-    batch.pop(events.Prepare, 2)
+    batch.pop(actions.Prepare, 2)
     batch.tell(events.Prepared(2, 1, "aa"))
     assert [kind for kind in batch.kinds() if kind != "Discard"] == []
     batch.tick()
@@ -343,9 +343,9 @@ def test_an_unanswered_submit_is_announced_and_sent_once_more() -> None:
     batch = Batch()
     batch.to_send()
     batch.tell(events.Broken(0, SubmitUnknownError("No answer.")))
-    assert batch.pop(events.Announce) == events.Announce(0, 0, "unknown")
+    assert batch.pop(actions.Announce) == actions.Announce(0, 0, "unknown")
     assert batch.commit() == (Intent(0, 0, "unknown"),)
-    batch.pop(events.Send)
+    batch.pop(actions.Send)
     batch.tell(events.Broken(0, SubmitUnknownError("No answer.")))
     assert failed(batch).final
     assert batch.machine.state.of(0).doubts == 1
@@ -372,7 +372,7 @@ def test_what_may_be_sent_again(settings: Any, state: Any, again: str | None) ->
     if again is None:
         assert failed(batch).final
     else:
-        batch.pop(events.Prepare)
+        batch.pop(actions.Prepare)
         batch.tell(events.Prepared(0, 1, "aa"))
         assert batch.commit() == (Intent(0, 0, again),)
 
@@ -391,7 +391,7 @@ def test_a_reference_of_an_earlier_process_is_polled_at_once() -> None:
     batch = Batch(state=after(Intent(0, 0), REFERENCE))
     batch.tick()
     assert batch.now == BEGINNING
-    assert batch.pop(events.Poll).ref.id == "id"
+    assert batch.pop(actions.Poll).ref.id == "id"
 
 
 def test_after_a_deferral_only_what_has_ended_is_polled_at_once() -> None:
@@ -405,7 +405,7 @@ def test_after_a_deferral_only_what_has_ended_is_polled_at_once() -> None:
     )
     machine.start(BEGINNING, frozenset({0}))
     polls = machine.on(events.Tick(), BEGINNING)
-    assert [action.document for action in polls if isinstance(action, events.Poll)] == [0]
+    assert [action.document for action in polls if isinstance(action, actions.Poll)] == [0]
 
 
 @pytest.mark.parametrize(
@@ -424,7 +424,7 @@ def test_what_the_trigger_has_cancelled_is_cancelled(age_seconds: float, record:
         lambda: 0.5,
     )
     (commit,) = machine.start(BEGINNING, frozenset(), frozenset({0}))
-    assert isinstance(commit, events.Commit)
+    assert isinstance(commit, actions.Commit)
     (written,) = commit.records
     assert isinstance(written, record)
     if isinstance(written, Failed):
@@ -435,8 +435,8 @@ def test_what_the_trigger_has_cancelled_is_cancelled(age_seconds: float, record:
 
 def test_an_intent_of_an_earlier_process_is_unknown() -> None:
     batch = Batch(state=after(Intent(0, 0)))
-    assert batch.pop(events.Announce).why == "unknown"
-    batch.pop(events.Prepare)
+    assert batch.pop(actions.Announce).why == "unknown"
+    batch.pop(actions.Prepare)
     batch.tell(events.Prepared(0, 1, "aa"))
     assert batch.commit() == (Intent(0, 0, "unknown"),)
 
@@ -466,12 +466,12 @@ def test_a_retry_fetches_again_what_could_not_be_stored(retry_failed: bool) -> N
     batch = Batch()
     batch.to_run()
     batch.poll()
-    batch.pop(events.Deliver)
+    batch.pop(actions.Deliver)
     batch.tell(events.Broken(0, StorageError("Full.")))
     assert not failed(batch).over
     again = Batch(state=batch.machine.state, try_number=2, retry_failed=retry_failed)
     again.poll()
-    again.pop(events.Deliver)
+    again.pop(actions.Deliver)
     assert again.machine.state.submits == 1
 
 
@@ -481,12 +481,12 @@ def test_the_deadline_cancels_what_runs() -> None:
     batch.to_send(1)
     batch.now += 100
     batch.tell(events.Tick())
-    batch.pop(events.Cancel, 0)
+    batch.pop(actions.Cancel, 0)
     batch.tell(events.CancelEnded(0, True, TaskStatus.PROCESSING))
     assert batch.commit() == (Cancelled(0, 0),)
     batch.tell(events.Sent(1, OPERATIONS[-1], "id-1", batch.now))
     batch.commit()
-    batch.pop(events.Cancel, 1)
+    batch.pop(actions.Cancel, 1)
     batch.tell(events.CancelEnded(1, False, None))
     assert batch.kinds()[-1] == "Finish"
     assert batch.machine.stopped == "deadline"
@@ -499,7 +499,7 @@ def test_the_journal_says_why_a_document_whose_result_is_gone_is_left(error: typ
     batch = Batch(deadline_at=BEGINNING + 100)
     batch.to_run()
     batch.poll()
-    batch.pop(events.Deliver)
+    batch.pop(actions.Deliver)
     batch.now += 100
     batch.tell(events.Tick())
     batch.tell(events.Broken(0, error("It is gone.")))
@@ -513,7 +513,7 @@ def test_the_journal_says_why_a_document_whose_result_is_gone_is_left(error: typ
     again = Batch(state=batch.machine.state, try_number=2)
     again.now += 60
     again.poll(GONE)
-    assert again.pop(events.Announce) == events.Announce(0, 0, "gone")
+    assert again.pop(actions.Announce) == actions.Announce(0, 0, "gone")
 
 
 def test_what_is_completed_at_the_deadline_is_stored() -> None:
@@ -521,9 +521,9 @@ def test_what_is_completed_at_the_deadline_is_stored() -> None:
     batch.to_run()
     batch.now += 100
     batch.poll(TaskState(taskStatus="Processing"))
-    batch.pop(events.Cancel)
+    batch.pop(actions.Cancel)
     batch.tell(events.CancelEnded(0, False, TaskStatus.COMPLETED))
-    batch.pop(events.Deliver)
+    batch.pop(actions.Deliver)
 
 
 def test_the_budget_covers_whole_documents_only() -> None:
@@ -533,7 +533,7 @@ def test_the_budget_covers_whole_documents_only() -> None:
 
 def test_nothing_is_submitted_after_too_many_failures() -> None:
     batch = Batch(documents=3, max_in_flight=1, stop_after_failures=1)
-    batch.pop(events.Prepare)
+    batch.pop(actions.Prepare)
     batch.tell(events.Broken(0, SourceError("No.")))
     batch.commit()
     assert batch.kinds() == ["Discard", "Finish"]

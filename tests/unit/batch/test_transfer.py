@@ -16,7 +16,7 @@ from airflow_provider_asposeocr.api.errors import SourceError, StorageError, Tas
 from airflow_provider_asposeocr.api.files.work_folder import remove_abandoned
 from airflow_provider_asposeocr.api.http.transports import tls_context
 from airflow_provider_asposeocr.api.responses import TaskRef
-from airflow_provider_asposeocr.batch import events
+from airflow_provider_asposeocr.batch import actions, events
 from airflow_provider_asposeocr.batch.errands import Errands
 from airflow_provider_asposeocr.batch.steps import Step
 from airflow_provider_asposeocr.batch.transfer import Transfer, transfers
@@ -190,7 +190,7 @@ class TestStores:
         ref = await run(transfer, aspose_ocr_emulator, document, RECOGNIZE)
         batch = replace(small_batch(1), steps=(RECOGNIZE,), destination="s3://transfer@bucket/out/")
         errands = Errands(batch, transfer._client, transfer, keep_incomplete=False)
-        delivered = await errands.do(events.Deliver(0, ref))
+        delivered = await errands.do(actions.Deliver(0, ref))
         assert isinstance(delivered, events.Delivered)
         stem = f"s3://transfer@bucket/out/{batch.documents[0].file_stem}"
         assert [result["uri"] for result in delivered.row["results"]] == [f"{stem}.txt", f"{stem}.pdf"]
