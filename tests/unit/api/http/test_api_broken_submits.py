@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import base64
 import json
-import select
 import socket
 import ssl
 import struct
+import threading
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from airflow_provider_asposeocr.api.account import Account
 from airflow_provider_asposeocr.api.http.transports import Upload
 from airflow_provider_asposeocr.api.http.wire import CHUNK_BYTES, FileBody
 from tests.support.client_drivers import PNG, Driver
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.raw_servers import RawServer, answering, free_port, read_request
 
 if TYPE_CHECKING:
@@ -120,19 +121,21 @@ def test_the_byte_at_which_it_breaks_decides(
         assert driver.waits == ([0.75, 1.5, 3] if broken.certain else [])
 
 
-def take_nothing_more(connection: socket.socket) -> None:
-    """Read a little of the request, and then nothing until the client has closed the connection."""
-    connection.recv(100)
-    closed = select.poll()
-    closed.register(connection, select.POLLRDHUP)
-    closed.poll(60_000)
-
-
 def test_a_server_that_takes_nothing_more_is_given_up(new_driver: Callable[..., Driver], large: Path) -> None:
+    given_up = threading.Event()
+
+    def take_nothing_more(connection: socket.socket) -> None:
+        """Read a little of the request, and then nothing: the end that the client sends waits behind the rest of it."""
+        connection.recv(100)
+        given_up.wait(PATIENCE_SECONDS)
+
     with RawServer(take_nothing_more) as server:
         account = trial(server, connect_timeout_seconds=0.3, request_timeout_seconds=0.3)
         driver = new_driver(account)
-        error = failure(driver, large)
+        try:
+            error = failure(driver, large)
+        finally:
+            given_up.set()
         assert (type(error), error.billed) == (errors.CloudUnreachableError, "no")
         assert server.connections == 4
 
