@@ -13,6 +13,7 @@ from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
 from airflow_provider_asposeocr.emulator.work.engines import canned
 from airflow_provider_asposeocr.emulator.work.engines.canned import tiny_hocr
+from airflow_provider_asposeocr.ingestion import inbox as ingestion_inbox
 from demo.inbox import environment
 from tests.contract.samples import write_document
 from tests.support.airflow_tasks import PNG
@@ -60,6 +61,8 @@ def test_an_inbox_reads_each_content_once(
 ) -> None:
     inbox, outbox = tmp_path / "inbox", tmp_path / "out"
     inbox.mkdir()
+    # In a minute nothing is tested but a sleep: that a plan looks again after it, is in test_planning.py.
+    monkeypatch.setattr(ingestion_inbox, "QUIET_SECONDS", 0.01)
     for name, value in environment(inbox, outbox).items():
         monkeypatch.setenv(name, value)
     for _ in range(2):
