@@ -36,9 +36,15 @@ def test_what_is_no_journal_is_said(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.process
-def test_it_is_a_command(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "airflow_provider_asposeocr.batch"]
-    asked = subprocess.run([*command, "--help"], capture_output=True, text=True, timeout=120)
+def test_it_is_a_command() -> None:
+    command = [sys.executable, "-m", "airflow_provider_asposeocr.batch", "--help"]
+    asked = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert asked.returncode == 0
     assert "drain" in asked.stdout
-    assert subprocess.run(command, capture_output=True, timeout=120).returncode == 2
+
+
+def test_a_command_line_that_makes_no_sense_ends_it_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
+    assert "COMMAND" in capsys.readouterr().err
