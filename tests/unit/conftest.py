@@ -37,6 +37,12 @@ def patient_kills(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def events_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the event of a deferral come at once; with the LocalExecutor, Airflow's default, it comes after eight seconds."""
+    monkeypatch.setenv("AIRFLOW__ASPOSE_OCR__EVENT_DELAY_SECONDS", "0")
+
+
+@pytest.fixture(autouse=True)
 def no_pause_of_an_earlier_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget what a cloud has asked the account of an earlier test to wait: all tests share an emulator and its account."""
     clients = sys.modules.get("airflow_provider_asposeocr.clients")

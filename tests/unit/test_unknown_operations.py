@@ -82,7 +82,6 @@ async def test_the_triggerer_waits_for_it(
     else:
         operator = AsposeOcrTaskSensor(task_id="wait", **fields)
     trigger: Any = deferral(operator).trigger
-    trigger.fire_not_before_at = 0
     (event,) = await events_of(trigger)
     done = resume(operator, event)
     assert (done["task"] if consumer == "fetch" else done) == ref

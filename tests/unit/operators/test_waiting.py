@@ -80,6 +80,7 @@ class TestEventDelay:
     def test_only_the_local_executor_needs_one(
         self, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], seconds: float
     ) -> None:
+        monkeypatch.delenv("AIRFLOW__ASPOSE_OCR__EVENT_DELAY_SECONDS")
         for name, value in environment.items():
             monkeypatch.setenv(f"AIRFLOW__{name}", value)
         assert event_delay_seconds() == seconds
