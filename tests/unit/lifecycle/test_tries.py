@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_asposeocr import clients
 from airflow_provider_asposeocr.api import errors
 from airflow_provider_asposeocr.compat import AirflowFailException, TaskDeferralError
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
@@ -52,9 +53,12 @@ class TestRetry:
         self, cloud: EmulatorControl, instance: Instance, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first = instance.run()
-        monkeypatch.setattr("airflow_provider_asposeocr.api.client.time.sleep", lambda _: None)
+        waits: list[float] = []
+        (client,) = clients._clients.values()
+        monkeypatch.setattr(client, "_sleep", waits.append)
         cloud.add_faults({"kind": "status", "status": 503, "method": "GET", "count": 4})
         assert instance.run() == first
+        assert waits
         assert cloud.billing() == {"RecognizeImage": 1}
 
     def test_a_young_task_that_not_every_server_knows_yet(
