@@ -10,6 +10,7 @@ _RECOGNIZED = (
     " with corners and text."
 )
 _BLOCK_KEYS = "The names of the keys in JSON blocks."
+_CONFIDENCES = "Whether the words of hOCR have confidences (`x_wconf`)."
 _ORDER = "The order of several results: choose them by their type."
 
 
@@ -43,6 +44,7 @@ ABOUT: dict[str, About] = {
         unknown=(
             "Whether it reads a PDF: a test of the vendor's Go SDK submits one.",
             _BLOCK_KEYS,
+            _CONFIDENCES,
             _ORDER,
         ),
     ),
@@ -53,6 +55,7 @@ ABOUT: dict[str, About] = {
         unknown=(
             "Whether the text of several pages is one result or one for each page, and what stands between pages.",
             _BLOCK_KEYS,
+            _CONFIDENCES,
             _ORDER,
         ),
     ),
@@ -60,7 +63,7 @@ ABOUT: dict[str, About] = {
         "Recognizes the text of a receipt. The results are those of a recognition; there are no structured fields.",
         _RECOGNIZED,
         _TEXT_SETTINGS,
-        unknown=(_BLOCK_KEYS, _ORDER),
+        unknown=(_BLOCK_KEYS, _CONFIDENCES, _ORDER),
     ),
     "RecognizeTable": About(
         "Recognizes the table on an image, cell by cell.",
@@ -76,13 +79,13 @@ ABOUT: dict[str, About] = {
         "One result for each region and part of `resultType`, in the order of the regions.",
         _TEXT_SETTINGS,
         "regions=[[0, 0, 600, 200], [0, 200, 600, 400]],",
-        unknown=(_BLOCK_KEYS, "The order of the results of a combined type."),
+        unknown=(_BLOCK_KEYS, _CONFIDENCES, "The order of the results of a combined type."),
     ),
     "RecognizeLabel": About(
         "Recognizes the text of a label, for example on a product or a parcel. The vendor's docs say: English only.",
         _RECOGNIZED,
         _TEXT_SETTINGS,
-        unknown=(_BLOCK_KEYS, _ORDER),
+        unknown=(_BLOCK_KEYS, _CONFIDENCES, _ORDER),
     ),
     "RecognizeAndParseInvoice": About(
         "Recognizes an invoice, and finds its fields.",

@@ -141,6 +141,10 @@ class Options(BaseModel):
     trial_masks: Literal["text", "text_and_hocr"] = _undocumented(
         "text", "results of the trial in which words are masked; PDF and JSON are never masked"
     )
+    hocr_confidences: bool = _undocumented(
+        True,
+        "whether hOCR contains x_wconf, how sure the engine is of each word (not canned: that engine reads nothing)",
+    )
     token_success_resets: bool = _undocumented(
         True, "whether a successful token request resets the count of failed ones"
     )

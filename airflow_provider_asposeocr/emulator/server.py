@@ -55,7 +55,12 @@ def make_worker(options: Options) -> Worker:
     from airflow_provider_asposeocr.emulator.work.djvu import djvu_worker
     from airflow_provider_asposeocr.emulator.work.speech import speech_worker
 
-    worker = workers.make_worker(options.engine, max_pages=options.max_pages, max_pixels=options.max_pixels)
+    worker = workers.make_worker(
+        options.engine,
+        max_pages=options.max_pages,
+        max_pixels=options.max_pixels,
+        hocr_confidences=options.hocr_confidences,
+    )
     does: dict[str, Worker] = dict.fromkeys(worker.operations, worker)
     if djvu := djvu_worker(options.max_pages):
         does["DjVu2PDF"] = djvu

@@ -29,13 +29,16 @@ def available_engines() -> dict[str, str | None]:
     return {engine: _why_unavailable(engine) for engine in _ENGINE_MODULES}
 
 
-def make_worker(engine: str, *, max_pages: int = 50, max_pixels: int = 100_000_000) -> ImagingWorker:
+def make_worker(
+    engine: str, *, max_pages: int = 50, max_pixels: int = 100_000_000, hocr_confidences: bool = True
+) -> ImagingWorker:
     """
     Return a worker that recognizes and filters with an OCR engine.
 
     :param engine: ``rapidocr`` or ``tesseract``.
     :param max_pages: Most pages of one document; the cloud publishes no limit, 50 keeps a job in minutes.
     :param max_pixels: Most pixels of one image or rendered page; the default is an A4 page at 1000 dpi.
+    :param hocr_confidences: Whether hOCR says how sure the engine is of each word; the cloud's is not documented.
     :return: A worker that may be called from several threads at once.
     :raises ValueError: if there is no such engine.
     :raises RuntimeError: if the engine cannot run; the message says what to install.
@@ -56,10 +59,10 @@ def make_worker(engine: str, *, max_pages: int = 50, max_pixels: int = 100_000_0
     if engine == "tesseract":
         from airflow_provider_asposeocr.emulator.work.engines.tesseract import TesseractEngine
 
-        return ImagingWorker(TesseractEngine(), limits)
+        return ImagingWorker(TesseractEngine(), limits, with_confidences=hocr_confidences)
     from airflow_provider_asposeocr.emulator.work.engines.rapid import shared_engine
 
-    return ImagingWorker(shared_engine(), limits)
+    return ImagingWorker(shared_engine(), limits, with_confidences=hocr_confidences)
 
 
 def _why_unavailable(engine: str) -> str | None:

@@ -62,10 +62,21 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True)
 class Word:
-    """One word and its box; in scripts without spaces, a run of characters."""
+    """
+    One word; in scripts without spaces, a run of characters.
+
+    :param text: Its text.
+    :param box: Its place.
+    :param confidence: How sure the engine is of it, from 0 to 1; ``None`` if the engine has found it and has not read it.
+    """
 
     text: str
     box: Box
+    confidence: float | None = None
+
+    def placed(self, box: Box) -> Word:
+        """Return the word in another place."""
+        return Word(self.text, box, self.confidence)
 
 
 @dataclass(frozen=True)
@@ -84,13 +95,17 @@ class Line:
 
     def moved(self, dx: float, dy: float) -> Line:
         """Return the line moved by ``dx`` and ``dy`` pixels."""
-        words = tuple(Word(word.text, word.box.moved(dx, dy)) for word in self.words)
+        words = tuple(word.placed(word.box.moved(dx, dy)) for word in self.words)
         return Line(self.box.moved(dx, dy), words, self.slope)
 
     def scaled(self, factor: float) -> Line:
         """Return the line with all coordinates multiplied by ``factor``."""
-        words = tuple(Word(word.text, word.box.scaled(factor)) for word in self.words)
+        words = tuple(word.placed(word.box.scaled(factor)) for word in self.words)
         return Line(self.box.scaled(factor), words, self.slope)
+
+    def without_confidences(self) -> Line:
+        """Return the line with words of which nothing is said but text and place."""
+        return Line(self.box, tuple(Word(word.text, word.box) for word in self.words), self.slope)
 
 
 class Engine(Protocol):

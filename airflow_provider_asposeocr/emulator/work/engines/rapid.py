@@ -11,7 +11,8 @@ import math
 import os
 import threading
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_asposeocr.emulator.work.engines.base import Array, Box, Image, Line, Word
 
@@ -94,7 +95,8 @@ class RapidEngine:
         tokens: Sequence[Any] = answer.word_results or ()
         if len(tokens) != len(answer.txts):
             tokens = [()] * len(answer.txts)
-        lines = [_line(*found) for found in zip(answer.boxes, answer.txts, tokens, strict=True)]
+        found = zip(answer.boxes, answer.txts, answer.scores, tokens, strict=True)
+        lines = [_line(*line) for line in found]
         return [line.moved(-dx, -dy).scaled(1 / scale) for line in lines]
 
     def find_lines(self, page: Image) -> list[Line]:
@@ -175,38 +177,45 @@ def _framed(page: Image) -> tuple[Image, float, int, int]:
     return padded(page, rows=rows, columns=columns), scale, columns, rows
 
 
-def _line(quad: Array, text: str, tokens: Sequence[tuple[str, float, Any]]) -> Line:
-    """Make a line from RapidOCR's answer: its text contains the spaces, and its tokens contain the positions."""
+def _line(quad: Array, text: str, score: float, tokens: Sequence[tuple[str, float, Any]]) -> Line:
+    """Make a line from RapidOCR's answer: its text contains the spaces, and its tokens contain positions and scores."""
     box = _box(quad)
-    places = _character_places(tokens)
-    if len(places) != sum(map(len, text.split())):
-        places = _even_places(text, box)
+    letters = _letters_of_tokens(tokens)
+    if len(letters) != sum(map(len, text.split())):
+        letters = _even_letters(text, box, score)
     words, start = [], 0
     for word in text.split():
-        own = places[start : start + len(word)]
+        own = letters[start : start + len(word)]
         start += len(word)
-        words.append(Word(word, Box.around(own)))
+        place = Box.around(letter.box for letter in own)
+        words.append(Word(word, place, fmean(letter.score for letter in own)))
     return Line(box, tuple(words), _slope(quad))
 
 
-def _character_places(tokens: Sequence[tuple[str, float, Any]]) -> list[Box]:
-    """Return one box per character that is not a space; the characters of a token have equal widths."""
-    places: list[Box] = []
-    for text, _score, polygon in tokens:
+class _Letter(NamedTuple):
+    """The place of a character that is not a space, and how sure RapidOCR is of it."""
+
+    box: Box
+    score: float
+
+
+def _letters_of_tokens(tokens: Sequence[tuple[str, float, Any]]) -> list[_Letter]:
+    """Return the characters of tokens; those of a token have equal widths and scores."""
+    letters: list[_Letter] = []
+    for text, score, polygon in tokens:
         box = _box(polygon)
         step = box.width / max(len(text), 1)
         for index, character in enumerate(text):
             if not character.isspace():
-                places.append(
-                    Box(box.x0 + index * step, box.y0, max(box.x0 + (index + 1) * step, box.x0 + 1), box.y1)
-                )
-    return places
+                right = max(box.x0 + (index + 1) * step, box.x0 + 1)
+                letters.append(_Letter(Box(box.x0 + index * step, box.y0, right, box.y1), float(score)))
+    return letters
 
 
-def _even_places(text: str, box: Box) -> list[Box]:
+def _even_letters(text: str, box: Box, score: float) -> list[_Letter]:
     step = box.width / max(len(text), 1)
     return [
-        Box(box.x0 + index * step, box.y0, box.x0 + (index + 1) * step, box.y1)
+        _Letter(Box(box.x0 + index * step, box.y0, box.x0 + (index + 1) * step, box.y1), float(score))
         for index, character in enumerate(text)
         if not character.isspace()
     ]

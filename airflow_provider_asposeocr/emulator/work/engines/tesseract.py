@@ -256,7 +256,9 @@ def _words(line: Any, read: Callable[[Any], str] | None) -> Iterator[Word]:
         corners = line.BoundingBox(RIL.WORD)  # None on a blank page.
         text = read(line).strip() if read and corners else ""
         if corners and (text or not read):
-            yield Word(text, Box(*map(float, corners)))
+            # Tesseract says it from 0 to 100.
+            confidence = line.Confidence(RIL.WORD) / 100 if read else None
+            yield Word(text, Box(*map(float, corners)), confidence)
         if line.IsAtFinalElement(RIL.TEXTLINE, RIL.WORD) or not line.Next(RIL.WORD):
             return
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from airflow_provider_asposeocr.emulator.work.engines.base import Box
+    from airflow_provider_asposeocr.emulator.work.engines.base import Box, Word
     from airflow_provider_asposeocr.emulator.work.imaging.layout import Block, Row
     from airflow_provider_asposeocr.emulator.work.imaging.pages import PreparedPage, RecognizedPage
 
@@ -81,11 +81,15 @@ def _block(page: PreparedPage, block: Block, name: str) -> Iterator[str]:
 
 def _row(page: PreparedPage, row: Row, name: str) -> str:
     words = " ".join(
-        f'<span class="ocrx_word" id="word_{name}_{index}" title="{_title(page, word.box)}">'
+        f'<span class="ocrx_word" id="word_{name}_{index}" title="{_title(page, word.box)}{_confidence(word)}">'
         f"{escape(_NOT_XML.sub('', word.text))}</span>"
         for index, word in enumerate(row.words, 1)
     )
     return f'<span class="ocr_line" id="line_{name}" title="{_title(page, row.box)}">{words}</span>'
+
+
+def _confidence(word: Word) -> str:
+    return "" if word.confidence is None else f"; x_wconf {word.confidence * 100:.0f}"
 
 
 def _title(page: PreparedPage, box: Box) -> str:

@@ -56,15 +56,17 @@ class ImagingWorker:
 
     :param engine: Engine that reads the pages.
     :param limits: Limits of a single job.
+    :param with_confidences: Whether hOCR says how sure the engine is of each word.
     """
 
     #: What it does.
     operations = frozenset({*_RECOGNITIONS, *_FILTERS, "RecognizeRegions", "DetectRegions"})
 
-    def __init__(self, engine: Engine, limits: Limits) -> None:
+    def __init__(self, engine: Engine, limits: Limits, *, with_confidences: bool = True) -> None:
         self.name = engine.name
         self._engine = engine
         self._limits = limits
+        self._with_confidences = with_confidences
 
     def __call__(self, job: Job) -> JobOutcome:
         """
@@ -181,6 +183,8 @@ class ImagingWorker:
         image = filters.padded(image, rows=margin, columns=margin) if margin else image
         lines = self._engine.read(image, wanted.language)
         moved: list[Line] = [line.moved(-margin, -margin) for line in lines]
+        if not self._with_confidences:
+            moved = [line.without_confidences() for line in moved]
         return tuple(reading_order(moved, columns=wanted.columns, right_to_left=wanted.right_to_left))
 
     def _outputs(self, job: Job, kind: str, stack: ExitStack, prefix: str = "") -> list[Output]:

@@ -46,6 +46,15 @@ def test_every_operation_has_a_worker(monkeypatch: pytest.MonkeyPatch, programs:
     assert worker.name == "rapidocr"
 
 
+def test_whether_hocr_has_confidences_is_an_option(run: Run) -> None:
+    said = []
+    for wanted in (True, False):
+        worker = make_worker(Options(hocr_confidences=wanted))
+        outcome = run(worker, "RecognizeImage", prose(), resultType="Hocr")
+        said.append(outcome.results[0].path.read_bytes().count(b"x_wconf"))
+    assert (said[0] > 20, said[1]) == (True, 0)
+
+
 def test_the_journal_names_the_answers_with_canned_results(blind: MakeWorker) -> None:
     worker = Dispatcher("blind", {"RecognizeImage": blind()}, CannedWorker())
     with Emulator(Options(engine="canned"), worker) as emulator:

@@ -9,6 +9,7 @@ import numpy as np
 import pypdfium2
 import pytest
 
+from airflow_provider_asposeocr.api.results.readers.hocr import read_hocr
 from airflow_provider_asposeocr.emulator.work.engines.base import Box, Line, Word
 from airflow_provider_asposeocr.emulator.work.imaging.hocr import HocrFile
 from airflow_provider_asposeocr.emulator.work.imaging.layout import reading_order
@@ -120,6 +121,18 @@ def test_hocr_is_well_formed_for_any_text(tmp_path: Path) -> None:
     words = [element.text for element in root.iter() if element.get("class") == "ocrx_word"]
     assert words == ['<b>&"quoted"</b>', "nul", "漢字"]
     assert sum(element.get("class") == "ocr_page" for element in root.iter()) == 2
+
+
+def test_the_reader_finds_the_confidences_that_the_engine_says(tmp_path: Path) -> None:
+    box = Box(0, 0, 50, 20)
+    words = (Word("sure", box, 0.934), Word("unsaid", box), Word("wrong", box, 0.0))
+    page = PreparedPage(np.zeros((20, 50), dtype=np.uint8), 100, (50, 20), np.eye(3))
+    output = HocrFile(tmp_path / "out.hocr")
+    output.add(RecognizedPage(page, tuple(reading_order([Line(box, words)], columns=False))))
+    output.finish()
+    found = read_hocr([output.path.read_bytes()])
+    assert found.text == "sure unsaid wrong"
+    assert [word.confidence for word in found.words] == [0.93, None, 0.0]
 
 
 def test_boxes_are_told_in_pixels_of_the_submitted_page() -> None:

@@ -12,6 +12,7 @@ import pypdfium2
 import pytest
 from PIL import Image, ImageOps
 
+from airflow_provider_asposeocr.api.results.readers.hocr import read_hocr
 from airflow_provider_asposeocr.emulator.work.jobs import JobError
 from airflow_provider_asposeocr.emulator.work.workers import make_worker
 from tests.support.drawn_pages import OTHER_PROSE, PROSE, blank, cer, encoded, prose, write
@@ -123,6 +124,13 @@ def test_hocr_is_xml_with_every_word_inside_the_page(clean_page: JobOutcome) -> 
     assert [text for name, text, _ in elements if name == "ocrx_word"] == text_of(clean_page).split()
     assert elements[0][2] == [0, 0, 1240, 700]
     assert all(0 <= x0 < x1 <= 1240 and 0 <= y0 < y1 <= 700 for _, _, (x0, y0, x1, y1) in elements)
+
+
+def test_the_engine_says_how_sure_it_is_of_each_word(clean_page: JobOutcome) -> None:
+    found = read_hocr([clean_page.results[2].path.read_bytes()])
+    assert all(word.confidence is not None for word in found.words)
+    assert found.mean_confidence is not None
+    assert 0.9 < found.mean_confidence <= 1
 
 
 def test_word_boxes_lie_on_the_ink_of_their_words(clean_page: JobOutcome) -> None:
