@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.configuration import conf
 from airflow.sdk import BaseOperator
@@ -113,6 +113,8 @@ class AsposeOcrBatchOperator(BaseOperator):
     :param extract: Fields of the results that the row of each document carries, by the name that each gets: for example
         ``{"total": "invoice.total_amount"}``; see docs/results.md. By default none. A field that is absent or cannot be read
         is ``None``; a warning in the row says what cannot be read.
+    :param on_absent: Only ``none``, the default: a field that is absent is ``None``. ``fail`` of the fetch operator is an
+        error here, because a failed document would be sent and billed again; see docs/results.md.
     :param extract_bytes: Largest value of a field as JSON, in bytes, because journal and manifest have a row for each
         document. A longer text or list is cut, and a warning in the row says so. The default is 1,024.
     :param previews: Whether to store pictures of the pages of each document beside the results before it is sent, for the
@@ -191,6 +193,7 @@ class AsposeOcrBatchOperator(BaseOperator):
         quality: Mapping[str, Any] | None = None,
         on_low_quality: OnLowQuality = "fail",
         extract: Mapping[str, str] | None = None,
+        on_absent: Literal["none"] = "none",
         extract_bytes: int = 1024,
         previews: bool | None = None,
         keep_steps: bool = False,
@@ -233,6 +236,7 @@ class AsposeOcrBatchOperator(BaseOperator):
         self.quality = quality
         self.on_low_quality = on_low_quality
         self.extract = extract
+        self.on_absent = on_absent
         self.extract_bytes = extract_bytes
         self.previews = previews
         self.keep_steps = keep_steps

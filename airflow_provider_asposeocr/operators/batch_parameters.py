@@ -118,6 +118,7 @@ _CHECKED = (
     "execution_timeout",
     "previews",
     "keep_steps",
+    "on_absent",
     "busy_wait_seconds",
     "sources",
     "steps",
@@ -137,6 +138,7 @@ def _check_numbers(given: Mapping[str, Any]) -> None:
     for name, choices in _CHOICES.items():
         if name in given:
             check_choice(name, given[name], choices)
+    _check_on_absent(given.get("on_absent", "none"))
     if given.get("previews") is not None:
         parse_bool(given["previews"], "previews")
     if "keep_steps" in given:
@@ -148,6 +150,16 @@ def _check_numbers(given: Mapping[str, Any]) -> None:
             "on_done='move' needs archive, the folder that sources are moved to; others take none"
         )
     _check_execution_timeout(given.get("execution_timeout"))
+
+
+def _check_on_absent(given: object) -> None:
+    if given == "fail":
+        raise ValueError(
+            "on_absent='fail' is a parameter of AsposeOcrFetchResultOperator. A batch takes only 'none': a document that "
+            "fails may be sent and billed again, and the cloud would not find the field then either. Look at "
+            "extracted in the rows of the manifest in the next task, and fail there; docs/results.md has an example"
+        )
+    check_choice("on_absent", given, ("none",))
 
 
 def _check_execution_timeout(given: timedelta | None) -> None:

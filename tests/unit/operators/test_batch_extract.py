@@ -101,6 +101,16 @@ def test_what_makes_no_sense_is_an_import_error(given: dict[str, Any], said: str
         AsposeOcrBatchOperator(task_id="read", sources="/in/", steps=ONE_STEP, destination="/out/", **given)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("fail", "AsposeOcrFetchResultOperator.*billed again.*next task"), ("ask", "must be one of 'none'")],
+)
+def test_a_field_that_is_absent_may_not_fail_a_document(given: Any, said: str) -> None:
+    for make in (AsposeOcrBatchOperator, AsposeOcrBatchOperator.partial):
+        with pytest.raises(ValueError, match=said):
+            make(task_id="read", sources="/in/", steps=ONE_STEP, destination="/out/", on_absent=given)
+
+
 def test_what_a_template_has_become_is_checked_before_anything_is_sent(
     folder: Folder, cloud: EmulatorControl
 ) -> None:
