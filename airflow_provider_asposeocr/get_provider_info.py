@@ -117,7 +117,7 @@ CONFIG: dict[str, dict[str, Any]] = {
                 "Shortest time without work for which a batch leaves its worker. A deferral costs up to 0.75 seconds of CPU "
                 "in Airflow's processes, and some seconds of latency.",
                 "float",
-                "30",
+                "20",
             ),
             "installation": _option(
                 "Name of this Airflow installation. Set it where batches of two installations share a state folder and may "

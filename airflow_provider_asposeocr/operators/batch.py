@@ -129,7 +129,7 @@ class AsposeOcrBatchOperator(BaseOperator):
     :param deferrable: Whether to wait in the triggerer while nothing can be moved; by default
         ``[operators] default_deferrable``.
     :param defer_idle_seconds: Shortest time without work that is worth a deferral; by default
-        ``[aspose_ocr] defer_idle_seconds`` (30).
+        ``[aspose_ocr] defer_idle_seconds`` (20).
     :param poll_interval_seconds: Shortest time between two polls of one cloud task; by default that of ``[aspose_ocr]``.
     :param max_poll_interval_seconds: Longest time between two polls of one cloud task; by default that of ``[aspose_ocr]``.
     :param timeout_seconds: How long one cloud task may take; by default that of ``[aspose_ocr]`` (3600).

@@ -206,7 +206,8 @@ class TestConfiguration:
     ]
 
     @pytest.mark.parametrize("name", NUMBERS)
-    def test_a_default_is_the_declared_one(self, name: str) -> None:
+    def test_a_default_is_the_declared_one(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv(f"AIRFLOW__ASPOSE_OCR__{name.upper()}", raising=False)
         assert default_seconds(name) == float(self.OPTIONS[name]["default"])
 
     @pytest.mark.parametrize("name", NUMBERS)
