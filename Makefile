@@ -20,7 +20,7 @@ PARALLEL ?= -n logical --dist loadfile
 export ASPOSE_OCR_EMULATOR_TESSDATA ?= $(abspath $(TESSDATA))
 
 .PHONY: demo demo-invoices airflow check test unit coverage contract test-airflow test-oldest test-busy test-properties test-stores test-failures test-flows test-distributed test-storm \
-	test-storm-batch test-storm-batch-small test-inbox test-storm-inbox test-claims test-viewer test-live bench \
+	test-storm-batch test-storm-batch-small test-inbox test-inbox-small test-storm-inbox test-claims test-viewer test-live bench \
 	lint types wheel format setup clean help
 
 help: ## list the targets
@@ -86,7 +86,7 @@ test-failures: $(PRODUCTION_VENV)/stamp ## what each failure costs, the table of
 test-flows: $(PRODUCTION_VENV)/stamp ## the example DAGs that write into PostgreSQL
 	$(PRODUCTION_VENV)/bin/python -m pytest tests/flows
 
-# The tests of an inbox have targets of their own until they were seen green.
+# The tests of an inbox have a target of their own, because their Airflow reads its DAG files more often.
 test-distributed: $(PRODUCTION_VENV)/stamp ## CeleryExecutor, two workers, two triggerers, and storms of failures
 	BATCH_STORM_DOCUMENTS=30 BATCH_STORM_KILLS=1 BATCH_STORM_TRIGGERER_KILLS=0 BATCH_STORM_SUSPENDS=0 \
 		$(PRODUCTION_VENV)/bin/python -m pytest -s tests/distributed $(addprefix --ignore tests/distributed/test_inbox_,goal.py events.py storm.py)
@@ -104,6 +104,10 @@ test-storm-batch: $(PRODUCTION_VENV)/stamp ## the storm over a batch at its full
 test-inbox: $(PRODUCTION_VENV)/stamp ## an inbox of 1,000 files in S3, and files that come while Airflow loses events
 	INBOX_FILES=1000 INBOX_BATCH_DOCUMENTS=50 DISTRIBUTED_PARSE_SECONDS=10 DISTRIBUTED_QUEUES=0 \
 		$(PRODUCTION_VENV)/bin/python -m pytest -s tests/distributed/test_inbox_goal.py tests/distributed/test_inbox_events.py
+
+test-inbox-small: $(PRODUCTION_VENV)/stamp ## the same with 60 files, and a storm over 50 files
+	DISTRIBUTED_PARSE_SECONDS=10 DISTRIBUTED_QUEUES=0 INBOX_STORM_DOCUMENTS=50 \
+		$(PRODUCTION_VENV)/bin/python -m pytest -s $(addprefix tests/distributed/test_inbox_,goal.py events.py storm.py)
 
 test-storm-inbox: $(PRODUCTION_VENV)/stamp ## 200 files dropped into an inbox while triggerers, workers and the scheduler are killed
 	DISTRIBUTED_PARSE_SECONDS=10 DISTRIBUTED_QUEUES=0 \
