@@ -81,7 +81,7 @@ class Poller:
         self._random = random
         self._entry = entry
         self._failing_since: float | None = None
-        #: Whether the wait began when its first poll was overdue.
+        #: Whether the wait began when another wait with the same schedule could have polled already.
         self._late = False
         #: When the task was last seen running, in seconds since the epoch; 0 = not yet.
         self.seen_running_at = plan.seen_running_at
@@ -98,10 +98,10 @@ class Poller:
         :param now: Seconds since the epoch.
         """
         last = self._age(self.seen_running_at) if self.seen_running_at else 0.0
-        due = last + (self._schedule().next_age(last) - last) * self._jitter()
-        left = due - self._age(now)
-        self._late = left <= 0
-        return self._until(now, left)
+        interval, age = self._schedule().next_age(last) - last, self._age(now)
+        # Not by this wait's own jitter: it may be longer than that of the wait which has just seen the task's end.
+        self._late = last + interval * SHORTEST_JITTER <= age
+        return self._until(now, last + interval * self._jitter() - age)
 
     def on_state(self, state: TaskState, now: float) -> Wait | Finished:
         """

@@ -356,6 +356,15 @@ class TestLearning:
         assert self.learned([("Completed", 500)], came_at=500) == []
         assert self.learned([("Processing", 500), ("Completed", 700)], came_at=500) == [(500, 700)]
 
+    def test_of_two_waits_one_after_the_other_the_first_alone_tells_how_long_the_task_took(self) -> None:
+        """As a submit that waits and a fetch: the fetch may draw the longest interval and the submit the shortest."""
+        first, second = (Poller(REF, WaitPlan(START + 3600), partial(float, draw)) for draw in (0.0, 0.999))
+        seen_at = START + first.first_wait(START).seconds + 1e-3
+        told = [first.on_state(says("Completed"), seen_at)]
+        told.append(second.on_state(says("Completed"), seen_at + second.first_wait(seen_at).seconds))
+        durations = [step.seconds for step in told]
+        assert durations == [pytest.approx(seen_at - START), None]
+
     def test_a_task_that_failed_or_vanished_teaches_nothing(self) -> None:
         for end in ("Error", "NotExist"):
             assert self.learned([("Processing", 20), (end, 30)]) == []
