@@ -162,7 +162,8 @@ def _explain(
             bill.findings.append(f"{key}: {later['id']} was billed after {earlier['id']}, and no log says so")
             continue
         unused.remove(line)
-        if any(since - ON_ITS_WAY_SECONDS <= end <= line.at for end in blows.ends):
+        # What a suspended worker has half sent is accepted once it goes on; its intent was seen without an answer meanwhile.
+        if any(since - ON_ITS_WAY_SECONDS <= at <= line.at for at in (*blows.ends, *blows.wakes)):
             window = "worker ended before the answer was written down"
             bill.again.append(Again(key.index, key.step, str(earlier["id"]), window, line))
         elif not earlier["id_sent"]:

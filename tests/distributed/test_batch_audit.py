@@ -169,6 +169,16 @@ class TestBill:
         world.wakes = [SECONDS + 11]
         assert ["no log says so" in text for text in world.bill().findings] == [True]
 
+    def test_a_suspended_worker_whose_submit_is_accepted_when_it_goes_on_before_the_next_one_announces_its_own(
+        self, world: World
+    ) -> None:
+        world.again(1, "binarize")
+        world.ends, world.wakes = [SECONDS - 40], [SECONDS - 1]
+        world.admit(1, "binarize", SECONDS + 1)
+        assert world.bill().findings == []
+        world.wakes = [SECONDS - 11]
+        assert ["was billed although" in text for text in world.bill().findings] == [True]
+
     def test_a_line_announces_one_submit(self, world: World) -> None:
         world.again(1, "binarize")
         world.admit(1, "binarize")
