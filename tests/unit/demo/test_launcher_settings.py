@@ -87,6 +87,42 @@ def test_a_failed_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
+def test_a_command_that_takes_too_long_says_so(tmp_path: Path) -> None:
+    """As a :class:`ServiceError`, which is what the demo and the playground know how to report."""
+    fake = tmp_path / "python"
+    fake.write_text("#!/bin/sh\nexec sleep 60\n")
+    fake.chmod(0o755)
+    airflow = LocalAirflow(tmp_path / "home", tmp_path, python=fake)
+    with pytest.raises(ServiceError, match="`airflow db migrate` has not ended within 0 s"):
+        airflow.run_command("db", "migrate", timeout_seconds=0.1)
+
+
+def test_a_busy_machine_has_time_to_create_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than the components have to become healthy, and none of theirs is used up."""
+    airflow = LocalAirflow(tmp_path / "home", tmp_path, components=("api-server",))
+    given: dict[str, float] = {}
+    clock = [1000.0]
+
+    def run_command(*arguments: str, timeout_seconds: float) -> str:
+        given["migrate"] = timeout_seconds
+        clock[0] += 1700
+        return ""
+
+    def wait_healthy(components: Any, started_at: Any, deadline: float) -> None:
+        given["healthy"] = deadline - clock[0]
+
+    monkeypatch.setattr("demo.local_airflow.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(airflow, "run_command", run_command)
+    monkeypatch.setattr(airflow, "launch", lambda component: None)
+    monkeypatch.setattr(airflow, "_wait_healthy", wait_healthy)
+    airflow.start(timeout_seconds=300)
+    assert given["migrate"] > 900
+    assert given["healthy"] == 300
+
+
+@pytest.mark.process
 def test_each_of_several_is_a_host_of_its_own(tmp_path: Path) -> None:
     """The interpreter stands in for one whose components say who they are."""
     fake = tmp_path / "python"
