@@ -124,7 +124,7 @@ test-live: $(VENV)/test.stamp ## the vendor's live service, with your credential
 	$(BIN)/python -m tests.live.run
 
 # Servers, SDK and all: about half an hour, and worth little on a machine that has other work.
-bench: $(PRODUCTION_VENV)/stamp $(AZURITE)/stamp $(SDK_ENVIRONMENTS)/stamp ## the benchmarks, and their table in docs/performance.md
+bench: $(PRODUCTION_VENV)/stamp $(AZURITE)/stamp $(SDK_ENVIRONMENTS)/stamp $(TESSDATA)/stamp ## the benchmarks, and their table in docs/performance.md
 	ASPOSE_OCR_AZURITE=$(abspath $(AZURITE)) ASPOSE_OCR_SDK_ENVIRONMENTS=$(abspath $(SDK_ENVIRONMENTS)) \
 		$(PRODUCTION_VENV)/bin/python -m tests.benchmarks.run
 	$(PRODUCTION_VENV)/bin/python tools/picture.py

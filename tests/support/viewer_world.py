@@ -158,8 +158,10 @@ class StoredRun:
         return address
 
     def _tables(self) -> Any:
+        from airflow.models import import_all_models
         from airflow.models.base import Base
 
+        import_all_models()
         return Base.metadata.tables
 
     def _insert(self, table: str, **row: Any) -> None:
