@@ -10,14 +10,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
-from airflow_provider_asposeocr.api.polling.progress import duration_text, size_text
-from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.assets import add_extra
 from airflow_provider_asposeocr.batch.errors import BatchFailedError, BatchFailedForGoodError
 from airflow_provider_asposeocr.batch.summary import failure_text, is_green
 from airflow_provider_asposeocr.batch.tripwire import Tripwire
 from airflow_provider_asposeocr.failing import fail_with
-from airflow_provider_asposeocr.links import result_url
+from airflow_provider_asposeocr.operators.task_log import batch_ends
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,21 +50,10 @@ def end_batch(operator: AsposeOcrBatchOperator, end: BatchEnd, context: Context)
     """
     ended, tally = end.ended, end.manifest.tally
     summary = tally.summary(end.manifest.uri, ended.submits)
+    seconds, ti = time.time() - end.begun_at, context["ti"]
+    operator.log.info("%s", batch_ends(tally, ended.submits, end.batch, end.manifest.uri, seconds, ti))
     if is_green(tally.judged, operator.max_failures):
         add_extra(context, operator.outlets, end.manifest.event_extra(ended.submits))
-        operator.log.info(
-            "The batch has ended after %s: %d of %d documents succeeded, %d cloud tasks were submitted, %d files (%s) "
-            "are in %s. All rows: %s. Page of the results: %s",
-            duration_text(time.time() - end.begun_at),
-            tally.counts["succeeded"],
-            tally.documents,
-            ended.submits,
-            tally.results,
-            size_text(tally.result_bytes),
-            shown(end.batch.destination, 300),
-            shown(end.manifest.uri, 1500),
-            shown(result_url(context["ti"]), 600),
-        )
         return summary
     text = failure_text(summary, operator.max_failures)
     if ended.stopped is not None:

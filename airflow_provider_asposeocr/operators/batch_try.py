@@ -28,6 +28,7 @@ from airflow_provider_asposeocr.batch.superseded import end_superseded, take_ove
 from airflow_provider_asposeocr.clients import batch_client
 from airflow_provider_asposeocr.connection import mask_token
 from airflow_provider_asposeocr.operators.batch_kill import end_engine
+from airflow_provider_asposeocr.operators.task_log import batch_begins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -290,17 +291,7 @@ class BatchTry:
 
     def _log_begin(self, opened: OpenBatch) -> None:
         batch = opened.batch
-        steps = ", ".join(step.operation for step in batch.steps)
-        verb = "Beginning" if opened.is_new else "Going on with"
-        log.info(
-            "%s a batch of %d documents: %s. Results go to %s; journal %s. Page of the results: %s",
-            verb,
-            len(batch.documents),
-            steps,
-            shown(batch.destination, 300),
-            shown(opened.journal.uri, 300),
-            shown(self._env.page, 600),
-        )
+        log.info("%s", batch_begins(batch, opened.journal.uri, self._env.page, is_new=opened.is_new))
         if self._request.destination != batch.destination:
             log.warning(
                 "The destination has changed since the batch began. Its results go to the folder that it began with; clear "

@@ -16,6 +16,8 @@ from airflow_provider_asposeocr.links import result_url
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.responses import TaskRef
+    from airflow_provider_asposeocr.batch.plan import Batch
+    from airflow_provider_asposeocr.batch.summary import Tally
     from airflow_provider_asposeocr.documents.manifest import Manifest
 
 
@@ -79,6 +81,58 @@ def fetch_ends(manifest: Manifest, destination: str, ti: Any) -> str:
         of = f" of {shown(manifest.source or manifest.task.source_name or manifest.task.id, 300)}"
         age = f", {duration_text(time.time() - manifest.task.submitted_epoch)} after the submit"
     return f"Stored {len(written)} files ({size}){kept}{of} to {shown(destination, 300)}{age}. {_page(ti)}"
+
+
+def batch_begins(batch: Batch, journal: str, page: str, *, is_new: bool) -> str:
+    """
+    Say what a batch is about to do.
+
+    :param batch: The batch.
+    :param journal: URI of its journal.
+    :param page: Address of the page that shows its results.
+    :param is_new: Whether this try has begun it.
+    """
+    verb = "Beginning" if is_new else "Going on with"
+    steps = ", ".join(step.operation for step in batch.steps)
+    return (
+        f"{verb} a batch of {len(batch.documents)} documents {_from_where(batch)}, with the connection "
+        f"{shown(batch.conn_id, 200)}: {steps}. Results go to {shown(batch.destination, 300)}; manifest "
+        f"{shown(batch.manifest, 600)}; journal {shown(journal, 300)}. Page of the results: {shown(page, 600)}"
+    )
+
+
+def _from_where(batch: Batch) -> str:
+    sizes = [document.size_bytes for document in batch.documents]
+    known = [size for size in sizes if size is not None]
+    size = f" ({size_text(sum(known))})" if len(known) == len(sizes) else ""
+    if batch.continues is not None:
+        return f"of the manifest {shown(batch.continues, 300)}{size}"
+    if batch.base is not None:
+        return f"in {shown(batch.base, 300)}{size}"
+    first, more = shown(batch.documents[0].source, 300), len(sizes) - 1
+    return f"({first}{f' and {more} more' if more else ''}){size}"
+
+
+def batch_ends(tally: Tally, submits: int, batch: Batch, manifest: str, seconds: float, ti: Any) -> str:
+    """
+    Say what a batch has done, also where its Airflow task fails.
+
+    :param tally: What its manifest says.
+    :param submits: How many cloud tasks all tries have submitted.
+    :param batch: The batch.
+    :param manifest: URI of its manifest.
+    :param seconds: How long it took, all tries together.
+    :param ti: Airflow's task instance.
+    """
+    counts = ", ".join(
+        f"{count} {outcome.replace('_', ' ')}" for outcome, count in tally.counts.items() if count
+    )
+    return (
+        f"The batch has ended after {duration_text(seconds)}: of {tally.documents} documents, {counts}; {submits} cloud "
+        f"tasks were submitted, {tally.results} files ({size_text(tally.result_bytes)}) are in "
+        f"{shown(batch.destination, 300)}. All rows: {shown(manifest, 1500)}. "
+        f"Page of the results: {shown(result_url(ti), 600)}"
+    )
 
 
 def _page(ti: Any) -> str:

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.airflow_tasks import context_for, deferral, events_of, execute, resume
+from airflow_provider_asposeocr.batch.errors import BatchFailedError
+from airflow_provider_asposeocr.batch.manifest_file import read_manifest
+from airflow_provider_asposeocr.compat import AirflowFailException
+from airflow_provider_asposeocr.operators.batch import AsposeOcrBatchOperator
+from tests.support.airflow_tasks import PNG, context_for, deferral, events_of, execute, resume
 from tests.support.ocr_tasks import fetch, recognize
 
 if TYPE_CHECKING:
@@ -103,3 +107,95 @@ def test_a_name_cannot_forge_a_line(
     lines()
     execute(fetch(ref, f"{out}/"))
     assert not [line for line in lines() if line.startswith("2026")]
+
+
+class TestOfABatch:
+    """Its first line comes from the event loop, through Python's logging; its last one from the operator."""
+
+    PAGE = "Page of the results: https://flows.example/x/aspose-ocr/view/the_dag/the_run/read/-1"
+
+    @pytest.fixture
+    def inbox(self, tmp_path: Path) -> Path:
+        (folder := tmp_path / "inbox").mkdir()
+        for number in range(3):
+            (folder / f"{number}.png").write_bytes(PNG + bytes([number]))
+        return folder
+
+    @pytest.fixture
+    def begun(self, lines: Callable[[], list[str]], caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
+        """Return the first line of a batch; warnings about its documents may come before it."""
+        caplog.set_level("INFO")
+        return lambda: next(
+            record.getMessage() for record in caplog.records if record.name.endswith(".operators.batch_try")
+        )
+
+    def batch(self, sources: Any, out: Path, **given: Any) -> AsposeOcrBatchOperator:
+        return AsposeOcrBatchOperator(
+            task_id="read",
+            sources=sources,
+            steps=["RecognizeImage"],
+            destination=f"{out}/",
+            aspose_ocr_conn_id="ocr",
+            poll_interval_seconds=0.05,
+            max_poll_interval_seconds=0.1,
+            **given,
+        )
+
+    def test_that_succeeds(
+        self,
+        cloud: EmulatorControl,
+        inbox: Path,
+        out: Path,
+        lines: Callable[[], list[str]],
+        begun: Callable[[], str],
+    ) -> None:
+        summary = execute(self.batch(f"{inbox}/", out))
+        manifest = summary["manifest"]
+        assert begun().startswith(
+            f"Beginning a batch of 3 documents in {inbox}/ (87 bytes), with the connection ocr: RecognizeImage. "
+            f"Results go to {out}/; manifest {manifest}; journal "
+        )
+        assert begun().endswith(self.PAGE)
+        written = sum(row.results[0].bytes for row in read_manifest(manifest))
+        assert re.match(
+            r"The batch has ended after \d+ s: of 3 documents, 3 succeeded; 3 cloud tasks were submitted, "
+            rf"3 files \({written} bytes\) are in {out}/\. All rows: {manifest}\. {self.PAGE}",
+            lines()[-1],
+        )
+
+    def test_that_fails(
+        self, cloud: EmulatorControl, inbox: Path, out: Path, lines: Callable[[], list[str]]
+    ) -> None:
+        """Whoever looks for what went wrong needs counts, manifest and page most: they come with the error."""
+        cloud.add_faults({"kind": "task_error", "messages": ["The page is upside down"], "count": 1})
+        with pytest.raises((BatchFailedError, AirflowFailException)):
+            execute(self.batch(f"{inbox}/", out))
+        (manifest,) = out.rglob("manifests/**/*.jsonl")
+        *_, ended, error = lines()
+        assert "of 3 documents, 2 succeeded, 1 failed; 3 cloud tasks were submitted, 2 files" in ended
+        assert f"All rows: {manifest}. {self.PAGE}" in ended
+        assert error.startswith("Of 3 documents, 1 failed; max_failures allows 0 to fail.")
+
+    def test_of_a_list_names_the_first_document(
+        self, cloud: EmulatorControl, inbox: Path, out: Path, begun: Callable[[], str]
+    ) -> None:
+        files = sorted(str(path) for path in inbox.iterdir())
+        (other := inbox.parent / "other").mkdir()
+        (last := other / "9.png").write_bytes(PNG)
+        execute(self.batch([*files, str(last)], out, names="stem"))
+        assert f"a batch of 4 documents ({files[0]} and 3 more), with the connection" in begun()
+
+    def test_of_the_failed_ones_of_an_earlier_batch_names_its_manifest(
+        self,
+        cloud: EmulatorControl,
+        inbox: Path,
+        out: Path,
+        begun: Callable[[], str],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        cloud.add_faults({"kind": "task_error", "messages": ["The page is upside down"], "count": 1})
+        first = execute(self.batch(f"{inbox}/", out, max_failures=1))["manifest"]
+        caplog.clear()
+        again = self.batch({"manifest": first, "outcome": "failed"}, out)
+        execute(again, context_for(again, map_index=1))
+        assert f"Beginning a batch of 1 documents of the manifest {first}" in begun()
