@@ -47,6 +47,7 @@ def document_view(place: Place, manifest: Manifest) -> dict[str, Any]:
         "error": manifest.error and manifest.error.model_dump(mode="json", by_alias=True),
         "task": manifest.task and manifest.task.to_dict(),
         "steps": _steps(place, manifest, row),
+        "read_from": _read_from(manifest),
         "results": [
             {"type": result.type, "skipped": result.skipped, **file}
             for result, file in zip(manifest.results, _files(place, manifest, row, "results"), strict=False)
@@ -61,6 +62,22 @@ def _name(manifest: Manifest) -> str:
     if manifest.source:
         return source_name(manifest.source) or manifest.source
     return (manifest.task and manifest.task.source_name) or manifest.file_stem or "document"
+
+
+def _read_from(manifest: Manifest) -> dict[str, Any] | None:
+    """
+    Say what the last step was sent, in whose pixels the boxes of its results are.
+
+    :return: ``None`` = the source. Otherwise ``operation``, which has made it, and ``step``, its index among the steps; both
+        are ``None`` in a chain of single tasks, whose last reference does not name the ones before.
+    """
+    if manifest.steps:
+        made_by = len(manifest.steps) - 2
+        return {"step": made_by, "operation": manifest.steps[made_by].operation} if made_by >= 0 else None
+    task = manifest.task
+    if task is None or task.input_sha256 in (None, task.source_sha256):
+        return None
+    return {"step": None, "operation": None}
 
 
 def _steps(place: Place, manifest: Manifest, row: int) -> list[dict[str, Any]]:

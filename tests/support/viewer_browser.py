@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, BrowserContext, Page, Request
@@ -46,6 +48,16 @@ class Seen:
     def plant(self, value: Any, task_id: str = "other", key: str = "return_value") -> None:
         """As a user, write an XCom."""
         self.server.write_xcom("ulla", "viewer", self.run_id, task_id, value, key)
+
+    @contextmanager
+    def planted_batch(self, address: dict[str, Any]) -> Iterator[None]:
+        """As a user, write the XCom of a batch, and delete it in the end: as long as it is there, no other XCom counts."""
+        self.plant(address, key="aspose_ocr_batch")
+        try:
+            yield
+        finally:
+            task = f"/api/v2/dags/viewer/dagRuns/{self.run_id}/taskInstances/other"
+            self.server.request("DELETE", f"{task}/xcomEntries/aspose_ocr_batch", "ulla")
 
 
 class Pages:

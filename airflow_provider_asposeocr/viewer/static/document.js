@@ -24,6 +24,9 @@ class DocumentView {
     this.layers = layersOf(doc);
     this.after = this.layers.at(-1) ?? null;
     this.before = this.layers.length > 1 ? this.layers[0] : null;
+    // What the last step was sent: the boxes of its results are in the pixels of that picture.
+    const made = doc.read_from;
+    this.read = this.layers.find((layer) => (made ? made.step !== null && layer.step === made.step : layer.step === null)) ?? null;
     this.stage = el("div", { className: "stage", tabIndex: 0, role: "img", "aria-label": `Page of ${doc.name}` });
     this.strip = el("ol", { className: "strip", "aria-label": "Pages" });
     this.text = el("div", { className: "text", tabIndex: 0, role: "region", "aria-label": "Text" });
@@ -140,7 +143,7 @@ class DocumentView {
     }
     const earlier = picture ? this.before?.pages[this.page] : null;
     if (earlier) this.#compare(sheet, earlier);
-    this.stage.replaceChildren(sheet);
+    this.stage.replaceChildren(...this.#whatBoxesFit(page, regions), sheet);
     const draw = (box) => {
       this.overlay?.remove();
       this.overlay = drawOverlay(box, page?.words ?? [], regions);
@@ -149,14 +152,28 @@ class DocumentView {
     };
     this.overlay = null;
     if (page) draw(page.box);
-    else if (regions.length) {
-      // Regions do not say how large their page is; they are those of the picture that was sent.
-      const image = sheet.querySelector("img.after");
-      const size = picture.width ? [picture.width, picture.height] : null;
-      if (size) draw([0, 0, ...size]);
-      else if (image.complete && image.naturalWidth) draw([0, 0, image.naturalWidth, image.naturalHeight]);
-      else image.addEventListener("load", () => draw([0, 0, image.naturalWidth, image.naturalHeight]), { once: true });
-    }
+    // Regions do not say how large their page is.
+    else if (regions.length) this.#sizeOfRead(sheet.querySelector("img.after"), (width, height) => draw([0, 0, width, height]));
+  }
+
+  /** Say it if the picture that was read is not here: what is shown may be skewed otherwise, or of another size. */
+  #whatBoxesFit(page, regions) {
+    if (this.read || !this.doc.read_from || !(page?.words.length || regions.length) || !this.after) return [];
+    const maker = this.doc.read_from.operation ?? "an earlier task of the chain";
+    const boxes = page ? "Boxes may lie beside their words." : "So no boxes are drawn.";
+    return [el("p", { className: "facts" }, `You see the picture "${this.after.name}", but the text was read from what ${maker} has made, of which there is no picture. ${boxes}`)];
+  }
+
+  /** Call `use` with the size of the picture that was read, as soon as it is known; never if that picture is not here. */
+  #sizeOfRead(image, use) {
+    const read = this.read?.pages[this.page];
+    if (!read) return;
+    if (read.width) return use(read.width, read.height);
+    if (this.after !== this.read) return;
+    // Kept for the other pictures, which may have another size.
+    const measure = () => use((read.width = image.naturalWidth), (read.height = image.naturalHeight));
+    if (image.complete && image.naturalWidth) measure();
+    else image.addEventListener("load", measure, { once: true });
   }
 
   #picture(picture, className) {
@@ -295,15 +312,15 @@ function layersOf(doc) {
   const layers = [];
   const pages = doc.pages.filter((page) => page.image?.address);
   if (pages.length) {
-    layers.push({ name: "Source", pages: pages.map(pictureOf) });
+    layers.push({ name: "Source", step: null, pages: pages.map(pictureOf) });
   } else if (doc.source_file?.kind === "image" && doc.source_file.address) {
-    layers.push({ name: "Source", pages: [{ image: doc.source_file.address }] });
+    layers.push({ name: "Source", step: null, pages: [{ image: doc.source_file.address }] });
   }
-  for (const { operation, file, pages } of doc.steps) {
+  doc.steps.forEach(({ operation, file, pages }, step) => {
     const previews = pages.filter((page) => page.image?.address);
-    if (previews.length) layers.push({ name: operation, pages: previews.map(pictureOf) });
-    else if (file?.kind === "image" && file.address) layers.push({ name: operation, pages: [{ image: file.address }] });
-  }
+    if (previews.length) layers.push({ name: operation, step, pages: previews.map(pictureOf) });
+    else if (file?.kind === "image" && file.address) layers.push({ name: operation, step, pages: [{ image: file.address }] });
+  });
   const pictures = doc.results.filter((file) => file.kind === "image" && file.address);
   pictures.forEach((file, index) => {
     const step = doc.steps.at(-1)?.operation ?? doc.task?.operation ?? "Result";

@@ -135,6 +135,38 @@ class TestDocument:
         assert world.get(f"/{shown[2]['pages'][0]['image']['address']}").status_code == 409
 
     @pytest.mark.parametrize(
+        ("operations", "read_from"),
+        [
+            (["RecognizeImage"], None),
+            (["UpscaleImage", "RecognizeImage"], {"step": 0, "operation": "UpscaleImage"}),
+            (["UpscaleImage", "BinarizeImage", "DetectRegions"], {"step": 1, "operation": "BinarizeImage"}),
+        ],
+        ids=lambda value: value[-1] if isinstance(value, list) else "",
+    )
+    def test_boxes_are_in_what_the_last_step_was_sent(
+        self, world: ViewerWorld, operations: list[str], read_from: Any
+    ) -> None:
+        step = {"id": "i", "submitted_at": "2026-03-02T08:00:00+00:00", "submits": 1}
+        world.batch(manifest(steps=[{**step, "operation": operation} for operation in operations]))
+        assert world.get("/data/row/{place}/batch/-1/0").json()["read_from"] == read_from
+
+    @pytest.mark.parametrize(
+        ("sent", "read_from"),
+        [
+            ("a" * 64, None),
+            (None, None),  # A reference that was made by hand.
+            ("b" * 64, {"step": None, "operation": None}),
+        ],
+        ids=["the source", "unknown", "what an earlier task has made"],
+    )
+    def test_a_chain_of_single_tasks_says_that_its_boxes_are_not_of_the_source(
+        self, world: ViewerWorld, sent: str | None, read_from: Any
+    ) -> None:
+        task = {**TASK_REF, "source_sha256": "a" * 64, "input_sha256": sent}
+        world.fetched(task=task, sha256="a" * 64, source="/in/page.png")
+        assert instance(world)["document"]["read_from"] == read_from
+
+    @pytest.mark.parametrize(
         "page",
         [None, "page", {}, {"number": 0, "width": 1, "height": 1}, {"number": 1, "width": "x", "height": 1},
          {"number": 1, "width": 1, "height": 1, "image": {"uri": "/etc/passwd", "bytes": 3, "sha256": "short"}}],
