@@ -56,6 +56,12 @@ def test_the_role_without_xcoms_may_read_the_rest_of_the_run(seen: Seen, fab: Fa
     assert fab.get(f"{instance}/xcomEntries/return_value", "nora").status_code == 403
 
 
+def test_who_may_not_see_it_is_told_so(pages: Pages, fab: FabServer) -> None:
+    page = pages.open("/aspose-ocr/view/{run}/fetch/-1", "nora", server=fab)
+    page.get_by_text("You are not allowed to see this").wait_for()
+    assert page.locator(".overlay, .text, .card").count() == 0
+
+
 def test_a_viewer_gets_to_the_document_by_the_link(pages: Pages, fab: FabServer, seen: Seen) -> None:
     """FAB's viewers may not list plugins, so that Airflow's UI shows them no tab of one."""
     assert fab.get("/api/v2/plugins", "vivian").status_code == 403

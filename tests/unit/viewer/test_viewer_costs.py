@@ -5,23 +5,29 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from PIL import Image
+from starlette.requests import ClientDisconnect
 
 from airflow_provider_asposeocr.previews.making import render_pages
-from airflow_provider_asposeocr.viewer import answers, batches
+from airflow_provider_asposeocr.viewer import answers, batches, delivery
 from airflow_provider_asposeocr.viewer.app import _STATIC
 from airflow_provider_asposeocr.viewer.galleries import PAGE
+from airflow_provider_asposeocr.viewer.kinds import kind_of
 from airflow_provider_asposeocr.viewer.manifests import BatchAddress
-from airflow_provider_asposeocr.viewer.verified import open_verified
+from airflow_provider_asposeocr.viewer.verified import Claim, VerifiedFile, open_verified
 from tests.support.drawn_pages import a4_page
 from tests.support.object_stores import Store, attached
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.viewer_world import manifest
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+    from pathlib import Path
+
     from tests.support.viewer_world import ViewerWorld
 
 BUCKET = "s3://viewer_costs@bucket"
@@ -219,3 +225,32 @@ def test_a_manifest_of_endless_rows_is_not_kept_in_memory(
     assert world.get("/data/rows/{place}/ten/-1").status_code == 200
     refused = world.get("/data/rows/{place}/eleven/-1")
     assert (refused.status_code, refused.json()["detail"]) == (409, batches.NO_MANIFEST)
+
+
+@pytest.mark.parametrize(
+    "asgi_version", ["2.3", "2.4"], ids=["that a server tells", "at which sending fails"]
+)
+async def test_a_browser_that_hangs_up_leaves_no_open_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asgi_version: str
+) -> None:
+    """Each file is a descriptor of the API server, and up to 256 MiB of its disk."""
+    opened: list[VerifiedFile] = []
+    monkeypatch.setattr(
+        delivery, "open_verified", lambda *given: opened.append(open_verified(*given)) or opened[-1]
+    )
+    (path := tmp_path / "page.pdf").write_bytes(b"x" * 2_000_000)
+    claim = Claim(str(path), hashlib.sha256(path.read_bytes()).hexdigest(), 2_000_000)
+    response = delivery.deliver(claim, kind_of(path.name), {})
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if message.get("body"):
+            raise OSError("The connection was closed.")
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.disconnect"}
+
+    with suppress(ClientDisconnect, OSError):
+        await response({"type": "http", "asgi": {"spec_version": asgi_version}}, receive, send)
+    (file,) = opened
+    with pytest.raises(ValueError, match="closed file"):
+        file.content()
