@@ -235,9 +235,12 @@ async def test_a_browser_that_hangs_up_leaves_no_open_file(
 ) -> None:
     """Each file is a descriptor of the API server, and up to 256 MiB of its disk."""
     opened: list[VerifiedFile] = []
-    monkeypatch.setattr(
-        delivery, "open_verified", lambda *given: opened.append(open_verified(*given)) or opened[-1]
-    )
+
+    def open_and_keep(*given: Any) -> VerifiedFile:
+        opened.append(open_verified(*given))
+        return opened[-1]
+
+    monkeypatch.setattr(delivery, "open_verified", open_and_keep)
     (path := tmp_path / "page.pdf").write_bytes(b"x" * 2_000_000)
     claim = Claim(str(path), hashlib.sha256(path.read_bytes()).hexdigest(), 2_000_000)
     response = delivery.deliver(claim, kind_of(path.name), {})
