@@ -7,6 +7,7 @@ import wave
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pypdfium2
 import pytest
 
 from airflow_provider_asposeocr.emulator.options import Options
@@ -124,7 +125,7 @@ def test_a_result_that_cannot_be_read_keeps_no_other_one_out_of_the_index(
 
 
 class TestOnceMore:
-    """The canned engine is given confidences, which the emulator's hOCR does not have, as the vendor documents none."""
+    """The canned engine is given confidences: it reads nothing, so that it has none of its own."""
 
     @pytest.fixture
     def read(
@@ -174,6 +175,34 @@ class TestWithARealEngine:
     def aspose_ocr_emulator_server(cls) -> Iterator[Emulator]:
         with Emulator(Options(engine="rapidocr")) as emulator:
             yield emulator
+
+    # The engine is sure of nearly all that it can read: of letters of five pixels it is not.
+    @pytest.mark.parametrize(("reduced", "billed"), [(1, 1), (7, 2)])
+    def test_a_scan_that_is_hard_to_read_is_read_once_more(
+        self, aspose_ocr_run_dag: Any, aspose_ocr_emulator: Any, tmp_path: Path, reduced: int, billed: int
+    ) -> None:
+        page = write(blank(), PROSE).reduce(reduced)
+        (tmp_path / "page.png").write_bytes(encoded(page))
+        conf = {"scan": f"{tmp_path}/page.png", "outbox": f"file://{tmp_path}/out/"}
+        ended = aspose_ocr_run_dag(EXAMPLES / "once_more.py", conf=conf)
+        assert ended.state == "success"
+        assert aspose_ocr_emulator.control.billing()["RecognizeImage"] == billed
+        assert 0 < ended.xcom("better")["quality"]["mean_confidence"] <= 1
+
+    @pytest.mark.process
+    def test_each_page_of_a_pdf_is_in_the_text_and_in_the_searchable_pdf(
+        self, aspose_ocr_run_dag: Any, tmp_path: Path
+    ) -> None:
+        pages = [write(blank(900, 400), prose[:3], size=40) for prose in (PROSE, OTHER_PROSE)]
+        scan = encoded(pages[0], "PDF", save_all=True, append_images=pages[1:], resolution=100)
+        (tmp_path / "report.pdf").write_bytes(scan)
+        conf = {"scan": f"{tmp_path}/report.pdf", "outbox": f"file://{tmp_path}/out/"}
+        assert aspose_ocr_run_dag(EXAMPLES / "searchable_pdf.py", conf=conf).state == "success"
+        truth = ["\n".join(prose[:3]) for prose in (PROSE, OTHER_PROSE)]
+        assert cer((tmp_path / "out" / "report.txt").read_text(), "\n".join(truth)) < 0.02
+        with pypdfium2.PdfDocument(tmp_path / "out" / "report.pdf") as document:
+            texts = [page.get_textpage().get_text_bounded() for page in document]
+        assert [cer(text, wanted) < 0.02 for text, wanted in zip(texts, truth, strict=True)] == [True, True]
 
     def test_regions_are_one_text_in_reading_order(self, aspose_ocr_run_dag: Any, tmp_path: Path) -> None:
         page = write(write(blank(1500, 460), PROSE[:4], x=60, y=80), OTHER_PROSE[:4], x=800, y=80)
