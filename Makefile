@@ -73,8 +73,8 @@ test-oldest: $(OLDEST_VENV)/stamp ## imports and unit tests on the oldest Airflo
 		--deselect tests/unit/hooks/test_hook.py::TestTestConnection::test_a_form_that_makes_no_sense \
 		--deselect tests/unit/sensors/test_sensor.py::TestParseTime::test_what_makes_no_sense_is_named
 
-test-properties: $(VENV)/test.stamp ## the property tests with at least 100,000 inputs
-	$(BIN)/python -m pytest tests/properties --hypothesis-profile=thorough
+test-properties: $(VENV)/test.stamp ## the property tests, each reader of results on 100,000 inputs
+	$(BIN)/python -m pytest $(subst loadfile,worksteal,$(PARALLEL)) tests/properties --hypothesis-profile=thorough
 
 # The next four need more than `test`: npm and node for Azurite, PostgreSQL and Redis on loopback. Without them they fail.
 test-stores: $(PRODUCTION_VENV)/stamp $(AZURITE)/stamp ## killed writers against S3 (moto), Azure Blob (Azurite) and Google Cloud Storage (fake-gcs-server)
