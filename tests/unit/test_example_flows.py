@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import wave
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,15 +114,28 @@ def test_a_folder_becomes_lines_for_a_search_engine(
     assert len({page["id"] for page in found}) == 3
 
 
-def test_a_result_that_cannot_be_read_keeps_no_other_one_out_of_the_index(
-    aspose_ocr_run_dag: Any, aspose_ocr_emulator: Any, tmp_path: Path
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "result_type", "result_type": "Other"}, {"kind": "task_error", "messages": ["no text"]}],
+    ids=lambda fault: fault["kind"],
+)
+def test_a_document_that_cannot_be_read_keeps_no_other_one_out_of_the_index(
+    aspose_ocr_run_dag: Any, aspose_ocr_emulator: Any, tmp_path: Path, fault: dict[str, Any]
 ) -> None:
-    inbox = inbox_with_pages(tmp_path, 2)
-    aspose_ocr_emulator.control.add_faults({"kind": "result_type", "result_type": "Other", "count": 1})
+    inbox = inbox_with_pages(tmp_path, 3)
+    aspose_ocr_emulator.control.add_faults({**fault, "count": 1})
     conf = {"inbox": f"file://{inbox}/", "outbox": f"file://{tmp_path}/out/"}
     ended = aspose_ocr_run_dag(EXAMPLES / "search_index.py", conf=conf)
     assert ended.task_states == {"read": "success", "write_index": "failed"}
-    assert len((tmp_path / "out" / "search-index.jsonl").read_text().splitlines()) == 1
+    index = tmp_path / "out" / "search-index.jsonl"
+    found = {Path(json.loads(line)["source"]).name for line in index.read_text().splitlines()}
+    assert len(found) == 2
+    (missing,) = {page.name for page in inbox.iterdir()} - found
+    write_index = runpy.run_path(str(EXAMPLES / "search_index.py"))["write_index"].function
+    with pytest.raises(
+        ValueError, match=rf"^2 pages are in the index\. These documents are not: \S*/{missing}: "
+    ):
+        write_index(ended.xcom("read"), f"file://{index}")
 
 
 class TestOnceMore:
