@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_asposeocr.emulator.server import EmulatorProcess
 from demo.local_airflow import LocalAirflow
 from demo.rest import AirflowRest
-from tests.support.airflow_stack import CHECKOUT, SECRET, Stack, connection
+from tests.support.airflow_stack import CHECKOUT, RARE_PARSES, SECRET, Stack, connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +36,7 @@ def airflow(emulator: EmulatorProcess, tmp_path_factory: pytest.TempPathFactory)
         "ASPOSE_OCR_TEST_INBOX": f"{home}/inbox/",
         "ASPOSE_OCR_TEST_OUTBOX": f"{home}/outbox/",
         "AIRFLOW_CONN_WRONG": connection(emulator.url, password="not-the-secret"),
+        **RARE_PARSES,
     }
     dags = [CHECKOUT / "example_dags", Path(__file__).parent / "dags"]
     with LocalAirflow(home, dags, environment) as running:

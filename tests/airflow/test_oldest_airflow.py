@@ -22,6 +22,7 @@ import requests
 from airflow_provider_asposeocr.emulator.server import EmulatorProcess
 from demo.local_airflow import LocalAirflow
 from demo.rest import AirflowRest
+from tests.support.airflow_stack import RARE_PARSES
 from tests.support.airflow_tasks import PNG
 from tests.support.patience import PATIENCE_SECONDS
 
@@ -74,7 +75,7 @@ def oldest_airflow(
     with LocalAirflow(
         tmp_path_factory.mktemp("oldest-airflow"),
         [CHECKOUT / "example_dags", others],
-        {"AIRFLOW_CONN_ASPOSE_OCR_DEFAULT": json.dumps(connection)},
+        {"AIRFLOW_CONN_ASPOSE_OCR_DEFAULT": json.dumps(connection), **RARE_PARSES},
         python=oldest_python,
     ) as running:
         yield running
