@@ -1,7 +1,8 @@
 """
 The table of results in the docs.
 
-Invariant: the docs show what the programs printed, with the date of each and the machine, and nothing by hand.
+Invariant: the docs show what the programs printed, with the date of each and the machine, and nothing by hand. The table of
+a program that has not run in this checkout stays as it is.
 """
 
 from __future__ import annotations
@@ -47,28 +48,37 @@ def _cell(text: object) -> str:
     return str(text).replace("|", "\\|") if text else ""
 
 
-def render(programs: Iterable[tuple[str, datetime.date, Sequence[Row]]], heading: str) -> str:
+def render(name: str, date: datetime.date, rows: Iterable[Row]) -> str:
     """
-    Render the table.
+    Render the table of one program.
 
-    :param programs: Name of each program, when it ran, and its rows.
-    :param heading: Where it was measured.
+    :param name: Its name.
+    :param date: When it ran.
+    :param rows: Its rows.
     """
-    lines = [heading]
-    for name, date, rows in programs:
-        lines += [
-            "",
-            f"`python -m tests.benchmarks.{name}` on {date.isoformat()}:",
-            "",
-            "| what | ours | rival | ratio | goal | met |",
-            "|---|---|---|---|---|---|",
-        ]
-        for row in rows:
-            what = f"{row.what}; *{row.note}*" if row.note else row.what
-            rival = f"{row.rival}: {row.theirs}" if row.theirs else row.rival
-            cells = (what, row.ours, rival, row.ratio, row.goal, VERDICTS[row.met])
-            lines.append("| " + " | ".join(map(_cell, cells)) + " |")
+    lines = [
+        f"`python -m tests.benchmarks.{name}` on {date.isoformat()}:",
+        "",
+        "| what | ours | rival | ratio | goal | met |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        what = f"{row.what}; *{row.note}*" if row.note else row.what
+        rival = f"{row.rival}: {row.theirs}" if row.theirs else row.rival
+        cells = (what, row.ours, rival, row.ratio, row.goal, VERDICTS[row.met])
+        lines.append("| " + " | ".join(map(_cell, cells)) + " |")
     return "\n".join(lines)
+
+
+def tables_of(text: str) -> dict[str, str]:
+    """
+    Find the table of each program.
+
+    :param text: What :func:`main` has written between the markers.
+    :return: Name of the program to its table, as :func:`render` made it.
+    """
+    tables = re.split(r"^(?=`python -m tests\.benchmarks\.)", text, flags=re.MULTILINE)[1:]
+    return {table.split("`")[1].rpartition(".")[2]: table.strip() for table in tables}
 
 
 def replaced(document: str, name: str, text: str) -> str:
@@ -99,17 +109,18 @@ def main(order: Sequence[str]) -> None:
 
     :param order: Names of the programs.
     """
-    kept = [(name, RESULTS / f"{name}.json") for name in order]
-    programs = [
-        (name, datetime.date.fromtimestamp(file.stat().st_mtime), rows_of(file.read_text(encoding="utf-8")))
-        for name, file in kept
-        if file.exists()
-    ]
+    document = DOCUMENT.read_text(encoding="utf-8")
+    tables = tables_of(document.partition("<!-- benchmarks -->")[2].partition("<!-- /benchmarks -->")[0])
+    for name in order:
+        if (file := RESULTS / f"{name}.json").exists():
+            date = datetime.date.fromtimestamp(file.stat().st_mtime)
+            tables[name] = render(name, date, rows_of(file.read_text(encoding="utf-8")))
     heading = (
         f"Measured on {os.cpu_count()} cores ({_cpu()}), "
         f"Python {platform.python_version()}. In brackets the smallest and the largest of the rounds."
     )
-    document = replaced(DOCUMENT.read_text(encoding="utf-8"), "benchmarks", render(programs, heading))
+    text = "\n\n".join([heading, *(tables[name] for name in order if name in tables)])
+    document = replaced(document, "benchmarks", text)
     for name, extrapolated in (("scale", SCALE), ("scale batch", SCALE_BATCH)):
         if extrapolated.exists():
             document = replaced(document, name, extrapolated.read_text(encoding="utf-8").strip())

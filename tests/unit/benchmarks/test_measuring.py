@@ -7,11 +7,16 @@ from __future__ import annotations
 import datetime
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.benchmarks import table
 from tests.benchmarks.measuring import Row, Sample, compared, in_turn, limited
 from tests.benchmarks.table import DOCUMENT, render, replaced, rows_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_both_are_measured_in_every_round_and_take_turns_at_being_first() -> None:
@@ -58,9 +63,26 @@ def test_rows_come_back_from_their_file() -> None:
 def test_a_missed_goal_is_shown_as_missed() -> None:
     row = Row("a | b", "at most 1 s", Sample((2.0,), "s"), met=False, note="Why.")
     assert (
-        render([("p", datetime.date(2026, 11, 29), [row])], "where").splitlines()[-1]
+        render("p", datetime.date(2026, 11, 29), [row]).splitlines()[-1]
         == "| a \\| b; *Why.* | 2 s |  |  | at most 1 s | **no** |"
     )
+
+
+def test_a_program_that_was_not_run_again_keeps_its_table(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(table, "RESULTS", tmp_path)
+    monkeypatch.setattr(table, "DOCUMENT", tmp_path / "page.md")
+    table.DOCUMENT.write_text("a\n<!-- benchmarks -->\n\n<!-- /benchmarks -->\nb")
+    for name in ("two", "one"):
+        row = asdict(Row(f"of {name}", "", Sample((1.0,), "s")))
+        (tmp_path / f"{name}.json").write_text(json.dumps([row]))
+        table.main(["one", "two"])
+        (tmp_path / f"{name}.json").unlink()
+    assert list(table.tables_of(table.DOCUMENT.read_text())) == ["one", "two"]
+    before = table.DOCUMENT.read_text()
+    table.main(["one", "two"])
+    assert table.DOCUMENT.read_text() == before
 
 
 def test_only_what_is_between_the_markers_is_replaced() -> None:
