@@ -480,9 +480,10 @@ def test_it_leaves_the_worker_although_the_cloud_is_so_slow_that_some_poll_is_al
     tmp_path: Path,
 ) -> None:
     with Emulator(Options(engine="canned", task_seconds="1000")) as emulator:
-        emulator.control.add_faults(
-            {"kind": "delay", "delay_seconds": 1, "method": "GET", "path": "RecognizeImage", "probability": 1}
-        )
+        # Answers that take different times keep the polls from all being over at the same moment.
+        for seconds, probability in ((1.7, 0.5), (1.0, 1.0)):
+            slow = {"kind": "delay", "delay_seconds": seconds, "probability": probability}
+            emulator.control.add_faults({**slow, "method": "GET", "path": "*/GetTaskStatus"})
         batch = Try(emulator.url, tmp_path, 8, STEPS[-1:])
         known = Woken("all have ended", durations=(Duration("RecognizeImage", 990.0, 1010.0),) * 12)
         often = {"poll_interval_seconds": 0.1, "max_poll_interval_seconds": 0.2}

@@ -69,13 +69,18 @@ def test_components_that_cannot_be_run_are_refused(tmp_path: Path, components: l
         LocalAirflow(tmp_path, tmp_path, components=components)
 
 
+def airflow_of(folder: Path, script: str, **given: Any) -> LocalAirflow:
+    """Return an Airflow whose interpreter is a shell script."""
+    fake = folder / "python"
+    fake.write_text(f"#!/bin/sh\n{script}")
+    fake.chmod(0o755)
+    return LocalAirflow(folder / "home", folder, python=fake, **given)
+
+
 @pytest.mark.process
 def test_a_failed_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:
     """The interpreter stands in for one whose Airflow migrates but whose components fall over."""
-    fake = tmp_path / "python"
-    fake.write_text('#!/bin/sh\n[ "$3" = db ] && exit 0\necho "no $3 today"\nexit 3\n')
-    fake.chmod(0o755)
-    airflow = LocalAirflow(tmp_path / "home", tmp_path, python=fake)
+    airflow = airflow_of(tmp_path, '[ "$3" = db ] && exit 0\necho "no $3 today"\nexit 3\n')
 
     with (
         pytest.raises(ServiceError, match=re.compile(r"ended with exit code 3.*no [a-z-]+ today", re.DOTALL)),
@@ -89,10 +94,7 @@ def test_a_failed_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.process
 def test_a_command_that_takes_too_long_says_so(tmp_path: Path) -> None:
     """As a :class:`ServiceError`, which is what the demo and the playground know how to report."""
-    fake = tmp_path / "python"
-    fake.write_text("#!/bin/sh\nexec sleep 60\n")
-    fake.chmod(0o755)
-    airflow = LocalAirflow(tmp_path / "home", tmp_path, python=fake)
+    airflow = airflow_of(tmp_path, "exec sleep 60\n")
     with pytest.raises(ServiceError, match="`airflow db migrate` has not ended within 0 s"):
         airflow.run_command("db", "migrate", timeout_seconds=0.1)
 
@@ -125,13 +127,9 @@ def test_a_busy_machine_has_time_to_create_the_database(
 @pytest.mark.process
 def test_each_of_several_is_a_host_of_its_own(tmp_path: Path) -> None:
     """The interpreter stands in for one whose components say who they are."""
-    fake = tmp_path / "python"
-    fake.write_text('#!/bin/sh\necho "$LOCAL_SERVICE_NAME $TMPDIR $OWN $*"\nexec sleep 60\n')
-    fake.chmod(0o755)
-    airflow = LocalAirflow(
-        tmp_path / "home",
+    airflow = airflow_of(
         tmp_path,
-        python=fake,
+        'echo "$LOCAL_SERVICE_NAME $TMPDIR $OWN $*"\nexec sleep 60\n',
         components=("api-server", "celery-worker-1", "celery-worker-2"),
         arguments={"celery-worker-2": ("--queues", "ocr")},
         own_env={"celery-worker-2": {"OWN": "its own"}},
