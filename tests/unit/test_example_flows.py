@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import runpy
+import shutil
+import subprocess
 import wave
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pypdfium2
 import pytest
+from airflow.sdk import DAG
 
+from airflow_provider_asposeocr.api.results.reading import SPEECH
+from airflow_provider_asposeocr.documents.read_results import from_manifest
 from airflow_provider_asposeocr.emulator.options import Options
 from airflow_provider_asposeocr.emulator.server import Emulator
 from airflow_provider_asposeocr.emulator.work.engines import canned
 from airflow_provider_asposeocr.emulator.work.engines.canned import tiny_hocr
 from airflow_provider_asposeocr.ingestion import inbox as ingestion_inbox
+from airflow_provider_asposeocr.operators import AsposeOcrBatchOperator
 from demo.inbox import environment
 from tests.contract.samples import write_document
 from tests.support.airflow_tasks import PNG
@@ -217,6 +223,34 @@ class TestWithARealEngine:
         with pypdfium2.PdfDocument(tmp_path / "out" / "report.pdf") as document:
             texts = [page.get_textpage().get_text_bounded() for page in document]
         assert [cer(text, wanted) < 0.02 for text, wanted in zip(texts, truth, strict=True)] == [True, True]
+
+    @pytest.mark.skipif(not shutil.which("espeak-ng"), reason="needs espeak-ng")
+    def test_a_longer_page_is_a_longer_sound(self, aspose_ocr_run_dag: Any, tmp_path: Path) -> None:
+        seconds = []
+        for lines in (1, 4):
+            (tmp_path / "page.png").write_bytes(encoded(write(blank(), PROSE[:lines])))
+            conf = {"scan": f"{tmp_path}/page.png", "outbox": f"file://{tmp_path}/out-{lines}/"}
+            ended = aspose_ocr_run_dag(EXAMPLES / "read_aloud.py", conf=conf)
+            assert ended.state == "success"
+            seconds.append(from_manifest(ended.xcom("fetch"), SPEECH).duration_seconds)
+        # Eight words and 33 words: nobody speaks more than ten in a second.
+        assert 0.8 < seconds[0] < seconds[1] / 2
+
+    @pytest.mark.skipif(not shutil.which("ddjvu"), reason="needs djvulibre-bin")
+    def test_a_djvu_book_is_read_in_one_batch(self, tmp_path: Path, aspose_ocr_run_dag: Any) -> None:
+        page = tmp_path / "page.pgm"
+        page.write_bytes(encoded(write(blank(900, 400), PROSE[:3], size=40), "PPM"))
+        subprocess.run(["c44", "-dpi", "100", page, tmp_path / "book.djvu"], check=True)
+        with DAG("djvu") as dag:
+            AsposeOcrBatchOperator(
+                task_id="read",
+                sources=f"file://{tmp_path}/*.djvu",
+                steps=["DjVu2PDF", {"operation": "RecognizePdf", "settings": {"language": "English"}}],
+                destination=f"file://{tmp_path}/out/",
+            )
+        assert aspose_ocr_run_dag(dag).state == "success"
+        (text,) = (tmp_path / "out").glob("*.txt")
+        assert cer(text.read_text(), "\n".join(PROSE[:3])) < 0.05
 
     def test_regions_are_one_text_in_reading_order(self, aspose_ocr_run_dag: Any, tmp_path: Path) -> None:
         page = write(write(blank(1500, 460), PROSE[:4], x=60, y=80), OTHER_PROSE[:4], x=800, y=80)
