@@ -2,11 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
-from demo import invoices
 from demo.invoice_pages import INVOICES, draw_invoices
-from demo.invoices import COLUMNS, differences, main, no_server, table, truth_of
+from demo.invoices import COLUMNS, differences, no_server, table, truth_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,19 +32,6 @@ def test_a_wrong_amount_and_a_missing_row_are_named() -> None:
 def test_columns_are_aligned() -> None:
     assert table([("a", "bb"), ("ccc", None)]) == ["a    bb", "ccc"]
     assert len(COLUMNS) == len(truth_of(INVOICES[0]))
-
-
-def test_without_a_database_it_says_so_before_anything_is_started(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    psycopg2 = pytest.importorskip("psycopg2")
-    assert psycopg2
-    monkeypatch.setenv(invoices.SERVER, "postgresql://me:hunter2@127.0.0.1:9")
-    assert main() == 1
-    said = capsys.readouterr().err
-    assert "No PostgreSQL answers at 127.0.0.1:9" in said
-    assert f"or set {invoices.SERVER}=postgresql://user:password@host:port" in said
-    assert "hunter2" not in said
 
 
 def test_the_password_is_not_shown() -> None:
