@@ -48,8 +48,8 @@ def settings(home: Path, dags_folders: Sequence[Path], base_url: str, parallelis
             "min_file_process_interval": 5,
             "bundle_refresh_check_interval": 2,
         },
-        # A worker hears of a kill at its next heartbeat. After how long without one a task is lost is left to Airflow, which says
-        # 300 seconds: with 20, tasks failed on a busy machine because their processes got no processor for so long.
+        # A worker hears of a kill at its next heartbeat. After how long without one a task is lost is left to Airflow, which
+        # says 300 seconds: with 20, tasks failed on a busy machine because their processes got no processor for so long.
         # The API server may be busy when the first tasks begin: after the default of 5 seconds they fail without a log.
         "workers": {"min_heartbeat_interval": 2, "execution_api_timeout": 30},
         "scheduler": {
