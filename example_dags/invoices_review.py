@@ -1,5 +1,5 @@
 """
-Read a folder of invoices, and ask a person about those whose amounts or dates do not fit.
+Read a folder of invoices, and ask a person about those whose amounts or dates do not fit, or that cannot be read.
 
 What fits is in the table at once. Of the others, each waits for its own answer (Required Actions in Airflow's UI, or
 the REST API), and is in the table when it has been corrected. Needs apache-airflow-providers-postgres.
@@ -7,7 +7,9 @@ the REST API), and is in the table when it has been corrected. Needs apache-airf
 
 from __future__ import annotations
 
+import json
 import os
+from decimal import Decimal
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
@@ -32,22 +34,47 @@ CREATE TABLE IF NOT EXISTS reviewed_invoices (
 )
 """
 FIELDS = ("supplier_name", "issue_date", "currency", "net_amount", "vat", "total_amount")
+NEEDED = ("issue_date", "currency", "total_amount")
 
 
-def what_is_wrong(invoice: Any) -> str:
+def missing(row: dict[str, Any]) -> str:
+    """Name the fields that an invoice needs and has not; an empty text if it has all."""
+    return ", ".join(name for name in NEEDED if row[name] is None)
+
+
+def what_is_wrong(row: dict[str, Any]) -> str:
     """Say why a person has to look at an invoice; an empty text if nobody has to."""
-    missing = [name for name in ("issue_date", "currency", "total_amount") if getattr(invoice, name) is None]
-    if missing:
-        return f"Not found on the page: {', '.join(missing)}."
+    if absent := missing(row):
+        return f"Not found on the page: {absent}."
+    net, vat, total = (Decimal(row[name] or 0) for name in ("net_amount", "vat", "total_amount"))
     # An invoice may have no VAT, and then perhaps no net amount.
-    if invoice.net_amount is not None and invoice.net_amount + (invoice.vat or 0) != invoice.total_amount:
-        return f"{invoice.net_amount} and a VAT of {invoice.vat or 0} are not {invoice.total_amount}."
+    if row["net_amount"] is not None and net + vat != total:
+        return f"{net} and a VAT of {vat} are not {total}."
     return ""
+
+
+def read_row(document: Any) -> tuple[dict[str, Any], str]:
+    """Return the row of a document, as far as it could be read, and why a person has to look at it."""
+    # Imported here, because the DAG is parsed more often than it runs.
+    from airflow_provider_asposeocr.api.errors import AsposeOcrError
+    from airflow_provider_asposeocr.api.results.extract import limited, plain
+    from airflow_provider_asposeocr.api.results.reading import INVOICE
+    from airflow_provider_asposeocr.documents.read_results import from_manifest
+
+    row = {"source": document.source, **dict.fromkeys(FIELDS)}
+    if document.error is not None:
+        return row, document.error.message
+    try:
+        invoice = from_manifest(document, INVOICE)
+    except AsposeOcrError as error:
+        return row, str(error)
+    # Amounts become texts, and dates ISO 8601, so that they can be XComs.
+    row |= {name: limited(plain(getattr(invoice, name)), 1000) for name in FIELDS}
+    return row, what_is_wrong(row)
 
 
 def write_rows(rows: list[dict[str, Any]], postgres_conn_id: str) -> None:
     """Write rows into the table; a row of the same invoice is replaced."""
-    # Imported here, because the DAG is parsed more often than it runs.
     from airflow.providers.postgres.hooks.postgres import PostgresHook
 
     hook = PostgresHook(postgres_conn_id)
@@ -59,23 +86,16 @@ def write_rows(rows: list[dict[str, Any]], postgres_conn_id: str) -> None:
 
 @task
 def book(summary: dict[str, Any], postgres_conn_id: str) -> list[dict[str, Any]]:
-    """Write the invoices that fit into the table; return the others, each with the reason."""
+    """Write the invoices that fit into the table; return the others, each with what a person is told about it."""
     from airflow_provider_asposeocr import read_manifest
-    from airflow_provider_asposeocr.api.results.extract import plain
-    from airflow_provider_asposeocr.api.results.reading import INVOICE
-    from airflow_provider_asposeocr.documents.read_results import from_manifest
 
     right, wrong = [], []
     for document in read_manifest(summary["manifest"]):
-        if document.outcome != "succeeded":
-            continue
-        invoice = from_manifest(document, INVOICE)
-        # Amounts become texts, and dates ISO 8601, so that they can be XComs.
-        row = {"source": document.source, **{name: plain(getattr(invoice, name)) for name in FIELDS}}
-        why = what_is_wrong(invoice)
+        row, why = read_row(document)
         if why:
-            read = "\n".join(f"- {name}: {value}" for name, value in row.items())
-            wrong.append({"row": row, "why": f"{why}\n\n{read}"})
+            # The page's text could be Markdown. In a block of code it is shown as it is.
+            told = json.dumps({"problem": why, **row}, indent=4, ensure_ascii=False)
+            wrong.append({"row": row, "told": f"```\n{told}\n```"})
         else:
             right.append(row)
     write_rows(right, postgres_conn_id)
@@ -91,25 +111,36 @@ def book_corrected(row: dict[str, Any], answer: dict[str, Any], postgres_conn_id
     """Write the invoice as the person has corrected it; tell whether it was written."""
     if answer["chosen_options"] == ["Refuse"]:
         return False
-    entered = {name: value for name, value in answer["params_input"].items() if value is not None}
-    write_rows([{**row, **entered}], postgres_conn_id)
+    entered = {name: value for name, value in answer["params_input"].items() if value not in (None, "")}
+    corrected = {**row, **entered}
+    if absent := missing(corrected):
+        raise ValueError(
+            f"{row['source']} has still no {absent}. Clear the task review.ask to be asked again."
+        )
+    write_rows([corrected], postgres_conn_id)
     return True
 
 
+def entry(kind: str, **schema: Any) -> Param:
+    """Describe a field of the form that the person fills in."""
+    return Param(None, type=["null", kind], description="Empty: as read", **schema)
+
+
 @task_group
-def review(row: dict[str, Any], why: str, postgres_conn_id: str) -> None:
+def review(row: dict[str, Any], told: str, postgres_conn_id: str) -> None:
     """Ask a person about one invoice, and write it when the answer is there."""
     ask: Any = HITLOperator(
         task_id="ask",
         subject="An invoice does not fit",
-        body=why,  # Rendered: of each invoice its own.
+        body=told,  # Rendered: of each invoice its own.
         options=["Correct", "Refuse"],
         params={
-            "issue_date": Param(None, type=["null", "string"], format="date", description="Empty: as read"),
-            "currency": Param(None, type=["null", "string"], description="Empty: as read"),
-            "net_amount": Param(None, type=["null", "number"], description="Empty: as read"),
-            "vat": Param(None, type=["null", "number"], description="Empty: as read"),
-            "total_amount": Param(None, type=["null", "number"], description="Empty: as read"),
+            "supplier_name": entry("string"),
+            "issue_date": entry("string", format="date"),
+            "currency": entry("string"),
+            "net_amount": entry("number"),
+            "vat": entry("number"),
+            "total_amount": entry("number"),
         },
     )
     book_corrected(row, ask.output, postgres_conn_id)
@@ -144,6 +175,8 @@ with DAG(
         sources="{{ params.inbox }}*.png",
         steps=["RecognizeAndParseInvoice"],
         destination="{{ params.outbox }}invoices/",
+        # A person gets the invoices that cannot be read. Where more than half fail, something else is wrong.
+        max_failures=0.5,
         deferrable=True,
     )
     database = "{{ params.postgres_conn_id }}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import runpy
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -62,6 +64,53 @@ def test_an_invoice_that_cannot_be_read_keeps_no_other_one_out_of_the_table(
     run = aspose_ocr_run_dag(EXAMPLES / "invoices.py", conf=conf)
     assert run.task_states == {"read": "success", "fill_table": "failed"}
     assert len(rows(database, "SELECT source FROM invoices")) == 2
+
+
+class TestReview:
+    """Before and after a person answers; that a person does, is in test_invoice_review.py."""
+
+    @pytest.fixture
+    def review(self) -> dict[str, Any]:
+        return runpy.run_path(str(EXAMPLES / "invoices_review.py"))
+
+    def test_nobody_is_asked_where_all_invoices_fit(
+        self, database: str, aspose_ocr_run_dag: Any, tmp_path: Path
+    ) -> None:
+        conf = {"inbox": f"file://{folder_of_three(tmp_path)}/", "outbox": f"file://{tmp_path}/out/"}
+        run = aspose_ocr_run_dag(EXAMPLES / "invoices_review.py", conf=conf)
+        assert (run.state, run.xcom("book")) == ("success", [])
+        assert len(rows(database, "SELECT source FROM reviewed_invoices")) == 3
+
+    def test_an_invoice_that_cannot_be_read_stops_no_other_one(
+        self, database: str, aspose_ocr_run_dag: Any, review: dict[str, Any], tmp_path: Path
+    ) -> None:
+        conf = {"inbox": f"file://{folder_of_three(tmp_path)}/", "outbox": f"file://{tmp_path}/out/"}
+        run = aspose_ocr_run_dag(EXAMPLES / "invoices.py", conf=conf)
+        (stored,) = (tmp_path / "out" / "invoices").glob("invoice-1.png*")
+        stored.write_text(stored.read_text() + " ")
+        (asked,) = review["book"].function(run.xcom("read"), "postgres_default")
+        assert asked["row"] == {
+            **dict.fromkeys(review["FIELDS"]),
+            "source": f"file://{tmp_path}/inbox/invoice-1.png",
+        }
+        told = json.loads(asked["told"].strip("`"))
+        assert "is not what the manifest says" in told["problem"]
+        assert len(rows(database, "SELECT source FROM reviewed_invoices")) == 2
+
+    def test_an_invoice_without_a_total_is_not_written(self, database: str, review: dict[str, Any]) -> None:
+        row = {"source": "page.png", **dict.fromkeys(review["FIELDS"])}
+        entered = {**dict.fromkeys(review["FIELDS"]), "currency": "EUR", "issue_date": "2026-03-04"}
+        answer = {"chosen_options": ["Correct"], "params_input": entered}
+        write = review["book_corrected"].function
+        with pytest.raises(
+            ValueError, match=r"^page\.png has still no total_amount\. Clear the task review\.ask"
+        ):
+            write(row, answer, "postgres_default")
+        entered["total_amount"] = 0
+        assert write(row, answer, "postgres_default")
+        assert rows(database, "SELECT source, total_amount FROM reviewed_invoices") == [
+            ("page.png", Decimal(0))
+        ]
 
 
 def test_a_table_on_a_scan_is_rows(database: str, aspose_ocr_run_dag: Any, tmp_path: Path) -> None:

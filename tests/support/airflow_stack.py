@@ -27,6 +27,13 @@ SECRET = "s3cr3t-of-the-test-account"
 #: For an Airflow whose DAG files do not change: read every five seconds, as in the demo, 25 files keep two cores busy.
 #: A file that is new or has changed is read at once in any case, and one that could not be read in time once more.
 RARE_PARSES = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120"}
+#: For an Airflow of which a test kills nothing: it takes no process for lost, and ends none, because the machine is slow.
+PATIENT = {
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": f"{PATIENCE_SECONDS:.0f}",
+    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": f"{PATIENCE_SECONDS:.0f}",
+    "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": f"{PATIENCE_SECONDS:.0f}",
+    "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": f"{PATIENCE_SECONDS:.0f}",
+}
 
 
 @dataclass
