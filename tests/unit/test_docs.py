@@ -114,6 +114,16 @@ def test_a_snippet_is_what_the_example_runs(document: str, file: str, section: s
     assert shown.strip() == marked_section(file, section), f"{document} shows something else than {file}"
 
 
+def test_each_flow_has_a_picture_and_its_example() -> None:
+    page = read("docs/flows.md")
+    flows = re.findall(r"^\| \[(.+?)\]\(#\S+\) \| `(\S+)` \|$", page, re.MULTILINE)
+    assert len(flows) >= 8
+    for heading, file in flows:
+        section = section_of(page, heading)
+        assert re.search(r"^```\n[^`<]* -> ", section, re.MULTILINE), f"{heading} has no picture"
+        assert f"<!-- from example_dags/{file}: " in section
+
+
 def test_the_readme_shows_the_chain_and_the_hook() -> None:
     shown = {(file, section) for document, file, section, _ in snippets() if document == "README.md"}
     assert shown >= {("example_dags/chain.py", "chain"), ("example_dags/from_task.py", "hook")}
