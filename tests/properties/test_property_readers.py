@@ -151,6 +151,17 @@ def test_fonts_are_read_or_refused(body: bytes) -> None:
     assert found is None or (isinstance(found, Fonts) and all(isinstance(name, str) for name in found.fonts))
 
 
+@holds_for(
+    value=st.dictionaries(
+        st.text(max_size=5),
+        st.lists(st.text(max_size=8), max_size=3) | st.none() | st.booleans() | st.integers() | st.text(),
+        max_size=3,
+    )
+)
+def test_a_literal_is_what_python_wrote(value: dict[str, object]) -> None:
+    assert read_fonts(repr(value).encode()).raw == value
+
+
 @holds_for(reads_results=True, body=spoiled(st.just(tiny_wav()[:200]) | st.just(tiny_wav())) | BODIES)
 def test_a_sound_is_read_or_refused(body: bytes) -> None:
     found = read(read_speech, body)

@@ -77,10 +77,14 @@ def read_fonts(data: bytes) -> Fonts:
 
 
 def _literal(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        _check_form(text)
+    # The vendor's form is JSON but for its quotes. Python's parser would take more time and much more memory.
+    has_other_quotes = '"' in text or "\\" in text
+    for json_text in (text,) if has_other_quotes else (text, text.replace("'", '"')):
+        try:
+            return json.loads(json_text)
+        except (ValueError, RecursionError):
+            continue
+    _check_form(text)
     try:
         return ast.literal_eval(text)
     # What literal_eval raises is documented as "malformed input may raise" these.

@@ -320,6 +320,18 @@ class TestFonts:
         found = read_fonts(b"{'style': 'regular', 'font': ['tahoma', 'verdana']}")
         assert (found.style, found.fonts, found.font) == ("regular", ("tahoma", "verdana"), "tahoma")
 
+    def test_the_form_of_the_vendor_needs_no_parser_of_python(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ast, "literal_eval", lambda text: pytest.fail(f"parsed {text[:20]}"))
+        assert read_fonts(b"{'style': 'regular', 'font': ['tahoma']}").raw == {
+            "style": "regular",
+            "font": ["tahoma"],
+        }
+
+    @pytest.mark.parametrize("font", ["it's", 'the "same"', "a\\b", "tab\there", "true", "None"])
+    def test_quotes_and_escapes_in_a_name(self, font: str) -> None:
+        found = read_fonts(repr({"style": None, "font": [font], "sure": True}).encode())
+        assert (found.fonts, found.raw["sure"]) == ((font,), True)
+
     def test_json_is_read_too(self) -> None:
         found = read_fonts(b'{"style": null, "font": "it\'s", "sure": true}')
         assert (found.style, found.fonts, found.raw["sure"]) == (None, ("it's",), True)
