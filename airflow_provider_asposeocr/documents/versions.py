@@ -68,7 +68,10 @@ def changed_at(facts: Mapping[str, Any]) -> float:
     """
     if "ctime_ns" in facts:
         return float(facts["ctime_ns"]) / 1e9
-    found = next((facts[name] for name in _TIMES if facts.get(name) is not None), None)
+    found: Any = None
+    for name in _TIMES:
+        if (found := facts.get(name)) is not None:
+            break
     if isinstance(found, str):
         try:
             found = datetime.fromisoformat(found)

@@ -71,6 +71,7 @@ class AsposeOcrInbox:
     quiet_seconds: float | None = None
     _wanted: re.Pattern[str] = field(init=False, repr=False, compare=False)
     _ignored: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    _uri: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         with shown_at("parse"):
@@ -88,6 +89,7 @@ class AsposeOcrInbox:
                 "ignore": ignore,
                 "_wanted": _compile((self.pattern,), "pattern"),
                 "_ignored": _compile(ignore, "ignore"),
+                "_uri": same_place(folder),
             }
         for name, value in fields.items():  # Set through ``object``, because the class is frozen.
             object.__setattr__(self, name, value)
@@ -98,9 +100,10 @@ class AsposeOcrInbox:
 
         :param below: The path below the folder.
         """
-        *folders, name = below.split("/")
-        if is_left_out(name) or any(map(is_left_out, folders)):
+        # The rule of is_left_out for each part at once: a large inbox has a million names.
+        if is_left_out(below) or "/." in below or "/_" in below:
             return False
+        name = below.rpartition("/")[2]
         return self._wanted.match(name) is not None and self._ignored.match(name) is None
 
     @property
@@ -113,7 +116,16 @@ class AsposeOcrInbox:
     @property
     def uri(self) -> str:
         """URI of the folder without the id of a connection, with a slash at its end."""
-        return same_place(self.folder)
+        return self._uri
+
+    def place_of(self, uri: str) -> str:
+        """
+        Spell the URI of a file of the folder as :func:`.same_place` does, in a fraction of its time.
+
+        :param uri: Absolute path or URI, as a listing of the folder has it.
+        """
+        # What follows a question mark may be a signature.
+        return same_place(uri) if "?" in uri else self._uri + uri.removeprefix(self.folder)
 
     def at(self, folder: str) -> AsposeOcrInbox:
         """

@@ -123,7 +123,7 @@ class InboxListing:
         if root is not None and "link" in facts and not _lies_in(f"{root}/{below}", root):
             self._refuse(below, "is a symbolic link that leads out of the inbox")
             return None
-        if any("\ud800" <= char <= "\udfff" for char in below):
+        if not below.isascii() and any("\ud800" <= char <= "\udfff" for char in below):
             self._refuse(below, "has bytes in its name that are no text; rename it")
             return None
         return InboxFile(uri, listed_version(facts), facts.get("size"), changed_at(facts))

@@ -12,10 +12,11 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.ingestion.inbox_files import InboxFile, InboxListing, unchanged
-from airflow_provider_asposeocr.ingestion.seen import seen_key
+from airflow_provider_asposeocr.ingestion.seen import key_at
 from airflow_provider_asposeocr.ingestion.work_list import WorkFile, WorkList
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.ingestion.inbox import AsposeOcrInbox
     from airflow_provider_asposeocr.ingestion.seen import SeenKeys
+
+
+#: A file behind what it is ordered by: whether all others come before it, its age, and its name.
+_Ranked = tuple[bool, float, str, InboxFile]
 
 
 @dataclass
@@ -34,7 +39,9 @@ class Oldest:
     """
 
     most: int
-    _kept: list[tuple[bool, InboxFile]] = field(default_factory=list)
+    _kept: list[_Ranked] = field(default_factory=list)
+    #: What comes after this is not among the oldest.
+    _last: _Ranked | None = None
 
     def add(self, file: InboxFile, *, is_put_back: bool = False) -> None:
         """
@@ -43,16 +50,21 @@ class Oldest:
         :param file: The file.
         :param is_put_back: Whether all others come before it, however young they are. No by default.
         """
-        self._kept.append((is_put_back, file))
+        # By the name last, so that two runs choose alike.
+        ranked = (is_put_back, file.changed_at, file.uri, file)
+        if self._last is not None and ranked[:3] > self._last[:3]:
+            return
+        self._kept.append(ranked)
         if len(self._kept) >= 2 * self.most:
             self._kept = self._first()
+            self._last = self._kept[-1]
 
     def files(self) -> list[InboxFile]:
         """Return the oldest files, the oldest first; of equally old ones in the order of their names."""
-        return [file for _, file in self._first()]
+        return [ranked[-1] for ranked in self._first()]
 
-    def _first(self) -> list[tuple[bool, InboxFile]]:
-        return sorted(self._kept, key=lambda kept: (kept[0], kept[1].changed_at, kept[1].uri))[: self.most]
+    def _first(self) -> list[_Ranked]:
+        return sorted(self._kept, key=itemgetter(0, 1, 2))[: self.most]
 
 
 @dataclass(frozen=True)
@@ -129,7 +141,7 @@ def plan_inbox(
     for page in listing.pages():
         listed += len(page)
         for file in page:
-            key = seen_key(pipeline, file.uri, file.version)
+            key = key_at(pipeline, inbox.place_of(file.uri), file.version)
             if not seen.has(key, include_failed=include_failed):
                 new += 1
                 oldest_at = min(oldest_at, file.changed_at)

@@ -41,7 +41,18 @@ def seen_key(pipeline: str, uri: str, version: str | None) -> bytes:
         again.
     :param version: Version of the file, see :func:`.listed_version`.
     """
-    text = "\0".join((pipeline, same_place(uri), version or ""))
+    return key_at(pipeline, same_place(uri), version)
+
+
+def key_at(pipeline: str, place: str, version: str | None) -> bytes:
+    """
+    Return the key of a file whose URI is spelled as :func:`.same_place` does; see :func:`seen_key`.
+
+    :param pipeline: Name of the pipeline.
+    :param place: URI of the file.
+    :param version: Version of the file.
+    """
+    text = "\0".join((pipeline, place, version or ""))
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
 
 

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_asposeocr.documents.uris import same_place
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -56,7 +54,8 @@ class Look:
             self.files += 1
             if self.is_full:
                 return False
-            text = f"{same_place(file.uri)}\0{file.version or ''}"
+            # These keys are compared in this process only, where a file has one spelling.
+            text = f"{file.uri}\0{file.version or ''}"
             key = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
             self.since[key] = self.earlier.get(key, self.now)
         return True

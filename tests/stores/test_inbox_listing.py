@@ -12,6 +12,7 @@ from uuid import uuid4
 import boto3
 import pytest
 from azure.storage.blob import BlobServiceClient
+from botocore.utils import parse_timestamp
 from fsspec.asyn import sync
 from store_gcs import attach_gcs
 from store_kinds import AzureBlob, Gcs
@@ -145,6 +146,24 @@ def test_more_than_a_page_is_listed_page_by_page(place: Place, monkeypatch: pyte
     pages = [[file.uri.rpartition("/")[2] for file in page] for page in InboxListing(place.inbox).pages()]
     assert max(map(len, pages)) <= 7
     assert sorted(name for page in pages for name in page) == sorted(names)
+
+
+def test_the_times_of_s3_are_read_without_botocores_slow_parser(
+    s3: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.put("in/a.png", b"1")
+    fs = object_path(s3.uri).fs
+    reads = fs.session.get_component("response_parser_factory")._defaults["timestamp_parser"]
+    for time in ("2026-01-01T00:00:00.000Z", "2026-12-31T23:59:59Z", "2026-01-01T00:00:00+02:00", "1767225600",
+                 "Thu, 01 Jan 2026 00:00:00 GMT", 1767225600):  # fmt: skip
+        assert reads(time) == parse_timestamp(time)
+    modified = fs.info(f"{s3.uri.rpartition('@')[2]}in/a.png")["LastModified"].timestamp()
+
+    def slow(*_: Any, **__: Any) -> Any:
+        raise AssertionError("The form of a time was guessed.")
+
+    monkeypatch.setattr("dateutil.parser.parse", slow)
+    assert s3.listed()["a.png"].changed_at == modified
 
 
 def test_an_empty_folder_is_empty_and_a_missing_bucket_is_an_error(place: Place) -> None:

@@ -8,8 +8,11 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from airflow_provider_asposeocr.api.errors import InputError
+from airflow_provider_asposeocr.documents.uris import same_place
 from airflow_provider_asposeocr.ingestion import AsposeOcrInbox
 
 
@@ -101,6 +104,24 @@ class TestTheFolder:
         assert inbox.at("/in/2026/") == AsposeOcrInbox("/in/2026/", "*.pdf", recursive=False, quiet_seconds=5)
         with pytest.raises(InputError, match="relative"):
             inbox.at("in/")
+
+    @given(
+        folder=st.sampled_from(
+            ("/in/", "file:///in/a b/", "s3://conn@bucket/", "s3a://bucket/in/?x/", "gs://b/in/")
+        ),
+        below=st.text(min_size=1),
+    )
+    def test_spells_its_files_as_all_others_do(self, folder: str, below: str) -> None:
+        """The index compares what a plan has listed with what manifests name."""
+        below = "/".join(part for part in below.split("/") if part not in ("", ".", ".."))
+        assume(below)
+        uri = AsposeOcrInbox(folder).folder + below
+        assert AsposeOcrInbox(folder).place_of(uri) == same_place(uri)
+
+    def test_a_signature_in_a_name_is_left_out_of_its_spelling(self) -> None:
+        uri = "s3://conn@bucket/in/a.png?X-Amz-Signature=abc"
+        assert AsposeOcrInbox("s3://conn@bucket/in/").place_of(uri) == same_place(uri)
+        assert "abc" not in same_place(uri)
 
     def test_equal_descriptions_are_equal_and_plain(self) -> None:
         inbox = AsposeOcrInbox("s3://scans@inbox/", pattern="*.pdf", ignore=("a", "b"), recursive=False)
