@@ -51,6 +51,7 @@ class PlannedRun:
     :param installation: Name of the Airflow installation.
     :param dag_id: The task instance, as the next three.
     :param written_at: When, in seconds since the epoch.
+    :param map_index: Number of the mapped task instance, -1 = not mapped.
     """
 
     installation: str
@@ -59,11 +60,14 @@ class PlannedRun:
     task_id: str
     try_number: int
     written_at: float
+    map_index: int = -1
 
     @property
     def folder(self) -> str:
         """Name of its folder, fit for every storage; a checksum keeps apart what the rest of it does not."""
-        whole = (self.installation, self.dag_id, self.run_id, self.task_id, str(self.try_number))
+        whole = [self.installation, self.dag_id, self.run_id, self.task_id, str(self.try_number)]
+        if self.map_index >= 0:
+            whole.append(str(self.map_index))
         parts = (*whole[1:4], hashlib.sha256("\0".join(whole).encode()).hexdigest()[:8])
         return "-".join(path_part(part) for part in parts)
 
@@ -164,7 +168,9 @@ def _read_run(uri: str) -> PlannedRun | None:
     content = read(object_path(uri))
     try:
         stored = json.loads(content or b"")
-        fields: dict[str, Any] = {name: stored[name] for name in PlannedRun.__dataclass_fields__}
+        fields: dict[str, Any] = {
+            name: stored[name] for name in PlannedRun.__dataclass_fields__ if name in stored
+        }
         run = PlannedRun(**fields)
         is_whole = all(isinstance(getattr(run, name), str) for name in ("installation", "dag_id", "run_id"))
         return run if is_whole and isinstance(run.written_at, int | float) else None

@@ -16,7 +16,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, InputError
 from airflow_provider_asposeocr.api.printable import shown
-from airflow_provider_asposeocr.api.templates import has_template
+from airflow_provider_asposeocr.api.templates import differs_by_run, has_template
 from airflow_provider_asposeocr.compat import AirflowSkipException
 from airflow_provider_asposeocr.documents.folders import STATE_FOLDER, parse_folder
 from airflow_provider_asposeocr.documents.uris import same_place
@@ -126,6 +126,23 @@ class AsposeOcrPlanInboxOperator(BaseOperator):
             if isinstance(value, PurePath) or (value is not None and not has_template(value)):
                 parse_folder(value, name)
                 self.inbox.check_no_loop(**{name: str(value)})
+        self._check_same_in_each_run()
+
+    def _check_same_in_each_run(self) -> None:
+        """Refuse a register, and a pipeline, that each run would have anew: it knows nothing of what was read before."""
+        if differs_by_run(self.folder):
+            return
+        for name, value, costs in (
+            ("register", self.register, "read and billed"),
+            ("pipeline", self.pipeline, "looked at"),
+        ):
+            written = self.destination if value is None else value
+            if differs_by_run(written):
+                raise InputError(
+                    f"The {name} is another one in each run, {shown(written, 200)!r}, and the inbox is always the same, so "
+                    f"that each run's files would all be {costs} again by the next one. Set register and pipeline to texts "
+                    "without a date or a run."
+                )
 
     def execute(self, context: Context) -> list[str]:
         """

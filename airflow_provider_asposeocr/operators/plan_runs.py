@@ -15,6 +15,7 @@ from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.config import default_text
 from airflow_provider_asposeocr.ingestion.errors import RegisterError, RegisterUnreachableError
 from airflow_provider_asposeocr.ingestion.plan_folders import UNKNOWN_RUN, PlannedRun
+from airflow_provider_asposeocr.lifecycle.kills import map_index_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +33,8 @@ def planned_run(context: Context, now: float) -> PlannedRun:
     :param now: Seconds since the epoch.
     """
     ti: Any = context["ti"]
-    return PlannedRun(default_text("installation"), ti.dag_id, ti.run_id, ti.task_id, ti.try_number, now)
+    installation, index = default_text("installation"), map_index_of(ti.map_index)
+    return PlannedRun(installation, ti.dag_id, ti.run_id, ti.task_id, ti.try_number, now, index)
 
 
 def run_states(ti: Any) -> Callable[[str, str], str | None]:

@@ -51,6 +51,8 @@ def test_each_try_has_a_folder_of_its_own_with_a_name_for_every_storage() -> Non
         {"run_id": "run 1/ä"},
         {"task_id": "b"},
         {"try_number": 2},
+        {"map_index": 0},
+        {"map_index": 1},
     ]
     folders = [replace(RUN, **change).folder for change in changes]
     assert len(set(folders)) == len(folders)

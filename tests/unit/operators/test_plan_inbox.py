@@ -57,8 +57,10 @@ class Runs:
         self.states: dict[str, str] = {}
         self.counts: dict[str, Any] = {}
 
-    def run(self, operator: AsposeOcrPlanInboxOperator, run_id: str = "the_run") -> list[str]:
-        context = context_for(operator)
+    def run(
+        self, operator: AsposeOcrPlanInboxOperator, run_id: str = "the_run", map_index: int = -1
+    ) -> list[str]:
+        context = context_for(operator, map_index)
         ti: Any = context["ti"]
         ti.run_id = run_id
         ti.get_dr_count = lambda dag_id, run_ids: sum(run in self.states for run in run_ids)
@@ -162,6 +164,17 @@ class TestAPlan:
         runs = Runs()
         assert len(runs.run(planner(folder, batch_documents=3))) == 2
         assert runs.counts["left"] == 1
+
+    def test_that_is_mapped_has_work_lists_of_its_own(self, folder: Path) -> None:
+        """Two inboxes of one run would write the same file, and the batches of one would read the files of the other."""
+        (folder / "in" / "2").mkdir()
+        drop(folder, "a.png", "2/b.png")
+        inboxes = [
+            AsposeOcrInbox(f"{folder}/in/", recursive=False, quiet_seconds=0),
+            AsposeOcrInbox(f"{folder}/in/2/", quiet_seconds=0),
+        ]
+        found = [Runs().run(planner(folder, inbox=inbox), "run", at) for at, inbox in enumerate(inboxes)]
+        assert [planned(uris) for uris in found] == [["a.png"], ["b.png"]]
 
     def test_reads_again_what_the_user_wants(self, folder: Path) -> None:
         drop(folder, "a.png", "b.png")
@@ -270,6 +283,39 @@ class TestParsing:
         with pytest.raises(InputError, match=f"The {name} .* lies in the inbox"):
             planner(folder, **{name: f"{folder}/in/out/"})
         planner(folder, **{name: f"{folder}/in/_out/"})
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            ({"destination": "s3://out/{{ ds }}/"}, "The register is another one in each run"),
+            ({"register": "s3://out/{{ dag_run.run_id }}/"}, "The register is another one in each run"),
+            (
+                {"destination": "s3://out/{{ ds_nodash }}/", "register": "s3://reg/"},
+                "The pipeline is another one in each run",
+            ),
+        ],
+    )
+    def test_finds_a_register_that_each_run_would_begin_anew(
+        self, folder: Path, given: dict[str, Any], message: str
+    ) -> None:
+        """All files of the inbox would be billed once in each run."""
+        with pytest.raises(InputError, match=message):
+            planner(folder, **given)
+        # With an inbox of each run's own, nothing is read twice.
+        planner(folder, **given, inbox=AsposeOcrInbox("s3://in/{{ ds }}/"))
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"destination": "s3://out/{{ ds }}/", "register": "s3://reg/", "pipeline": "texts"},
+            {"destination": "s3://{{ var.value.out }}/ds/"},
+            {"destination": "s3://{{ params.ds }}/"},
+        ],
+    )
+    def test_allows_templates_that_are_the_same_in_each_run(
+        self, folder: Path, given: dict[str, Any]
+    ) -> None:
+        planner(folder, **given)
 
     def test_lets_a_batch_expand_its_output(self, folder: Path) -> None:
         from airflow_provider_asposeocr.operators import AsposeOcrBatchOperator

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk import DAG, AssetWatcher
+from airflow.sdk import DAG, AssetWatcher, BaseHook
 
 from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.documents import file_systems
@@ -225,6 +225,23 @@ async def test_the_file_system_is_fresh_at_first_each_hour_and_after_an_error(
     assert first == 0.0
     assert 3600 <= failed <= 3700
     assert 60 <= again - failed <= 72
+
+
+async def test_airflow_is_asked_for_the_connection_at_first_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each question goes through the supervisor of the triggerer, which all waits of the process share."""
+    store = attached("memory", "watched")
+    store.pipe_file("/in/a.png", b"1")
+    asked: list[float] = []
+    rounds = Rounds(watcher("memory://watched@in/"), 45)
+
+    def connection(conn_id: str) -> Any:
+        asked.append(rounds.now)
+
+    monkeypatch.setattr(BaseHook, "get_connection", connection)
+    monkeypatch.setattr(file_systems, "_maker", lambda scheme: lambda conn_id: store)
+    assert await rounds.run()
+    assert 2000 < rounds.now < 3600
+    assert set(asked) == {0.0}
 
 
 async def test_too_many_files_are_told_now_and_then_and_warned_of_once(
