@@ -13,6 +13,9 @@ SDK_ENVIRONMENTS := .env-sdk
 AZURITE := .env-azurite
 TESSDATA := .env-tessdata
 
+# Containers often forbid Python to write bytecode; then each process that a test starts would compile the provider anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Tests run side by side, file by file: what the tests of a file share is made once. `make PARALLEL= ...` runs them one by one.
 PARALLEL ?= -n logical --dist loadfile
 
@@ -35,10 +38,12 @@ demo-invoices: $(VENV)/invoices.stamp $(TESSDATA)/stamp ## a folder of invoices 
 airflow: $(VENV)/demo.stamp $(TESSDATA)/stamp ## leave Airflow with its UI and the emulator running
 	$(BIN)/python -m demo.play
 
-check: lint types $(VENV)/test.stamp ## lint, types, and the tests that start no process: what to run while you work
-	$(BIN)/python -m pytest $(PARALLEL) -q -m "not process" tests/unit tests/properties
+check: lint types $(VENV)/test.stamp ## lint, types, and the quick tests that start no process: what to run while you work
+	$(BIN)/python -m pytest $(PARALLEL) -q -m "not process and not slow" --hypothesis-profile=glance tests/unit tests/properties
 
-test: unit contract test-oldest test-airflow ## all tests that need no servers; see also test-stores, test-failures, test-distributed
+# Real Airflow waits most of its time, so its tests run beside the others.
+test: ## all tests that need no servers; see also test-stores, test-failures, test-distributed
+	$(MAKE) --jobs=2 --keep-going test-airflow unit contract test-oldest
 
 unit: $(VENV)/test.stamp $(TESSDATA)/stamp ## unit and property tests
 	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/properties

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import SearchStrategy
 
-#: Names of the profiles; ``--hypothesis-profile=thorough`` chooses the other one.
-QUICK, THOROUGH = "quick", "thorough"
-_INPUTS = {QUICK: 150, THOROUGH: 5000}
+#: Names of the profiles; ``--hypothesis-profile=thorough`` chooses another one, and `make check` the shortest.
+GLANCE, QUICK, THOROUGH = "glance", "quick", "thorough"
+_INPUTS = {GLANCE: 15, QUICK: 150, THOROUGH: 5000}
 #: What a thorough run promises of each reader of results: what they read comes from outside.
 READER_INPUTS = 100_000
 #: Inputs for which each property has held.
@@ -45,9 +45,10 @@ def holds_for(
             function(*args, **kwargs)
             TRIED[name] += 1
 
-        is_thorough = settings.get_current_profile_name() == THOROUGH
+        profile = settings.get_current_profile_name()
+        is_thorough = profile == THOROUGH
         all_of_them = is_thorough and reads_results
-        in_a_round = _INPUTS[THOROUGH if is_thorough else QUICK] * (1.0 if all_of_them else share)
+        in_a_round = _INPUTS.get(profile, _INPUTS[QUICK]) * (1.0 if all_of_them else share)
         base = settings.get_profile("project")
         chosen = settings(
             base,

@@ -43,6 +43,28 @@ def events_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def batches_that_look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a batch wait a hundredth of a second where it waits a tenth, which is most of the time of a small one."""
+    engine = sys.modules.get("airflow_provider_asposeocr.batch.engine")
+    if engine is not None:
+        monkeypatch.setitem(engine.GroupCommit.__init__.__kwdefaults__, "window_seconds", 0.01)
+        monkeypatch.setattr(engine, "LOOK_SECONDS", 0.1)
+        monkeypatch.setattr(engine, "LOOK_WHILE_MOVING_SECONDS", 0.01)
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_earlier_tests() -> None:
+    """
+    Forget the secrets that Airflow masks in logs.
+
+    It compiles them anew with each new one, which takes ever longer with the tokens of thousands of tests.
+    """
+    masker = sys.modules.get("airflow.sdk._shared.secrets_masker")
+    if masker is not None:
+        masker.reset_secrets_masker()
+
+
+@pytest.fixture(autouse=True)
 def no_pause_of_an_earlier_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget what a cloud has asked the account of an earlier test to wait: all tests share an emulator and its account."""
     clients = sys.modules.get("airflow_provider_asposeocr.clients")

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(aspose_ocr_run_dag: Any, tmp_path: Path) -> Any:

@@ -59,7 +59,9 @@ def test_the_workflow_runs_what_the_gate_runs() -> None:
     commands = "\n".join(line for line in read(".ci/run").splitlines() if not line.startswith("#"))
     gate = set(re.findall(r"\bmake ([a-z-]+)", commands))
     assert "test" in gate
-    wanted = (gate - {"test"}) | set(rule("test")[1].split())
+    parts = re.search(r"^test:.*\n\t\$\(MAKE\) (?:-\S+ )*(.*)$", read("Makefile"), re.MULTILINE)
+    assert parts
+    wanted = (gate - {"test"}) | set(parts[1].split())
     assert targets_of_the_workflow() == wanted
 
 

@@ -47,6 +47,7 @@ def test_the_page_is_what_the_table_says(path: Path) -> None:
     assert path.read_text("utf-8") == operation_pages.pages()[path], "run python -m tools.operation_pages"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_example_runs(
     aspose_ocr_run_dag: Any, aspose_ocr_emulator: Any, tmp_path: Path, name: str

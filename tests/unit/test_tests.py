@@ -46,6 +46,7 @@ def test_an_import_from_a_test_module_is_seen(source: str) -> None:
     assert [module for module in imported_modules(source) if is_for_pytest_alone(module)]
 
 
+@pytest.mark.slow
 def test_no_module_imports_from_a_test_module() -> None:
     assert len(MODULES) > 100
     offenders = [

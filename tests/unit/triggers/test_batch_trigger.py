@@ -93,6 +93,7 @@ class TestRow:
 
 
 class TestWaking:
+    @pytest.mark.slow
     async def test_hundreds_of_tasks_wake_the_worker_once(
         self, accepted: Callable[..., list[TaskRef]], cloud: EmulatorControl
     ) -> None:

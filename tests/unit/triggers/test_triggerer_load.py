@@ -144,6 +144,7 @@ class TestConnections:
             assert gone() is None
 
 
+@pytest.mark.slow
 async def test_a_poll_under_way_holds_a_request_and_its_reading_and_nothing_else_of_ours(
     cloud: CountingCloud, client: AsyncCloudClient
 ) -> None:
@@ -322,6 +323,7 @@ class TestTriggers:
         assert cloud.opened == 1
         await loop_clients(mask_token).close()
 
+    @pytest.mark.slow
     async def test_a_wait_holds_a_few_kilobytes_beyond_airflow_s_own(self) -> None:
         def ours() -> BaseTrigger:
             return trigger(poll_interval_seconds=3600.0, max_poll_interval_seconds=3600.0)

@@ -197,6 +197,7 @@ class TestManifest:
             assert address["manifest"] in said
             assert said.startswith("The manifest of this batch has 67 MB")
 
+    @pytest.mark.slow
     def test_that_of_the_largest_batch_is_read_without_being_in_memory(self, world: ViewerWorld) -> None:
         """Ten thousand documents of three steps, with pictures of their pages and of what two steps have made."""
         world.batch(manifest())

@@ -315,6 +315,7 @@ def test_memory_does_not_grow_with_a_result() -> None:
 
 
 class TestFileBody:
+    @pytest.mark.slow
     @given(
         size=st.integers(0, 10) | st.integers(CHUNK_BYTES - 4, CHUNK_BYTES + 4),
         settings=st.none()

@@ -29,6 +29,7 @@ def test_the_input_arrives_as_it_was(content: bytes) -> None:
     assert read_submission(body, REGIONS, Options()).payload == content
 
 
+@pytest.mark.slow
 @given(language=st.sampled_from(LANGUAGES), casing=st.sampled_from([str, str.lower, str.upper]))
 def test_every_language_is_known_under_any_casing_of_the_key(language: str, casing: type[str]) -> None:
     body = json.dumps({"image": "aGk=", "settings": {casing("language"): language}}).encode()

@@ -328,6 +328,7 @@ def test_a_run_of_a_hundred_documents_with_five_percent_of_faults_adds_up(cloud:
     assert unanswered == hits["drop", "accepted"] + hits["drop", "request"]
 
 
+@pytest.mark.slow
 def test_twenty_emulators_live_in_one_process_and_know_nothing_of_each_other() -> None:
     threads = threading.active_count()
     with ExitStack() as stack:

@@ -43,7 +43,10 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     tmp_path_factory.getbasetemp()
 
 
-@pytest.fixture(scope="module", params=["rapidocr", "tesseract"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(engine, marks=pytest.mark.slow) for engine in ("rapidocr", "tesseract")],
+)
 def worker(request: pytest.FixtureRequest) -> Worker:
     """A worker on each real engine."""
     if request.param == "tesseract" and (why := available_engines()["tesseract"]):

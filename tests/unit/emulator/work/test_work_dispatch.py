@@ -46,6 +46,7 @@ def test_every_operation_has_a_worker(monkeypatch: pytest.MonkeyPatch, programs:
     assert worker.name == "rapidocr"
 
 
+@pytest.mark.slow
 def test_whether_hocr_has_confidences_is_an_option(run: Run) -> None:
     said = []
     for wanted in (True, False):

@@ -226,6 +226,7 @@ def test_handwriting_is_refused(worker: Worker, run: Run) -> None:
         run(worker, "RecognizeImage", prose(), language="HWT_ENG")
 
 
+@pytest.mark.slow
 def test_serbian_in_latin_script_only_is_told(run: Run) -> None:
     outcome = run(make_worker("rapidocr"), "RecognizeImage", prose(), language="Serbian")
     assert any("Latin script only" in warning for warning in outcome.warnings)

@@ -459,6 +459,7 @@ class TestTable:
             archive.writestr("xl/media/logo.png", bytes(table.MOST_PART_BYTES + 1))
         assert read_excel(packed.getvalue()).rows == [["a"]]
 
+    @pytest.mark.slow
     def test_a_cell_at_the_end_of_a_sheet_is_refused(self) -> None:
         with pytest.raises(ResultTooLargeError, match="cells"):
             read_excel(changed_workbook(lambda text: text.replace("<row>", '<row r="1048576">', 1)))
