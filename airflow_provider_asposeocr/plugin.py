@@ -13,11 +13,17 @@ from urllib.parse import urlsplit
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
+from airflow_provider_asposeocr import operators
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
 #: Where the API server mounts the viewer, below the path of ``[api] base_url``.
 PREFIX = "/aspose-ocr"
+_WITHOUT_RESULTS = ("AsposeOcrCancelTasksOperator", "AsposeOcrPlanInboxOperator")
+#: Operators whose task instances have results, and so the tab, where Airflow can choose (after 3.3). Airflow compares the
+#: names of classes, so that a subclass has the link alone. Of a run it compares no operators.
+WITH_RESULTS = [name for name in operators.__all__ if name not in _WITHOUT_RESULTS]
 
 
 class LazyViewer:
@@ -62,6 +68,7 @@ class AsposeOcrPlugin(AirflowPlugin):
             "href": _address("/view/{DAG_ID}/{RUN_ID}/{TASK_ID}/{MAP_INDEX}"),
             "destination": "task_instance",
             "url_route": "aspose-ocr-result",
+            "applies_to": {"operators": WITH_RESULTS},
         },
         {
             "name": "OCR results",

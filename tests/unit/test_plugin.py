@@ -14,8 +14,9 @@ import airflow
 import pytest
 from airflow import plugins_manager
 
-from airflow_provider_asposeocr import plugin
+from airflow_provider_asposeocr import operators, plugin
 from airflow_provider_asposeocr.get_provider_info import get_provider_info
+from airflow_provider_asposeocr.links import AsposeOcrResultLink
 from airflow_provider_asposeocr.plugin import PREFIX, AsposeOcrPlugin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,6 +53,20 @@ def test_the_tabs_have_addresses_of_their_own() -> None:
     """Airflow drops the later of two views with one route."""
     routes = [view["url_route"] for view in AsposeOcrPlugin.external_views]
     assert len(set(routes)) == len(routes) == 2
+
+
+def test_a_task_instance_has_the_tab_where_it_has_the_link() -> None:
+    """In versions of Airflow that choose tabs by operators. They refuse a plugin whose criteria they do not know."""
+    linked = [
+        name
+        for name in operators.__all__
+        if any(
+            isinstance(link, AsposeOcrResultLink) for link in getattr(operators, name).operator_extra_links
+        )
+    ]
+    chosen = {view["destination"]: view.get("applies_to") for view in AsposeOcrPlugin.external_views}
+    assert chosen == {"task_instance": {"operators": linked}, "dag_run": None}
+    assert {"AsposeOcrBatchOperator", "AsposeOcrRecognizePdfOperator"} < set(linked)
 
 
 @pytest.mark.parametrize(
