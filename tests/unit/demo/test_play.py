@@ -100,8 +100,15 @@ class Rest:
     start_error: RestError | None = None
     ended: str | RestError = "success"
     started: list[str] = field(default_factory=list)
+    known_after_seconds: float = 0.0
+
+    def wait_for_dag(self, dag_id: str, timeout_seconds: float = 60.0) -> None:
+        if self.known_after_seconds > timeout_seconds:
+            raise WaitedTooLong(f"waited {timeout_seconds:.0f} s for DAG {dag_id} to be known")
+        self.known_after_seconds = 0.0
 
     def start(self, dag_id: str) -> str:
+        self.wait_for_dag(dag_id)
         if self.start_error is not None:
             raise self.start_error
         self.started.append(dag_id)
@@ -126,6 +133,11 @@ class TestShowResults:
         assert rest.started == [VIEWER_DAG]
         assert text.endswith(f"{where_to_look(URL, RUN_ID)}\n")
         assert "not succeeded" not in text
+
+    def test_of_a_machine_that_needs_minutes_to_read_the_dags(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert where_to_look(URL, RUN_ID) in printed(Rest(known_after_seconds=300), capsys)
 
     @pytest.mark.parametrize("ended", ["failed", WaitedTooLong("waited 600 s")], ids=str)
     def test_of_another_it_says_so_and_the_playground_goes_on(
