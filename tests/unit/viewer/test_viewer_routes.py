@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,12 @@ def test_other_methods_are_refused(world: ViewerWorld, method: str) -> None:
     for address in (*ADDRESSES.values(), f"/view/{DAG}/{RUN}"):
         answer = world.client.request(method, address, headers={"Authorization": "Bearer reader"})
         assert answer.status_code == 405
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.path)
+def test_a_route_that_reads_a_storage_holds_nobody_up(route: APIRoute) -> None:
+    """A coroutine that blocks would stop the whole API server; functions run in threads."""
+    assert not inspect.iscoroutinefunction(route.endpoint)
 
 
 class TestPages:
