@@ -39,9 +39,9 @@ from airflow_provider_asposeocr.api.operations import operation_named
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Callable, Mapping
-    from pathlib import Path
 
     from airflow_provider_asposeocr.api.account import Account
+    from airflow_provider_asposeocr.api.files.contents import Content
     from airflow_provider_asposeocr.api.http.messages import Answer, Request
     from airflow_provider_asposeocr.api.http.transports import Take
     from airflow_provider_asposeocr.api.operations import Operation
@@ -86,14 +86,14 @@ class AsyncCloudClient:
         """For how long the account gets no request, because the cloud has asked it to wait; 0 = requests are sent."""
         return self._env.pause.held_seconds(self._env.clock())
 
-    async def submit(self, operation: Operation, document: Path, settings: Mapping[str, Any]) -> Submitted:
+    async def submit(self, operation: Operation, document: Content, settings: Mapping[str, Any]) -> Submitted:
         """
         Start a task as :meth:`.client.CloudClient.submit` does.
 
         Cancelling the call while it is under way leaves it unknown whether the cloud has accepted the document.
 
         :param operation: The operation, in evaluation mode the trial variant, see :func:`.operation_lookup.find_operation`.
-        :param document: Local file that goes in. It is read while it is sent.
+        :param document: Local file that goes in, or its bytes. It is read while it is sent.
         :param settings: Settings in the server's spelling, see :func:`.settings.validate_settings`.
         :return: The accepted task.
         :raises SubmitUnknownError: if it was sent and no usable answer came.

@@ -41,9 +41,9 @@ from airflow_provider_asposeocr.api.operations import operation_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from airflow_provider_asposeocr.api.account import Account
+    from airflow_provider_asposeocr.api.files.contents import Content
     from airflow_provider_asposeocr.api.http.messages import Answer, Failure, Request
     from airflow_provider_asposeocr.api.http.transports import Take
     from airflow_provider_asposeocr.api.operations import Operation
@@ -104,12 +104,12 @@ class CloudClient:
         self._renewal = threading.Lock()
         self._status_refused = False
 
-    def submit(self, operation: Operation, document: Path, settings: Mapping[str, Any]) -> Submitted:
+    def submit(self, operation: Operation, document: Content, settings: Mapping[str, Any]) -> Submitted:
         """
         Start a task, which is what the cloud bills.
 
         :param operation: The operation, in evaluation mode the trial variant, see :func:`.operation_lookup.find_operation`.
-        :param document: Local file that goes in.
+        :param document: Local file that goes in, or its bytes.
         :param settings: Settings in the server's spelling, see :func:`.settings.validate_settings`.
         :return: The accepted task.
         :raises SubmitUnknownError: if it was sent and no usable answer came, so that it is unknown whether it was

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_asposeocr.api.files.contents import opened
 from airflow_provider_asposeocr.api.files.file_kinds import HEAD_BYTES
 from airflow_provider_asposeocr.api.files.filetypes import suffix_for
 from airflow_provider_asposeocr.api.printable import shown
@@ -37,7 +38,7 @@ def keep_result(
     """
     Store the result of a step that is not the last one. Blocks.
 
-    :param document: The result, a local file, as the next step reads it.
+    :param document: The result, as the next step reads it.
     :param number: Index of the step that made it, from 0.
     :param step: That step.
     :param destination: URI of the folder of the batch's results, with a slash at its end.
@@ -47,12 +48,12 @@ def keep_result(
     """
     folder = f"{destination}{FOLDER}"
     try:
-        with document.path.open("rb") as stream:
+        with opened(document.content) as stream:
             suffix = suffix_for(step.row, document.result_type, stream.read(HEAD_BYTES))
         source = document.source_sha256 or document.sha256
         name = f"{source[:32]}/{number + 1}-{step.operation.replace('/', '-')}-{document.sha256[:16]}{suffix}"
         target = object_path(folder) / name
-        writer.write(document.path, target)
+        writer.write(document.content, target)
     except Exception as error:  # each storage library has its own root class
         what = f"{type(error).__name__}: {shown(error)}"
         text = f"The result of {step.operation} was not kept: it cannot be written to {shown(folder, 200)}: {what}."

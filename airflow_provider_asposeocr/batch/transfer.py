@@ -2,7 +2,8 @@
 Move the documents of a batch between storage, local disk and the cloud.
 
 Invariant: nothing is decided here, and nothing blocks the event loop: storages are used in threads, and of local files only
-small pieces are read or written in the loop. Each document has a folder of its own, which holds at most one step of it.
+small pieces are read or written in the loop. A small document stays in memory; of a larger one, a folder of its own holds at
+most one step.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_asposeocr.api.files.contents import as_file
 from airflow_provider_asposeocr.api.files.work_folder import work_folder
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
 from airflow_provider_asposeocr.api.results.download import download_into, local_disk
 from airflow_provider_asposeocr.batch.kept_steps import keep_result
+from airflow_provider_asposeocr.batch.limits import HEAVY_BYTES
 from airflow_provider_asposeocr.documents.destinations import plan, store_unasked
 from airflow_provider_asposeocr.documents.sources import spool_file, spool_result
 from airflow_provider_asposeocr.documents.stored_files import Writer
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
     from airflow_provider_asposeocr.api.http.submits import Submitted
     from airflow_provider_asposeocr.api.responses import TaskRef
-    from airflow_provider_asposeocr.api.results.download import Download
+    from airflow_provider_asposeocr.api.results.download import Download, Result
     from airflow_provider_asposeocr.batch.steps import Step
     from airflow_provider_asposeocr.documents.destinations import Target
     from airflow_provider_asposeocr.documents.manifest import StoredResult
@@ -45,6 +48,9 @@ T = TypeVar("T")
 #: Most files that are read from or written to storages at once. A store answers within some ten milliseconds, so that this
 #: many threads move hundreds of files per second.
 STORAGE_THREADS = 16
+#: Largest content that is in memory instead of in a file: to make, move and remove files takes a tenth of the CPU of a small
+#: document. Of the documents that hold content at once, :mod:`.limits` allows some fifty.
+MOST_IN_MEMORY_BYTES = HEAVY_BYTES
 #: Documents whose pictures are made at once. Each takes half a second of CPU in a process of its own.
 PREVIEWS_AT_ONCE = 2
 
@@ -81,7 +87,7 @@ class Transfer:
 
     async def read_source(self, index: int, uri: str, step: Step) -> Document:
         """
-        Bring a source to local disk.
+        Bring a source to local disk, or to memory.
 
         :param index: Index of the document.
         :param uri: Absolute path or URI of the source.
@@ -91,7 +97,11 @@ class Transfer:
         :raises SourceUnreadableError: if its storage does not answer.
         """
         folder = self._begin(index)
-        return await self.in_thread(lambda: spool_file(uri, step.row, folder))
+        document = await self.in_thread(
+            lambda: spool_file(uri, step.row, folder, most_in_memory_bytes=MOST_IN_MEMORY_BYTES)
+        )
+        self._leave_unless_used(index, document)
+        return document
 
     async def store_previews(self, document: Document, destination: str) -> dict[str, Any]:
         """
@@ -106,8 +116,9 @@ class Transfer:
         def make() -> Previews:
             spool = Path(mkdtemp(dir=self._folder))
             try:
-                folder = preview_folder(destination)
-                return make_previews(document.path, document.sha256, folder, spool, self._writer)
+                local, folder = as_file(document.content, spool / "document"), preview_folder(destination)
+                (pictures := spool / "pages").mkdir()
+                return make_previews(local, document.sha256, folder, pictures, self._writer)
             finally:
                 shutil.rmtree(spool, ignore_errors=True)
 
@@ -117,7 +128,7 @@ class Transfer:
 
     async def read_result(self, index: int, ref: TaskRef, step: Step) -> Document:
         """
-        Bring the result of one step to local disk, for the next step.
+        Bring the result of one step to local disk or to memory, for the next step.
 
         :param index: Index of the document.
         :param ref: The completed cloud task of the step before.
@@ -129,8 +140,9 @@ class Transfer:
         :raises RequestError: if the cloud does not answer.
         """
         upstream = await self.fetch(index, ref)
+        folder = self._folders.get(index, self._folder)  # Nothing is moved where all results are in memory.
         with local_disk():
-            return spool_result(ref, step.row, upstream.results, self._begin(index))
+            return spool_result(ref, step.row, upstream.results, folder)
 
     async def keep_result(
         self, document: Document, number: int, step: Step, destination: str
@@ -159,22 +171,30 @@ class Transfer:
         :raises AsposeOcrError: if it certainly was not accepted.
         """
         operation = find_operation(step.declared or step.operation, self._client.account.trial)
-        return await self._client.submit(operation, document.path, step.settings)
+        return await self._client.submit(operation, document.content, step.settings)
 
     async def fetch(self, index: int, ref: TaskRef, *, keep_incomplete: bool = False) -> Download:
         """
-        Bring the results of a step to local disk.
+        Bring the results of a step to local disk, or to memory.
 
         :param index: Index of the document.
         :param ref: The completed cloud task of the step.
         :param keep_incomplete: Whether a cloud task that lost some of its results returns the rest.
-        :return: The results, in files that :meth:`discard` removes.
+        :return: The results; :meth:`discard` removes those in files.
         :raises TaskError: if the cloud task is not completed.
         :raises ResultError: if its results are missing or broken.
         :raises RequestError: if the cloud does not answer.
         """
-        folder = self._begin(index)
-        return await download_into(self._client, ref, folder, self._clock(), keep_incomplete=keep_incomplete)
+        fetched = await download_into(
+            self._client,
+            ref,
+            self._begin(index),
+            self._clock(),
+            keep_incomplete=keep_incomplete,
+            most_in_memory_bytes=MOST_IN_MEMORY_BYTES,
+        )
+        self._leave_unless_used(index, *fetched.results)
+        return fetched
 
     def store(
         self,
@@ -223,6 +243,11 @@ class Transfer:
             for name in os.listdir(folder):
                 os.unlink(folder / name)
             self._empty.append(folder)
+
+    def _leave_unless_used(self, index: int, *made: Document | Result) -> None:
+        # To list an empty folder costs as much as to make a small file.
+        if not any(isinstance(each.content, Path) for each in made):
+            self._empty.append(self._folders.pop(index))
 
     def _begin(self, index: int) -> Path:
         folder = self._folders.get(index)

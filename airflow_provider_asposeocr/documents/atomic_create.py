@@ -15,6 +15,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from random import random
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
@@ -140,7 +141,7 @@ def replace(path: ObjectStoragePath, data: bytes | Iterator[bytes]) -> None:
         begin.clear()
         local.writelines(data)  # The rest of the pieces.
         local.flush()
-        upload(path.fs, local.name, path.path)
+        upload(path.fs, Path(local.name), path.path)
 
 
 def is_atomic(path: ObjectStoragePath) -> bool:

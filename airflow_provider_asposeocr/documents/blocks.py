@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import inspect
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_asposeocr.api.files.contents import Content
 
 #: Size of a block that is read from a store or written to it.
 BLOCK_BYTES = 8 * 1024 * 1024
@@ -16,15 +19,18 @@ BLOCK_BYTES = 8 * 1024 * 1024
 _ONE_BLOCK = {"chunksize": BLOCK_BYTES, "max_concurrency": 1}
 
 
-def upload(fs: Any, local: str, path: str) -> None:
+def upload(fs: Any, content: Content, path: str) -> None:
     """
     Write a local file to a store, over what is there.
 
     :param fs: The file system of the store.
-    :param local: The whole file.
+    :param content: The whole file, or its bytes, which are no more than a block.
     :param path: Its place in the store.
     """
-    fs.put_file(local, path, **one_block(fs, "put_file"))
+    if isinstance(content, bytes):
+        fs.pipe_file(path, content)
+    else:
+        fs.put_file(str(content), path, **one_block(fs, "put_file"))
 
 
 def one_block(fs: Any, method: str) -> dict[str, int]:

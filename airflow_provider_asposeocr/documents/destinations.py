@@ -2,8 +2,8 @@
 Destinations: where results are written, and under which names.
 
 Invariant: a result appears under its final name completely or not at all, and never outside of the destination. The
-results are complete local files. An object store gets each of them in one upload, which it commits at the end. In other
-storages the file gets a hidden temporary name first, and is then renamed.
+results are complete, in local files or in memory. An object store gets each of them in one upload, which it commits at the
+end. In other storages the file gets a hidden temporary name first, and is then renamed.
 """
 
 from __future__ import annotations
@@ -262,7 +262,7 @@ def _storing(ref: TaskRef, destination: str) -> Iterator[None]:
 
 def _write_result(target: Target, writer: Writer, inline_text_bytes: int = -1) -> StoredResult:
     result, text = target.result, None
-    writer.write(result.path, target.path)
+    writer.write(result.content, target.path)
     if (result.type or "").lower() == "text" and result.size_bytes <= inline_text_bytes:
         text = storable(result.data.decode("utf-8", "replace"))
     return StoredResult(

@@ -1,14 +1,14 @@
 """
 Resolve an operator's ``source`` (path, URI or task reference), and copy it to a local file.
 
-Invariant: every source is copied completely to a local file before anything is sent. Therefore its length and checksum are
-known, a request can be repeated, and a source that cannot be read costs nothing.
+Invariant: every source is copied completely to a local file, or to memory, before anything is sent. Therefore its length and
+checksum are known, a request can be repeated, and a source that cannot be read costs nothing.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +25,14 @@ from airflow_provider_asposeocr.api.responses import TaskRef, is_task_ref, parse
 from airflow_provider_asposeocr.api.results.download import Result, download_results
 from airflow_provider_asposeocr.documents.file_systems import has_version, object_path
 from airflow_provider_asposeocr.documents.source_errors import source_errors
-from airflow_provider_asposeocr.documents.stored_files import copy_to_local
+from airflow_provider_asposeocr.documents.stored_files import take_content
 from airflow_provider_asposeocr.documents.uris import is_web, qualifier_of, source_name, source_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_asposeocr.api.client import CloudClient
+    from airflow_provider_asposeocr.api.files.contents import Content
     from airflow_provider_asposeocr.api.operations import Operation
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class Document:
     """
     The local copy of a source.
 
-    :param path: Local file.
+    :param content: Local file, or the bytes of a small one.
     :param size_bytes: Its size.
     :param sha256: Checksum of its content, in hex.
     :param name: Name of the source file, without folders; names of results are made from it.
@@ -64,7 +65,7 @@ class Document:
     :param result_type: The cloud's word for what it is, where it is the result of a task; ``None`` = it is an original.
     """
 
-    path: Path
+    content: Content = field(repr=False)
     size_bytes: int
     sha256: str
     name: str | None
@@ -72,6 +73,17 @@ class Document:
     source_qualifier: str | None
     source_sha256: str | None
     result_type: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """
+        The local file.
+
+        :raises ValueError: if the document is in memory.
+        """
+        if isinstance(self.content, bytes):
+            raise ValueError("This document is in memory and has no file.")
+        return self.content
 
 
 def parse_source(value: Any) -> str | TaskRef:
@@ -166,23 +178,23 @@ def spool(
         return spool_result(source, operation, upstream.results, folder)
 
 
-def spool_file(uri: str, operation: Operation, folder: Path) -> Document:
+def spool_file(uri: str, operation: Operation, folder: Path, *, most_in_memory_bytes: int = 0) -> Document:
     """
-    Bring a stored file to local disk.
+    Bring a stored file to local disk, or to memory.
 
     :param uri: Absolute path or URI.
     :param operation: What will read it.
     :param folder: Existing local folder.
+    :param most_in_memory_bytes: As for :func:`.take_content`.
     :return: The document.
     :raises SourceError: if it is missing; :class:`.SourceContentError` if it is empty, or of a type that the operation does
         not read.
     :raises SourceUnreadableError: if its storage does not answer.
     """
-    target = folder / _SPOOLED
-    path, size, sha256 = _download(uri, target)
-    _check_content(target, size, sniff_file(target), operation, uri)
+    path, content, size, sha256 = _download(uri, folder / _SPOOLED, most_in_memory_bytes)
+    _check_content(content, size, sniff_file(content), operation, uri)
     original = source_uri(uri, has_version=has_version(path)), qualifier_of(path, sha256), sha256
-    return Document(target, size, sha256, source_name(uri) or None, *original)
+    return Document(content, size, sha256, source_name(uri) or None, *original)
 
 
 def spool_result(ref: TaskRef, operation: Operation, results: Sequence[Result], folder: Path) -> Document:
@@ -191,16 +203,16 @@ def spool_result(ref: TaskRef, operation: Operation, results: Sequence[Result], 
 
     :param ref: The task.
     :param operation: What will read it.
-    :param results: All results of the task, in local files of the same disk as the folder.
-    :param folder: Existing local folder; the file of the result is moved into it.
+    :param results: All results of the task, in memory or in local files of the same disk as the folder.
+    :param folder: Existing local folder; the file of the result is moved into it, if it is in one.
     :return: The document.
     :raises SourceError: if none or several of the results can be read, or if the result is empty.
     """
-    target, (chosen, kind) = folder / _SPOOLED, _choose(ref, operation, results)
-    chosen.path.replace(target)
-    _check_content(target, chosen.size_bytes, kind, operation, ref)
+    chosen, kind = _choose(ref, operation, results)
+    content = chosen.content if isinstance(chosen.content, bytes) else chosen.path.replace(folder / _SPOOLED)
+    _check_content(content, chosen.size_bytes, kind, operation, ref)
     original = ref.source_uri, ref.source_qualifier, ref.source_sha256
-    return Document(target, chosen.size_bytes, chosen.sha256, ref.source_name, *original, chosen.type)
+    return Document(content, chosen.size_bytes, chosen.sha256, ref.source_name, *original, chosen.type)
 
 
 def _label(source: str | TaskRef) -> str:
@@ -210,7 +222,7 @@ def _label(source: str | TaskRef) -> str:
 
 
 def _choose(ref: TaskRef, operation: Operation, results: Sequence[Result]) -> tuple[Result, str | None]:
-    kinds = [(result, sniff_file(result.path)) for result in results]
+    kinds = [(result, sniff_file(result.content)) for result in results]
     fitting = [(result, kind) for result, kind in kinds if kind in operation.input_types]
     if len(fitting) == 1:
         return fitting[0]
@@ -222,7 +234,9 @@ def _choose(ref: TaskRef, operation: Operation, results: Sequence[Result]) -> tu
     ).about(ref.operation, ref.id)
 
 
-def _download(uri: str, target: Path) -> tuple[ObjectStoragePath, int, str]:
+def _download(
+    uri: str, target: Path, most_in_memory_bytes: int
+) -> tuple[ObjectStoragePath, Content, int, str]:
     name = repr(shown(uri, 300))
     with source_errors(
         f"The source {name}",
@@ -231,7 +245,7 @@ def _download(uri: str, target: Path) -> tuple[ObjectStoragePath, int, str]:
         unanswered="cannot be read",
     ):
         try:
-            return _read(uri, target)
+            return _read(uri, target, most_in_memory_bytes)
         except FileNotFoundError:
             raise SourceError(f"There is no file at the source {name}.{_oddity(uri)}") from None
         except IsADirectoryError:
@@ -240,20 +254,20 @@ def _download(uri: str, target: Path) -> tuple[ObjectStoragePath, int, str]:
             ) from None
 
 
-def _read(uri: str, target: Path) -> tuple[ObjectStoragePath, int, str]:
+def _read(uri: str, target: Path, most_in_memory_bytes: int) -> tuple[ObjectStoragePath, Content, int, str]:
     path = object_path(uri)
     if "://" in uri and "/" not in uri.partition("://")[2].rstrip("/"):
         raise IsADirectoryError(uri)  # A bucket, which libraries open with errors of their own.
-    size, sha256 = _copy(path, target)
+    content, size, sha256 = _copy(path, target, most_in_memory_bytes)
     # Object stores open a folder like an empty file.
     if not size and (uri.endswith("/") or path.fs.isdir(path.path)):
         raise IsADirectoryError(uri)
-    return path, size, sha256
+    return path, content, size, sha256
 
 
-def _copy(path: ObjectStoragePath, target: Path) -> tuple[int, str]:
+def _copy(path: ObjectStoragePath, target: Path, most_in_memory_bytes: int) -> tuple[Content, int, str]:
     try:
-        return copy_to_local(path, target)
+        return take_content(path, target, most_in_memory_bytes)
     except FileNotFoundError:
         if path.fs.isdir(path.path):
             raise IsADirectoryError(path.path) from None
@@ -270,14 +284,14 @@ def _oddity(uri: str) -> str:
 
 
 def _check_content(
-    path: Path, size: int, kind: str | None, operation: Operation, source: str | TaskRef
+    content: Content, size: int, kind: str | None, operation: Operation, source: str | TaskRef
 ) -> None:
     if not size:
         raise SourceContentError(f"The source {_label(source)} is empty.")
     # A text for ConvertTextToSpeech may begin like JSON or HTML.
     if operation.sends_text:
         return
-    if kind == "tiff" and has_several_pages(path):
+    if kind == "tiff" and has_several_pages(content):
         raise SourceContentError(
             f"The source {_label(source)} is a TIFF with several pages, and the cloud reads one page per TIFF. "
             "Split it into a file per page and map the operator over them, or make it a PDF for RecognizePdf."

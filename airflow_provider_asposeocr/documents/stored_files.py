@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from airflow_provider_asposeocr.api.files.contents import Spool, opened
 from airflow_provider_asposeocr.api.files.work_folder import lock_file, remove_abandoned
 from airflow_provider_asposeocr.compat import lineage_is_read
 from airflow_provider_asposeocr.documents.atomic_create import CONDITIONAL
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow.sdk import ObjectStoragePath
+
+    from airflow_provider_asposeocr.api.files.contents import Content
 
 _PIECE_BYTES = BLOCK_BYTES // 2
 #: For these schemes, the upload of a local file is one PUT, or a multipart or block upload that the server commits at its
@@ -66,7 +69,23 @@ def copy_to_local(path: ObjectStoragePath, local: Path) -> tuple[int, str]:
     :return: Its size in bytes and its checksum in hex.
     :raises IsADirectoryError: if it is a folder, as far as the storage says so.
     """
-    digest, size = hashlib.sha256(), 0
+    _, size, sha256 = take_content(path, local)
+    return size, sha256
+
+
+def take_content(
+    path: ObjectStoragePath, local: Path, most_in_memory_bytes: int = 0
+) -> tuple[Content, int, str]:
+    """
+    Read a stored file into memory, or copy it to local disk.
+
+    :param path: The stored file.
+    :param local: Where a copy goes; overwritten.
+    :param most_in_memory_bytes: Size of the largest file that is read into memory; by default each is copied. With some
+        storage libraries, a small one is copied, too.
+    :return: The content, its size in bytes and its checksum in hex.
+    :raises IsADirectoryError: if it is a folder, as far as the storage says so.
+    """
     # s3fs then sends one request, without asking for the size before. Other libraries hold more than a block in memory when
     # they do this. Airflow records only a file that its path opens for lineage.
     if path.protocol in S3 and not lineage_is_read():
@@ -75,21 +94,17 @@ def copy_to_local(path: ObjectStoragePath, local: Path) -> tuple[int, str]:
             local.rmdir()
             raise IsADirectoryError(path.path)
         with local.open("rb") as stream:
-            while piece := stream.read(_PIECE_BYTES):
-                digest.update(piece)
-                size += len(piece)
-        return size, digest.hexdigest()
-    with local.open("wb") as target:
+            digest = hashlib.file_digest(stream, "sha256")
+            return local, stream.tell(), digest.hexdigest()
+    with closing(Spool(local, most_in_memory_bytes)) as spool:
         for piece in pieces(path):
-            target.write(piece)
-            digest.update(piece)
-            size += len(piece)
-    return size, digest.hexdigest()
+            spool.write(piece)
+    return spool.content, spool.size_bytes, spool.sha256
 
 
 class Writer:
     """
-    Write local files to their places in a storage. Threads may share it.
+    Write whole files to their places in a storage. Threads may share it.
 
     :param many: Whether one writer writes many files, as that of a batch does. It then looks once into each local folder
         for what killed writers have left there of any file. By default it looks for what they have left of the file
@@ -100,21 +115,21 @@ class Writer:
         self._many = many
         self._swept: set[str] = set()
 
-    def write(self, local: Path, target: ObjectStoragePath) -> None:
+    def write(self, content: Content, target: ObjectStoragePath) -> None:
         """
         Write a file, over what is there.
 
-        :param local: The whole file.
+        :param content: The whole file, or its bytes.
         :param target: Its place.
         """
         if target.protocol in _COMMITS_UPLOADS:
-            upload(target.fs, str(local), target.path)
+            upload(target.fs, content, target.path)
         elif target.protocol in LOCAL:
-            self._write_locally(local, target.path)
+            self._write_locally(content, target.path)
         else:
-            _write_and_move(local, target)
+            _write_and_move(content, target)
 
-    def _write_locally(self, local: Path, target: str) -> None:
+    def _write_locally(self, content: Content, target: str) -> None:
         folder, name = os.path.split(target)
         # The name is hidden, short enough for every file system, and shows which file a killed writer was writing.
         prefix = f"{_HIDDEN}{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}-"
@@ -126,13 +141,13 @@ class Writer:
         ):  # A sweep for each of ten thousand files would list ten thousand each time.
             remove_abandoned(folder, _HIDDEN)
             self._swept.add(folder)
-        _write_and_rename(local, folder, prefix, target)
+        _write_and_rename(content, folder, prefix, target)
 
 
-def _write_and_rename(local: Path, folder: str, prefix: str, target: str) -> None:
+def _write_and_rename(content: Content, folder: str, prefix: str, target: str) -> None:
     temporary = os.path.join(folder, f"{prefix}{uuid4().hex}.part")
     try:
-        with local.open("rb") as reader, open(temporary, "xb") as writer:
+        with opened(content) as reader, open(temporary, "xb") as writer:
             lock_file(writer.fileno())
             shutil.copyfileobj(reader, writer, 1024 * 1024)
             writer.flush()
@@ -145,12 +160,12 @@ def _write_and_rename(local: Path, folder: str, prefix: str, target: str) -> Non
         raise
 
 
-def _write_and_move(local: Path, target: ObjectStoragePath) -> None:
+def _write_and_move(content: Content, target: ObjectStoragePath) -> None:
     # A random name: if it depended on the target, two writers would write into the same file.
     temporary = target.parent / f"{_HIDDEN}{uuid4().hex}.part"
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        upload(target.fs, str(local), temporary.path)
+        upload(target.fs, content, temporary.path)
         target.fs.mv(temporary.path, target.path)
     except BaseException:
         with suppress(Exception):

@@ -11,8 +11,10 @@ import re
 import struct
 from typing import IO, TYPE_CHECKING
 
+from airflow_provider_asposeocr.api.files.contents import opened
+
 if TYPE_CHECKING:
-    from pathlib import Path
+    from airflow_provider_asposeocr.api.files.contents import Content
 
 #: Bytes at the beginning of a file that :func:`sniff` reads. Drawing programs write long comments before the root of an SVG.
 HEAD_BYTES = 64 * 1024
@@ -82,14 +84,14 @@ def sniff(head: bytes, tail: bytes | None = None) -> str | None:
     return _sniff_printable_signature(head) or _sniff_pdf(head, tail) or _sniff_text(head)
 
 
-def sniff_file(path: Path) -> str | None:
+def sniff_file(content: Content) -> str | None:
     """
     Return the kind of a file.
 
-    :param path: Local file.
+    :param content: Local file, or its bytes.
     :return: As :func:`sniff`.
     """
-    with path.open("rb") as stream:
+    with opened(content) as stream:
         head = stream.read(HEAD_BYTES)
         stream.seek(max(0, stream.seek(0, 2) - TAIL_BYTES))
         return sniff(head, stream.read(TAIL_BYTES))
@@ -159,16 +161,16 @@ def _is_text(head: bytes) -> bool:
     return all(char.isprintable() or char.isspace() for char in decoded)
 
 
-def has_several_pages(path: Path) -> bool:
+def has_several_pages(content: Content) -> bool:
     """
     Return whether a TIFF has more than one page.
 
     Smaller copies of a page (thumbnails) and masks do not count. A damaged file counts as one page; the code that reads it
     reports the damage.
 
-    :param path: Local file of the kind ``tiff``.
+    :param content: Local file of the kind ``tiff``, or its bytes.
     """
-    with path.open("rb") as stream:
+    with opened(content) as stream:
         try:
             return _count_pages(stream) > 1
         except (struct.error, OSError):

@@ -13,9 +13,9 @@ from airflow_provider_asposeocr.api.responses import parse_task_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from airflow_provider_asposeocr.api.account import Account
+    from airflow_provider_asposeocr.api.files.contents import Content
     from airflow_provider_asposeocr.api.http.messages import Answer, Body, Request
     from airflow_provider_asposeocr.api.operations import Operation
 
@@ -36,14 +36,14 @@ class Submitted:
 
 
 def document_request(
-    account: Account, operation: Operation, document: Path, settings: Mapping[str, Any]
+    account: Account, operation: Operation, document: Content, settings: Mapping[str, Any]
 ) -> Request:
     """
     Make the request that starts a task.
 
     :param account: Who is billed.
     :param operation: What to do with the document.
-    :param document: Local file that goes in. Its body is made while it is sent.
+    :param document: Local file that goes in, or its bytes. Its body is made while it is sent.
     :param settings: Settings in the server's spelling, see :func:`.settings.validate_settings`.
     :raises SourceError: if the operation reads a text and the file is none.
     :raises OSError: if there is no such file.

@@ -12,16 +12,19 @@ import base64
 import binascii
 import json
 import re
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_asposeocr.api.errors import ResultCorruptError, SourceError, UnexpectedResponseError
+from airflow_provider_asposeocr.api.files.contents import opened, size_of
 from airflow_provider_asposeocr.api.http.json_strings import plain, string_end, whole_escapes
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.responses import TaskState, parse_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
+
+    from airflow_provider_asposeocr.api.files.contents import Content
 
 #: Divisible by three, so that the base64 of the chunks can be joined.
 CHUNK_BYTES = 3 * 64 * 1024
@@ -35,15 +38,15 @@ class FileBody:
     """
     The JSON body of a submit, made while it is sent.
 
-    :param path: The document, a local file, so that the length is known, a replay is possible and nothing but the
-        cloud can fail while the request is under way.
+    :param content: The document, a local file or bytes, so that the length is known, a replay is possible and nothing but
+        the cloud can fail while the request is under way.
     :param settings: Settings in the server's spelling; ``None`` for operations without any.
     :param name: Name of the field that carries the document.
     """
 
-    def __init__(self, path: Path, settings: Mapping[str, Any] | None, name: str = "image") -> None:
-        self._path = path
-        self._size = path.stat().st_size
+    def __init__(self, content: Content, settings: Mapping[str, Any] | None, name: str = "image") -> None:
+        self._content = content
+        self._size = size_of(content)
         self._head = b'{%s:"' % json.dumps(name).encode()
         self._tail = b'"}' if settings is None else b'","settings":' + json.dumps(settings).encode() + b"}"
 
@@ -52,7 +55,7 @@ class FileBody:
 
     def __iter__(self) -> Iterator[bytes]:
         before = self._head  # Not a piece of its own: each costs a call of the system.
-        with self._path.open("rb") as stream:
+        with opened(self._content) as stream:
             while chunk := stream.read(CHUNK_BYTES):
                 yield before + base64.b64encode(chunk)
                 before = b""
@@ -64,18 +67,19 @@ class TextBody:
     """
     The JSON body of a text-to-speech submit.
 
-    :param path: The text, a local file in UTF-8.
+    :param content: The text, a local file in UTF-8 or its bytes.
     :param settings: Settings in the server's spelling; ``None`` for operations without any.
     :param name: Name of the field that carries the text.
     :raises SourceError: if it is not UTF-8, larger than one MiB, or nothing but blanks.
     """
 
-    def __init__(self, path: Path, settings: Mapping[str, Any] | None, name: str = "text") -> None:
-        size = path.stat().st_size
+    def __init__(self, content: Content, settings: Mapping[str, Any] | None, name: str = "text") -> None:
+        size = size_of(content)
         if size > MOST_TEXT_BYTES:
             raise SourceError(f"The text has {size} bytes, more than {MOST_TEXT_BYTES}.")
         try:
-            text = path.read_text("utf-8")
+            with TextIOWrapper(opened(content), "utf-8") as stream:
+                text = stream.read()
         except UnicodeDecodeError:
             raise SourceError("The text is not UTF-8.") from None
         if not any(char.isprintable() and not char.isspace() for char in text):

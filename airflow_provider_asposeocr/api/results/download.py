@@ -7,11 +7,10 @@ a whole result.
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from tempfile import gettempdir
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, Self
 
 from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import (
@@ -20,6 +19,7 @@ from airflow_provider_asposeocr.api.errors import (
     TaskPendingError,
     UnexpectedResponseError,
 )
+from airflow_provider_asposeocr.api.files.contents import Spool, opened
 from airflow_provider_asposeocr.api.files.file_kinds import HEAD_BYTES
 from airflow_provider_asposeocr.api.files.work_folder import work_folder
 from airflow_provider_asposeocr.api.tasks import failed_error, gone_error, known_status, refuse_expired
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
     from airflow_provider_asposeocr.api.client import CloudClient
+    from airflow_provider_asposeocr.api.files.contents import Content
     from airflow_provider_asposeocr.api.responses import TaskRef, TaskState
 
 
@@ -46,7 +47,7 @@ class Result:
     """
 
     type: str | None
-    content: Path | bytes = field(repr=False)
+    content: Content = field(repr=False)
     size_bytes: int
     sha256: str
 
@@ -78,9 +79,7 @@ class Result:
     @property
     def head(self) -> bytes:
         """The first bytes of the content, enough to recognize its type."""
-        if isinstance(self.content, bytes):
-            return self.content[:HEAD_BYTES]
-        with self.content.open("rb") as stream:
+        with opened(self.content) as stream:
             return stream.read(HEAD_BYTES)
 
     def in_memory(self) -> Result:
@@ -123,38 +122,33 @@ def local_disk(what: str = "The results") -> Iterator[None]:
         ) from error
 
 
-@dataclass
-class _Part:
-    stream: BinaryIO
-    path: Path
-    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
-    size: int = 0
+class _Spools:
+    """
+    Takes decoded results, and puts into numbered files of a folder what does not fit into memory; beginning anew overwrites
+    them.
+    """
 
-    def write(self, chunk: bytes) -> None:
-        with local_disk():
-            self.stream.write(chunk)
-        self.digest.update(chunk)
-        self.size += len(chunk)
-
-
-class _Spool:
-    """Takes decoded results into numbered files of a folder; beginning anew overwrites them."""
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, most_in_memory_bytes: int) -> None:
         self._folder = folder
-        self.parts: list[_Part] = []
+        self._most_in_memory_bytes = most_in_memory_bytes
+        self.parts: list[Spool] = []
 
     def begin(self) -> Callable[[bytes], object]:
         self.close()
-        path = self._folder / f"{len(self.parts)}.result"
+        # The limit is that of the whole answer, because an answer may have any number of results.
+        left = max(0, self._most_in_memory_bytes - sum(part.size_bytes for part in self.parts))
         with local_disk():
-            self.parts.append(_Part(path.open("wb"), path))
-        return self.parts[-1].write
+            self.parts.append(Spool(self._folder / f"{len(self.parts)}.result", left))
+        return self._write
+
+    def _write(self, chunk: bytes) -> None:
+        with local_disk():
+            self.parts[-1].write(chunk)
 
     def close(self) -> None:
         if self.parts:
             with local_disk():
-                self.parts[-1].stream.close()
+                self.parts[-1].close()
 
 
 def _check_state(ref: TaskRef, state: TaskState, now: float) -> None:
@@ -190,14 +184,20 @@ def download_results(
     with ExitStack() as stack:
         with _about(ref), local_disk():
             folder = stack.enter_context(work_folder())
-        with _about(ref), _LocalFiles(folder) as files:
+        with _about(ref), _Results(folder) as files:
             state = client.fetch(ref.operation, ref.id, files.begin)
         _check_state(ref, state, now)
         yield _assemble(ref, state, files.parts, keep_incomplete)
 
 
 async def download_into(
-    client: AsyncCloudClient, ref: TaskRef, folder: Path, now: float, *, keep_incomplete: bool = False
+    client: AsyncCloudClient,
+    ref: TaskRef,
+    folder: Path,
+    now: float,
+    *,
+    keep_incomplete: bool = False,
+    most_in_memory_bytes: int = 0,
 ) -> Download:
     """
     Fetch and decode the results of a task as :func:`download_results` does, into a folder of the caller.
@@ -207,13 +207,14 @@ async def download_into(
     :param folder: Existing local folder for the results of this task alone. A second fetch overwrites their files.
     :param now: Seconds since the epoch.
     :param keep_incomplete: Whether a completed task that lost some of its results returns the rest.
-    :return: The results, in files that the caller removes.
+    :param most_in_memory_bytes: Most bytes of the results that are in memory instead of in files; by default none.
+    :return: The results. The caller removes the files.
     :raises TaskError: as :func:`download_results` raises, like the two below.
     :raises ResultError: if results are missing or broken.
     :raises StorageError: if there is no room for them in the folder.
     """
     refuse_expired(ref, now)
-    with _about(ref), _LocalFiles(folder) as files:
+    with _about(ref), _Results(folder, most_in_memory_bytes) as files:
         state = await client.fetch(ref.operation, ref.id, files.begin)
     _check_state(ref, state, now)
     return _assemble(ref, state, files.parts, keep_incomplete)
@@ -229,12 +230,13 @@ def _about(ref: TaskRef) -> Iterator[None]:
         raise
 
 
-class _LocalFiles:
-    """The local files of one task's results. Each attempt to read the answer writes them anew."""
+class _Results:
+    """The results of one task, as they come in. Each attempt to read the answer takes them anew."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, most_in_memory_bytes: int = 0) -> None:
         self._folder = folder
-        self._spool: _Spool | None = None
+        self._most_in_memory_bytes = most_in_memory_bytes
+        self._spools: _Spools | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -242,23 +244,23 @@ class _LocalFiles:
     def __exit__(self, *_: object) -> None:
         self._close()
 
-    def begin(self) -> _Spool:
+    def begin(self) -> _Spools:
         """Begin an attempt."""
         self._close()
-        self._spool = _Spool(self._folder)
-        return self._spool
+        self._spools = _Spools(self._folder, self._most_in_memory_bytes)
+        return self._spools
 
     def _close(self) -> None:
-        if self._spool is not None:
-            self._spool.close()
+        if self._spools is not None:
+            self._spools.close()
 
     @property
-    def parts(self) -> list[_Part]:
+    def parts(self) -> list[Spool]:
         """What the last attempt has brought."""
-        return self._spool.parts if self._spool else []
+        return self._spools.parts if self._spools else []
 
 
-def _assemble(ref: TaskRef, state: TaskState, parts: list[_Part], keep_incomplete: bool) -> Download:
+def _assemble(ref: TaskRef, state: TaskState, parts: list[Spool], keep_incomplete: bool) -> Download:
     filled = [entry for entry in state.results or [] if entry.data is not None]
     # The reader has put its own numbers in place of the strings. Anything else there came from the answer itself.
     if [entry.data for entry in filled] != list(range(len(parts))):
@@ -269,7 +271,7 @@ def _assemble(ref: TaskRef, state: TaskState, parts: list[_Part], keep_incomplet
             billed="already",
         )
     results = [
-        Result(entry.type, part.path, part.size, part.digest.hexdigest())
+        Result(entry.type, part.content, part.size_bytes, part.sha256)
         for entry, part in zip(filled, parts, strict=True)
     ]
     lost = len(state.results or []) - len(filled)

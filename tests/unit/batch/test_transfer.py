@@ -19,7 +19,7 @@ from airflow_provider_asposeocr.api.responses import TaskRef
 from airflow_provider_asposeocr.batch import actions, events
 from airflow_provider_asposeocr.batch.errands import Errands
 from airflow_provider_asposeocr.batch.steps import Step
-from airflow_provider_asposeocr.batch.transfer import Transfer, transfers
+from airflow_provider_asposeocr.batch.transfer import MOST_IN_MEMORY_BYTES, Transfer, transfers
 from airflow_provider_asposeocr.documents import stored_files
 from airflow_provider_asposeocr.documents.file_systems import object_path
 from airflow_provider_asposeocr.documents.stored_files import Writer
@@ -158,6 +158,38 @@ async def test_a_task_that_still_runs_is_no_failure_of_its_document(
     assert len((await transfer.fetch(0, ref)).results) == 2
 
 
+@pytest.mark.parametrize("size", [MOST_IN_MEMORY_BYTES, MOST_IN_MEMORY_BYTES + 1])
+async def test_a_large_document_is_in_a_file_and_a_small_one_in_memory(
+    transfer: Transfer,
+    aspose_ocr_emulator: Emulator,
+    page: str,
+    out: Path,
+    own_temporary_folder: Path,
+    size: int,
+) -> None:
+    content = PNG + bytes(size - len(PNG))
+    put(Path(page), content)
+    document = await transfer.read_source(0, page, RECOGNIZE)
+    assert len(files_below(own_temporary_folder)) == (size > MOST_IN_MEMORY_BYTES)
+    ref = await run(transfer, aspose_ocr_emulator, document, RECOGNIZE)
+    transfer.discard(0)
+    (text, _) = transfer.store(ref, await transfer.fetch(0, ref), f"{out}/", "page", allow)
+    assert text.sha256 == digest(canned_text(digest(content)).encode())
+    assert files_below(own_temporary_folder) == []
+
+
+async def test_an_answer_with_many_results_takes_no_more_memory_than_one_with_a_single_result(
+    transfer: Transfer, aspose_ocr_emulator: Emulator, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = await run(transfer, aspose_ocr_emulator, await transfer.read_source(0, page, RECOGNIZE), RECOGNIZE)
+    whole = (await transfer.fetch(0, ref)).results
+    monkeypatch.setattr("airflow_provider_asposeocr.batch.transfer.MOST_IN_MEMORY_BYTES", whole[0].size_bytes)
+    text, pdf = (await transfer.fetch(0, ref)).results
+    assert isinstance(text.content, bytes)
+    assert isinstance(pdf.content, Path)
+    assert [text.data, pdf.data] == [result.data for result in whole]
+
+
 class Noting(Store):
     """A store that notes the threads in which it is used."""
 
@@ -172,6 +204,10 @@ class Noting(Store):
     def get_file(self, rpath: str, lpath: str, **kwargs: Any) -> None:
         self._note("get_file", rpath)
         super().get_file(rpath, lpath)
+
+    def pipe_file(self, path: str, value: bytes, **kwargs: Any) -> None:
+        self._note("pipe_file", path)
+        super().pipe_file(path, value, **kwargs)
 
 
 class TestStores:
@@ -196,8 +232,8 @@ class TestStores:
         assert [result["uri"] for result in delivered.row["results"]] == [f"{stem}.txt", f"{stem}.pdf"]
         assert [call.partition(" ")[0] for call in store.calls if not call.startswith("open")] == [
             "get_file",
-            "put_file",
-            "put_file",
+            "pipe_file",
+            "pipe_file",
         ]
         assert all(name.startswith("aspose-ocr-storage") for name in store.threads)
 
@@ -206,7 +242,7 @@ class TestStores:
     ) -> None:
         document = await transfer.read_source(0, "s3://transfer@bucket/in/page.png", RECOGNIZE)
         ref = await run(transfer, aspose_ocr_emulator, document, RECOGNIZE)
-        store.fails = "put_file"
+        store.fails = "pipe_file"
         fetched, out = await transfer.fetch(0, ref), "s3://transfer@bucket/out/"
         with pytest.raises(StorageError, match="the store is on fire") as caught:
             await transfer.in_thread(lambda: transfer.store(ref, fetched, out, "page", allow))

@@ -237,7 +237,7 @@ class TestUpload:
                 self.calls.append(f"{args} {kwargs}")
 
         store = Plain()
-        upload(store, str(tmp_path / "any"), "bucket/any")
+        upload(store, tmp_path / "any", "bucket/any")
 
         assert store.calls == ["() {}"]
 

@@ -14,8 +14,8 @@ from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.supervisor import InProcessSupervisorComms
 
 from airflow_provider_asposeocr.api.errors import WaitError
+from airflow_provider_asposeocr.api.files.contents import Spool
 from airflow_provider_asposeocr.api.responses import TaskRef
-from airflow_provider_asposeocr.api.results import download
 from airflow_provider_asposeocr.lifecycle import worker_kill
 from airflow_provider_asposeocr.lifecycle.kills import decide_after_kill
 from tests.support.airflow_tasks import context_for, deferral, execute, resume
@@ -236,14 +236,14 @@ class TestWhileTheResultComes:
         self, cloud: EmulatorControl, operator: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         begun, go_on = threading.Event(), threading.Event()
-        write = download._Part.write
+        write = Spool.write
 
-        def stopped(part: download._Part, chunk: bytes) -> None:
+        def stopped(spool: Spool, piece: bytes) -> None:
             begun.set()
             assert go_on.wait(PATIENCE_SECONDS)
-            write(part, chunk)
+            write(spool, piece)
 
-        monkeypatch.setattr(download._Part, "write", stopped)
+        monkeypatch.setattr(Spool, "write", stopped)
         worker = fetching(operator)
         assert begun.wait(PATIENCE_SECONDS)
         kill_without_a_look(cloud, operator)

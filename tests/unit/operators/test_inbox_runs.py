@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_asposeocr.batch.manifest_file import read_manifest
 from airflow_provider_asposeocr.compat import AirflowSkipException
-from airflow_provider_asposeocr.documents import sources, stored_files
+from airflow_provider_asposeocr.documents import sources
 from airflow_provider_asposeocr.ingestion import AsposeOcrInbox
 from airflow_provider_asposeocr.ingestion.__main__ import main
 from airflow_provider_asposeocr.operators import AsposeOcrPlanInboxOperator
@@ -92,7 +92,7 @@ def test_each_file_is_settled_once_and_each_content_billed_once(
     def no_download(*_: Any) -> Any:
         raise AssertionError("A file was read although nothing is new.")
 
-    monkeypatch.setattr(stored_files, "copy_to_local", no_download)
+    monkeypatch.setattr(sources, "take_content", no_download)
     assert dag.run(batch_documents=8) == {}
 
 
@@ -167,7 +167,7 @@ def test_a_file_that_may_not_be_read_now_is_tried_by_the_next_run(
 
     dag.folder.drop("a.png", 1)
     with monkeypatch.context() as patch:
-        patch.setattr(sources, "copy_to_local", refused)
+        patch.setattr(sources, "take_content", refused)
         assert dag.run(max_failures=1) == {"failed": 1}
     assert dag.run() == {"succeeded": 1, "billed": 1}
 

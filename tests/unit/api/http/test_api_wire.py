@@ -334,6 +334,7 @@ class TestFileBody:
         sent = b"".join(body)
         assert len(sent) == len(body)
         assert b"".join(body) == sent
+        assert list(FileBody(content, settings)) == list(body)
         parsed = json.loads(sent)
         assert base64.b64decode(parsed["image"], validate=True) == content
         assert parsed.get("settings") == settings
@@ -344,6 +345,7 @@ class TestFileBody:
         path = tmp_path / "document"
         path.write_bytes(b"x")
         assert len(list(FileBody(path, None))) > 1
+        assert len(list(FileBody(b"x", None))) > 1
 
     def test_memory_does_not_grow_with_a_document(self, tmp_path: Path) -> None:
         path = tmp_path / "document"
@@ -371,6 +373,11 @@ class TestTextBody:
         assert json.loads(sent) == {"text": text, "settings": self.SETTINGS}
         assert len(sent) == len(body)
         assert b"".join(body) == sent
+
+    def test_it_sends_the_same_from_memory(self, tmp_path: Path) -> None:
+        path, content = tmp_path / "text", "Grüße\r\nund Küsse\n".encode()
+        path.write_bytes(content)
+        assert list(TextBody(content, self.SETTINGS)) == list(TextBody(path, self.SETTINGS))
 
     @pytest.mark.parametrize(
         ("content", "said"),
