@@ -102,6 +102,5 @@ def refuse_expired(ref: TaskRef, now: float) -> None:
     :param now: Seconds since the epoch.
     :raises TaskExpiredError: if the retention is over.
     """
-    error = gone_error(ref, now)
-    if isinstance(error, TaskExpiredError):
-        raise error
+    if now - ref.submitted_epoch >= RETENTION_SECONDS:
+        raise gone_error(ref, now)

@@ -43,8 +43,9 @@ UNSEEN_TASKS = 1.0
 #: power of minus this. Smaller numbers cause many polls for tasks that never occur, greater ones follow changes too
 #: slowly. The number was chosen by simulation.
 HEAD_INDEX = 2.0
-#: Passes of the smoothing; each widens a bin's share by 0.7 bins, so that few observations make one hill.
-PASSES = 3
+#: Share of a bin's tasks that the smoothing gives to the bins from three before it to three after it, so that few
+#: observations make one hill.
+SPREAD = tuple(share / 64 for share in (1, 6, 15, 20, 15, 6, 1))
 #: After this number of new observations the schedule is computed again, which costs about as much as a poll.
 FRESH = 8
 #: Most schedules kept per kind, one per pair of limits. Most installations use only one pair.
@@ -169,13 +170,7 @@ class Estimate:
         self._older = [0.0, *accumulate(reversed(density[1:]))][::-1]
 
     def _believed(self) -> list[float]:
-        smooth = [mass / self._weight for mass in self._masses]
-        for _ in range(PASSES):
-            wide = [smooth[0], *smooth, smooth[-1]]
-            smooth = [
-                (left + 2 * middle + right) / 4
-                for left, middle, right in zip(wide[:-2], smooth, wide[2:], strict=True)
-            ]
+        smooth = _smoothed([mass / self._weight for mass in self._masses])
         longer = accumulate(smooth, lambda tail, mass: tail * _LONGER + mass)
         shorter = list(accumulate(reversed(smooth), lambda tail, mass: tail * _SHORTER + mass))
         doubt = UNSEEN_TASKS / min(self._seen, WINDOW)
@@ -184,6 +179,21 @@ class Estimate:
             mass + more * above + less * below
             for mass, above, below in zip(smooth, longer, reversed(shorter), strict=True)
         ]
+
+
+def _smoothed(masses: list[float]) -> list[float]:
+    """Give shares of each bin to its neighbours. What would leave at an end comes back as from a mirror."""
+    reach = len(SPREAD) // 2
+    wide = [0.0] * (len(masses) + 2 * reach)
+    for number, mass in enumerate(masses):
+        if mass:  # Nearly all bins are empty.
+            for place, share in enumerate(SPREAD, number):
+                wide[place] += share * mass
+    smooth = wide[reach:-reach]
+    for number in range(reach):
+        smooth[number] += wide[reach - 1 - number]
+        smooth[-1 - number] += wide[number - reach]
+    return smooth
 
 
 def _part(number: int, after: float, until: float) -> float:

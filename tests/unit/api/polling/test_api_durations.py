@@ -102,6 +102,22 @@ class TestEstimate:
         assert until <= 60 * factor * 1.35
         assert asked <= 20 * 4
 
+    @pytest.mark.parametrize("bin", [0, 1, 2, 80, len(EDGES) - 2, len(EDGES) - 1])
+    def test_the_smoothing_moves_tasks_by_a_few_bins_and_loses_none(self, bin: int) -> None:
+        masses = [0.0] * len(EDGES)
+        masses[bin] = 64.0
+        smooth = durations._smoothed(masses)
+        assert len(smooth) == len(EDGES)
+        assert sum(smooth) == 64.0
+        # Three passes of a quarter to either side; at an end, what would leave stays in the last bin.
+        for _ in range(3):
+            wide = [masses[0], *masses, masses[-1]]
+            masses = [
+                (left + 2 * here + right) / 4
+                for left, here, right in zip(wide[:-2], masses, wide[2:], strict=True)
+            ]
+        assert smooth == masses
+
     @pytest.mark.parametrize(
         ("after", "until"), [(5, 5), (6, 5), (-1, 5), (math.nan, 5), (1, math.nan), (1, math.inf)]
     )
