@@ -24,7 +24,7 @@ from airflow_provider_asposeocr.batch.opening import BEGUN_AT
 from airflow_provider_asposeocr.batch.register_story import MOST_NAMED, Stories, count_documents
 from airflow_provider_asposeocr.documents.file_systems import UnusablePathError, object_path
 from airflow_provider_asposeocr.documents.folder_pages import folder_pages
-from airflow_provider_asposeocr.documents.folders import parse_folder
+from airflow_provider_asposeocr.documents.folders import STATE_FOLDER, parse_folder
 from airflow_provider_asposeocr.documents.source_errors import source_errors
 from airflow_provider_asposeocr.documents.storage_errors import storage_errors
 from airflow_provider_asposeocr.documents.stored_files import pieces
@@ -97,6 +97,9 @@ def _status(given: argparse.Namespace) -> Iterator[str]:
     files = _files(given)
     status = count_documents(files.all_names())
     yield f"{'documents':<20}{status.counts.total():>10}"
+    if not status.counts:
+        yield f"There are no records in {shown(files.path('documents'), 300)}/. The register of an inbox is the folder"
+        yield f"{STATE_FOLDER} below the destination, if the plan does not name another one."
     for word in ("done", "failed", "claimed", "to be read again"):
         yield f"{word:<20}{status.counts[word]:>10}"
     stories = Stories(files)
@@ -119,7 +122,8 @@ def _explain(given: argparse.Namespace) -> Iterator[str]:
     files = _files(given)
     names = _names_of(files, given.document)
     if not names:
-        yield f"The register knows nothing of {shown(given.document, 300)}. The next batch that gets it reads it."
+        yield f"The register knows nothing of {shown(given.document, 300)}: no batch has sent this content."
+        yield "If a batch could not read it, or it is no document, its row in a manifest says why."
         return
     stories = Stories(files)
     for key in sorted({name.key for name in names}):

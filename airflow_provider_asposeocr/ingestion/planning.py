@@ -80,6 +80,7 @@ class InboxPlan:
     :param oldest_at: When the oldest new document was last changed, in seconds since the epoch by the clock of its storage;
         0 = there is none, or the storage does not say it.
     :param others: How many files of the inbox are no documents by their name.
+    :param failed: How many documents are left out because they have failed permanently.
     """
 
     files: tuple[InboxFile, ...]
@@ -89,6 +90,7 @@ class InboxPlan:
     refused: int = 0
     oldest_at: float = 0.0
     others: int = 0
+    failed: int = 0
 
     @property
     def left(self) -> int:
@@ -136,7 +138,7 @@ def plan_inbox(
     :raises SourceError: if the inbox cannot be listed; :class:`.SourceUnreadableError` if its storage does not answer.
     """
     clock = clock or Clock()
-    listing, oldest, listed, new = InboxListing(inbox), Oldest(most), 0, 0
+    listing, oldest, listed, new, failed = InboxListing(inbox), Oldest(most), 0, 0, 0
     oldest_at = math.inf
     for page in listing.pages():
         listed += len(page)
@@ -146,6 +148,8 @@ def plan_inbox(
                 new += 1
                 oldest_at = min(oldest_at, file.changed_at)
                 oldest.add(file, is_put_back=key in seen.put_back)
+            elif key not in seen.settled:
+                failed += 1
     chosen = oldest.files()
     still = chosen
     if chosen and inbox.quiet:
@@ -160,6 +164,7 @@ def plan_inbox(
         listing.refused_files,
         oldest_at if new else 0.0,
         listing.other_files,
+        failed,
     )
 
 

@@ -210,6 +210,7 @@ class AsposeOcrPlanInboxOperator(BaseOperator):
             "left": plan.left,
             "growing": plan.growing,
             "refused": plan.refused,
+            "failed": plan.failed,
             "bytes": plan.size_bytes,
             "batches": batches,
             "dry_run": is_dry,
@@ -233,6 +234,12 @@ class AsposeOcrPlanInboxOperator(BaseOperator):
                 "to be read.",
                 plan.others,
                 shown(self.inbox.pattern, 120),
+            )
+        if plan.failed:
+            self.log.info(
+                "%d documents are left out because they have failed permanently; the manifests say why. If the cause is "
+                "gone, for example wrong steps, run once with include_failed=True.",
+                plan.failed,
             )
         if plan.growing:
             self.log.info(

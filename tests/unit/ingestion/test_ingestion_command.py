@@ -85,6 +85,9 @@ def test_explain_tells_the_story_of_a_document(
 def test_explain_of_what_was_never_read(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
     document = folder.drop("a.png", 1)
     assert "knows nothing" in asked(capsys, "explain", folder.register, str(document))
+    assert "The register of an inbox is the folder\n.aspose-ocr/ below" in asked(
+        capsys, "status", f"{folder.out}/"
+    )
     said = asked(capsys, "explain", folder.register, f"{folder.inbox}/gone.png", status=2)
     assert "There is no file" in said
 

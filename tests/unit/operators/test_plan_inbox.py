@@ -112,6 +112,7 @@ class TestAPlan:
             "left": 0,
             "growing": 0,
             "refused": 0,
+            "failed": 0,
             "bytes": 15,
             "batches": 2,
             "dry_run": False,
@@ -176,12 +177,15 @@ class TestAPlan:
         found = [Runs().run(planner(folder, inbox=inbox), "run", at) for at, inbox in enumerate(inboxes)]
         assert [planned(uris) for uris in found] == [["a.png"], ["b.png"]]
 
-    def test_reads_again_what_the_user_wants(self, folder: Path) -> None:
+    def test_reads_again_what_the_user_wants(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         drop(folder, "a.png", "b.png")
         uris = Runs().run(planner(folder))
         settle(folder, uris, "failed", "succeeded")
+        runs = Runs()
         with pytest.raises(AirflowSkipException):
-            Runs().run(planner(folder), "2")
+            runs.run(planner(folder), "2")
+        assert runs.counts["failed"] == 1
+        assert "1 documents are left out because they have failed permanently" in capsys.readouterr().out
         failed, good = planned(uris)
         assert planned(Runs().run(planner(folder, include_failed=True), "3")) == [failed]
         assert planned(Runs().run(planner(folder, include_failed="True"), "4")) == [failed]
