@@ -327,10 +327,13 @@ class TestFonts:
             "font": ["tahoma"],
         }
 
-    @pytest.mark.parametrize("font", ["it's", 'the "same"', "a\\b", "tab\there", "true", "None"])
+    @pytest.mark.parametrize("font", ["it's", "a', 'b", 'the "same"', "a\\b", "tab\there", "true", "None"])
     def test_quotes_and_escapes_in_a_name(self, font: str) -> None:
-        found = read_fonts(repr({"style": None, "font": [font], "sure": True}).encode())
-        assert (found.fonts, found.raw["sure"]) == ((font,), True)
+        assert read_fonts(repr({"style": "regular", "font": [font]}).encode()).fonts == (font,)
+
+    def test_names_of_python_are_read_too(self) -> None:
+        found = read_fonts(b"{'style': None, 'font': (), 'sure': True}")
+        assert (found.style, found.font, found.raw["sure"]) == (None, None, True)
 
     def test_json_is_read_too(self) -> None:
         found = read_fonts(b'{"style": null, "font": "it\'s", "sure": true}')
