@@ -28,6 +28,24 @@ if TYPE_CHECKING:
 
     from airflow_provider_asposeocr.emulator.server import Emulator
 
+#: Room that a folder in memory must have to be used: most of what tests make is small, and some documents have 100 MB.
+_ROOM_BYTES = 4 << 30
+
+
+def _use_memory() -> None:
+    """
+    Put temporary files in memory where there is room and ``TMPDIR`` names no other folder.
+
+    Tests make and delete tens of thousands of files, and Airflow's database waits for the disk at each commit; some disks
+    take milliseconds for either.
+    """
+    folder = "/dev/shm"  # Linux' folder in memory; each run makes a folder of its own there.
+    if "TMPDIR" not in os.environ and os.access(folder, os.W_OK):
+        if shutil.disk_usage(folder).free >= _ROOM_BYTES:
+            os.environ["TMPDIR"] = tempfile.tempdir = folder
+
+
+_use_memory()
 if _WORKER := os.environ.get("PYTEST_XDIST_WORKER"):
     # A process of pytest-xdist inherits the home of the process that started it, which removes all of it at the end.
     _HOME = tempfile.mkdtemp(prefix=f"{_WORKER}-", dir=os.environ["AIRFLOW_HOME"])
