@@ -88,20 +88,6 @@ def test_of_two_batches_that_find_an_ended_one_only_one_takes_it_over(
     assert folder.words() == ["1.claim", "2.claim", "2.done"]
 
 
-def test_a_renamed_connection_does_not_make_a_batch_a_stranger_to_its_own_claims(
-    folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Here the register's URI is spelled in another way at the retry; its claims name the journal by the first one."""
-    folder.drop("a.png", 1)
-    run = folder.run("one")
-    with monkeypatch.context() as patch:
-        patch.setattr(AsyncCloudClient, "status", dies(AsyncCloudClient.status))
-        run.die()
-    folder.airflow.states["one"] = "running"
-    assert run.go(register=f"file://{folder.register}")["succeeded"] == 1
-    assert sum(cloud.billing().values()) == 1
-
-
 def test_two_installations_at_once_bill_each_content_once_and_settle_all_files(
     folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
