@@ -50,15 +50,16 @@ class AirflowRest(RestSession):
         """Let the scheduler run a DAG's runs."""
         self.patch(f"/dags/{quote(dag_id, safe='')}", {"is_paused": False})
 
-    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
+    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, run_id: str | None = None) -> str:
         """Start a run.
 
         :param dag_id: the DAG; it must be known and unpaused to get anywhere.
         :param conf: the run's `conf`, which overrides the DAG's params.
+        :param run_id: its id, which no run of the DAG has; by default one is made.
         :return: the run id.
         """
         # With an id of our own the request can be repeated: it makes one run at most.
-        run_id = f"manual__{uuid4()}"
+        run_id = run_id or f"manual__{uuid4()}"
         body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
         try:
             self.request("POST", f"/dags/{quote(dag_id, safe='')}/dagRuns", repeatable=True, json=body)
@@ -68,11 +69,11 @@ class AirflowRest(RestSession):
                 raise
         return run_id
 
-    def start(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
-        """Wait for a DAG, unpause it and start a run; returns the run id."""
+    def start(self, dag_id: str, conf: Mapping[str, Any] | None = None, run_id: str | None = None) -> str:
+        """Wait for a DAG, unpause it and start a run; parameters and result as of `trigger`."""
         self.wait_for_dag(dag_id)
         self.unpause(dag_id)
-        return self.trigger(dag_id, conf)
+        return self.trigger(dag_id, conf, run_id)
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """Describe a run: `state` and more."""

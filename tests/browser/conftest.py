@@ -1,32 +1,24 @@
 """
 One Airflow with roles, one run with something to see, and one Chromium, for all tests of this folder.
 
-Invariant: a test that does not pass leaves a picture of its page; the folder is `ASPOSE_OCR_SCREENSHOTS`, or the one for
-temporary files.
+Invariant: each of the main states of the viewer, and each test that does not pass, leaves a picture in the folder
+`ASPOSE_OCR_SCREENSHOTS`, or in one for temporary files.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_asposeocr.emulator.server import EmulatorProcess
-from demo.local_airflow import LocalAirflow
-from demo.rest import AirflowRest
-from tests.support.airflow_stack import CHECKOUT, SCAN, SECRET, connection
-from tests.support.role_server import RoleServer
+from tests.support.viewed_run import viewed_run
 from tests.support.viewer_browser import Pages, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser
-
-SCREENSHOTS = Path(os.environ.get("ASPOSE_OCR_SCREENSHOTS") or "/tmp/aspose-ocr-screenshots")
 
 
 def chromium() -> str | None:
@@ -36,24 +28,8 @@ def chromium() -> str | None:
 
 @pytest.fixture(scope="session")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
-    """Run the DAG ``viewer`` on a scan with a real OCR engine, and serve it to users with roles."""
-    folder = tmp_path_factory.mktemp("viewer")
-    inbox = folder / "inbox"
-    inbox.mkdir()
-    for number in range(3):
-        shutil.copy(SCAN, inbox / f"scan-{number}.png")
-    (inbox / "no-image.png").write_bytes(b"text")
-    secrets = ("--client-id", "tests", "--client-secret", SECRET)
-    with EmulatorProcess("--engine", "rapidocr", *secrets) as cloud:
-        env = {"AIRFLOW_CONN_ASPOSE_OCR_DEFAULT": connection(cloud.url)}
-        dags = CHECKOUT / "tests" / "airflow" / "dags"
-        with LocalAirflow(folder / "airflow", dags, env) as airflow:
-            rest = AirflowRest(airflow.base_url, airflow.check)
-            conf = {"scan": str(SCAN), "inbox": f"{inbox}/", "outbox": f"file://{folder}/outbox/"}
-            run_id = rest.start("viewer", conf)
-            with RoleServer(airflow) as server:
-                assert rest.wait_for_run("viewer", run_id, timeout_seconds=600) == "success"
-                yield Seen(server, rest, run_id, folder, airflow, cloud.control)
+    with viewed_run(tmp_path_factory.mktemp("viewer")) as seen:
+        yield seen
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +48,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     pages = getattr(item, "funcargs", {}).get("pages")
     if report.when == "call" and report.failed and pages is not None:
-        pages.keep(SCREENSHOTS / f"failed-{item.name}.png")
+        pages.keep(f"failed-{item.name}")
     return report
 
 

@@ -18,7 +18,7 @@ import pytest
 from demo.processes import Service, session_members
 from tests.support.airflow_stack import CHECKOUT
 from tests.support.patience import PATIENCE_SECONDS
-from tests.support.viewer_browser import WAIT_MS
+from tests.support.viewer_browser import WAIT_MS, keep_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,6 +110,7 @@ def test_a_newcomer_sees_the_words_of_a_scan_in_boxes_and_nothing_is_left(
     assert page.locator("h1").inner_text().startswith("01-75dpi.png")
     assert page.locator(".overlay .word").count() == page.locator(".words .word").count() > 40
     page.wait_for_load_state("networkidle")
+    keep_picture(page, "make-airflow")
     data = {url: status for url, status in answers.items() if "/aspose-ocr/data/" in url}
     assert len(data) >= 3, answers  # the document, its picture and its hOCR
     assert set(data.values()) == {200}, data

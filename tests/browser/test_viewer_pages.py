@@ -300,30 +300,3 @@ class TestLooks:
 def is_dark(page: Any) -> bool:
     colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
     return sum(map(int, re.findall(r"\d+", colour)[:3])) < 3 * 128
-
-
-class TestInAirflow:
-    """The tabs of Airflow's own UI."""
-
-    def test_the_tab_of_an_unmapped_task_instance(self, pages: Pages) -> None:
-        page = pages.open(
-            "/dags/viewer/runs/{id}/tasks/fetch/plugin/aspose-ocr-result".replace("{id}", pages._seen.run_id)
-        )
-        frame = page.frame_locator("iframe")
-        frame.locator(".overlay .word").first.wait_for()
-        assert any("MAP_INDEX" in url for url in pages.requests), (
-            "Airflow has replaced the placeholder: simplify"
-        )
-        assert frame.locator("h1").inner_text().startswith("01-75dpi.png")
-
-    def test_the_tab_of_a_run_follows_the_theme_of_airflow(self, pages: Pages) -> None:
-        page = pages.open(
-            "/dags/viewer/runs/{id}/plugin/aspose-ocr-results".replace("{id}", pages._seen.run_id)
-        )
-        inner = page.frame_locator("iframe")
-        inner.locator(".card").first.wait_for()
-        (frame,) = (frame for frame in page.frames if "/aspose-ocr/view/" in frame.url)
-        for theme in ("dark", "light"):
-            page.evaluate("theme => { document.documentElement.className = theme }", theme)
-            frame.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
-            assert is_dark(frame) is (theme == "dark")

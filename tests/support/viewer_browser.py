@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from playwright.sync_api import Browser, BrowserContext, Page, Request
+    from playwright.sync_api import Browser, BrowserContext, Frame, Page, Request
 
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
     from demo.local_airflow import LocalAirflow
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from tests.support.role_server import RoleServer
 
 WAIT_MS = 60_000
+#: Where pictures of the pages land.
+SCREENSHOTS = Path(os.environ.get("ASPOSE_OCR_SCREENSHOTS") or "/tmp/aspose-ocr-screenshots")
 
 
 @dataclass
@@ -118,13 +122,23 @@ class Pages:
         sizes = [request.sizes() for request in self._finished]
         return sum(each["responseBodySize"] + each["responseHeadersSize"] for each in sizes)
 
-    def keep(self, path: Path) -> None:
-        """Keep a picture of the last page."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def keep(self, name: str) -> None:
+        """Keep a picture of the last page, over one of an earlier run of the tests."""
         if self._contexts and self._contexts[-1].pages:
-            self._contexts[-1].pages[-1].screenshot(path=path)
+            keep_picture(self._contexts[-1].pages[-1], name)
 
     def close(self) -> None:
         """Close all windows."""
         for context in self._contexts:
             context.close()
+
+
+def keep_picture(page: Page, name: str) -> None:
+    """Keep a picture of what a window shows."""
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+def is_dark(page: Page | Frame) -> bool:
+    """Tell whether a page, or one in a frame, has a dark background."""
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return sum(map(int, re.findall(r"\d+", colour)[:3])) < 3 * 128

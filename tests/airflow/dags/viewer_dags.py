@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, get_current_context, task
 
 from airflow_provider_asposeocr.operators import (
     AsposeOcrBatchOperator,
@@ -52,6 +52,20 @@ with DAG("viewer_documents", params={"inbox": "", "steps_inbox": "", "outbox": "
         destination="{{ params.outbox }}steps/",
         previews=True,
         keep_steps=True,
+    )
+
+with DAG("viewer_mapped", params={"scans": [], "outbox": ""}):
+
+    @task
+    def scans() -> list[str]:
+        """Return the paths of the documents."""
+        return list(get_current_context()["params"]["scans"])
+
+    mapped = AsposeOcrRecognizeImageOperator.partial(task_id="recognize", settings=WITH_BOXES).expand(
+        source=scans()
+    )
+    AsposeOcrFetchResultOperator.partial(task_id="fetch", destination="{{ params.outbox }}").expand(
+        task=mapped.output
     )
 
 with DAG("viewer_running", params={"inbox": "", "outbox": ""}):
