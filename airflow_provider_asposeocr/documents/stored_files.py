@@ -81,8 +81,7 @@ def take_content(
 
     :param path: The stored file.
     :param local: Where a copy goes; overwritten.
-    :param most_in_memory_bytes: Size of the largest file that is read into memory; by default each is copied. With some
-        storage libraries, a small one is copied, too.
+    :param most_in_memory_bytes: Size of the largest file that is read into memory; by default each is copied.
     :return: The content, its size in bytes and its checksum in hex.
     :raises IsADirectoryError: if it is a folder, as far as the storage says so.
     """
@@ -93,13 +92,22 @@ def take_content(
         if local.is_dir():  # What fsspec makes of a folder.
             local.rmdir()
             raise IsADirectoryError(path.path)
-        with local.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256")
-            return local, stream.tell(), digest.hexdigest()
+        return _taken(local, most_in_memory_bytes)
     with closing(Spool(local, most_in_memory_bytes)) as spool:
         for piece in pieces(path):
             spool.write(piece)
     return spool.content, spool.size_bytes, spool.sha256
+
+
+def _taken(local: Path, most_in_memory_bytes: int) -> tuple[Content, int, str]:
+    """Describe a file that a storage library has made, and move it into memory if it is small."""
+    if 0 < local.stat().st_size <= most_in_memory_bytes:
+        content = local.read_bytes()
+        local.unlink()
+        return content, len(content), hashlib.sha256(content).hexdigest()
+    with local.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256")
+        return local, stream.tell(), digest.hexdigest()
 
 
 class Writer:

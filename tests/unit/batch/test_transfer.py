@@ -252,6 +252,19 @@ class TestStores:
         stored = await transfer.in_thread(lambda: transfer.store(ref, again, out, "page", allow))
         assert len(stored) == 2
 
+    @pytest.mark.parametrize("size", [MOST_IN_MEMORY_BYTES, MOST_IN_MEMORY_BYTES + 1])
+    async def test_a_small_document_does_not_stay_on_local_disk(
+        self, transfer: Transfer, store: Noting, own_temporary_folder: Path, size: int
+    ) -> None:
+        """s3fs writes what it reads into a file."""
+        content = PNG + bytes(size - len(PNG))
+        store.pipe_file("bucket/in/page.png", content)
+        document = await transfer.read_source(0, "s3://transfer@bucket/in/page.png", RECOGNIZE)
+        assert (document.size_bytes, document.sha256) == (size, digest(content))
+        assert len(files_below(own_temporary_folder)) == (size > MOST_IN_MEMORY_BYTES)
+        transfer.discard(0)
+        assert files_below(own_temporary_folder) == []
+
     async def test_a_folder_is_no_source(self, transfer: Transfer, store: Noting) -> None:
         for uri in ("s3://transfer@bucket/in", "s3://transfer@bucket/in/"):
             with pytest.raises(SourceError, match="is a folder"):
