@@ -109,7 +109,8 @@ class BatchEngine:
         if is_new:
             self._metrics.count_decided()
         self._committing: deque[tuple[Record, ...]] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
+        #: Errands and commits.
+        self._under_way: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
         self._waits = False
@@ -157,9 +158,9 @@ class BatchEngine:
         finally:
             looking.cancel()
             self._stop_timer()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(looking, *self._tasks, return_exceptions=True)
+            for each in self._under_way:
+                each.cancel()
+            await asyncio.gather(looking, *self._under_way, return_exceptions=True)
             await self._group.close()
             await asyncio.to_thread(self._metrics.drain().send)
 
@@ -239,7 +240,7 @@ class BatchEngine:
         for action in wanted:
             match action:
                 case actions.Commit(records):
-                    self._begin(self._commit(records))
+                    self._follow(self._commit(records))
                 case actions.Discard(document):
                     self._errands.discard(document)
                 case actions.Announce():
@@ -247,18 +248,17 @@ class BatchEngine:
                 case actions.Finish():
                     self._end(self._ended())
                 case _:
-                    self._begin(self._run_errand(action))
+                    self._follow(asyncio.create_task(self._run_errand(action)))
         self._moved.set()
         self._set_timer()
 
-    def _begin(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._on_task_done)
+    def _follow(self, begun: asyncio.Future[None]) -> None:
+        self._under_way.add(begun)
+        begun.add_done_callback(self._on_done)
 
-    def _on_task_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+    def _on_done(self, begun: asyncio.Future[None]) -> None:
+        self._under_way.discard(begun)
+        if not begun.cancelled() and (error := begun.exception()) is not None:
             self._fail(error)
 
     def _end(self, result: Ended | Deferral) -> None:
@@ -276,10 +276,9 @@ class BatchEngine:
     async def _run_errand(self, action: actions.Action) -> None:
         self._tell(await self._errands.do(action))
 
-    async def _commit(self, records: tuple[Record, ...]) -> None:
+    def _commit(self, records: tuple[Record, ...]) -> asyncio.Future[None]:
         self._committing.append(records)
-        described = [record_to_dict(record, self._journal.epoch) for record in records]
-        await self._group.commit(described)
+        return self._group.commit([record_to_dict(record, self._journal.epoch) for record in records])
 
     def _on_durable(self, described: Sequence[Mapping[str, Any]]) -> None:
         """Take records in the order of the journal, before the next part or a snapshot is written."""

@@ -87,25 +87,25 @@ class GroupCommit:
         #: Whether the storage has refused the last write, so that commits wait for its return.
         self.is_failing = False
 
-    async def commit(self, records: Sequence[Mapping[str, Any]]) -> None:
+    def commit(self, records: Sequence[Mapping[str, Any]]) -> asyncio.Future[None]:
         """
         Make records durable.
 
-        If the caller is cancelled meanwhile, they become durable all the same.
-
         :param records: JSON objects; all of them become durable, or none.
-        :raises JournalFencedError: if another process has taken over the batch, or has finished it.
-        :raises JournalUnreachableError: if the storage has refused for ``error_budget_seconds``.
+        :return: Done when they are durable. If it is cancelled meanwhile, they become durable all the same. It fails with
+            :class:`.JournalFencedError` if another process has taken over the batch, or has finished it, and with
+            :class:`.JournalUnreachableError` if the storage has refused for ``error_budget_seconds``.
         """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._failure is not None:
-            raise self._failure
-        waiting = _Waiting(records, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
+            done.set_exception(self._failure)
+            return done
+        self._waiting.append(_Waiting(records, done))
         if len(self._waiting) >= self._permits:
             self._nothing_can_join.set()
         if self._flusher is None:
             self._flusher = asyncio.create_task(self._run())
-        await waiting.done
+        return done
 
     async def snapshot(self, make_records: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
         """

@@ -80,9 +80,9 @@ def group(journal: Any, **options: Any) -> GroupCommit:
     return GroupCommit(journal, **{"permits": 4, "window_seconds": 0.0, **options})
 
 
-def commit(commits: GroupCommit, *numbers: int) -> asyncio.Task[None]:
+def commit(commits: GroupCommit, *numbers: int) -> asyncio.Future[None]:
     records = [{"n": number} for number in numbers]
-    return asyncio.create_task(commits.commit(records))
+    return commits.commit(records)
 
 
 async def started(journal: Slow) -> None:
@@ -189,7 +189,7 @@ class TestFailingStorage:
     async def test_commits_wait_until_it_is_back(self, caplog: pytest.LogCaptureFixture) -> None:
         journal = Slow(unreachable(), unreachable())
         pauses: list[float] = []
-        later: list[asyncio.Task[None]] = []
+        later: list[asyncio.Future[None]] = []
 
         async def sleep(seconds: float) -> None:
             assert commits.is_failing
