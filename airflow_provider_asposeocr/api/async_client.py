@@ -119,15 +119,15 @@ class AsyncCloudClient:
         row = operation_named(operation)
         if ahead:
             return await self._status(row, id, retry, ahead)
-        # A poll under way should hold few objects: the request is made anew when it is sent.
-        await self._wait_for_pace(endpoints.status_request(self.account, row, id), retry or self._env.retry)
+        await self._wait_for_pace(row, id, retry or self._env.retry)
         async with self._turns:
             return await self._status(row, id, retry)
 
-    async def _wait_for_pace(self, request: Request, retry: RequestRetry) -> None:
-        # What is held back takes no moment of the pace.
-        if seconds := self._held_seconds(request, retry):
-            await self._sleep(seconds)
+    async def _wait_for_pace(self, row: Operation, id: str, retry: RequestRetry) -> None:
+        # What is held back takes no moment of the pace. The request is made anew when it is sent: a poll under way should
+        # hold few objects.
+        if self.held_seconds:
+            await self._sleep(self._held_seconds(endpoints.status_request(self.account, row, id), retry))
         if seconds := self._pacer.reserve(self._env.clock()):
             await self._sleep(seconds)
 

@@ -35,6 +35,9 @@ SUBMIT_REUSE_SECONDS = 2.0
 _KEEP_SECONDS = 15.0
 #: Bodies up to this size are read and encoded in the loop, a piece of 192 KiB at a time; larger ones in a thread.
 READ_IN_LOOP_BYTES = 8 * 1024 * 1024
+#: Bodies up to this size are written without a wait, also where the server takes nothing: with the header fields, they fit
+#: into the 64 KiB that the event loop keeps for a socket.
+WRITTEN_AT_ONCE_BYTES = 48 * 1024
 
 
 class AiohttpTransport:
@@ -104,6 +107,9 @@ class AiohttpTransport:
         try:
             if upload is None:
                 return await self._request(request, token, take, route.proxy, request.body)
+            if len(upload) <= WRITTEN_AT_ONCE_BYTES:
+                body = self._pieces(upload)
+                return await self._request(request, token, take, route.proxy, body, len(upload))
             async with asyncio.timeout(None) as stalled:
                 body = self._pieces(upload, stalled)
                 return await self._request(request, token, take, route.proxy, body, len(upload), stalled)
@@ -150,14 +156,14 @@ class AiohttpTransport:
                     break
             return Answer(response.status, in_lower_case(response.headers), kept.body)
 
-    async def _pieces(self, upload: Upload, stalled: asyncio.Timeout) -> AsyncIterator[bytes]:
+    async def _pieces(self, upload: Upload, stalled: asyncio.Timeout | None = None) -> AsyncIterator[bytes]:
         """Hand on a body piece by piece; aiohttp asks for the next one when the socket has taken most of the last."""
         clock, seconds = asyncio.get_running_loop().time, self._account.request_timeout_seconds
         in_thread = len(upload) > READ_IN_LOOP_BYTES
         pieces = iter(upload)
         while piece := await asyncio.to_thread(next, pieces, b"") if in_thread else next(pieces, b""):
-            # aiohttp itself waits without end for a server that takes nothing.
-            stalled.reschedule(clock() + seconds)
+            if stalled is not None:  # aiohttp itself waits without end for a server that takes nothing.
+                stalled.reschedule(clock() + seconds)
             yield piece
             if len(piece) > READ_BYTES:
                 # A fast socket never blocks, so that other coroutines would get no time.

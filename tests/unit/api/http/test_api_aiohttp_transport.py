@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,14 +13,17 @@ import pytest
 from airflow_provider_asposeocr.api.account import Account
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
 from airflow_provider_asposeocr.api.http import aiohttp_transport
-from airflow_provider_asposeocr.api.http.aiohttp_transport import READ_IN_LOOP_BYTES, AiohttpTransport
-from airflow_provider_asposeocr.api.http.transports import Upload, tls_context
+from airflow_provider_asposeocr.api.http.aiohttp_transport import (
+    READ_IN_LOOP_BYTES,
+    WRITTEN_AT_ONCE_BYTES,
+    AiohttpTransport,
+)
+from airflow_provider_asposeocr.api.http.transports import READ_BYTES, Upload, tls_context
 from airflow_provider_asposeocr.api.operations import OPERATIONS
 from tests.support.client_drivers import PNG
 from tests.support.raw_servers import RawServer, read_request
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -101,3 +106,25 @@ async def test_the_loop_goes_on_while_a_document_is_sent(size: int) -> None:
     assert turns >= 10
     is_in_loop = body.threads == {threading.current_thread().name}
     assert is_in_loop == (size <= READ_IN_LOOP_BYTES)
+
+
+async def test_a_small_body_is_written_without_a_wait_where_the_server_takes_nothing() -> None:
+    """No timer guards its writing. Its header fields, with a token, have less than 8 KiB."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            ours.send(bytes(READ_BYTES))
+    paused = []
+
+    class Noting(asyncio.Protocol):
+        def pause_writing(self) -> None:
+            paused.append(True)
+
+    transport, _ = await asyncio.get_running_loop().create_connection(Noting, sock=ours)
+    transport.write(bytes(WRITTEN_AT_ONCE_BYTES + 8 * 1024))
+    assert not paused
+    transport.write(bytes(READ_BYTES))
+    assert paused
+    transport.abort()
+    theirs.close()
