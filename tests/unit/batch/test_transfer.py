@@ -183,7 +183,9 @@ async def test_an_answer_with_many_results_takes_no_more_memory_than_one_with_a_
 ) -> None:
     ref = await run(transfer, aspose_ocr_emulator, await transfer.read_source(0, page, RECOGNIZE), RECOGNIZE)
     whole = (await transfer.fetch(0, ref)).results
-    monkeypatch.setattr("airflow_provider_asposeocr.batch.transfer.MOST_IN_MEMORY_BYTES", whole[0].size_bytes)
+    # Each of the two fits alone.
+    limit = sum(result.size_bytes for result in whole) - 1
+    monkeypatch.setattr("airflow_provider_asposeocr.batch.transfer.MOST_IN_MEMORY_BYTES", limit)
     text, pdf = (await transfer.fetch(0, ref)).results
     assert isinstance(text.content, bytes)
     assert isinstance(pdf.content, Path)
