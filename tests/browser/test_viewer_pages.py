@@ -209,6 +209,7 @@ class TestPictures:
         seen.plant({**manifest, "pages": pages_of, "results": [seen.stored("two.hocr", both, "Hocr")]})
         page = pages.view("other")
         page.wait_for_selector(".strip button >> nth=1")
+        page.wait_for_selector(".words .word")  # The strip comes with the manifest, the words with the hOCR.
         assert words_of(page).all_inner_texts() == ["page1"]
         page.locator(".stage").focus()
         page.keyboard.press("ArrowRight")
