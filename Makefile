@@ -41,8 +41,9 @@ airflow: $(VENV)/demo.stamp $(TESSDATA)/stamp ## leave Airflow with its UI and t
 check: lint types $(VENV)/test.stamp ## lint, types, and the quick tests that start no process: what to run while you work
 	$(BIN)/python -m pytest $(PARALLEL) -q -m "not process and not slow" --hypothesis-profile=glance tests/unit tests/properties
 
-# Real Airflow waits most of its time, so its tests run beside the others.
-test: ## all tests that need no servers; see also test-stores, test-failures, test-distributed
+# Real Airflow waits most of its time, so its tests run beside the others; all environments are made before, or they would begin
+# with the last of the others.
+test: $(VENV)/test.stamp $(OLDEST_VENV)/stamp $(SDK_ENVIRONMENTS)/stamp $(TESSDATA)/stamp ## all tests that need no servers; see also test-stores, test-failures, test-distributed
 	$(MAKE) --jobs=2 --keep-going test-airflow unit contract test-oldest
 
 unit: $(VENV)/test.stamp $(TESSDATA)/stamp ## unit and property tests
