@@ -22,7 +22,7 @@ PARALLEL ?= -n logical --dist loadfile
 # Tesseract's language data comes from the distribution; without root it is unpacked into the checkout.
 export ASPOSE_OCR_EMULATOR_TESSDATA ?= $(abspath $(TESSDATA))
 
-.PHONY: demo demo-invoices airflow check test unit coverage contract test-airflow test-oldest test-busy test-properties test-stores test-failures test-flows test-distributed test-storm \
+.PHONY: demo demo-invoices airflow check test unit coverage contract test-airflow test-oldest test-busy test-properties test-stores test-failures test-flows test-demos test-distributed test-storm \
 	test-storm-batch test-storm-batch-small test-inbox test-inbox-small test-storm-inbox test-claims test-viewer test-live bench \
 	lint types wheel format setup clean help
 
@@ -90,7 +90,12 @@ test-failures: $(PRODUCTION_VENV)/stamp ## what each failure costs, the table of
 	$(PRODUCTION_VENV)/bin/python -m pytest tests/failures
 
 test-flows: $(PRODUCTION_VENV)/stamp ## the example DAGs that write into PostgreSQL
-	$(PRODUCTION_VENV)/bin/python -m pytest tests/flows
+	$(PRODUCTION_VENV)/bin/python -m pytest tests/flows --ignore tests/flows/test_demo_invoices_flow.py
+
+# They have a target of their own, because each starts an Airflow with all example DAGs, which takes minutes.
+test-demos: $(PRODUCTION_VENV)/stamp $(VENV)/browser.stamp ## `make demo-invoices` and `make airflow` from their start to their end, as a newcomer runs them
+	$(PRODUCTION_VENV)/bin/python -m pytest tests/flows/test_demo_invoices_flow.py
+	$(BIN)/python -m pytest tests/browser/test_make_airflow.py
 
 # The tests of an inbox have a target of their own, because their Airflow reads its DAG files more often.
 test-distributed: $(PRODUCTION_VENV)/stamp ## CeleryExecutor, two workers, two triggerers, and storms of failures
@@ -124,7 +129,7 @@ test-claims: $(PRODUCTION_VENV)/stamp $(AZURITE)/stamp ## 16 processes that clai
 		$(PRODUCTION_VENV)/bin/python -m pytest tests/stores/test_register_on_stores.py
 
 test-viewer: $(VENV)/browser.stamp $(FAB_VENV)/stamp ## the viewer in Airflow's UI, with Chromium; pictures of failures are in $$ASPOSE_OCR_SCREENSHOTS
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest tests/browser --ignore tests/browser/test_make_airflow.py
 
 test-live: $(VENV)/test.stamp ## the vendor's live service, with your credentials: at most ten billed requests, see docs/compatibility.md
 	$(BIN)/python -m tests.live.run
