@@ -18,6 +18,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Tests run side by side, file by file: what the tests of a file share is made once. `make PARALLEL= ...` runs them one by one.
 PARALLEL ?= -n logical --dist loadfile
+# How many of its parts `make test` runs side by side.
+JOBS ?= 2
 
 # Tesseract's language data comes from the distribution; without root it is unpacked into the checkout.
 export ASPOSE_OCR_EMULATOR_TESSDATA ?= $(abspath $(TESSDATA))
@@ -41,10 +43,10 @@ airflow: $(VENV)/demo.stamp $(TESSDATA)/stamp ## leave Airflow with its UI and t
 check: lint types $(VENV)/test.stamp ## lint, types, and the quick tests that start no process: what to run while you work
 	$(BIN)/python -m pytest $(PARALLEL) -q -m "not process and not slow" --hypothesis-profile=glance tests/unit tests/properties
 
-# Real Airflow waits most of its time, so its tests run beside the others; all environments are made before, or they would begin
+# Real Airflow waits most of its time, so its tests run beside the others, but for `make test JOBS=1`; all environments are made before, or they would begin
 # with the last of the others.
 test: $(VENV)/test.stamp $(OLDEST_VENV)/stamp $(SDK_ENVIRONMENTS)/stamp $(TESSDATA)/stamp ## all tests that need no servers; see also test-stores, test-failures, test-distributed
-	$(MAKE) --jobs=2 --keep-going test-airflow unit contract test-oldest
+	$(MAKE) --jobs=$(JOBS) --keep-going test-airflow unit contract test-oldest
 
 unit: $(VENV)/test.stamp $(TESSDATA)/stamp ## unit and property tests
 	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/properties
