@@ -24,6 +24,7 @@ from demo.local_airflow import LocalAirflow
 from demo.rest import AirflowRest
 from tests.support.airflow_stack import RARE_PARSES
 from tests.support.airflow_tasks import PNG
+from tests.support.oldest_airflow import oldest_python
 from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
@@ -33,23 +34,9 @@ pytestmark = pytest.mark.airflow
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SCAN = CHECKOUT / "demo" / "scans" / "01-75dpi.png"
-#: Names the interpreter of an environment with the oldest Airflow and this package.
-VARIABLE = "ASPOSE_OCR_OLDEST_AIRFLOW_PYTHON"
 DAG = "aspose_ocr_chain"
 #: Those of the tests that need nothing newer.
 OTHER_DAGS = ("start_from_trigger_dags.py", "batch_dags.py")
-
-
-@pytest.fixture(scope="module")
-def oldest_python() -> Path:
-    python = Path(os.environ.get(VARIABLE) or CHECKOUT / ".venv-oldest" / "bin" / "python")
-    if not python.exists():
-        pytest.fail(
-            f"There is no Python with the oldest Airflow at {python}. Run `make .venv-oldest/stamp`, or set"
-            f" {VARIABLE} to the interpreter of an environment that has it and this package.",
-            pytrace=False,
-        )
-    return python
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +48,7 @@ def emulator() -> Iterator[EmulatorProcess]:
 
 @pytest.fixture(scope="module")
 def oldest_airflow(
-    oldest_python: Path, emulator: EmulatorProcess, tmp_path_factory: pytest.TempPathFactory
+    emulator: EmulatorProcess, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LocalAirflow]:
     connection = {
         "conn_type": "aspose_ocr",
@@ -76,15 +63,15 @@ def oldest_airflow(
         tmp_path_factory.mktemp("oldest-airflow"),
         [CHECKOUT / "example_dags", others],
         {"AIRFLOW_CONN_ASPOSE_OCR_DEFAULT": json.dumps(connection), **RARE_PARSES},
-        python=oldest_python,
+        python=oldest_python(),
     ) as running:
         yield running
 
 
-def test_it_is_the_oldest_that_is_admitted(oldest_python: Path) -> None:
+def test_it_is_the_oldest_that_is_admitted() -> None:
     script = "import importlib.metadata as m; print(m.version('apache-airflow'))"
     done = subprocess.run(
-        [str(oldest_python), "-c", script], capture_output=True, text=True, check=True, timeout=60
+        [str(oldest_python()), "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
     wanted = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["dependencies"]
     assert f"apache-airflow>={done.stdout.strip()}" in wanted
