@@ -79,15 +79,14 @@ def gone_error(ref: TaskRef, now: float) -> AsposeOcrError:
     :param now: Seconds since the epoch.
     :return: Expired after the retention, otherwise unknown, because the cloud has one status for both.
     """
-    age = now - ref.submitted_epoch
-    if age >= RETENTION_SECONDS:
+    if _is_expired(ref, now):
         return TaskExpiredError(
             f"The result of {ref.operation} was kept until {ref.expires_at.isoformat(timespec='seconds')}.",
             operation=ref.operation,
             task_id=ref.id,
         )
     return TaskUnknownError(
-        f"The cloud does not know the task submitted {age:.0f} s ago {ref.origin}: "
+        f"The cloud does not know the task submitted {now - ref.submitted_epoch:.0f} s ago {ref.origin}: "
         "the id is of another account, or the task was cancelled.",
         operation=ref.operation,
         task_id=ref.id,
@@ -102,5 +101,9 @@ def refuse_expired(ref: TaskRef, now: float) -> None:
     :param now: Seconds since the epoch.
     :raises TaskExpiredError: if the retention is over.
     """
-    if now - ref.submitted_epoch >= RETENTION_SECONDS:
+    if _is_expired(ref, now):
         raise gone_error(ref, now)
+
+
+def _is_expired(ref: TaskRef, now: float) -> bool:
+    return now - ref.submitted_epoch >= RETENTION_SECONDS

@@ -21,7 +21,7 @@ _ONE_BLOCK = {"chunksize": BLOCK_BYTES, "max_concurrency": 1}
 
 def upload(fs: Any, content: Content, path: str) -> None:
     """
-    Write a local file to a store, over what is there.
+    Write a file to a store, over what is there.
 
     :param fs: The file system of the store.
     :param content: The whole file, or its bytes, which are no more than a block.

@@ -74,17 +74,6 @@ class Document:
     source_sha256: str | None
     result_type: str | None = None
 
-    @property
-    def path(self) -> Path:
-        """
-        The local file.
-
-        :raises ValueError: if the document is in memory.
-        """
-        if isinstance(self.content, bytes):
-            raise ValueError("This document is in memory and has no file.")
-        return self.content
-
 
 def parse_source(value: Any) -> str | TaskRef:
     """

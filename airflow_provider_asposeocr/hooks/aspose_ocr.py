@@ -167,7 +167,7 @@ class AsposeOcrHook(BaseHook):
         called = document_text(document.name, document.size_bytes)
         self.log.info("Submitting %s to %s as %s", called, operation.name, self.aspose_ocr_conn_id)
         began = time.monotonic()
-        submitted = self.client.submit(operation, document.path, settings)
+        submitted = self.client.submit(operation, document.content, settings)
         count("submits", operation=submitted.operation)
         ref = TaskRef(
             operation=submitted.operation,

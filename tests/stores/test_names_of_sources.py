@@ -5,6 +5,7 @@ The object that a source names is the object that is read, on real object stores
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -20,8 +21,6 @@ from airflow_provider_asposeocr.ingestion.disposal import dispose
 from airflow_provider_asposeocr.ingestion.stored_results import versions_at
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from store_servers import Server
 
     from airflow_provider_asposeocr.ingestion.register import OnDone
@@ -40,7 +39,8 @@ def no_client(_: str) -> Any:
 
 def read(uri: str, folder: Path) -> bytes:
     document = spool(parse_source(uri), OPERATIONS["RecognizeImage"], folder, no_client, 0.0)
-    return document.path.read_bytes()
+    assert isinstance(document.content, Path)
+    return document.content.read_bytes()
 
 
 @pytest.fixture(autouse=True)

@@ -89,22 +89,27 @@ class TestParse:
             parse_source({**self.REF, "submitted_at": "today"})
 
 
+def local_file(document: Document) -> Path:
+    assert isinstance(document.content, Path)
+    return document.content
+
+
 class TestFiles:
     @pytest.mark.parametrize("prefix", ["", "file://"])
     def test_a_file_becomes_a_document(self, tmp_path: Path, folder: Path, prefix: str) -> None:
         content = PNG + os.urandom(3_000_000)
         (tmp_path / "page one.png").write_bytes(content)
         document = bring(f"{prefix}{tmp_path}/page one.png", folder)
-        assert document.path.read_bytes() == content
+        assert local_file(document).read_bytes() == content
         assert document.size_bytes == len(content)
         assert document.sha256 == hashlib.sha256(content).hexdigest()
         assert document.name == "page one.png"
-        assert document.path.parent == folder
+        assert local_file(document).parent == folder
 
     def test_so_does_an_object(self, folder: Path) -> None:
         attached("s3", "scans").pipe_file("bucket/2024/page.png", PNG)
         document = bring("s3://scans@bucket/2024/page.png", folder)
-        assert (document.path.read_bytes(), document.name) == (PNG, "page.png")
+        assert (local_file(document).read_bytes(), document.name) == (PNG, "page.png")
 
     def test_two_names_that_end_like_versions_are_two_documents(self, folder: Path) -> None:
         """Under one owner, the result of the second would overwrite that of the first."""
@@ -245,7 +250,7 @@ class TestUpstream:
         ref = self._submitted(hook, aspose_ocr_emulator, tmp_path, "UpscaleImage")
         document = self._bring(hook, ref, folder, "RecognizeImage")
         (result,) = hook.fetch(ref)
-        assert document.path.read_bytes() == result.data
+        assert local_file(document).read_bytes() == result.data
         assert document.name == "page.png"
         assert document.sha256 == hashlib.sha256(result.data).hexdigest()
 
@@ -254,7 +259,7 @@ class TestUpstream:
     ) -> None:
         ref = self._submitted(hook, aspose_ocr_emulator, tmp_path, "RecognizeImage", resultType="TextAndPdf")
         document = self._bring(hook, ref, folder, "RecognizePdf")
-        assert document.path.read_bytes().startswith(b"%PDF-")
+        assert local_file(document).read_bytes().startswith(b"%PDF-")
 
     @pytest.mark.parametrize(
         ("settings", "operation", "said"),
