@@ -24,7 +24,7 @@ from demo.local_airflow import LocalAirflow
 from demo.rest import AirflowRest
 from tests.support.airflow_stack import RARE_PARSES
 from tests.support.airflow_tasks import PNG
-from tests.support.oldest_airflow import oldest_python
+from tests.support.environments import oldest_python
 from tests.support.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:

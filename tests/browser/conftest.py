@@ -1,8 +1,8 @@
 """
 One Airflow with roles, one run with something to see, and one Chromium, for all tests of this folder.
 
-Invariant: each of the main states of the viewer, and each test that does not pass, leaves a picture in the folder
-`ASPOSE_OCR_SCREENSHOTS`, or in one for temporary files.
+Invariant: a test that does not pass leaves a picture of its page in the folder `ASPOSE_OCR_SCREENSHOTS`, or in one for
+temporary files. Some that pass leave pictures of what they see there, too.
 """
 
 from __future__ import annotations

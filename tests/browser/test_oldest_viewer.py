@@ -10,31 +10,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.oldest_airflow import oldest_python
+from tests.support.environments import oldest_python
 from tests.support.viewed_run import viewed_run
-from tests.support.viewer_browser import Pages, is_dark
+from tests.support.viewer_browser import is_dark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser
-
-    from tests.support.viewer_browser import Seen
+    from tests.support.viewer_browser import Pages, Seen
 
 pytestmark = pytest.mark.airflow
 
 
 @pytest.fixture(scope="module")
-def oldest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
-    with viewed_run(tmp_path_factory.mktemp("oldest"), oldest_python()) as seen:
-        yield seen
-
-
-@pytest.fixture
-def pages(oldest: Seen, browser: Browser) -> Iterator[Pages]:
-    made = Pages(oldest, browser)
-    yield made
-    made.close()
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+    """Take the place of the run in the newest Airflow: the windows of ``pages`` look at this one."""
+    with viewed_run(tmp_path_factory.mktemp("oldest"), oldest_python()) as run:
+        yield run
 
 
 def test_the_page_by_its_address(pages: Pages) -> None:
@@ -48,8 +40,8 @@ def test_the_page_by_its_address(pages: Pages) -> None:
     pages.keep("oldest-airflow-document")
 
 
-def test_the_tab_of_a_task_instance(pages: Pages, oldest: Seen) -> None:
-    page = pages.open(f"/dags/viewer/runs/{oldest.run_id}/tasks/fetch")
+def test_the_tab_of_a_task_instance(pages: Pages, seen: Seen) -> None:
+    page = pages.open(f"/dags/viewer/runs/{seen.run_id}/tasks/fetch")
     page.get_by_role("link", name="OCR result", exact=True).click()
     frame = page.frame_locator("iframe")
     frame.locator(".overlay .word").first.wait_for()
@@ -57,8 +49,8 @@ def test_the_tab_of_a_task_instance(pages: Pages, oldest: Seen) -> None:
     pages.keep("oldest-airflow-tab-of-a-task")
 
 
-def test_the_tab_of_a_run_follows_the_theme_of_airflow(pages: Pages, oldest: Seen) -> None:
-    page = pages.open(f"/dags/viewer/runs/{oldest.run_id}")
+def test_the_tab_of_a_run_follows_the_theme_of_airflow(pages: Pages, seen: Seen) -> None:
+    page = pages.open(f"/dags/viewer/runs/{seen.run_id}")
     page.get_by_role("link", name="OCR results", exact=True).click()
     page.frame_locator("iframe").locator(".card").first.wait_for()
     (frame,) = (frame for frame in page.frames if "/aspose-ocr/view/" in frame.url)

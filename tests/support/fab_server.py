@@ -6,13 +6,11 @@ It runs in an environment of its own (`make .venv-fab/stamp`), with the database
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tests.support.airflow_stack import CHECKOUT
+from tests.support.environments import fab_python
 from tests.support.role_server import RoleServer
 
 if TYPE_CHECKING:
@@ -21,23 +19,7 @@ if TYPE_CHECKING:
 #: Name and role; the password is the name. The last role is the tests' own: it may read all but XComs.
 FAB_USERS = {"vivian": "Viewer", "ugo": "User", "nora": "NoXComs"}
 _MAY_READ = ("DAGs", "DAG Runs", "Task Instances", "Website")
-#: Names the interpreter of an environment with FAB's provider and this package.
-VARIABLE = "ASPOSE_OCR_FAB_PYTHON"
 SETUP_SECONDS = 600.0
-
-
-def fab_python() -> Path:
-    """
-    Return the interpreter with FAB's provider.
-
-    :raises FileNotFoundError: if there is none; the message says how to make it.
-    """
-    python = Path(os.environ.get(VARIABLE) or CHECKOUT / ".venv-fab" / "bin" / "python")
-    if not python.exists():
-        raise FileNotFoundError(
-            f"There is no Python with FAB's auth manager at {python}. Run `make .venv-fab/stamp`, or set {VARIABLE}."
-        )
-    return python
 
 
 class FabServer(RoleServer):
