@@ -66,9 +66,8 @@ def show_results(running: DemoEnvironment) -> None:
     """
     print(f"\nReading some scans, which takes a minute or two ({VIEWER_DAG}) ...", flush=True)
     try:
-        running.rest.wait_for_dag(
-            VIEWER_DAG, VIEWER_SECONDS
-        )  # A busy machine may take minutes to read all DAGs.
+        # A busy machine may take minutes to read all DAGs.
+        running.rest.wait_for_dag(VIEWER_DAG, VIEWER_SECONDS)
         run_id = running.rest.start(VIEWER_DAG)
     except RestError as error:
         print(f"No scans were read: {error}", flush=True)
