@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.sdk import DAG, get_current_context, task
 
+from airflow_provider_asposeocr.compat import AirflowSkipException
 from airflow_provider_asposeocr.operators import (
     AsposeOcrBatchOperator,
     AsposeOcrBinarizeImageOperator,
+    AsposeOcrDeskewImageOperator,
     AsposeOcrFetchResultOperator,
     AsposeOcrRecognizeImageOperator,
+    AsposeOcrUpscaleImageOperator,
 )
 
 WITH_BOXES = {"language": "English", "resultType": "TextAndPdfAndHocr"}
@@ -77,3 +82,34 @@ with DAG("viewer_running", params={"inbox": "", "outbox": ""}):
         poll_interval_seconds=0.5,
         max_poll_interval_seconds=2,
     )
+
+#: A task for each reason to show nothing. The tests make the cloud fail or delay some of them, by their operations.
+with DAG("viewer_states", params={"scan": "", "outbox": ""}):
+    failing = AsposeOcrRecognizeImageOperator(task_id="failing", source="/no/such/scan.png")
+    AsposeOcrFetchResultOperator(
+        task_id="after_failing", task=failing.output, destination="{{ params.outbox }}"
+    )
+    AsposeOcrBinarizeImageOperator(
+        task_id="trying_again", source="{{ params.scan }}", retries=1, retry_delay=timedelta(days=1)
+    )
+    AsposeOcrDeskewImageOperator(task_id="running", source="{{ params.scan }}", deferrable=False)
+    deferred = AsposeOcrUpscaleImageOperator(
+        task_id="deferred", source="{{ params.scan }}", deferrable=True, inline_wait_seconds=0
+    )
+    AsposeOcrFetchResultOperator(
+        task_id="after_deferred", task=deferred.output, destination="{{ params.outbox }}"
+    )
+    submitted = AsposeOcrRecognizeImageOperator(
+        task_id="submitted", source="{{ params.scan }}", wait_for_completion=False
+    )
+    AsposeOcrFetchResultOperator(
+        task_id="silent", task=submitted.output, destination="{{ params.outbox }}", do_xcom_push=False
+    )
+
+    @task
+    def skips() -> None:
+        """Let the next task be skipped."""
+        raise AirflowSkipException
+
+    skipped = AsposeOcrRecognizeImageOperator(task_id="skipped", source="{{ params.scan }}")
+    skips() >> skipped
