@@ -38,7 +38,17 @@ PAGE_POLICY = (
 _PAGE_GUARDS = {**GUARDS, "Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"}
 #: Where the page's own files are; nothing else is served.
 _STATIC = frozenset(
-    {"viewer.css", "main.js", "document.js", "details.js", "gallery.js", "overlay.js", "hocr.js", "dom.js"}
+    {
+        "viewer.css",
+        "main.js",
+        "document.js",
+        "details.js",
+        "gallery.js",
+        "overlay.js",
+        "hocr.js",
+        "blocks.js",
+        "dom.js",
+    }
 )
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 

@@ -39,7 +39,7 @@ CARDS = 50
 PLUGINS = Path(__file__).parent / "plugins"
 PLACE = f"{DAG}/{quote(RUN, safe='')}/fetch/-1"
 #: Modules that the scripts of the page import.
-MODULES = ("document.js", "details.js", "gallery.js", "overlay.js", "hocr.js", "dom.js")
+MODULES = ("document.js", "details.js", "gallery.js", "overlay.js", "hocr.js", "blocks.js", "dom.js")
 ONE_FILE = "one static file of that size"
 SAME_FILES = "static files of those sizes, in as many requests"
 

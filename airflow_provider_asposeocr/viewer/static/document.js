@@ -1,9 +1,10 @@
 // One document: its pages with boxes, its text, its files, and what was said and done.
 
+import { pagesOfBlocks, parseBoxes } from "./blocks.js";
 import { showFiles, showWork } from "./details.js";
 import { badge, copyButton, el } from "./dom.js";
-import { parseBoxes, parseHocr } from "./hocr.js";
-import { drawOverlay, findInWords, linkHover, writeWords } from "./overlay.js";
+import { aroundAll, parseHocr } from "./hocr.js";
+import { drawOverlay, findInWords, linkHover, textOfPages, writeWords } from "./overlay.js";
 
 /** Show a document. Returns its element; pictures and texts follow as they arrive. */
 export function showDocument(doc, { root, readText, note }) {
@@ -17,6 +18,7 @@ class DocumentView {
     this.readText = readText;
     this.page = 0;
     this.hocr = null;
+    this.blocks = null;
     this.regions = [];
     this.plain = null;
     this.query = "";
@@ -136,7 +138,7 @@ class DocumentView {
     const sheet = el("div", { className: "sheet" });
     this.hover = null;
     if (picture) sheet.append(this.#picture(picture, "after"));
-    else if (page) sheet.append(blankPage(page.box));
+    else if (page) sheet.append(blankPage(page.box ?? aroundAll(page.words)));
     else {
       this.stage.replaceChildren(el("p", { className: "say" }, this.#whyNoPicture()));
       return;
@@ -151,16 +153,17 @@ class DocumentView {
       this.#link();
     };
     this.overlay = null;
-    if (page) draw(page.box);
-    // Regions do not say how large their page is.
-    else if (regions.length) this.#sizeOfRead(sheet.querySelector("img.after"), (width, height) => draw([0, 0, width, height]));
+    if (page?.box) draw(page.box);
+    else if (!picture) draw(aroundAll(page.words));
+    // Regions and blocks do not say how large their page is.
+    else if (page?.words.length || regions.length) this.#sizeOfRead(sheet.querySelector("img.after"), (width, height) => draw([0, 0, width, height]));
   }
 
   /** Say it if the picture that was read is not here: what is shown may be skewed otherwise, or of another size. */
   #whatBoxesFit(page, regions) {
     if (this.read || !this.doc.read_from || !(page?.words.length || regions.length) || !this.after) return [];
     const maker = this.doc.read_from.operation ?? "an earlier task of the chain";
-    const boxes = page ? "Boxes may lie beside their words." : "So no boxes are drawn.";
+    const boxes = page?.box ? "Boxes may lie beside their words." : "So no boxes are drawn.";
     return [el("p", { className: "facts" }, `You see the picture "${this.after.name}", but the text was read from what ${maker} has made, of which there is no picture. ${boxes}`)];
   }
 
@@ -211,7 +214,6 @@ class DocumentView {
     const page = this.hocr?.pages[this.page];
     if (page) this.text.replaceChildren(page.words.length ? writeWords(page.words) : el("p", { className: "say" }, "There is no text on this page."));
     else if (this.plain !== null) this.text.replaceChildren(el("pre", {}, this.plain || "(no text)"));
-    else if (this.regions.some((region) => region.text)) this.text.replaceChildren(el("pre", {}, this.regions.map((region) => region.text).join("\n\n")));
     else this.text.replaceChildren(el("p", { className: "say" }, this.textProblem ?? "There is no text to show."));
     this.#link();
   }
@@ -235,19 +237,26 @@ class DocumentView {
     const jobs = [];
     if (first("hocr")) jobs.push(read(first("hocr"), (text) => (this.hocr = parseHocr(text))));
     if (first("text") && !first("hocr")) jobs.push(read(first("text"), (text) => (this.plain = text)));
-    if (first("json")) jobs.push(read(first("json"), (text) => (this.regions = parseBoxes(text) ?? (this.plain ??= text, []))));
+    if (first("json")) jobs.push(read(first("json"), (text) => this.#takeBoxes(text)));
     const refused = this.doc.results.find((file) => file.refused && file.kind !== "other");
     if (refused) this.textProblem = refused.refused;
     await Promise.all(jobs);
     if (this.hocr === null && first("hocr") && first("text")) await read(first("text"), (text) => (this.plain = text));
+    // Words of hOCR are smaller than blocks.
+    this.hocr ??= this.blocks;
     this.#show();
   }
 
+  #takeBoxes(text) {
+    const found = parseBoxes(text);
+    if (!found) return void (this.plain ??= text);
+    const written = found.boxes.filter((each) => each.text.trim());
+    if (written.length) this.blocks = { ...pagesOfBlocks(written), cut: found.cut };
+    this.regions = found.boxes.filter((each) => !each.text.trim());
+  }
+
   #allText() {
-    if (!this.hocr) return this.plain ?? this.regions.map((region) => region.text).join("\n");
-    return this.hocr.pages
-      .map((page) => page.words.reduce((text, word, index, all) => text + separator(all[index - 1], word) + word.text, ""))
-      .join("\n\n");
+    return this.hocr ? textOfPages(this.hocr.pages) : (this.plain ?? "");
   }
 
   #search(query, hit) {
@@ -337,10 +346,4 @@ function blankPage([x0, y0, x1, y1]) {
   const page = el("div", { className: "blank" });
   page.style.aspectRatio = `${x1 - x0} / ${y1 - y0}`;
   return page;
-}
-
-function separator(before, word) {
-  if (!before) return "";
-  if (before.block !== word.block) return "\n\n";
-  return before.line === word.line ? " " : "\n";
 }

@@ -1,8 +1,8 @@
 // Read words and boxes out of what the cloud has answered. All of it is untrusted: it is parsed into numbers and texts, and
 // the parsed document itself is never put into the page.
 
-/** Most words of a document, and most boxes of a JSON result. */
-export const MOST_WORDS = 20_000;
+import { boxOf, MOST_WORDS } from "./blocks.js";
+
 const MOST_CHARACTERS = 200;
 
 /**
@@ -28,7 +28,7 @@ export function parseHocr(source) {
         found.cut = true;
         break;
       }
-      const box = boxOf(word);
+      const box = boxIn(word);
       if (!box) continue;
       const inLine = word.closest(".ocr_line, .ocr_caption, .ocr_header, .ocr_textfloat, .ocrx_line");
       const inBlock = word.closest(".ocr_par") ?? word.closest(".ocr_carea");
@@ -38,20 +38,15 @@ export function parseHocr(source) {
       const text = (word.textContent ?? "").trim().slice(0, MOST_CHARACTERS);
       words.push({ text, box, confidence: confidenceOf(word), line, block });
     }
-    found.pages.push({ box: boxOf(page) ?? aroundAll(words), words });
+    found.pages.push({ box: boxIn(page) ?? aroundAll(words), words });
     if (found.cut) break;
   }
   return found.pages.length ? found : null;
 }
 
-function boxOf(element) {
+function boxIn(element) {
   const match = /(?:^|;)\s*bbox\s+(-?[\d.]+)\s+(-?[\d.]+)\s+(-?[\d.]+)\s+(-?[\d.]+)/.exec(element.getAttribute("title") ?? "");
-  return match ? asBox(match.slice(1).map(Number)) : null;
-}
-
-function asBox(numbers) {
-  const fits = numbers.length === 4 && numbers.every((value) => Number.isFinite(value) && Math.abs(value) < 1e7);
-  return fits && numbers[2] > numbers[0] && numbers[3] > numbers[1] ? numbers : null;
+  return match ? boxOf(match.slice(1).map(Number)) : null;
 }
 
 function confidenceOf(element) {
@@ -60,40 +55,12 @@ function confidenceOf(element) {
   return Number.isFinite(value) ? Math.min(100, Math.max(0, value)) : null;
 }
 
-function aroundAll(things) {
+/** Return a box from the corner of a page that holds all boxes. */
+export function aroundAll(things) {
   if (!things.length) return [0, 0, 1, 1];
   const edges = [0, 1, 2, 3].map((edge) => things.map((thing) => thing.box[edge]));
   const most = (values) => values.reduce((one, other) => Math.max(one, other));
   return [0, 0, most(edges[2]), most(edges[3])];
-}
-
-/**
- * Parse a JSON result: regions ([[x0, y0, x1, y1], ...]), or blocks with corners and text.
- *
- * Returns boxes {box, text, page}; pages count from 1. Returns null where there are none.
- */
-export function parseBoxes(source) {
-  let entries;
-  try {
-    entries = JSON.parse(source);
-  } catch {
-    return null;
-  }
-  if (!Array.isArray(entries)) return null;
-  const boxes = [];
-  for (const entry of entries.slice(0, MOST_WORDS)) {
-    const corners = Array.isArray(entry) ? entry : cornersOf(entry?.rect ?? entry);
-    const box = asBox((corners ?? []).map((value) => (typeof value === "number" ? value : NaN)));
-    if (!box) continue;
-    const text = typeof entry?.text === "string" ? entry.text.slice(0, 2000) : "";
-    boxes.push({ box, text, page: Number.isInteger(entry?.page) && entry.page > 0 ? entry.page : 1 });
-  }
-  return boxes.length ? boxes : null;
-}
-
-function cornersOf(rect) {
-  if (rect === null || typeof rect !== "object") return null;
-  return [rect.topLeftX, rect.topLeftY, rect.bottomRightX, rect.bottomRightY];
 }
 
 /** Return the class of a confidence. */

@@ -52,6 +52,17 @@ export function writeWords(words) {
   return text;
 }
 
+/** Return the text of pages as `writeWords` writes it. */
+export function textOfPages(pages) {
+  return pages.map(({ words }) => words.reduce((text, word, index) => text + separator(words[index - 1], word) + word.text, "")).join("\n\n");
+}
+
+function separator(before, word) {
+  if (!before) return "";
+  if (before.block !== word.block) return "\n\n";
+  return before.line === word.line ? " " : "\n";
+}
+
 /** Let pointing at a box mark its word, and pointing at a word mark its box. Returns a function that marks one. */
 export function linkHover(overlay, text) {
   const boxes = new Map([...overlay.querySelectorAll("[data-word]")].map((box) => [box.dataset.word, box]));
