@@ -8,7 +8,7 @@ import hashlib
 import json
 import sqlite3
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -68,14 +68,16 @@ class StoredRun:
 
     :param database: SQLite, with Airflow's tables.
     :param folder: Where results are stored.
+    :param number: The id of the run, where the database has others.
     """
 
     database: Path
     folder: Path
+    number: int = field(default=1, kw_only=True)
 
     def begin(self) -> None:
         """Add the run."""
-        run = {"id": 1, "dag_id": DAG, "run_id": RUN, "run_type": "manual", "state": "success"}
+        run = {"id": self.number, "dag_id": DAG, "run_id": RUN, "run_type": "manual", "state": "success"}
         self._insert("dag_run", **run, data_interval_end=None, logical_date=None)
 
     def task(
@@ -101,9 +103,10 @@ class StoredRun:
         """Write an XCom, over what is there."""
         with closing(sqlite3.connect(self.database)) as connection, connection:
             connection.execute(
-                "delete from xcom where task_id = ? and map_index = ? and key = ?", (task_id, map_index, key)
+                "delete from xcom where dag_run_id = ? and task_id = ? and map_index = ? and key = ?",
+                (self.number, task_id, map_index, key),
             )
-        names = {"dag_run_id": 1, "task_id": task_id, "map_index": map_index, "key": key}
+        names = {"dag_run_id": self.number, "task_id": task_id, "map_index": map_index, "key": key}
         self._insert("xcom", **names, dag_id=DAG, run_id=RUN, value=value)
 
     def progress(self, task_id: str, value: Any) -> None:
@@ -112,7 +115,7 @@ class StoredRun:
             pytest.skip("Airflow has no task state store before 3.3")
         self._insert(
             "task_state_store",
-            dag_run_id=1,
+            dag_run_id=self.number,
             dag_id=DAG,
             run_id=RUN,
             task_id=task_id,
