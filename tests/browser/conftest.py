@@ -2,7 +2,7 @@
 One Airflow with roles, one run with something to see, and one Chromium, for all tests of this folder.
 
 Invariant: a test that does not pass leaves a picture of its page in the folder `ASPOSE_OCR_SCREENSHOTS`, or in one for
-temporary files. Some that pass leave pictures of what they see there, too.
+temporary files. Those that pass leave pictures of the states of the pages there, with their names.
 """
 
 from __future__ import annotations

@@ -60,6 +60,10 @@ def test_who_may_not_see_it_is_told_so(pages: Pages, fab: FabServer) -> None:
     page = pages.open("/aspose-ocr/view/{run}/fetch/-1", "nora", server=fab)
     page.get_by_text("You are not allowed to see this").wait_for()
     assert page.locator(".overlay, .text, .card").count() == 0
+    pages.keep("state-not-allowed")
+    page = pages.open("/aspose-ocr/view/{run}", "nora", server=fab)
+    page.get_by_text("You are not allowed to see this").wait_for()
+    assert page.locator(".card, .batches").count() == 0
 
 
 def test_a_viewer_gets_to_the_document_by_the_link(pages: Pages, fab: FabServer, seen: Seen) -> None:

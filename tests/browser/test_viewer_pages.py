@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_asposeocr.viewer.answers import NOT_VERIFIED
+from tests.support.viewer_browser import is_dark
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -64,12 +65,14 @@ class TestBoxes:
         assert pages.problems == []
         # The picture and the hOCR; each file is read from its storage once.
         assert len([url for url in pages.requests if "/data/file/" in url]) == 2
+        pages.keep("document")
 
     def test_pointing_marks_both_sides(self, pages: Pages) -> None:
         page = pages.view("fetch")
         page.wait_for_selector(".overlay .word")
         page.locator(".overlay .word").nth(7).hover()
         assert page.locator(".words .marked").get_attribute("data-word") == "7"
+        pages.keep("document-pointing-at-a-box")
         words_of(page).nth(3).hover()
         assert page.locator(".overlay .marked").get_attribute("data-word") == "3"
         page.locator("h1").hover()
@@ -82,6 +85,7 @@ class TestBoxes:
         page.keyboard.type(word.upper())
         assert page.locator(".words .hit").first.inner_text() == word
         assert page.locator(".overlay .hit").count() == page.locator(".words .hit").count()
+        pages.keep("document-search")
         page.keyboard.press("Escape")
         assert page.locator(".hit").count() == 0
 
@@ -177,6 +181,7 @@ class TestPictures:
         assert (
             page.locator("img.before").evaluate("image => image.style.clipPath") == "inset(0px 80% 0px 0px)"
         )
+        pages.keep("document-before-and-after")
 
     def test_without_a_picture_the_boxes_stand_on_an_empty_page(self, pages: Pages, seen: Seen) -> None:
         manifest = {**seen.manifest(), "source": "/in/report.pdf"}
@@ -184,6 +189,7 @@ class TestPictures:
         page = pages.view("other")
         page.wait_for_selector(".overlay .word")
         assert page.locator(".blank").count() == 1
+        pages.keep("document-without-a-picture")
 
     def test_regions(self, pages: Pages, seen: Seen) -> None:
         seen.plant(
@@ -195,6 +201,7 @@ class TestPictures:
         page = pages.view("other")
         page.wait_for_selector(".overlay .region")
         assert page.locator(".overlay .region").count() == 1
+        pages.keep("document-regions")
 
     def test_pages_are_turned_with_keys(self, pages: Pages, seen: Seen) -> None:
         manifest = seen.manifest()
@@ -257,6 +264,7 @@ class TestMany:
         page.wait_for_selector(".card")
         assert page.locator(".batches a").inner_text() == "batch"
         assert page.locator(".card").count() == 2
+        pages.keep("run")
 
 
 class TestStates:
@@ -264,6 +272,7 @@ class TestStates:
         seen.plant(42)
         page = pages.view("other")
         page.get_by_text("This task has stored no results of Aspose.OCR.").wait_for()
+        pages.keep("state-not-ours")
 
     def test_a_file_that_was_changed(self, pages: Pages, seen: Seen) -> None:
         result = seen.stored("changed.txt", b"before")
@@ -280,6 +289,7 @@ class TestStates:
     def test_no_such_task(self, pages: Pages) -> None:
         page = pages.view("no_such_task")
         page.get_by_text("Airflow has no such task instance.").wait_for()
+        pages.keep("state-no-such-task")
 
 
 class TestLooks:
@@ -289,6 +299,7 @@ class TestLooks:
         page.wait_for_selector(".overlay .word")
         assert page.evaluate("document.documentElement.dataset.theme") == scheme
         assert is_dark(page) is (scheme == "dark")
+        pages.keep(f"document-{scheme}")
 
     @pytest.mark.parametrize("width", [700, 1280])
     @pytest.mark.parametrize("task_id", ["fetch", "batch"])
@@ -296,8 +307,4 @@ class TestLooks:
         page = pages.view(task_id, width=width)
         page.wait_for_selector(".overlay .word, .card")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-def is_dark(page: Any) -> bool:
-    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    return sum(map(int, re.findall(r"\d+", colour)[:3])) < 3 * 128
+        pages.keep(f"{'document' if task_id == 'fetch' else 'gallery'}-{width}-pixels")

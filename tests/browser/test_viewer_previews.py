@@ -83,6 +83,7 @@ def test_a_tiff_is_shown_with_boxes_and_the_first_view_is_small(documents: Docum
     assert parts_of(pages) == ["pages", "results"]
     assert 100 < pages.wire_bytes() <= MOST_WIRE_BYTES
     assert pages.problems == []
+    pages.keep("previews-tiff")
 
 
 def test_the_pages_of_a_pdf(documents: Documents, pages: Pages) -> None:
@@ -98,6 +99,7 @@ def test_the_pages_of_a_pdf(documents: Documents, pages: Pages) -> None:
         assert shown_width(page) > 0
         pictures.append(page.locator("img.after").get_attribute("src"))
         texts.append(page.locator(".text").inner_text())
+    pages.keep("previews-pdf")
     assert len(set(pictures)) == PDF_PAGES
     assert texts[0] == texts[2] != texts[1]
     assert page.locator(".overlay .word").count() == page.locator(".words .word").count()
@@ -119,6 +121,7 @@ def test_what_a_step_has_made_is_compared_with_the_source(documents: Documents, 
     assert shown_width(page, "img.before") > 0
     assert parts_of(pages) == ["pages", "results", "step_pages"]
     assert page.locator("img.before").evaluate("image => image.style.clipPath") == "inset(0px 80% 0px 0px)"
+    pages.keep("previews-of-a-step")
     choosers.nth(0).select_option("Source")
     assert page.locator(".overlay .word").count() > 40
     assert page.locator(".files th").all_inner_texts() == ["Text", "Hocr", "BinarizeImage", "source"]
@@ -133,3 +136,4 @@ def test_a_gallery_has_first_words_and_thumbnails_and_reads_no_text(
     assert all(len(words) > 20 for words in page.locator(".first-words").all_inner_texts())
     assert page.locator(".card img").count() == 2
     assert set(parts_of(pages)) == {"thumbnails"}
+    pages.keep("previews-gallery")

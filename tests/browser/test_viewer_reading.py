@@ -138,6 +138,7 @@ class TestThePictureThatWasRead:
         )
         assert (page.locator(".overlay .word").count() > 40) == (boxes == "words")
         assert page.locator(".overlay .region").count() == 0
+        pages.keep(f"document-not-what-was-read-{boxes}")
 
     def test_a_page_that_was_read_as_it_is_says_nothing(self, pages: Pages) -> None:
         page = pages.view("fetch")
@@ -161,6 +162,7 @@ def test_its_story_says_what_it_took_and_what_was_billed(pages: Pages, seen: See
     assert "3 submits for 2 steps; the cloud bills each submit that it completes." in told
     assert "it may be billed twice" in told
     assert "The step that failed may have been billed. Trying again may help." in told
+    pages.keep("document-its-story")
 
 
 def test_a_document_without_text_says_so_in_the_gallery(pages: Pages, seen: Seen) -> None:

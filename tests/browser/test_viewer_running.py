@@ -34,6 +34,7 @@ def test_a_batch_shows_how_far_it_is_and_then_its_documents(pages: Pages, seen: 
     assert page.locator(".badge").inner_text() == "running"
     bar = page.locator("progress")
     assert (bar.get_attribute("value"), bar.get_attribute("max")) == ("2", "3")
+    pages.keep("state-batch-running")
     # The page looks again by itself.
     seen.cloud.advance_clock(SLOW_SECONDS)
     page.wait_for_selector(".card")
