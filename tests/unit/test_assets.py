@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,12 +14,11 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 from airflow_provider_asposeocr.assets import MOST_FILES, add_extra, extra_of_fetch
 from airflow_provider_asposeocr.batch.manifest_file import write_manifest
 from airflow_provider_asposeocr.documents.manifest import Manifest, StoredResult
-from tests.support.airflow_tasks import context_for, execute
+from airflow_provider_asposeocr.operators import AsposeOcrBatchOperator
+from tests.support.airflow_tasks import PNG, context_for, execute
 from tests.support.ocr_tasks import fetch, recognize
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
 
 OUTBOX = Asset(name="outbox", uri="file:///outbox/")
@@ -87,3 +88,27 @@ def test_a_batch_says_its_counts_and_where_its_manifest_is(tmp_path: Path) -> No
         "manifest_bytes": (tmp_path / "manifest.jsonl").stat().st_size,
         "manifest_sha256": written.sha256,
     }
+
+
+def test_the_event_of_a_batch_leads_to_its_manifest(
+    cloud: EmulatorControl, tmp_path: Path, out: Path
+) -> None:
+    (inbox := tmp_path / "inbox").mkdir()
+    (inbox / "page.png").write_bytes(PNG)
+    operator = AsposeOcrBatchOperator(
+        task_id="read",
+        sources=f"{inbox}/",
+        steps=["RecognizeImage"],
+        destination=f"{out}/",
+        aspose_ocr_conn_id="ocr",
+        poll_interval_seconds=0.05,
+        max_poll_interval_seconds=0.1,
+        outlets=[OUTBOX],
+    )
+    context = {**context_for(operator), "outlet_events": OutletEventAccessors()}
+    summary = execute(operator, context)
+    extra = context["outlet_events"][OUTBOX].extra
+    assert (extra["documents"], extra["succeeded"], extra["submits"], extra["results"]) == (1, 1, 1, 1)
+    assert extra["manifest"] == summary["manifest"]
+    content = Path(extra["manifest"].removeprefix("file://")).read_bytes()
+    assert extra["manifest_sha256"] == hashlib.sha256(content).hexdigest()

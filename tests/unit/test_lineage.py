@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import builtins
+import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import Asset
 
+import airflow_provider_asposeocr
 from airflow_provider_asposeocr import lineage
-from airflow_provider_asposeocr.lineage import dataset_of, lineage_of_batch, lineage_of_submit
+from airflow_provider_asposeocr.batch.manifest_file import read_manifest
+from airflow_provider_asposeocr.lineage import dataset_of, lineage_of_batch
 from airflow_provider_asposeocr.operators import AsposeOcrBatchOperator
-from tests.support.airflow_tasks import execute
+from tests.support.airflow_tasks import PNG, execute
 from tests.support.ocr_tasks import fetch, recognize
 
 if TYPE_CHECKING:
@@ -92,6 +95,30 @@ def test_a_batch_is_reported_by_folder() -> None:
     assert len(lineage_of_batch(operator, many, "/out/", 1, 1, "/out/m.jsonl").inputs) == lineage.MOST_FOLDERS
 
 
+def test_a_batch_tells_its_folders_its_manifest_and_what_it_has_written(
+    cloud: EmulatorControl, tmp_path: Path, out: Path
+) -> None:
+    (inbox := tmp_path / "inbox").mkdir()
+    for number in range(2):
+        (inbox / f"{number}.png").write_bytes(PNG + bytes([number]))
+    operator = AsposeOcrBatchOperator(
+        task_id="read",
+        sources=f"{inbox}/",
+        steps=["RecognizeImage"],
+        destination=f"{out}/",
+        aspose_ocr_conn_id="ocr",
+        poll_interval_seconds=0.05,
+        max_poll_interval_seconds=0.1,
+    )
+    manifest = execute(operator)["manifest"]
+    told = operator.get_openlineage_facets_on_complete(None)
+    assert named(told.inputs) == [("file", str(inbox))]
+    assert named(told.outputs) == [("file", str(out)), dataset_of(manifest)]
+    statistics = told.outputs[0].outputFacets["outputStatistics"]
+    written = [result for row in read_manifest(manifest) for result in row.results]
+    assert (statistics.fileCount, statistics.size) == (2, sum(result.bytes for result in written))
+
+
 def test_an_error_costs_the_lineage_and_nothing_else(
     cloud: EmulatorControl, page: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,5 +142,10 @@ def test_without_the_library_there_is_nothing(monkeypatch: pytest.MonkeyPatch) -
 
     for module in [name for name in sys.modules if name.startswith("airflow.providers.openlineage")]:
         monkeypatch.delitem(sys.modules, module)
+    # Loaded again, because its own imports are not to need the library either. Afterwards it is the old one again.
+    monkeypatch.setattr(airflow_provider_asposeocr, "lineage", lineage)
+    monkeypatch.delitem(sys.modules, lineage.__name__)
     monkeypatch.setattr(builtins, "__import__", missing)
-    assert lineage_of_submit(recognize("/page.png"), None) is None
+    fresh = importlib.import_module(lineage.__name__)
+    assert fresh is not lineage
+    assert fresh.lineage_of_submit(recognize("/page.png"), None) is None
