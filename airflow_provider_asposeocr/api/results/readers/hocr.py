@@ -190,6 +190,7 @@ def _pages(data: bytes) -> list[HocrPage]:
     ):  # the latter two of an encoding that Python does not know
         builder = _Builder()
         _read_html(decode(data, "hOCR"), builder)
+        builder.close()
     if not builder.pages:
         raise unreadable("hOCR", "it has no element of the class ocr_page")
     return builder.pages
@@ -247,13 +248,18 @@ class _Builder:
 
     def end(self, name: str) -> None:
         level = self._open.pop() if self._open else None
-        if level == "word" and self._word is not None:
-            self._word.text = " ".join("".join(self._text).split())
-            self._word = None
+        if level == "word":
+            self.close()
         elif level == "line":
             self._line = None
         elif level is not None:
             self._block = self._line = None
+
+    def close(self) -> None:
+        """End the word that is open: also the last one of a document that was cut off."""
+        if self._word is not None:
+            self._word.text = " ".join("".join(self._text).split())
+            self._word = None
 
 
 def _box(title: str) -> Box | None:
@@ -299,6 +305,8 @@ def _read_html(text: str, builder: _Builder) -> None:
             place = _after(text, "-->", start + 4)
             continue
         found = _TAG.match(text, start, start + _LONGEST_TAG)
+        if found is None and len(text) - start <= _LONGEST_TAG:
+            raise unreadable("hOCR", f"the tag at character {start} does not end")
         if found is None:
             raise ResultTooLargeError(
                 f"The hOCR has a tag that does not end within {_LONGEST_TAG} characters, at character {start}."
@@ -320,6 +328,7 @@ def _read_html(text: str, builder: _Builder) -> None:
             else:
                 open_names.append(name)
                 opened[name] += 1
+    builder.data(_unescaped(text[place:]))
 
 
 def _after(text: str, mark: str, start: int) -> int:

@@ -233,6 +233,13 @@ class TestHocr:
         with pytest.raises(ReaderError):
             read_hocr([(PAGE.format("") + "<br>" + hostile + "x" * 20_000).encode()])
 
+    def test_a_document_that_was_cut_off_keeps_its_last_word_or_is_refused(self) -> None:
+        body = PAGE.format(WORD.format("one") + WORD.format("two"))
+        after, within = body.index("two") + 3, body.index("two") - 2
+        assert [word.text for word in read_hocr([body[:after].encode()]).words] == ["one", "two"]
+        with pytest.raises(ResultUnreadableError, match="the tag at character [0-9]+ does not end"):
+            read_hocr([body[:within].encode()])
+
     def test_a_number_of_a_character_with_too_many_digits_stays_text(self) -> None:
         number = "&#" + "9" * 5_000 + ";"
         found = read_hocr([PAGE.format(WORD.format(number) + "<br>").encode()])
