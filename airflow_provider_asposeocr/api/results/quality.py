@@ -44,6 +44,11 @@ class Gates:
     language_share: Mapping[str, float] = field(default_factory=dict)
 
 
+def _number(value: object) -> str:
+    """Write a number of characters with all of its digits, and a share with six."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 @dataclass(frozen=True)
 class Missed:
     """
@@ -62,8 +67,10 @@ class Missed:
         if self.gate == "must_match":
             return f"must_match: nothing in the text matches {shown(self.threshold, 100)!r}"
         if self.value is None:
-            return f"{self.gate} is not known, because no result has it; {self.threshold:g} is asked for"
-        return f"{self.gate} is {self.value:g}, below {self.threshold:g}"
+            return (
+                f"{self.gate} is not known, because no result has it; {_number(self.threshold)} is asked for"
+            )
+        return f"{self.gate} is {_number(self.value)}, below {_number(self.threshold)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON."""

@@ -23,6 +23,7 @@ from airflow_provider_asposeocr.api.results.quality import (
     describe,
     found_in,
     judge,
+    missed_in,
     parse_gates,
 )
 from airflow_provider_asposeocr.api.results.reading import HOCR, TEXT
@@ -83,6 +84,32 @@ class TestJudge:
         assert "language_share[Han] is 0, below 0.5" in said
         assert r"must_match: nothing in the text matches 'x\\x1b'" in said
         assert "[RecognizeImage id-1] The cloud task was accepted and billed. A retry does not help." in said
+
+    @pytest.mark.parametrize(
+        ("measured", "quality", "said"),
+        [
+            (GOOD, {"min_mean_confidence": 0.901}, "min_mean_confidence is 0.9, below 0.901"),
+            (
+                Measured(),
+                {"min_mean_confidence": 1},
+                "min_mean_confidence is not known, because no result has it; 1 is asked for",
+            ),
+            (
+                Measured(1_234_567),
+                {"min_characters": 2_345_678},
+                "min_characters is 1234567, below 2345678",
+            ),
+            (GOOD, {"language_share": {"Greek": 0.06}}, "language_share[Greek] is 0.05, below 0.06"),
+        ],
+    )
+    def test_each_gate_says_what_was_measured(
+        self, measured: Measured, quality: dict[str, Any], said: str
+    ) -> None:
+        verdict = judge(measured, parse_gates(quality), "mark")
+        assert verdict.text == said
+        # The same from the manifest, with which a later run speaks of it.
+        found = json.loads(json.dumps(describe(measured, verdict)))
+        assert "; ".join(map(str, missed_in(found))) == said
 
     def test_what_the_manifest_says(self) -> None:
         gates = parse_gates({"min_characters": 200})
