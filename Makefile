@@ -130,7 +130,7 @@ test-claims: $(PRODUCTION_VENV)/stamp $(AZURITE)/stamp ## 16 processes that clai
 	CLAIM_ROUNDS=300 ASPOSE_OCR_AZURITE=$(abspath $(AZURITE)) \
 		$(PRODUCTION_VENV)/bin/python -m pytest tests/stores/test_register_on_stores.py
 
-test-viewer: $(VENV)/browser.stamp $(FAB_VENV)/stamp $(OLDEST_VENV)/stamp ## the viewer in Airflow's UI, with Chromium; pictures of it are in $$ASPOSE_OCR_SCREENSHOTS
+test-viewer: $(VENV)/browser.stamp $(FAB_VENV)/stamp $(OLDEST_VENV)/stamp ## the viewer in Airflow's UI, and a person who corrects an invoice there, with Chromium; pictures of it are in $$ASPOSE_OCR_SCREENSHOTS
 	$(BIN)/python -m pytest tests/browser --ignore tests/browser/test_make_airflow.py
 
 test-live: $(VENV)/test.stamp ## the vendor's live service, with your credentials: at most ten billed requests, see docs/compatibility.md

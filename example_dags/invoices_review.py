@@ -84,6 +84,16 @@ def write_rows(rows: list[dict[str, Any]], postgres_conn_id: str) -> None:
     hook.insert_rows("reviewed_invoices", values, columns, replace=True, replace_index="source")
 
 
+def told_about(row: dict[str, Any], why: str) -> str:
+    """Write in Markdown what a person is told about an invoice, a line for each field."""
+    # The page's text could be Markdown. In code it is shown as it is; with a backtick it would end.
+    told = {
+        name: json.dumps(value, ensure_ascii=False).replace("`", r"\u0060")
+        for name, value in {"problem": why, **row}.items()
+    }
+    return "\n".join(f"- {name}: `{value}`" for name, value in told.items())
+
+
 @task
 def book(summary: dict[str, Any], postgres_conn_id: str) -> list[dict[str, Any]]:
     """Write the invoices that fit into the table; return the others, each with what a person is told about it."""
@@ -93,9 +103,7 @@ def book(summary: dict[str, Any], postgres_conn_id: str) -> list[dict[str, Any]]
     for document in read_manifest(summary["manifest"]):
         row, why = read_row(document)
         if why:
-            # The page's text could be Markdown. In a block of code it is shown as it is.
-            told = json.dumps({"problem": why, **row}, indent=4, ensure_ascii=False)
-            wrong.append({"row": row, "told": f"```\n{told}\n```"})
+            wrong.append({"row": row, "told": told_about(row, why)})
         else:
             right.append(row)
     write_rows(right, postgres_conn_id)
@@ -111,8 +119,8 @@ def book_corrected(row: dict[str, Any], answer: dict[str, Any], postgres_conn_id
     """Write the invoice as the person has corrected it; tell whether it was written."""
     if answer["chosen_options"] == ["Refuse"]:
         return False
-    entered = {name: value for name, value in answer["params_input"].items() if value not in (None, "")}
-    corrected = {**row, **entered}
+    # The answer of Airflow 3.1 has the parameters of the DAG, too.
+    corrected = {**row, **{name: answer["params_input"].get(name) or row[name] for name in FIELDS}}
     if absent := missing(corrected):
         raise ValueError(
             f"{row['source']} has still no {absent}. Clear the task review.ask to be asked again."
@@ -121,9 +129,21 @@ def book_corrected(row: dict[str, Any], answer: dict[str, Any], postgres_conn_id
     return True
 
 
-def entry(kind: str, **schema: Any) -> Param:
+def entry(form: str = "", **schema: Any) -> Param:
     """Describe a field of the form that the person fills in."""
-    return Param(None, type=["null", kind], description="Empty: as read", **schema)
+    # The form of Airflow 3.1 cannot show a field that is null at first. An amount is text, so that no digit is lost.
+    return Param("", type=["null", "string"], description=f"{form}Empty: as read.", **schema)
+
+
+AMOUNT = r"^(-?[0-9]+([.][0-9]+)?)?$"
+ENTRIES = {
+    "supplier_name": entry(),
+    "issue_date": entry("YYYY-MM-DD. ", pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$"),
+    "currency": entry(),
+    "net_amount": entry("1234.56. ", pattern=AMOUNT),
+    "vat": entry("1234.56. ", pattern=AMOUNT),
+    "total_amount": entry("1234.56. ", pattern=AMOUNT),
+}
 
 
 @task_group
@@ -134,14 +154,7 @@ def review(row: dict[str, Any], told: str, postgres_conn_id: str) -> None:
         subject="An invoice does not fit",
         body=told,  # Rendered: of each invoice its own.
         options=["Correct", "Refuse"],
-        params={
-            "supplier_name": entry("string"),
-            "issue_date": entry("string", format="date"),
-            "currency": entry("string"),
-            "net_amount": entry("number"),
-            "vat": entry("number"),
-            "total_amount": entry("number"),
-        },
+        params=ENTRIES,
     )
     book_corrected(row, ask.output, postgres_conn_id)
 

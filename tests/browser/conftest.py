@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.viewed_run import viewed_run
-from tests.support.viewer_browser import Pages, Seen
+from tests.support.viewer_browser import WAIT_MS, Pages, Seen, keep_picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 
 def chromium() -> str | None:
@@ -46,9 +46,12 @@ def browser() -> Iterator[Browser]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     report = yield
-    pages = getattr(item, "funcargs", {}).get("pages")
-    if report.when == "call" and report.failed and pages is not None:
-        pages.keep(f"failed-{item.name}")
+    used = getattr(item, "funcargs", {})
+    if report.when == "call" and report.failed:
+        if "pages" in used:
+            used["pages"].keep(f"failed-{item.name}")
+        if "page" in used:
+            keep_picture(used["page"], f"failed-{item.name}")
     return report
 
 
@@ -57,6 +60,15 @@ def pages(seen: Seen, browser: Browser) -> Iterator[Pages]:
     made = Pages(seen, browser)
     yield made
     made.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """Open a window of a browser that was never here."""
+    context = browser.new_context()
+    context.set_default_timeout(WAIT_MS)
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture

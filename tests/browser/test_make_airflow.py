@@ -18,12 +18,12 @@ import pytest
 from demo.processes import Service, session_members
 from tests.support.airflow_stack import CHECKOUT
 from tests.support.patience import PATIENCE_SECONDS
-from tests.support.viewer_browser import WAIT_MS, keep_picture
+from tests.support.viewer_browser import keep_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.airflow
 
@@ -83,15 +83,6 @@ def playground(tmp_path: Path) -> Iterator[Playground]:
         for session in started.left().values():
             for pid in session:
                 os.kill(pid, signal.SIGKILL)
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A window of a browser that was never here."""
-    context = browser.new_context()
-    context.set_default_timeout(WAIT_MS)
-    yield context.new_page()
-    context.close()
 
 
 def test_a_newcomer_sees_the_words_of_a_scan_in_boxes_and_nothing_is_left(

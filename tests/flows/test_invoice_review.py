@@ -10,27 +10,23 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_asposeocr.emulator.options import Options
-from airflow_provider_asposeocr.emulator.server import Emulator, make_worker
+from airflow_provider_asposeocr.emulator.server import Emulator
 from demo.invoice_pages import INVOICES, DrawnInvoice, drawn_invoice
 from demo.local_airflow import LocalAirflow
 from demo.rest import AirflowRest
 from tests.distributed.own_services import own_database
 from tests.support.airflow_stack import PATIENT, SECRET, connection
+from tests.support.answering_cloud import AnsweringCloud
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.postgres_rows import rows
+from tests.support.reviewed_invoices import DAG, FIELDS, WAITING, told, wait_until_it_left_its_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from decimal import Decimal
 
-    from airflow_provider_asposeocr.emulator.work.jobs import Job, JobOutcome
-
 EXAMPLE = Path(__file__).parents[2] / "example_dags" / "invoices_review.py"
-DAG = "aspose_ocr_invoices_review"
 TABLE = "SELECT regexp_replace(source, '.*/', ''), total_amount FROM reviewed_invoices ORDER BY source"
-#: Airflow 3.3 waits without a trigger, an older one with it.
-WAITING = ("awaiting_input", "deferred")
-FIELDS = ("supplier_name", "issue_date", "currency", "net_amount", "vat", "total_amount")
 #: What the cloud answers about a picture with these words after it; a PNG ends before them.
 ANSWERS = {
     b"no invoice": "[]",
@@ -58,23 +54,6 @@ def misprint(invoice: DrawnInvoice) -> Misprint:
     return Misprint(**vars(invoice))
 
 
-class Cloud:
-    """Reads with an engine all but the pictures that are marked."""
-
-    name = "rapidocr"
-
-    def __init__(self, options: Options) -> None:
-        self._engine = make_worker(options)
-
-    def __call__(self, job: Job) -> JobOutcome:
-        outcome = self._engine(job)
-        for mark, answer in ANSWERS.items():
-            if job.payload.read_bytes().endswith(mark):
-                (result,) = outcome.results
-                result.path.write_text(answer)
-        return outcome
-
-
 @pytest.fixture
 def database() -> Iterator[str]:
     with own_database() as url:
@@ -89,7 +68,7 @@ def airflow(database: str, tmp_path: Path) -> Iterator[LocalAirflow]:
     shutil.copy(EXAMPLE, dags)
     options = Options(engine="rapidocr", client_id="tests", client_secret=SECRET)
     # With sqlite, a task fails also where another process has written at the same time.
-    with own_database() as metadata, Emulator(options, Cloud(options)) as cloud:
+    with own_database() as metadata, Emulator(options, AnsweringCloud(options, ANSWERS)) as cloud:
         variables = {
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata.replace("postgresql:", "postgresql+psycopg2:"),
             "AIRFLOW_CONN_ASPOSE_OCR_DEFAULT": connection(cloud.url),
@@ -106,8 +85,8 @@ def airflow(database: str, tmp_path: Path) -> Iterator[LocalAirflow]:
 class Review:
     """The requests for an answer of one run."""
 
-    def __init__(self, rest: AirflowRest, run_id: str, count: int) -> None:
-        self.rest, self.run_id, self.count = rest, run_id, count
+    def __init__(self, airflow: LocalAirflow, rest: AirflowRest, run_id: str, count: int) -> None:
+        self.airflow, self.rest, self.run_id, self.count = airflow, rest, run_id, count
 
     def wait_for(self, task_id: str, map_index: int, *states: str) -> None:
         """Wait until a task is in a state. Fail if it fails: the run does not end while another one waits for a person."""
@@ -127,14 +106,15 @@ class Review:
         # The request is there before the task waits; what answers it then depends on the speed of both.
         for index in range(self.count):
             self.wait_for("review.ask", index, *WAITING)
+            wait_until_it_left_its_worker(self.rest, self.airflow, index)
 
     def told(self) -> dict[str, tuple[int, dict[str, Any]]]:
         """Return, for each file, the map index of its request, and what the request tells."""
         found = {}
         for index in range(self.count):
             body: str = self.rest.get(self.path(index))["body"]
-            told = json.loads(body.removeprefix("```\n").removesuffix("\n```"))
-            found[Path(told["source"]).name] = (index, told)
+            assert all(line.count("`") == 2 for line in body.splitlines())
+            found[Path(told(body)["source"]).name] = (index, told(body))
         return found
 
     def path(self, map_index: int) -> str:
@@ -164,18 +144,18 @@ def test_a_person_corrects_what_does_not_fit(airflow: LocalAirflow, database: st
     (inbox / "invoice-9.png").write_bytes(b"no picture at all")
     rest = AirflowRest(airflow.base_url, airflow.check)
     run_id = rest.start(DAG, {"inbox": f"file://{inbox}/", "outbox": f"file://{tmp_path}/out/"})
-    review = Review(rest, run_id, 4)
+    review = Review(airflow, rest, run_id, 4)
     review.wait_until_all_ask()
     # What fits does not wait for a person.
     assert rows(database, TABLE) == [(right.file, right.total)]
-    told = {file: told for file, (_, told) in review.told().items()}
-    assert told.keys() == {wrong.file, refused.file, unread.file, "invoice-9.png"}
+    asked = {file: about for file, (_, about) in review.told().items()}
+    assert asked.keys() == {wrong.file, refused.file, unread.file, "invoice-9.png"}
     net, vat, total = (float(amount) for amount in (wrong.net, wrong.vat, wrong.total))
-    assert told[wrong.file]["problem"] == f"{net} and a VAT of {vat} are not {total}."
-    assert told[refused.file]["supplier_name"] == "{{ 7 * 6 }} ```"
-    assert "it is no JSON object" in told[unread.file]["problem"]
+    assert asked[wrong.file]["problem"] == f"{net} and a VAT of {vat} are not {total}."
+    assert asked[refused.file]["supplier_name"] == "{{ 7 * 6 }} ```"
+    assert "it is no JSON object" in asked[unread.file]["problem"]
 
-    corrected = review.answer(wrong.file, "Correct", total_amount=float(wrong.net + wrong.vat))
+    corrected = review.answer(wrong.file, "Correct", total_amount=str(wrong.net + wrong.vat))
     # One answer does not wait for another one.
     review.wait_for("review.book_corrected", corrected, "success")
     expected = [(right.file, right.total), (wrong.file, wrong.net + wrong.vat)]
@@ -183,7 +163,7 @@ def test_a_person_corrects_what_does_not_fit(airflow: LocalAirflow, database: st
 
     for name in (refused.file, "invoice-9.png"):
         review.answer(name, "Refuse")
-    typed = {"issue_date": str(unread.issued), "currency": unread.currency, "total_amount": 2450}
+    typed = {"issue_date": str(unread.issued), "currency": unread.currency, "total_amount": "2450"}
     review.answer(unread.file, "Correct", **typed)
     assert rest.wait_for_run(DAG, run_id, PATIENCE_SECONDS) == "success"
     assert rows(database, TABLE) == [*expected, (unread.file, unread.total)]

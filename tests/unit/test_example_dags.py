@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk import BaseHook
+from airflow.sdk import BaseHook, Param
+from airflow.sdk.exceptions import ParamValidationError
 
 from airflow_provider_asposeocr.operators import AsposeOcrPlanInboxOperator
 from demo.inbox import POOL, environment, fill_inbox
@@ -106,3 +108,28 @@ class TestMappedFolder:
             (tmp_path / name).touch()
         assert list_documents(str(tmp_path), "list_images") == ["A.TIF", "b.jpg"]
         assert list_documents(str(tmp_path), "list_pdfs") == ["c.PDF"]
+
+
+class TestInvoicesReview:
+    @pytest.mark.parametrize("value", ["", None, "1190", "1190.50", "-3.5"])
+    def test_an_amount_that_a_person_may_enter(self, value: str | None) -> None:
+        assert _entry("total_amount").resolve(value) == value
+
+    @pytest.mark.parametrize("value", ["1190,50", "1.190.50", "EUR 5", "1e5"])
+    def test_one_that_would_be_another_amount_is_refused(self, value: str) -> None:
+        with pytest.raises(ParamValidationError):
+            _entry("total_amount").resolve(value)
+
+    @pytest.mark.parametrize(("value", "is_date"), [("", True), ("2026-03-04", True), ("4.3.2026", False)])
+    def test_a_date(self, value: str, is_date: bool) -> None:
+        if is_date:
+            assert _entry("issue_date").resolve(value) == value
+        else:
+            with pytest.raises(ParamValidationError):
+                _entry("issue_date").resolve(value)
+
+
+def _entry(name: str) -> Param:
+    """Return a field of the form that the person fills in."""
+    entry: Param = runpy.run_path(str(EXAMPLES[0].parent / "invoices_review.py"))["ENTRIES"][name]
+    return entry
