@@ -22,7 +22,7 @@ class AnsweringCloud:
     """
 
     def __init__(self, options: Options, answers: Mapping[bytes, str]) -> None:
-        self.name = options.engine
+        self.name: str = options.engine
         self._engine = make_worker(options)
         self._answers = answers
 
