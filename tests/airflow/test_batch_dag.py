@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.airflow
 
-EXAMPLE = Path(__file__).parents[2] / "example_dags" / "batch_folder.py"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "example_dags" / "batch_folder.py"
+#: The DAG that the README and the page of the batch show to newcomers.
+SHOWN = re.compile(r"<!-- file dags/read_scans\.py -->\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture
@@ -45,3 +49,22 @@ def test_ten_scans_are_read_in_one_task(
     written = {path.name for path in Path(folders["outbox"]).iterdir() if path.is_file()}
     assert written == {f"scan-{number}.png.{suffix}" for number in range(10) for suffix in ("txt", "pdf")}
     assert not list(Path(folders["outbox"]).rglob("batches/*/*/*.jsonl")), "the journal was left"
+
+
+def test_a_newcomer_needs_ten_lines(
+    aspose_ocr_run_dag: DagRunner, aspose_ocr_emulator: Emulator, folders: dict[str, str], tmp_path: Path
+) -> None:
+    (shown,) = SHOWN.findall((ROOT / "README.md").read_text())
+    assert SHOWN.findall((ROOT / "docs" / "batch.md").read_text()) == [shown]
+    assert len([line for line in shown.splitlines() if line]) <= 10
+    (tmp_path / "dags").mkdir()
+    file = tmp_path / "dags" / "read_scans.py"
+    file.write_text(
+        shown.replace("/data/scans/", folders["inbox"]).replace("/data/texts/", folders["outbox"])
+    )
+    run = aspose_ocr_run_dag(file)
+    assert run.xcom("read")["succeeded"] == 10
+    assert {path.name for path in Path(folders["outbox"]).glob("*.txt")} == {
+        f"scan-{number}.png.txt" for number in range(10)
+    }
+    assert aspose_ocr_emulator.control.billing() == {"RecognizeImage": 10}

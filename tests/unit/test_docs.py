@@ -197,6 +197,29 @@ def test_every_parameter_of_a_batch_is_documented() -> None:
     assert [name for name in names if f"\n| `{name}` |" not in section] == []
 
 
+def test_the_defaults_of_a_batch_are_those_of_its_page() -> None:
+    section = section_of(read("docs/batch.md"), "Parameters")
+    shown = dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \|", section, re.MULTILINE))
+    parameters = inspect.signature(operators.AsposeOcrBatchOperator.__init__).parameters
+    for name, parameter in parameters.items():
+        # A name in words is what the default means; so is a default that comes from Airflow's configuration.
+        if name not in shown or (parameter.default is None and not shown[name].startswith("`None`")):
+            continue
+        if parameter.default is inspect.Parameter.empty:
+            assert shown[name] == "required", name
+        elif name != "deferrable":
+            said = shown[name].strip("`").replace(",", "")
+            default = parameter.default
+            expected = (
+                f'"{default}"'
+                if isinstance(default, str)
+                else f"{default:g}"
+                if isinstance(default, float)
+                else default
+            )
+            assert said == (default if name == "aspose_ocr_conn_id" else str(expected)), name
+
+
 @pytest.mark.parametrize(
     ("heading", "constructor"),
     [
