@@ -144,6 +144,7 @@ class BatchEngine:
                 extract=(self._settings.fields, self._settings.extract_bytes),
                 previews=self._settings.previews,
                 keep_steps=self._settings.keep_steps,
+                max_bytes=self._settings.max_bytes,
                 registrar=self._registrar,
             )
             return await self._run(over)

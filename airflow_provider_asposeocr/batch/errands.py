@@ -70,6 +70,7 @@ class Errands:
     :param extract: Fields of the results that are in a document's row, and the largest value of one as JSON, in bytes.
     :param previews: Whether pictures of the pages of each document are stored before it is sent.
     :param keep_steps: Whether the results of all steps before the last one are stored, too.
+    :param max_bytes: Size of the largest document that is sent; by default any.
     :param registrar: The register of the batch; ``None`` = it has none.
     """
 
@@ -85,6 +86,7 @@ class Errands:
         extract: tuple[Sequence[Field], int] = ((), 0),
         previews: bool = False,
         keep_steps: bool = False,
+        max_bytes: int | None = None,
         registrar: Registrar | None = None,
     ) -> None:
         self._registrar = registrar
@@ -98,6 +100,7 @@ class Errands:
         self._foreseen = Foreseen(batch)
         self._previews = previews
         self._keep_steps = keep_steps
+        self._max_bytes = max_bytes
         self._prepared: dict[int, Document] = {}
         # A killed worker has three seconds. A thousand status requests at once would take all of them before the first
         # cancel.
@@ -158,10 +161,7 @@ class Errands:
         else:
             document = self._batch.documents[action.document]
             if self._registrar is None:
-                content, version = (
-                    await self._transfer.read_source(document.index, document.source, step),
-                    None,
-                )
+                content, version = await self._read_source(document, step), None
             else:
                 read = await self._read_as_listed(document, step)
                 if isinstance(read, events.Decided):
@@ -190,7 +190,7 @@ class Errands:
             before = await self._versions_of(document)
             listed = before[0] if before else None
         try:
-            content = await self._transfer.read_source(document.index, document.source, step)
+            content = await self._read_source(document, step)
         except SourceUnreadableError:
             raise
         except SourceError:
@@ -202,6 +202,10 @@ class Errands:
             self._transfer.discard(document.index)
             return events.Decided(document.index, "gone" if versions is None else "changed", {})
         return content, versions[0]
+
+    async def _read_source(self, document: BatchDocument, step: Step) -> Document:
+        known = document.source, step, document.size_bytes
+        return await self._transfer.read_source(document.index, *known, self._max_bytes)
 
     async def _versions_of(self, document: BatchDocument) -> tuple[str | None, ...] | None:
         """Ask for the present version of a source; ``None`` = it is not there."""

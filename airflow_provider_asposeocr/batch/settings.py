@@ -31,6 +31,7 @@ class BatchSettings:
         one killed worker can leave unknown. The default is 16.
     :param max_submits: Most cloud tasks, those of all tries and those sent again included; by default no limit. A document
         is begun only if the budget covers all of its steps.
+    :param max_bytes: Size of the largest document that is sent, in bytes; by default any.
     :param stop_after_failures: Submit nothing more after this number of failed documents; by default never.
     :param retry_failed: Whether a later try submits failed documents again where that may help. The default is yes. A
         cloud task that is not over is gone on with in any case.
@@ -71,6 +72,7 @@ class BatchSettings:
     max_in_flight: int = 100
     max_unanswered_submits: int = 16
     max_submits: int | None = None
+    max_bytes: int | None = None
     stop_after_failures: int | None = None
     retry_failed: bool = True
     on_unknown_submit: OnUnknownSubmit = "resubmit"
@@ -99,6 +101,7 @@ class BatchSettings:
             ("max_in_flight", 1, MOST_TASKS),
             ("max_unanswered_submits", 1, MOST_TASKS),
             ("max_submits", 1, None),
+            ("max_bytes", 1, None),
             ("stop_after_failures", 1, None),
         ):
             value = getattr(self, name)

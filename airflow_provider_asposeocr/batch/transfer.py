@@ -25,7 +25,7 @@ from airflow_provider_asposeocr.api.results.download import download_into, local
 from airflow_provider_asposeocr.batch.kept_steps import keep_result
 from airflow_provider_asposeocr.batch.limits import HEAVY_BYTES
 from airflow_provider_asposeocr.documents.destinations import plan, store_unasked
-from airflow_provider_asposeocr.documents.sources import spool_file, spool_result
+from airflow_provider_asposeocr.documents.sources import check_size, spool_file, spool_result
 from airflow_provider_asposeocr.documents.stored_files import Writer
 from airflow_provider_asposeocr.ingestion.stored_results import is_taken
 from airflow_provider_asposeocr.previews.storing import make_previews, preview_folder
@@ -85,21 +85,30 @@ class Transfer:
         self._empty: list[Path] = []
         self._made = 0
 
-    async def read_source(self, index: int, uri: str, step: Step) -> Document:
+    async def read_source(
+        self, index: int, uri: str, step: Step, size_bytes: int | None = None, max_bytes: int | None = None
+    ) -> Document:
         """
         Bring a source to local disk, or to memory.
 
         :param index: Index of the document.
         :param uri: Absolute path or URI of the source.
         :param step: The step that will read it, the first one.
+        :param size_bytes: Its size, as far as it is known.
+        :param max_bytes: Size of the largest source that is read; by default any.
         :return: The document, with size and checksum.
-        :raises SourceError: if it is missing, empty, or of a type that the step does not read. Nothing was sent.
+        :raises SourceError: if it is missing, empty, too large, or of a type that the step does not read. Nothing was sent.
         :raises SourceUnreadableError: if its storage does not answer.
         """
         folder = self._begin(index)
-        document = await self.in_thread(
-            lambda: spool_file(uri, step.row, folder, most_in_memory_bytes=MOST_IN_MEMORY_BYTES)
-        )
+
+        def read() -> Document:
+            check_size(uri, size_bytes, max_bytes)
+            found = spool_file(uri, step.row, folder, most_in_memory_bytes=MOST_IN_MEMORY_BYTES)
+            check_size(uri, found.size_bytes, max_bytes)  # It may have grown since it was listed.
+            return found
+
+        document = await self.in_thread(read)
         self._leave_unless_used(index, document)
         return document
 

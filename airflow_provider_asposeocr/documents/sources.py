@@ -186,6 +186,31 @@ def spool_file(uri: str, operation: Operation, folder: Path, *, most_in_memory_b
     return Document(content, size, sha256, source_name(uri) or None, *original)
 
 
+def check_size(uri: str, size_bytes: int | None, most_bytes: int | None) -> None:
+    """
+    Refuse a source that is larger than the user wants to send.
+
+    :param uri: Absolute path or URI.
+    :param size_bytes: Its size; ``None`` = its storage is asked, so that a large file is not copied first.
+    :param most_bytes: The largest size; ``None`` = any.
+    :raises SourceContentError: if it is larger. Nothing was sent.
+    """
+    if most_bytes is None:
+        return
+    if size_bytes is None:
+        try:
+            path = object_path(uri)
+            size_bytes = path.fs.info(path.path).get("size")
+        except (
+            Exception
+        ) as error:  # Each storage library has its own root class. Reading the source raises the error again.
+            log.debug("No size of %s: %s", shown(uri, 300), shown(error))
+    if size_bytes is not None and size_bytes > most_bytes:
+        raise SourceContentError(
+            f"The source {_label(uri)} has {size_bytes} bytes, and max_bytes allows {most_bytes}."
+        )
+
+
 def spool_result(ref: TaskRef, operation: Operation, results: Sequence[Result], folder: Path) -> Document:
     """
     Take the one result of a task that an operation reads.

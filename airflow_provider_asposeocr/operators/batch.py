@@ -97,6 +97,8 @@ class AsposeOcrBatchOperator(BaseOperator):
         default.
     :param max_submits: The budget: most cloud tasks of all tries, those sent again included. A document is begun only if
         the rest of it covers all of its steps, and is ``not_started`` otherwise. By default there is none.
+    :param max_bytes: Size of the largest document that is sent, in bytes: a larger one fails before it is sent, and is not
+        billed. By default any.
     :param max_failures: How many documents may fail before the Airflow task fails: a number, or a share of all documents
         below 1. 0 by default.
     :param stop_after_failures: Submit nothing more after this number of failed documents; by default never.
@@ -185,6 +187,7 @@ class AsposeOcrBatchOperator(BaseOperator):
         max_in_flight: int = 100,
         max_unanswered_submits: int = 16,
         max_submits: int | None = None,
+        max_bytes: int | None = None,
         max_failures: float = 0,
         stop_after_failures: int | None = None,
         retry_failed: bool = True,
@@ -228,6 +231,7 @@ class AsposeOcrBatchOperator(BaseOperator):
         self.max_in_flight = max_in_flight
         self.max_unanswered_submits = max_unanswered_submits
         self.max_submits = max_submits
+        self.max_bytes = max_bytes
         self.max_failures = max_failures
         self.stop_after_failures = stop_after_failures
         self.retry_failed = retry_failed

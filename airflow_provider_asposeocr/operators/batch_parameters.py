@@ -86,6 +86,7 @@ _COUNTS: dict[str, int | None] = {
     "max_in_flight": MOST_TASKS,
     "max_unanswered_submits": MOST_TASKS,
     "max_submits": None,
+    "max_bytes": None,
     "stop_after_failures": None,
     "max_attempts": None,
     "extract_bytes": MOST_EXTRACTED_BYTES,

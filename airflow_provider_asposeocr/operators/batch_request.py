@@ -220,6 +220,7 @@ def settings_of(operator: AsposeOcrBatchOperator, ti: Any, begun_at: float, *, h
         max_in_flight=operator.max_in_flight,
         max_unanswered_submits=operator.max_unanswered_submits,
         max_submits=operator.max_submits,
+        max_bytes=operator.max_bytes,
         stop_after_failures=operator.stop_after_failures,
         retry_failed=operator.retry_failed,
         on_unknown_submit=operator.on_unknown_submit,
