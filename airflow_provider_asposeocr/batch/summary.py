@@ -7,8 +7,8 @@ Invariant: a summary is below 4 KB for any names of documents, because XCom is i
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.api.printable import shown
@@ -152,7 +152,10 @@ def allowed_failures(documents: int, max_failures: float) -> int:
     :param documents: How many the batch has.
     :param max_failures: A whole number = this number of documents; a float below 1 = a share of all documents, rounded down.
     """
-    return max_failures if isinstance(max_failures, int) else math.floor(documents * max_failures)
+    if isinstance(max_failures, int):
+        return max_failures
+    # As the user wrote it: in binary, 0.29 of 100 documents is less than 29.
+    return int(Decimal(repr(max_failures)) * documents)
 
 
 def is_green(counts: Mapping[str, int], max_failures: float) -> bool:

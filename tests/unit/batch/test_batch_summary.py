@@ -91,6 +91,8 @@ def test_the_uri_of_the_manifest_outlasts_examples() -> None:
         ({"succeeded": 98, "failed": 2}, 0.02, True),
         ({"succeeded": 97, "failed": 3}, 0.02, False),
         ({"succeeded": 96, "failed": 3}, 0.03, False),  # 2.97 documents are 2
+        ({"succeeded": 71, "failed": 29}, 0.29, True),  # 28.999999999999996 in binary
+        ({"succeeded": 70, "failed": 30}, 0.29, False),
         ({"succeeded": 99, "low_quality": 1}, 0, False),
         ({"succeeded": 99, "not_started": 1}, 50, False),
         ({"succeeded": 99, "cancelled": 1}, 50, False),
