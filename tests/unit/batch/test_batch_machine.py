@@ -12,8 +12,11 @@ from airflow_provider_asposeocr.api.enums import TaskStatus
 from airflow_provider_asposeocr.api.errors import (
     AccessDeniedError,
     AsposeOcrError,
+    AuthenticationError,
+    CertificateError,
     CloudUnavailableError,
     CredentialsLockedError,
+    InvalidConnectionError,
     QuotaExceededError,
     RateLimitedError,
     RequestRejectedError,
@@ -22,6 +25,7 @@ from airflow_provider_asposeocr.api.errors import (
     SubmitUnknownError,
     TaskExpiredError,
     TaskUnknownError,
+    TrialNotAvailableError,
 )
 from airflow_provider_asposeocr.api.polling.durations import DurationBook
 from airflow_provider_asposeocr.api.polling.plan import Cadence
@@ -289,7 +293,21 @@ def test_what_is_sent_once_more_leaves_the_budget_of_the_others() -> None:
     assert failed(batch).document == 0
 
 
-@pytest.mark.parametrize("error", [QuotaExceededError("No."), CredentialsLockedError("No.")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        cls("No.")
+        for cls in (
+            AuthenticationError,
+            CertificateError,
+            CredentialsLockedError,
+            InvalidConnectionError,
+            QuotaExceededError,
+            TrialNotAvailableError,
+        )
+    ],
+    ids=lambda error: type(error).__name__,
+)
 def test_an_error_of_the_account_stops_submits_and_lets_the_running_end(error: AsposeOcrError) -> None:
     batch = Batch(documents=4, max_in_flight=3)
     batch.to_run(0)

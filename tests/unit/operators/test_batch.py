@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import re
 import threading
 from collections import defaultdict
 from contextlib import suppress
@@ -18,7 +20,9 @@ from airflow.sdk.execution_time.context import set_current_context
 
 from airflow_provider_asposeocr import metrics
 from airflow_provider_asposeocr.api.errors import AsposeOcrError, StorageError
+from airflow_provider_asposeocr.batch import engine, progress, tripwire
 from airflow_provider_asposeocr.batch.__main__ import main
+from airflow_provider_asposeocr.batch.ending import Deferral
 from airflow_provider_asposeocr.batch.errors import BatchFailedError, JournalFencedError
 from airflow_provider_asposeocr.batch.journal import Journal
 from airflow_provider_asposeocr.batch.manifest_file import read_manifest, write_manifest
@@ -28,7 +32,7 @@ from airflow_provider_asposeocr.batch.woken import Duration, Woken, read_event
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.documents.manifest import DocumentError
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
-from airflow_provider_asposeocr.operators import batch_kill
+from airflow_provider_asposeocr.operators import batch_deferral, batch_kill
 from airflow_provider_asposeocr.operators.batch import AsposeOcrBatchOperator
 from airflow_provider_asposeocr.operators.batch_request import request_of
 from airflow_provider_asposeocr.operators.cancel import AsposeOcrCancelTasksOperator
@@ -36,6 +40,7 @@ from airflow_provider_asposeocr.operators.fetch import AsposeOcrFetchResultOpera
 from airflow_provider_asposeocr.triggers.batch import AsposeOcrBatchTrigger
 from tests.support.airflow_names import TaskDeferred
 from tests.support.airflow_tasks import PNG, StateStore, context_for, events_of, execute, resume
+from tests.support.batch_tasks import running
 from tests.support.emulated_cloud import STATUS, deletes
 
 if TYPE_CHECKING:
@@ -439,6 +444,26 @@ class TestKill:
         thread.join()
         assert submits(cloud) == 1
 
+    def test_what_a_slow_cloud_leaves_no_time_for_is_counted(
+        self,
+        batch: Batch,
+        cloud: EmulatorControl,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        monkeypatch.setattr(batch_kill, "KILL_SECONDS", 1.0)
+        batch.max_tries = 0
+        cloud.add_faults({"kind": "task_stuck", "count": 6})
+        cloud.add_faults({"kind": "hold", "method": "DELETE", "path": "*", "count": 4})
+        operator, context = batch.begin(steps=ONE_STEP)
+        run_killed(cloud, operator, context, AirflowFailException, AsposeOcrError)
+        cloud.clear_faults()
+        said = re.search(r"(\d) cloud tasks were cancelled, (\d) may still run", caplog.text)
+        assert said is not None
+        cancelled, left = map(int, said.groups())
+        assert left >= 4
+        assert cancelled + left == 6
+
     def test_a_slow_airflow_is_not_waited_for_and_nothing_is_cancelled(
         self,
         batch: Batch,
@@ -654,6 +679,36 @@ class TestDeferral:
         assert summary["succeeded"] == 6
         assert submits(cloud) == 6
 
+    def test_what_a_trigger_s_row_cannot_hold_is_waited_for_in_the_worker(
+        self,
+        batch: Batch,
+        cloud: EmulatorControl,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        def fits(_: Any) -> bool:
+            cloud.clear_faults()
+            return False
+
+        monkeypatch.setattr(batch_deferral, "fits_row", fits)
+        given = {"steps": ONE_STEP, "deferrable": True, "defer_idle_seconds": 0.1}
+        cloud.add_faults({"kind": "status", "status": 503, "method": "GET", "path": "*", "probability": 1.0})
+        operator, context = batch.begin_deferred(**given)
+        assert resume(operator, taught(), context)["succeeded"] == 6
+        assert submits(cloud) == 6
+        assert "6 cloud tasks do not fit into a trigger's row. The worker waits." in caplog.text
+
+    def test_polls_are_as_frequent_as_airflow_is_configured(
+        self, batch: Batch, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW__ASPOSE_OCR__BATCH_POLLS_PER_SECOND", "7")
+        operator, context = batch.begin()
+        with set_current_context(context):
+            _, env = request_of(operator, context, holds=False)
+        trigger = batch_deferral.trigger_of(operator, Deferral(tuple(running(1, 0.0)), 1.0), 0.0)
+        assert isinstance(trigger, AsposeOcrBatchTrigger)
+        assert (env.polls_per_second, trigger.plan["polls_per_second"]) == (7.0, 7.0)
+
     @pytest.mark.parametrize("because", ["error", None])
     def test_after_a_wait_that_failed_the_batch_stays_in_its_worker(
         self, batch: Batch, cloud: EmulatorControl, because: Any
@@ -713,3 +768,30 @@ class TestDeferral:
         with pytest.raises(AirflowFailException, match="There is no journal of a batch"):
             resume(operator, None, context)
         assert submits(cloud) == 0
+
+
+def test_the_log_and_airflow_s_ui_say_how_far_it_is(
+    batch: Batch, cloud: EmulatorControl, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name in (
+        (engine, "LOOK_SECONDS"),
+        (engine, "LOOK_WHILE_MOVING_SECONDS"),
+        (progress, "FIRST_MENTION_SECONDS"),
+        (tripwire, "LEAST_SECONDS_BETWEEN_WRITES"),
+    ):
+        monkeypatch.setattr(module, name, 0.01)
+    caplog.set_level(logging.INFO)
+    shown: list[dict[str, Any]] = []
+
+    def show(key: str, value: dict[str, Any], **_: Any) -> None:
+        shown.append(value["progress"])
+        if shown[-1].get("running"):
+            cloud.clear_faults()
+
+    assert batch.store is not None
+    monkeypatch.setattr(batch.store, "set", show)
+    cloud.add_faults({"kind": "hold", "method": "GET", "path": STATUS, "count": 6})
+    batch.run(steps=ONE_STEP)
+    assert re.search(r"\d of 6 documents done, 0 failed, \d running in the cloud", caplog.text)
+    assert any(each.get("running") and each["documents"] == 6 for each in shown)
+    assert shown[-1] == {"documents": 6, "succeeded": 6, "submits": 6}
