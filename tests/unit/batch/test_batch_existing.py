@@ -235,6 +235,12 @@ class TestManifests:
         write_manifest(f"{STATE}manifests/2026/03/02/m.jsonl", [row.model_copy(update={"results": left})], 1)
         assert decided("overwrite")["outcome"] == "failed"
 
+    def test_a_duplicate_has_not_made_the_results_that_it_names(self, store: Store) -> None:
+        store.pipe({"/out/a.png.txt": b"hello"})
+        row = made_by_a_batch(SOURCE, "a.png.txt").model_copy(update={"outcome": "duplicate"})
+        write_manifest(f"{STATE}manifests/2026/03/02/m.jsonl", [row], 1)
+        assert decided("overwrite")["outcome"] == "failed"
+
     def test_are_not_read_where_records_say_it_all(self, store: Store) -> None:
         made_by_a_fetch(SOURCE, "a.png.txt")
         store.pipe({"/out/a.png.txt": b"hello"})
