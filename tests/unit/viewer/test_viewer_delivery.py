@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_asposeocr.viewer import answers, verified
 from airflow_provider_asposeocr.viewer.delivery import disposition
-from airflow_provider_asposeocr.viewer.kinds import MOST_IMAGE_BYTES, MOST_TEXT_BYTES, kind_of
+from airflow_provider_asposeocr.viewer.kinds import MOST_TEXT_BYTES, kind_of
 from airflow_provider_asposeocr.viewer.verified import is_allowed
 from tests.support.object_stores import Store, attached
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from tests.support.viewer_world import ViewerWorld
 
 TEXT = b"Wei\xc3\x9fe Schrift, 42 words"
-LARGE = MOST_IMAGE_BYTES + 1
 
 
 def test_a_result_is_sent_as_it_was_stored(world: ViewerWorld) -> None:
@@ -270,6 +268,16 @@ class TestBounds:
         world.fetched({**world.result("page.txt", b"x" * (MOST_TEXT_BYTES + 1)), "bytes": 5})
         assert world.file().status_code == 409
 
+    def test_a_file_whose_size_the_manifest_does_not_say_has_the_same_limit(
+        self, world: ViewerWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A source may have no size. What is too large is not even read."""
+        source = world.stored("page.txt", b"x" * (MOST_TEXT_BYTES + 1))
+        world.fetched(source=source["uri"], sha256=source["sha256"], bytes=None)
+        monkeypatch.setattr(verified, "_copy", None)
+        answer = world.file(address="0/source/0")
+        assert (answer.status_code, answer.json()["detail"]) == (409, answers.NOT_VERIFIED)
+
     def test_a_file_of_another_size_is_not_even_read(
         self, world: ViewerWorld, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -301,91 +309,6 @@ class TestBounds:
         assert answer.status_code == 502
         assert answer.json() == {"detail": answers.STORAGE_FAILED}
         assert "fire" not in answer.text
-
-
-class TestLargeFiles:
-    """The viewer remembers that a large file's checksum was verified."""
-
-    def _large(self, world: ViewerWorld) -> dict[str, Any]:
-        return world.result("page.pdf", b"%PDF-" + b"x" * LARGE)
-
-    def test_the_second_part_is_read_from_the_storage_alone(
-        self, world: ViewerWorld, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        world.fetched(self._large(world))
-        assert len(world.file().content) == LARGE + 5
-        monkeypatch.setattr(verified, "_copy", None)  # The whole file is not read again.
-        answer = world.file(Range="bytes=0-4")
-        assert (answer.status_code, answer.content) == (206, b"%PDF-")
-
-    def test_a_change_at_equal_size_is_noticed(self, world: ViewerWorld) -> None:
-        result = self._large(world)
-        world.fetched(result)
-        assert world.file().status_code == 200
-        path = Path(result["uri"])
-        facts = path.stat()
-        with path.open("r+b") as stream:
-            stream.write(b"PWNED")
-        # A program that changes a file can set the old time.
-        os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
-        answer = world.file(Range="bytes=0-4")
-        assert answer.status_code == 409
-        assert b"PWNED" not in answer.content
-
-    @pytest.mark.parametrize("is_known", [True, False])
-    def test_a_link_that_is_turned_for_the_moment_of_the_open_is_noticed(
-        self, world: ViewerWorld, monkeypatch: pytest.MonkeyPatch, is_known: bool
-    ) -> None:
-        result = self._large(world)
-        path, link = Path(result["uri"]), world.folder / "link.pdf"
-        secret = world.folder / "secret.pdf"
-        secret.write_bytes(b"PWNED" + b"x" * LARGE)
-        link.symlink_to(path)
-        world.fetched({**result, "uri": str(link)})
-        if is_known:
-            assert world.file().status_code == 200
-        real = LocalFileSystem._open
-
-        def turned(self: Any, *arguments: Any, **options: Any) -> Any:
-            link.unlink()
-            link.symlink_to(secret)
-            stream = real(self, *arguments, **options)
-            link.unlink()
-            link.symlink_to(path)
-            return stream
-
-        monkeypatch.setattr(LocalFileSystem, "_open", turned)
-        answer = world.file(Range="bytes=0-4")
-        assert answer.status_code == 409
-        assert b"PWNED" not in answer.content
-
-    def test_a_copy_is_not_the_file_that_a_writer_can_change(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """The manifest of a batch stays open for a long time."""
-        monkeypatch.setattr(verified, "MOST_IMAGE_BYTES", 3)
-        (path := tmp_path / "manifest.jsonl").write_bytes(b"before")
-        claim = verified.Claim(str(path), hashlib.sha256(b"before").hexdigest(), 6)
-        verified.open_verified(claim, 10).close()  # Now it is remembered that it was verified.
-        opened = verified.open_verified(claim, 10, is_copy=True)
-        with path.open("r+b") as stream:
-            stream.write(b"PWNED!")
-        assert opened.content() == b"before"
-        opened.close()
-
-    def test_a_storage_that_knows_no_versions_is_read_whole_each_time(self) -> None:
-        class Plain(Store):
-            def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
-                return {"name": path, "type": "file", "size": LARGE}
-
-        store = attached("memory", "plain", kind=Plain)
-        content = b"x" * LARGE
-        store.pipe_file("/bucket/page.pdf", content)
-        claim = verified.Claim("memory://plain@bucket/page.pdf", hashlib.sha256(content).hexdigest(), LARGE)
-        verified.open_verified(claim, LARGE).close()
-        store.pipe_file("/bucket/page.pdf", content.replace(b"x", b"y"))
-        with pytest.raises(answers.RefusedError):
-            verified.open_verified(claim, LARGE)
 
 
 @pytest.mark.parametrize(

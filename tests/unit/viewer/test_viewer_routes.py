@@ -244,5 +244,6 @@ async def test_the_viewer_is_loaded_with_the_first_request() -> None:
     await lazy(scope, receive, send)
     assert sent[0]["status"] == 200
     first = lazy._app
+    assert first is not None
     await lazy(scope, receive, send)
     assert lazy._app is first
