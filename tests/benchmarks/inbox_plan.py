@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.benchmarks.listing_server import BUCKET, PAGE, ListingHandler, entry, serve_with
+from tests.benchmarks.listing_server import BUCKET, ListingHandler, entry, serve_with
 from tests.benchmarks.measuring import CHECKOUT, compared, in_turn, limited, publish
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class _Listings(ListingHandler):
 
     keys = 0
 
-    def page(self, prefix: str, token: int) -> tuple[Iterable[str], int | None]:
-        end = min(token + PAGE, self.keys)
+    def page(self, prefix: str, token: int, most: int) -> tuple[Iterable[str], int | None]:
+        end = min(token + most, self.keys)
         entries = (
             entry(
                 f"in/2026/scan-{number:08d}.png",

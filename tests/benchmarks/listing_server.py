@@ -34,12 +34,13 @@ class ListingHandler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def page(self, prefix: str, token: int) -> tuple[Iterable[str], int | None]:
+    def page(self, prefix: str, token: int, most: int) -> tuple[Iterable[str], int | None]:
         """
         Return a page of a listing.
 
         :param prefix: With what the keys begin.
         :param token: That of the page before; 0 for the first page.
+        :param most: Most keys of the page, as the request says.
         :return: Its entries, as :func:`entry` makes them, and the token of the next page; ``None`` = there is none.
         """
         raise NotImplementedError
@@ -47,12 +48,13 @@ class ListingHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked = parse_qs(urlsplit(self.path).query)
         prefix = asked.get("prefix", [""])[0]
-        entries, token = self.page(prefix, int(asked.get("continuation-token", ["0"])[0]))
+        most = min(PAGE, int(asked.get("max-keys", [str(PAGE)])[0]))
+        entries, token = self.page(prefix, int(asked.get("continuation-token", ["0"])[0]), most)
         listed = list(entries)
         more = "" if token is None else f"<NextContinuationToken>{token}</NextContinuationToken>"
         body = (
             '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-            f"<Name>{BUCKET}</Name><Prefix>{prefix}</Prefix><KeyCount>{len(listed)}</KeyCount><MaxKeys>{PAGE}</MaxKeys>"
+            f"<Name>{BUCKET}</Name><Prefix>{prefix}</Prefix><KeyCount>{len(listed)}</KeyCount><MaxKeys>{most}</MaxKeys>"
             f"<IsTruncated>{str(token is not None).lower()}</IsTruncated>{more}{''.join(listed)}</ListBucketResult>"
         ).encode()
         self.send_response(200)

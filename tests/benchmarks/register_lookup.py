@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_asposeocr.ingestion.register import RecordName, key_of
 from tests.benchmarks.inbox_plan import connection
-from tests.benchmarks.listing_server import BUCKET, PAGE, ListingHandler, entry, serve_with
+from tests.benchmarks.listing_server import BUCKET, ListingHandler, entry, serve_with
 from tests.benchmarks.measuring import CHECKOUT, in_turn, limited, publish
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ class _Register(ListingHandler):
 
     names: list[str]
 
-    def page(self, prefix: str, token: int) -> tuple[Iterable[str], int | None]:
+    def page(self, prefix: str, token: int, most: int) -> tuple[Iterable[str], int | None]:
         start = bisect_left(self.names, prefix)
-        found = [name for name in islice(self.names, start, start + PAGE) if name.startswith(prefix)]
+        found = [name for name in islice(self.names, start, start + most) if name.startswith(prefix)]
         return (entry(name, "0123456789abcdef0123456789abcdef", 700) for name in found), None
 
 
