@@ -72,12 +72,11 @@ class SeenFiles:
         """
         forgotten = self._load_segments()
         manifests = self._list(MANIFESTS, ".jsonl")
-        covered: dict[str, str | None] = {}
-        for segment in self._segments.values():
-            covered |= segment.manifests
+        # A manifest that a retry has written anew is in two segments, with a version in each.
+        covered = {each for segment in self._segments.values() for each in segment.manifests.items()}
         fresh_manifests: dict[str, str | None] = {}
         for name, stored in manifests.items():
-            if name in covered and covered[name] == stored.version and stored.version is not None:
+            if (name, stored.version) in covered and stored.version is not None:
                 continue
             if self._take_rows(name, stored, self._fresh.keys):
                 fresh_manifests[name] = stored.version

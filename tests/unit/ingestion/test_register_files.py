@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.documents import atomic_create
+from airflow_provider_asposeocr.ingestion import register_files
 from airflow_provider_asposeocr.ingestion.errors import RegisterError, RegisterUnreachableError
 from airflow_provider_asposeocr.ingestion.register import RecordName
 from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles
@@ -110,6 +112,14 @@ class TestLocally:
         now[0] += 1000
         assert register.age_seconds(name) == pytest.approx(4600, abs=60)
         assert register.age_seconds(RecordName(KEY, 2, "claim")) == 0
+
+    def test_the_clock_of_this_machine_does_not_count(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        register, name = RegisterFiles(f"{tmp_path}/"), RecordName(KEY, 1, "claim")
+        register.create(name, claim_of())
+        monkeypatch.setattr(register_files, "time", SimpleNamespace(time=lambda: 4_000_000_000.0))
+        assert register.age_seconds(name) == pytest.approx(0, abs=60)
 
     def test_a_register_that_cannot_be_written_is_an_error_at_once(self, tmp_path: Path) -> None:
         (tmp_path / "documents").write_text("a file where a folder must be")

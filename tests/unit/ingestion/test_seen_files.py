@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_asposeocr.api.errors import SourceUnreadableError
 from airflow_provider_asposeocr.documents.json_lines import read_objects
 from airflow_provider_asposeocr.ingestion import seen_files
 from airflow_provider_asposeocr.ingestion.seen import SeenKeys, seen_key
@@ -109,6 +110,26 @@ def test_a_manifest_that_a_later_try_has_written_anew_is_read_again(register: Re
     assert register.load() == {1, 2, 3}
 
 
+@pytest.mark.parametrize("filler", range(6))
+def test_a_manifest_that_two_segments_have_is_not_read_at_each_load(
+    register: Register, monkeypatch: pytest.MonkeyPatch, filler: int
+) -> None:
+    """The names of segments are checksums, so that either may be listed first."""
+    register.write("a", row(1), row(2, "not_started"))
+    register.write("b", row(100 + filler))
+    register.compact()
+    register.write("a", row(1), {**row(2), "try": 2})
+    register.write("c", row(200 + filler))
+    register.compact()
+    assert len(register.segments()) == 2
+
+    def read_again(uri: str, *_: Any) -> Any:
+        raise AssertionError(f"{uri} was read again.")
+
+    monkeypatch.setattr(seen_files, "read_objects", read_again)
+    assert register.load() == {1, 2, 100 + filler, 200 + filler}
+
+
 def test_many_segments_become_one(register: Register) -> None:
     for number in range(0, 12, 2):
         register.write(f"m{number}", row(number))
@@ -164,6 +185,26 @@ def test_a_manifest_that_was_cut_counts_as_far_as_it_goes_and_is_read_again(
     assert register.load() == {1, 3, 4}
     register.write("a", row(1), row(2))
     assert register.load() == {1, 2, 3, 4}
+
+
+def test_a_manifest_whose_reading_broke_off_is_read_again_although_the_index_was_written_since(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is what it was: only the storage had not answered to its end."""
+    for name, number in (("a", 1), ("b", 3), ("c", 4)):
+        register.write(name, row(number), row(number + 10))
+
+    def breaks_off(uri: str, what: str, size_bytes: int | None = None) -> Any:
+        for number, found in read_objects(uri, what, size_bytes):
+            if uri.endswith("/a.jsonl") and number == 2:
+                raise SourceUnreadableError("It does not answer.")
+            yield number, found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(seen_files, "read_objects", breaks_off)
+        register.compact()
+    assert len(register.segments()) == 1
+    assert register.load() == {1, 3, 4, 11, 13, 14}
 
 
 def test_an_index_that_cannot_be_written_is_a_warning(
