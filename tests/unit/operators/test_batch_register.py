@@ -11,12 +11,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
-from airflow_provider_asposeocr.api.errors import AsposeOcrError, SourceError, SourceUnreadableError
+from airflow_provider_asposeocr.api.errors import (
+    AsposeOcrError,
+    SourceError,
+    SourceUnreadableError,
+    TaskExpiredError,
+)
 from airflow_provider_asposeocr.batch import closing, listing
 from airflow_provider_asposeocr.batch.abandoned import close_abandoned
 from airflow_provider_asposeocr.batch.errors import JournalError
 from airflow_provider_asposeocr.batch.journal import Journal
 from airflow_provider_asposeocr.batch.journals import SWEPT
+from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.documents.json_lines import read_objects
 from airflow_provider_asposeocr.documents.stored_files import Writer
 from airflow_provider_asposeocr.ingestion.errors import RegisterUnreachableError
@@ -26,6 +32,7 @@ from airflow_provider_asposeocr.ingestion.work_list import WorkFile, WorkList, w
 from airflow_provider_asposeocr.operators.batch_sweep import sweep_journals
 from airflow_provider_asposeocr.triggers.batch import AsposeOcrBatchPauseTrigger
 from tests.support.airflow_tasks import deferral, events_of, execute, resume
+from tests.support.object_stores import Store, attached
 from tests.support.registered_runs import Death, Folder, counted, dies
 
 if TYPE_CHECKING:
@@ -486,6 +493,30 @@ class TestTakeover:
         (row,) = run.rows
         assert (row.outcome, row.maybe_billed_twice) == ("succeeded", False)
 
+    @pytest.mark.parametrize(
+        ("policy", "outcome", "billed"), [("fail", "failed", 1), ("resubmit", "succeeded", 2)]
+    )
+    def test_of_a_cloud_task_that_is_gone_on_with_too_late_the_user_decides(
+        self,
+        folder: Folder,
+        cloud: EmulatorControl,
+        monkeypatch: pytest.MonkeyPatch,
+        policy: str,
+        outcome: str,
+        billed: int,
+    ) -> None:
+        self.die_at(folder, monkeypatch, AsyncCloudClient, "status")
+        status = AsyncCloudClient.status
+
+        async def expired(*args: Any, **options: Any) -> Any:
+            monkeypatch.setattr(AsyncCloudClient, "status", status)
+            raise TaskExpiredError("The cloud has deleted it.")
+
+        monkeypatch.setattr(AsyncCloudClient, "status", expired)
+        run = folder.run("next", on_expired=policy, max_failures=1)
+        assert run.go()[outcome] == 1
+        assert submits(cloud) == billed
+
     def test_what_is_stored_is_done(
         self, folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -912,6 +943,25 @@ def test_a_register_that_cannot_be_written_is_an_error_before_anything_is_sent(
     (folder.root / "register" / "documents").write_text("a file where a folder must be")
     with pytest.raises(Exception, match="cannot be written"):
         execute(*folder.run("one", register=f"{folder.root}/register/").begin())
+    assert submits(cloud) == 0
+
+
+def test_a_register_without_permission_is_an_error_before_anything_is_sent(
+    folder: Folder, cloud: EmulatorControl
+) -> None:
+    class ReadOnly(Store):
+        def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **kwargs: Any) -> None:
+            if "/documents/" in path:
+                raise PermissionError("Access Denied")
+            super().pipe_file(path, value, **kwargs)
+
+    attached("memory", "register", kind=ReadOnly)
+    folder.drop("a.png", 1)
+    run = folder.run("one", register="memory://register@reg/", state=f"{folder.root}/state/")
+    with pytest.raises(
+        AirflowFailException, match=r"'memory://register@reg/' cannot be written.*Access Denied"
+    ):
+        execute(*run.begin())
     assert submits(cloud) == 0
 
 

@@ -16,9 +16,9 @@ from airflow_provider_asposeocr.compat import AirflowSkipException
 from airflow_provider_asposeocr.documents import sources
 from airflow_provider_asposeocr.ingestion import AsposeOcrInbox
 from airflow_provider_asposeocr.ingestion.__main__ import main
-from airflow_provider_asposeocr.operators import AsposeOcrPlanInboxOperator
+from airflow_provider_asposeocr.operators import AsposeOcrPlanInboxOperator, batch_try
 from tests.support.airflow_tasks import PNG, context_for, execute
-from tests.support.registered_runs import Folder
+from tests.support.registered_runs import Folder, dies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,7 +189,15 @@ def test_a_name_that_no_storage_opens_is_a_row(dag: Dag, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["blank s.png", "x#1.png", "x%20y.png", "ü" * 120 + ".png", "deep/" * 30 + "a.png"]
+    "name",
+    [
+        "blank s.png",
+        "x#1.png",
+        "x%20y.png",
+        "ü" * 120 + ".png",
+        "deep/" * 30 + "a.png",
+        ("d" * 99 + "/") * 10 + "e" * 20 + ".png",
+    ],
 )
 def test_an_odd_name_is_read(dag: Dag, name: str) -> None:
     path = dag.folder.inbox / name
@@ -206,14 +214,51 @@ def test_results_that_would_clash_do_not_stop_the_others(dag: Dag) -> None:
     assert dag.run() == {"succeeded": 2, "billed": 2}
 
 
-def test_a_lost_index_and_lost_manifests_bill_nothing(dag: Dag) -> None:
+def test_a_lost_index_and_lost_manifests_bill_nothing(dag: Dag, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_provider_asposeocr.ingestion.seen._FRESH_FOR_A_SEGMENT", 1)
     for number in range(4):
         dag.folder.drop(f"{number}.png", number)
     dag.run()
-    for path in (dag.folder.out / ".aspose-ocr" / "manifests").rglob("*.jsonl"):
-        path.unlink()
-    assert dag.run() == {"duplicate": 4}
+    dag.folder.drop("4.png", 4)
+    assert dag.run() == {"succeeded": 1, "billed": 1}
+    state = dag.folder.out / ".aspose-ocr"
+    assert list((state / "index").iterdir())
+    for name in ("index", "manifests"):
+        shutil.rmtree(state / name)
+    assert dag.run() == {"duplicate": 5}
     assert dag.run() == {}
+
+
+def test_a_batch_that_is_killed_before_its_manifest_is_read_and_not_billed_again(
+    dag: Dag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        dag.folder.drop(f"{number}.png", number)
+    (uri,) = dag.plan()
+    with monkeypatch.context() as patch:
+        patch.setattr(batch_try, "write_manifest", dies(batch_try.write_manifest))
+        dag.folder.run("killed", sources=uri, register=None).die()
+    assert sum(dag.cloud.billing().values()) == 3
+    assert dag.run() == {"duplicate": 3}
+    assert dag.run() == {}
+
+
+def test_a_cloud_that_takes_nothing_loses_no_file_and_a_retry_goes_on_with_its_claims(
+    dag: Dag, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(3):
+        dag.folder.drop(f"{number}.png", number)
+    (uri,) = dag.plan()
+    run = dag.folder.run("one", sources=uri, register=None, max_in_flight=2)
+    dag.cloud.add_faults(
+        {"kind": "status", "status": 402, "method": "POST", "path": "RecognizeImage", "count": 100}
+    )
+    run.fail()
+    assert sum(dag.cloud.billing().values()) == 0
+    dag.cloud.clear_faults()
+    assert run.go() == {"succeeded": 3, "submits": 3}
+    assert "may be billed twice" not in caplog.text
+    assert dag.folder.words() == ["1.claim"] * 3 + ["1.done"] * 3
 
 
 def test_without_the_documents_of_the_register_all_is_billed_again(dag: Dag) -> None:

@@ -17,6 +17,7 @@ from airflow.sdk import DAG, AssetWatcher, BaseHook
 from airflow_provider_asposeocr.api.errors import InputError
 from airflow_provider_asposeocr.documents import file_systems
 from airflow_provider_asposeocr.ingestion import AsposeOcrInbox
+from airflow_provider_asposeocr.ingestion.watch import Look
 from airflow_provider_asposeocr.operators import AsposeOcrPlanInboxOperator
 from airflow_provider_asposeocr.triggers.inbox import AsposeOcrInboxTrigger
 from tests.support.object_stores import Store, attached
@@ -25,6 +26,8 @@ from tests.support.patience import PATIENCE_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from airflow_provider_asposeocr.ingestion.inbox_files import InboxFile
 
 
 class Rounds:
@@ -120,6 +123,22 @@ async def test_the_storage_is_listed_in_a_thread_of_its_own(
     assert threads
     assert threading.main_thread() not in threads
     assert all(thread.daemon for thread in threads)
+
+
+async def test_the_storage_is_listed_in_small_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each page is parsed while the waits of other tasks in the process are late."""
+    drop(tmp_path, *(f"{number}.png" for number in range(450)))
+    pages: list[int] = []
+    take = Look.take
+
+    def noting(look: Look, page: list[InboxFile]) -> bool:
+        pages.append(len(page))
+        return take(look, page)
+
+    monkeypatch.setattr(Look, "take", noting)
+    assert await Rounds(watcher(tmp_path), 1).run()
+    assert sum(pages) == 450
+    assert max(pages) <= 200
 
 
 class Failing(Store):
