@@ -16,6 +16,9 @@ from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.errors import JournalError, JournalUnreachableError
 from airflow_provider_asposeocr.batch.left import take_over_batch
 from airflow_provider_asposeocr.batch.records import Handed, record_to_dict
+from airflow_provider_asposeocr.documents.file_systems import UnusablePathError
+from airflow_provider_asposeocr.documents.uris import reachable
+from airflow_provider_asposeocr.ingestion.errors import RegisterError
 from airflow_provider_asposeocr.ingestion.register import STORED
 
 if TYPE_CHECKING:
@@ -131,10 +134,11 @@ class LeftJournals:
         :param key: Its key.
         :return: What :func:`judge` returned; :data:`UNSURE` if there is no journal any more, or it cannot be read.
         :raises JournalUnreachableError: if its storage does not answer; a retry may help.
+        :raises RegisterError: if it cannot be opened because its connection is not there.
         """
         with self._lock:
             if place.journal not in self._left:
-                self._left[place.journal] = _take_over(place.journal)
+                self._left[place.journal] = _take_over(reachable(place.journal, self._journal))
             left = self._left[place.journal]
             if left is None:
                 return UNSURE
@@ -150,6 +154,9 @@ def _take_over(uri: str) -> LeftBatch | None:
         left = take_over_batch(uri)
     except JournalUnreachableError:
         raise
+    except UnusablePathError as error:
+        text = f"The journal {shown(uri, 300)} of a batch that has ended cannot be opened: {shown(error)}."
+        raise RegisterError(text, billed="no") from None
     except JournalError as error:
         log.warning(
             "A batch has ended, and its journal cannot be read, so that it is unknown what it has sent: %s",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.documents.storage_errors import storage_errors
 from airflow_provider_asposeocr.documents.stored_files import Writer
+from airflow_provider_asposeocr.documents.uris import reachable
 from airflow_provider_asposeocr.ingestion.stored_results import (
     are_there,
     copy_name,
@@ -38,6 +39,18 @@ class Duplicates:
         self._destination = destination
         self._overwrites = overwrites
         self._writer = Writer(many=True)
+
+    def found(self, done: DoneRecord) -> DoneRecord:
+        """
+        Spell the results of a document so that they can be opened, see :func:`.reachable`.
+
+        :param done: The record of the document that was read.
+        :return: The same record.
+        """
+        here = self._destination
+        results = [{**result, "uri": reachable(str(result["uri"]), here)} for result in done.results]
+        folder = reachable(done.destination, here)
+        return done.model_copy(update={"results": results, "destination": folder})
 
     def are_complete(self, document: BatchDocument, done: DoneRecord) -> bool:
         """

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from airflow_provider_asposeocr.api.errors import AsposeOcrError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.batch.left import read_batch
+from airflow_provider_asposeocr.documents.file_systems import UnusablePathError
+from airflow_provider_asposeocr.documents.uris import reachable
 from airflow_provider_asposeocr.ingestion.register import RecordName, standing_of
 from airflow_provider_asposeocr.ingestion.register_records import (
     ClaimRecord,
@@ -141,7 +143,7 @@ class Stories:
         :param place: Where the document is in the journals.
         """
         if place.journal not in self._batches:
-            self._batches[place.journal] = _read_batch(place.journal)
+            self._batches[place.journal] = _read_batch(reachable(place.journal, self._files.uri))
         left = self._batches[place.journal]
         if isinstance(left, str):
             return left
@@ -159,6 +161,8 @@ def _read_batch(journal: str) -> LeftBatch | str:
         return read_batch(journal)
     except AsposeOcrError as error:
         return f"unknown what was sent: {error.message}"
+    except UnusablePathError as error:
+        return f"unknown what was sent: the journal {shown(journal, 200)} cannot be opened: {shown(error)}"
 
 
 def _stands(known: DocumentState | None) -> str:

@@ -256,7 +256,7 @@ class Registrar:
     # Documents that were read before.
 
     def _on_done(self, action: actions.Claim, document: BatchDocument, n: int) -> events.Event | None:
-        done = self.files.record(DoneRecord, RecordName(action.key, n, "done"))
+        done = self._duplicates.found(self.files.record(DoneRecord, RecordName(action.key, n, "done")))
         is_complete = self._duplicates.are_complete(document, done)
         policy = self._policies.on_missing_result
         verdict = decide_about_results(n, are_there=is_complete, on_missing_result=policy)

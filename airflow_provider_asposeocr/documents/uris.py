@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from airflow_provider_asposeocr.compat import connection_of
-from airflow_provider_asposeocr.documents.file_systems import LOCAL
+from airflow_provider_asposeocr.documents.file_systems import LOCAL, UnusablePathError, object_path
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -126,6 +126,26 @@ def same_place(uri: str) -> str:
     """
     spelled = canonical_uri(source_uri(uri))
     return f"{spelled}/" if uri.endswith("/") and not spelled.endswith("/") else spelled
+
+
+def reachable(uri: str, near: str) -> str:
+    """
+    Spell a URI that was written down earlier so that it can be opened, if its connection has another name now.
+
+    :param uri: The URI.
+    :param near: A URI of today, of which the connection is taken if it is in the same bucket.
+    :return: The same place. If its connection is there, the URI is returned as it is: two connections may lead to two
+        servers, each with a bucket of that name.
+    """
+    try:
+        object_path(uri)
+    except UnusablePathError:
+        scheme, mark, rest = near.partition("://")
+        _, slash, key = uri.partition("://")[2].partition("/")
+        spelled = f"{scheme}{mark}{rest.partition('/')[0]}{slash}{key}"
+        if mark and same_place(spelled) == same_place(uri):
+            return spelled
+    return uri
 
 
 def qualifier_of(path: ObjectStoragePath, sha256: str) -> str | None:

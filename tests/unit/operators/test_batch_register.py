@@ -9,6 +9,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.sdk.io import attach
+from airflow.sdk.io.store import _STORE_CACHE
 
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
 from airflow_provider_asposeocr.api.errors import (
@@ -25,6 +27,7 @@ from airflow_provider_asposeocr.batch.journals import SWEPT
 from airflow_provider_asposeocr.compat import AirflowFailException
 from airflow_provider_asposeocr.documents.json_lines import read_objects
 from airflow_provider_asposeocr.documents.stored_files import Writer
+from airflow_provider_asposeocr.ingestion.__main__ import main
 from airflow_provider_asposeocr.ingestion.errors import RegisterUnreachableError
 from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles
 from airflow_provider_asposeocr.ingestion.stored_results import versions_at
@@ -963,6 +966,74 @@ def test_a_register_without_permission_is_an_error_before_anything_is_sent(
     ):
         execute(*run.begin())
     assert submits(cloud) == 0
+
+
+class TestARenamedConnection:
+    """What claims and records name by the old connection is found by the new one, if that leads to the same bucket."""
+
+    def rename(self, store: Store) -> None:
+        _STORE_CACHE.pop("memory-old")
+        attach("memory", conn_id="new", fs=store)
+
+    @pytest.mark.parametrize("on_duplicate", ["reference", "copy"])
+    def test_does_not_hide_results(self, folder: Folder, cloud: EmulatorControl, on_duplicate: str) -> None:
+        store = attached("memory", "old")
+        folder.drop("a.png", 1)
+        places = {"register": "memory://old@out/.aspose-ocr/", "destination": "memory://old@out/"}
+        folder.run("one", **places).go()
+        self.rename(store)
+        folder.drop("b.png", 1)
+        places = {name: uri.replace("old@", "new@") for name, uri in places.items()}
+        run = folder.run("two", on_duplicate=on_duplicate, **places)
+        assert run.go() == {"duplicate": 2}
+        assert {result.uri for row in run.rows for result in row.results} == {
+            f"memory://new@out/{name}.png.txt" for name in ("ab" if on_duplicate == "copy" else "a")
+        }
+        assert submits(cloud) == 1
+
+    def test_does_not_hide_what_a_batch_has_sent_that_died(
+        self,
+        folder: Folder,
+        cloud: EmulatorControl,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        store = attached("memory", "old")
+        folder.drop("a.png", 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(AsyncCloudClient, "status", dies(AsyncCloudClient.status))
+            folder.run("dead", register="memory://old@reg/").die()
+        self.rename(store)
+        assert main(["status", "memory://new@reg/"]) == 0
+        assert "running: RecognizeImage" in capsys.readouterr().out
+        run = folder.run("next", register="memory://new@reg/")
+        assert run.go()["succeeded"] == 1
+        assert submits(cloud) == 1
+        assert not run.rows[0].maybe_billed_twice
+
+    def test_that_leads_elsewhere_bills_nothing(
+        self,
+        folder: Folder,
+        cloud: EmulatorControl,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """The journal lay in a bucket of its own, whose connection is gone."""
+        attached("memory", "old")
+        folder.drop("a.png", 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(AsyncCloudClient, "status", dies(AsyncCloudClient.status))
+            folder.run("dead", state="memory://old@state/").die()
+        _STORE_CACHE.pop("memory-old")
+        assert main(["status", folder.register]) == 0
+        assert "cannot be opened" in capsys.readouterr().out
+        run = folder.run("next", max_failures=1)
+        assert run.go() == {"failed": 1}
+        assert submits(cloud) == 1
+        (row,) = run.rows
+        assert row.error is not None
+        assert (row.error.name, row.settled) == ("RegisterError", False)
+        assert "cannot be opened" in row.error.message
 
 
 def test_a_record_of_a_newer_version_sends_nothing(folder: Folder, cloud: EmulatorControl) -> None:

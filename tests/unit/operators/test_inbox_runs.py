@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_asposeocr.batch.manifest_file import read_manifest
+from airflow_provider_asposeocr.batch.manifest_file import read_manifest, write_manifest
 from airflow_provider_asposeocr.compat import AirflowSkipException
 from airflow_provider_asposeocr.documents import sources
 from airflow_provider_asposeocr.ingestion import AsposeOcrInbox
@@ -236,7 +236,7 @@ def test_a_batch_that_is_killed_before_its_manifest_is_read_and_not_billed_again
         dag.folder.drop(f"{number}.png", number)
     (uri,) = dag.plan()
     with monkeypatch.context() as patch:
-        patch.setattr(batch_try, "write_manifest", dies(batch_try.write_manifest))
+        patch.setattr(batch_try, "write_manifest", dies(write_manifest))
         dag.folder.run("killed", sources=uri, register=None).die()
     assert sum(dag.cloud.billing().values()) == 3
     assert dag.run() == {"duplicate": 3}
