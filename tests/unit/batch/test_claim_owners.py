@@ -17,6 +17,8 @@ from tests.support.registered_world import MemoryRegister, shared_batch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_provider_asposeocr.ingestion.register import Closing
+
 KEY = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b-0123456789ab"
 OURS = "s3://scans@out/.aspose-ocr/batches/abc/1/"
 
@@ -100,16 +102,20 @@ class TestTheOwner:
 class TestClosing:
     """A claim that the journal does not know yet, because the process died between the two."""
 
-    def close(self, claim: ClaimRecord) -> tuple[bool, list[str]]:
+    def close(self, claim: ClaimRecord, word: Closing = "released") -> tuple[bool, list[str]]:
         files: Any = MemoryRegister()
         files.create(RecordName(KEY, 1, "claim"), claim)
         known = replace(DocumentState(), key=KEY)
-        closed = ClaimCloser(files, shared_batch(1, 1, "run"), OURS).close(0, known, "released")
+        closed = ClaimCloser(files, shared_batch(1, 1, "run"), OURS).close(0, known, word)
         return closed, sorted(f"{name.n}.{name.word}" for name in files.records)
 
     @pytest.mark.parametrize("journal", [OURS, OURS.replace("scans@", "renamed@")])
     def test_finds_the_own_claim_however_the_connection_is_called(self, journal: str) -> None:
         assert self.close(claim_of(journal)) == (True, ["1.claim", "1.released"])
+
+    def test_counts_no_attempt(self) -> None:
+        """The document was not sent with this claim: what has failed is the reading of its source at the retry."""
+        assert self.close(claim_of(OURS), "failed") == (True, ["1.claim", "1.released"])
 
     def test_leaves_the_claim_of_another_batch(self) -> None:
         assert self.close(claim_of(OURS.replace("/1/", "/0/"))) == (True, ["1.claim"])

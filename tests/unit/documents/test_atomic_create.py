@@ -78,6 +78,26 @@ class TestLocally:
         assert len(met) == 2
         assert found in ([b"one"] * 2, [b"two"] * 2)
 
+    def test_its_content_is_on_the_disk_before_its_name(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """After a power failure, a record without content would stop its document for ever."""
+        done: list[str] = []
+        fsync, link = os.fsync, os.link
+
+        def noted_fsync(descriptor: int) -> None:
+            done.append("fsync")
+            fsync(descriptor)
+
+        def noted_link(*given: Any) -> None:
+            done.append("link")
+            link(*given)
+
+        monkeypatch.setattr(os, "fsync", noted_fsync)
+        monkeypatch.setattr(os, "link", noted_link)
+        create_or_read(ObjectStoragePath(f"{tmp_path}/record.json"), b"1")
+        assert done[:2] == ["fsync", "link"]
+
     def test_what_is_there_stays_and_is_returned(self, tmp_path: Path) -> None:
         path = ObjectStoragePath(f"{tmp_path}/a/b/record.json")
         assert create_or_read(path, b"first") == b"first"

@@ -223,6 +223,24 @@ def test_an_index_that_cannot_be_written_is_a_warning(
     assert register.load() == {1, 2}
 
 
+def test_segments_stay_until_the_one_is_written_that_replaces_them(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(0, 6, 2):
+        register.write(f"m{number}", row(number))
+        register.write(f"m{number + 1}", row(number + 1))
+        register.compact()
+    before = register.segments()
+    assert len(before) == 3
+
+    def refuse(*_: Any) -> None:
+        raise PermissionError("Access Denied")
+
+    monkeypatch.setattr(seen_files, "replace", refuse)
+    register.compact()
+    assert register.segments() == before
+
+
 def test_a_process_that_makes_one_segment_of_several_meanwhile_loses_nothing(
     register: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,8 +82,12 @@ def test_of_two_batches_that_find_an_ended_one_only_one_takes_it_over(
     with monkeypatch.context() as patch:
         patch.setattr(AsyncCloudClient, "status", dies(AsyncCloudClient.status))
         folder.run("dead").die()
+    (journal,) = {path.parent.parent for path in folder.journals() if path.parent.name == "epochs"}
+    epochs = len(list((journal / "epochs").iterdir()))
     overtake(monkeypatch, folder.run("other").go)
     assert folder.run("one").go() == {"duplicate": 1}
+    # The claim comes first: the one that is refused must not stop the one that has it.
+    assert len(list((journal / "epochs").iterdir())) == epochs + 1
     assert sum(cloud.billing().values()) == 1
     assert folder.words() == ["1.claim", "2.claim", "2.done"]
 

@@ -276,6 +276,16 @@ async def test_too_many_files_are_told_now_and_then_and_warned_of_once(
     assert caplog.text.count("too many to compare") == 1
 
 
+async def test_a_look_ends_after_a_minute(tmp_path: Path) -> None:
+    """Also one whose storage answers page after page."""
+    drop(tmp_path, *(f"{number}.png" for number in range(450)))
+    trigger = watcher(tmp_path)
+    moments = iter(range(0, 10_000, 50))
+    trigger._monotonic = lambda: float(next(moments))
+    with pytest.raises(TimeoutError, match="longer than 60 seconds"):
+        await trigger._look()
+
+
 async def test_a_look_ends_when_the_trigger_is_closed(tmp_path: Path) -> None:
     drop(tmp_path, "a.png")
     trigger = watcher(tmp_path)
