@@ -140,12 +140,17 @@ def reachable(uri: str, near: str) -> str:
     try:
         object_path(uri)
     except UnusablePathError:
-        scheme, mark, rest = near.partition("://")
-        _, slash, key = uri.partition("://")[2].partition("/")
-        spelled = f"{scheme}{mark}{rest.partition('/')[0]}{slash}{key}"
-        if mark and same_place(spelled) == same_place(uri):
-            return spelled
+        scheme, mark, rest = uri.partition("://")
+        connection, at, _ = near.partition("://")[2].partition("/")[0].rpartition("@")
+        if mark and _bucket_of(near) == _bucket_of(uri):
+            host, slash, key = rest.partition("/")
+            return f"{scheme}://{connection}{at}{host.rpartition('@')[2]}{slash}{key}"
     return uri
+
+
+def _bucket_of(uri: str) -> tuple[str, str]:
+    scheme, _, rest = same_place(uri).partition("://")
+    return scheme, rest.lstrip("/").partition("/")[0]
 
 
 def qualifier_of(path: ObjectStoragePath, sha256: str) -> str | None:
