@@ -5,17 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from airflow_provider_asposeocr.emulator.work.imaging import filters
-from demo.noise import first_estimate_alone, table
+from demo.noise import COLUMNS, first_estimate_alone, table
 
 
 def test_the_table_has_a_row_for_each_scan_and_sums_them_up() -> None:
-    lines = table("an engine", {"a": [0.0, 0.5, 0.1], "b": [0.02, 0.1, 0.1], "c": [1.0, 0.0, 0.1]})
-    assert lines[2:] == [
-        "| a | 0.0% | 50.0% | 10.0% |",
-        "| b | 2.0% | 10.0% | 10.0% |",
-        "| c | 100.0% | 0.0% | 10.0% |",
-        "| median | 2.0% | 10.0% | 10.0% |",
-        "| worst | 100.0% | 50.0% | 10.0% |",
+    found = {
+        "a": [0.0, 0.5, 0.1, 0.3, 0.2],
+        "b": [0.02, 0.1, 0.1, 0.2, 0.2],
+        "c": [1.0, 0.0, 0.1, 0.1, 0.2],
+    }
+    heading, line, *rows = table("an engine", found)
+    assert heading.count("|") == line.count("|") == len(COLUMNS) + 2
+    assert rows == [
+        "| a | 0.0% | 50.0% | 10.0% | 30.0% | 20.0% |",
+        "| b | 2.0% | 10.0% | 10.0% | 20.0% | 20.0% |",
+        "| c | 100.0% | 0.0% | 10.0% | 10.0% | 20.0% |",
+        "| median | 2.0% | 10.0% | 10.0% | 20.0% | 20.0% |",
+        "| worst | 100.0% | 50.0% | 10.0% | 30.0% | 20.0% |",
     ]
 
 
