@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from airflow_provider_asposeocr.api.errors import InputError, ResultTooLargeError, ResultUnreadableError
 from airflow_provider_asposeocr.api.printable import shown
 from airflow_provider_asposeocr.api.results.readers.content import MOST_BYTES, check_sizes
-from airflow_provider_asposeocr.documents.file_systems import object_path
+from airflow_provider_asposeocr.documents.file_systems import UnusablePathError, object_path
 from airflow_provider_asposeocr.documents.manifest import Manifest, StoredResult, parse_manifest
 from airflow_provider_asposeocr.documents.stored_files import pieces
 
@@ -31,7 +31,7 @@ def from_manifest(manifest: Manifest | Mapping[str, object], reader: Reader[T]) 
     :param manifest: What the fetch operator returned, or a row of a batch's manifest.
     :param reader: One of the readers of :mod:`airflow_provider_asposeocr.api.results.reading`, for example ``INVOICE``.
     :return: What the reader makes of the files.
-    :raises InputError: if it is no manifest, or names no result that this reader reads.
+    :raises InputError: if it is no manifest, names no result that this reader reads, or a file that cannot be opened here.
     :raises ReaderError: if a file has changed since, is too large, or cannot be read.
     :raises OSError: if the storage does not answer; object stores raise errors of their own.
     """
@@ -57,12 +57,17 @@ def read_stored(result: StoredResult, most_bytes: int = MOST_BYTES) -> bytes:
     :return: Its content.
     :raises ResultTooLargeError: if it is larger.
     :raises ResultUnreadableError: if size or checksum are not those of the manifest.
+    :raises InputError: if no installed file system can open it.
     """
     uri = shown(result.uri, 300)
     if result.bytes > most_bytes:
         raise ResultTooLargeError(f"{uri} has {result.bytes} bytes; at most {most_bytes} are read.")
+    try:
+        path = object_path(result.uri)
+    except UnusablePathError as error:
+        raise InputError(f"The file that the manifest names cannot be opened. {shown(error, 300)}") from None
     content = bytearray()
-    for piece in pieces(object_path(result.uri)):
+    for piece in pieces(path):
         content += piece
         if len(content) > result.bytes:
             break

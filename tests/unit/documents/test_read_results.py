@@ -84,6 +84,22 @@ def test_files_that_are_too_large_together_are_not_read(tmp_path: Path) -> None:
         from_manifest(manifest, TEXT)
 
 
+def test_one_that_is_too_large_alone_is_not_read(tmp_path: Path) -> None:
+    manifest = manifest_of(tmp_path, "RecognizeImage", ("Text", b"one"))
+    manifest["results"][0]["bytes"] = MOST_BYTES + 1
+    with pytest.raises(ResultTooLargeError, match=r"^The result has \d+ bytes; the reader of text takes"):
+        from_manifest(manifest, TEXT)
+
+
+def test_a_file_that_nothing_here_can_open_is_an_input_error(tmp_path: Path) -> None:
+    manifest = manifest_of(tmp_path, "RecognizeImage", ("Text", b"one"))
+    manifest["results"][0]["uri"] = "http://127.0.0.1:9/page.txt"
+    with pytest.raises(
+        InputError, match="cannot be opened. No installed provider has a file system for http"
+    ):
+        from_manifest(manifest, TEXT)
+
+
 def test_a_large_file_is_not_read(tmp_path: Path) -> None:
     (result,) = parse_manifest(manifest_of(tmp_path, "RecognizeImage", ("Text", b"one"))).results
     with pytest.raises(ResultTooLargeError, match="at most 2 are read"):

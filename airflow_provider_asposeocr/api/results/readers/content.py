@@ -42,8 +42,9 @@ def check_sizes(sizes: Sequence[int], what: str, most_bytes: int = MOST_BYTES) -
     :raises ResultTooLargeError: if there are more.
     """
     if sum(sizes) > most_bytes:
+        have = "result has" if len(sizes) == 1 else f"{len(sizes)} results have"
         raise ResultTooLargeError(
-            f"The {len(sizes)} results have {sum(sizes)} bytes; the reader of {what} takes {most_bytes} at most."
+            f"The {have} {sum(sizes)} bytes; the reader of {what} takes {most_bytes} at most."
         )
 
 
