@@ -174,6 +174,13 @@ class TestAfterAClear:
         superseded = take_over_superseded(request.journal_uri, None)
         return open_batch(request, JournalPlan(request.journal_uri), resumes=False, superseded=superseded)
 
+    def test_a_worker_that_wakes_up_sends_nothing_more(self, request_for: BatchRequest) -> None:
+        before = opened(request_for)
+        self.cleared(request_for)
+        before.journal.append([record_to_dict(Intent(0, 0))])
+        with pytest.raises(JournalFencedError, match="Another process has taken over"):
+            before.journal.check()
+
     @pytest.mark.usefixtures("stored")
     def test_the_batch_knows_its_own_results(self, request_for: BatchRequest) -> None:
         cleared = self.cleared(request_for)
