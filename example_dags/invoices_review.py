@@ -120,7 +120,8 @@ def book_corrected(row: dict[str, Any], answer: dict[str, Any], postgres_conn_id
     if answer["chosen_options"] == ["Refuse"]:
         return False
     # The answer of Airflow 3.1 has the parameters of the DAG, too.
-    corrected = {**row, **{name: answer["params_input"].get(name) or row[name] for name in FIELDS}}
+    entered = {name: answer["params_input"].get(name) for name in FIELDS}
+    corrected = {**row, **{name: value for name, value in entered.items() if value not in (None, "")}}
     if absent := missing(corrected):
         raise ValueError(
             f"{row['source']} has still no {absent}. Clear the task review.ask to be asked again."

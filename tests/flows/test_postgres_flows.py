@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import runpy
 from datetime import date
 from decimal import Decimal
@@ -15,6 +14,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from tests.distributed.own_services import own_database
 from tests.support.airflow_tasks import PNG
 from tests.support.postgres_rows import rows
+from tests.support.reviewed_invoices import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,8 +96,7 @@ class TestReview:
             **dict.fromkeys(review["FIELDS"]),
             "source": f"file://{tmp_path}/inbox/invoice-1.png",
         }
-        told = json.loads(asked["told"].strip("`"))
-        assert "is not what the manifest says" in told["problem"]
+        assert "is not what the manifest says" in told(asked["told"])["problem"]
         assert len(rows(database, "SELECT source FROM reviewed_invoices")) == 2
 
     def test_an_invoice_without_a_total_is_not_written(self, database: str, review: dict[str, Any]) -> None:
@@ -109,7 +108,7 @@ class TestReview:
             ValueError, match=r"^page\.png has still no total_amount\. Clear the task review\.ask"
         ):
             write(row, answer, "postgres_default")
-        entered["total_amount"] = 0
+        entered["total_amount"] = "0"
         assert write(row, answer, "postgres_default")
         assert rows(database, "SELECT source, total_amount FROM reviewed_invoices") == [
             ("page.png", Decimal(0))
