@@ -124,8 +124,8 @@ class AsyncCloudClient:
             return await self._status(row, id, retry)
 
     async def _wait_for_pace(self, row: Operation, id: str, retry: RequestRetry) -> None:
-        # What is held back takes no moment of the pace. The request is made anew when it is sent: a poll under way should
-        # hold few objects.
+        # A request that is held back does not count for the pace. It is built again when it is sent, because a poll that
+        # waits should hold few objects.
         if self.held_seconds:
             await self._sleep(self._held_seconds(endpoints.status_request(self.account, row, id), retry))
         if seconds := self._pacer.reserve(self._env.clock()):

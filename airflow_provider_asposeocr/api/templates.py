@@ -34,7 +34,7 @@ def has_template(value: object) -> bool:
 
 def differs_by_run(value: object) -> bool:
     """
-    Return whether a text is another one in each run, because its template names the run or a date of it.
+    Return whether a template gives another text in each run, because it names the run or its date.
 
     :param value: A field as the DAG's author wrote it.
     """

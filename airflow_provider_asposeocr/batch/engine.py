@@ -109,7 +109,7 @@ class BatchEngine:
         if is_new:
             self._metrics.count_decided()
         self._committing: deque[tuple[Record, ...]] = deque()
-        #: Errands and commits.
+        #: Errands and commits that are not done yet.
         self._under_way: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf

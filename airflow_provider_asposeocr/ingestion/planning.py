@@ -40,7 +40,7 @@ class Oldest:
 
     most: int
     _kept: list[_Ranked] = field(default_factory=list)
-    #: What comes after this is not among the oldest.
+    #: Files that sort after this one are not among the oldest.
     _last: _Ranked | None = None
 
     def add(self, file: InboxFile, *, is_put_back: bool = False) -> None:

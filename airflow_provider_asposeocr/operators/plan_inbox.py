@@ -129,7 +129,7 @@ class AsposeOcrPlanInboxOperator(BaseOperator):
         self._check_same_in_each_run()
 
     def _check_same_in_each_run(self) -> None:
-        """Refuse a register, and a pipeline, that each run would have anew: it knows nothing of what was read before."""
+        """Refuse a register or a pipeline that differs from run to run: it would not know what earlier runs have read."""
         if differs_by_run(self.folder):
             return
         for name, value, costs in (

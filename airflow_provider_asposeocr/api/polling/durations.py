@@ -182,7 +182,7 @@ class Estimate:
 
 
 def _smoothed(masses: list[float]) -> list[float]:
-    """Give shares of each bin to its neighbours. What would leave at an end comes back as from a mirror."""
+    """Smooth a histogram: each bin gives shares to its neighbours. Shares beyond an end are reflected."""
     reach = len(SPREAD) // 2
     wide = [0.0] * (len(masses) + 2 * reach)
     for number, mass in enumerate(masses):
