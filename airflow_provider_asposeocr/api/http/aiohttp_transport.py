@@ -35,8 +35,8 @@ SUBMIT_REUSE_SECONDS = 2.0
 _KEEP_SECONDS = 15.0
 #: Bodies up to this size are read and encoded in the loop, a piece of 192 KiB at a time; larger ones in a thread.
 READ_IN_LOOP_BYTES = 8 * 1024 * 1024
-#: Bodies up to this size are written without a wait, also where the server takes nothing: with the header fields, they fit
-#: into the 64 KiB that the event loop keeps for a socket.
+#: Bodies up to this size are one write that waits for nothing, also where the server takes nothing: with the header fields,
+#: they fit into the 64 KiB that the event loop keeps for a socket.
 WRITTEN_AT_ONCE_BYTES = 48 * 1024
 
 
@@ -108,8 +108,7 @@ class AiohttpTransport:
             if upload is None:
                 return await self._request(request, token, take, route.proxy, request.body)
             if len(upload) <= WRITTEN_AT_ONCE_BYTES:
-                body = self._pieces(upload)
-                return await self._request(request, token, take, route.proxy, body, len(upload))
+                return await self._request(request, token, take, route.proxy, _whole(upload), len(upload))
             async with asyncio.timeout(None) as stalled:
                 body = self._pieces(upload, stalled)
                 return await self._request(request, token, take, route.proxy, body, len(upload), stalled)
@@ -129,7 +128,8 @@ class AiohttpTransport:
             if isinstance(error, TimeoutError) and not said:
                 seconds = self._account.request_timeout_seconds
                 said = f"the server took nothing and answered nothing for {seconds:g} s"
-            return Failure(sent=was_sent(upload), detail=f"{type(error).__name__}: {said}")
+            sent = was_sent(upload) and not _was_refused(upload, error)
+            return Failure(sent, f"{type(error).__name__}: {said}")
 
     async def _request(
         self,
@@ -188,3 +188,16 @@ class AiohttpTransport:
         self._sessions.clear()
         for session in sessions:
             await session.close()
+
+
+async def _whole(upload: Upload) -> AsyncIterator[bytes]:
+    """Hand a body on as one piece, which goes out with the header fields: each write is a call of the system."""
+    yield b"".join(upload)
+
+
+def _was_refused(upload: Upload | None, error: Exception) -> bool:
+    """Whether nothing of a body was written, because the connection broke between the choice of it and the write."""
+    import aiohttp
+
+    is_one_write = upload is not None and len(upload) <= WRITTEN_AT_ONCE_BYTES
+    return is_one_write and isinstance(error.__cause__, aiohttp.ClientConnectionResetError)

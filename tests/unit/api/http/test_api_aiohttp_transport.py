@@ -6,8 +6,9 @@ import asyncio
 import socket
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
 from airflow_provider_asposeocr.api.account import Account
@@ -24,7 +25,7 @@ from tests.support.client_drivers import PNG
 from tests.support.raw_servers import RawServer, read_request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -106,6 +107,64 @@ async def test_the_loop_goes_on_while_a_document_is_sent(size: int) -> None:
     assert turns >= 10
     is_in_loop = body.threads == {threading.current_thread().name}
     assert is_in_loop == (size <= READ_IN_LOOP_BYTES)
+
+
+class TestSmallBodies:
+    async def test_one_goes_out_in_one_write_with_its_header_fields(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (page := tmp_path / "page.png").write_bytes(PNG + bytes(20_000))
+        written: list[int] = []
+        opened = asyncio.get_running_loop().create_connection
+
+        async def noting(make: Callable[[], asyncio.Protocol], *args: Any, **named: Any) -> Any:
+            transport, protocol = await opened(make, *args, **named)
+            write = transport.write
+
+            def note(data: bytes) -> None:
+                written.append(len(data))
+                write(data)
+
+            monkeypatch.setattr(transport, "write", note)
+            return transport, protocol
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", noting)
+        with RawServer(answer_for_ever) as server:
+            account = Account(base_url=server.url, trial=True)
+            client = AsyncCloudClient(account, tls_context(account))
+            await client.submit(OPERATIONS["RecognizeImageTrial"], page, {})
+            await client.close()
+        assert len(written) == 1
+        assert written[0] > 20_000
+
+    async def test_one_whose_connection_breaks_before_the_write_was_not_sent(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Between the choice of a connection and the write, the loop may find that the server has closed it."""
+        (page := tmp_path / "page.png").write_bytes(PNG)
+        write = aiohttp.ClientRequest.write_bytes
+        breaks = [True]
+
+        async def break_once(
+            request: aiohttp.ClientRequest, writer: Any, connection: Any, *rest: Any
+        ) -> None:
+            if breaks and breaks.pop():
+                connection.transport.abort()
+            await write(request, writer, connection, *rest)
+
+        monkeypatch.setattr(aiohttp.ClientRequest, "write_bytes", break_once)
+        waits: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            waits.append(seconds)
+
+        with RawServer(answer_for_ever) as server:
+            account = Account(base_url=server.url, trial=True)
+            client = AsyncCloudClient(account, tls_context(account), sleep=sleep)
+            done = await client.submit(OPERATIONS["RecognizeImageTrial"], page, {})
+            await client.close()
+        assert done.id == "id-1"
+        assert len(waits) == 1
 
 
 async def test_a_small_body_is_written_without_a_wait_where_the_server_takes_nothing() -> None:
