@@ -12,6 +12,7 @@ import os
 import posixpath
 import re
 import tempfile
+from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -164,9 +165,7 @@ def qualifier_of(path: ObjectStoragePath, sha256: str) -> str | None:
         names there are used again. For other storages the connection. ``None`` if the URI alone identifies the document.
     """
     if path.protocol in LOCAL:
-        folders = (tempfile.gettempdir(), *_SCRATCH_FOLDERS)
-        place = os.path.realpath(path.path)
-        is_scratch = any(place.startswith(os.path.realpath(folder) + os.sep) for folder in folders)
+        is_scratch = os.path.realpath(path.path).startswith(_scratch_prefixes(tempfile.gettempdir()))
         return f"sha256:{sha256}" if is_scratch else None
     if path.protocol in _WEB or path.protocol in _GS:
         return None
@@ -176,3 +175,9 @@ def qualifier_of(path: ObjectStoragePath, sha256: str) -> str | None:
         return None if not host or re.search(r"\.amazonaws\.com(\.cn)?(:\d+)?$", host) else host
     account = getattr(path.fs, "account_name", None)
     return account if isinstance(account, str) and account else connection_of(path)
+
+
+@cache
+def _scratch_prefixes(temporary: str) -> tuple[str, ...]:
+    """Return what the paths in scratch folders begin with. Resolved once: a batch asks for each of its documents."""
+    return tuple(os.path.realpath(folder) + os.sep for folder in (temporary, *_SCRATCH_FOLDERS))
