@@ -13,7 +13,6 @@ from airflow_provider_asposeocr.api.http.transports import (
     Take,
     Upload,
     headers_of,
-    in_lower_case,
     not_connected,
     tls_cause,
     upload_of,
@@ -154,7 +153,7 @@ class AiohttpTransport:
             async for chunk in response.content.iter_chunked(READ_BYTES):
                 if not consume(chunk):
                     break
-            return Answer(response.status, in_lower_case(response.headers), kept.body)
+            return Answer(response.status, response.headers, kept.body)
 
     async def _pieces(self, upload: Upload, stalled: asyncio.Timeout | None = None) -> AsyncIterator[bytes]:
         """Hand on a body piece by piece; aiohttp asks for the next one when the socket has taken most of the last."""

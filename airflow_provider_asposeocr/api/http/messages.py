@@ -68,7 +68,7 @@ class Answer:
     A complete answer.
 
     :param status: HTTP status code.
-    :param headers: Header fields, names in lower case.
+    :param headers: Header fields, found by their names in lower case; those of the libraries are found by any spelling.
     :param body: The body, or its first 64 KiB where a sink took the whole.
     """
 

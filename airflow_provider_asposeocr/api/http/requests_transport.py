@@ -11,7 +11,6 @@ from airflow_provider_asposeocr.api.http.transports import (
     Routes,
     Take,
     headers_of,
-    in_lower_case,
     not_connected,
     tls_cause,
     tls_context,
@@ -93,7 +92,7 @@ class RequestsTransport:
                 for chunk in response.iter_content(READ_BYTES):
                     if not consume(chunk):
                         break
-                return Answer(response.status_code, in_lower_case(response.headers), kept.body)
+                return Answer(response.status_code, response.headers, kept.body)
         except requests.exceptions.SSLError as error:
             # TLS may also break after the request was sent, which says nothing about certificates.
             cause = tls_cause(error)

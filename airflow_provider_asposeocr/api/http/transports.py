@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,15 +88,6 @@ def headers_of(request: Request, token: str | None, user_agent: str) -> dict[str
     """
     authorization = {"Authorization": f"Bearer {token}"} if token else {}
     return {"User-Agent": user_agent, **request.headers, **authorization}
-
-
-def in_lower_case(headers: Mapping[str, str]) -> dict[str, str]:
-    """
-    Return the header fields of an answer with names in lower case.
-
-    :param headers: As a library has them.
-    """
-    return {name.lower(): value for name, value in headers.items()}
 
 
 class Kept:
