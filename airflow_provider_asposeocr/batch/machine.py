@@ -377,7 +377,7 @@ class Machine(Claims):
         self._actions.append(actions.Finish())
 
     def _may_begin(self) -> bool:
-        if not self._waiting or self.stopped or len(self._to_prepare):
+        if not self._waiting or self.stopped or self._to_prepare:
             return False
         known = self.state.documents.get(self._waiting[0])
         steps = len(self.batch.steps) - (known.step if known else 0) - bool(known and known.running)
@@ -388,15 +388,15 @@ class Machine(Claims):
         )
 
     def _use_permits(self) -> None:
-        while len(self._to_send) and self.limits.permits.is_open:
+        while self._to_send and self.limits.permits.is_open:
             self._intend(self._to_send.take())
 
     def _use_transfers(self) -> None:
-        while len(self._to_deliver) and self._begins_transfer(self._to_deliver.first):
+        while self._to_deliver and self._begins_transfer(self._to_deliver.first):
             work = self._to_deliver.take()
             work.phase = Phase.DELIVERING
             self._actions.append(actions.Deliver(work.document, work.task))
-        while len(self._to_prepare) and self._has_file(first := self._to_prepare.first):
+        while self._to_prepare and self._has_file(first := self._to_prepare.first):
             if not self._begins_transfer(first):
                 break
             self._prepare(self._to_prepare.take())

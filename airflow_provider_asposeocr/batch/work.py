@@ -125,20 +125,15 @@ class Work:
         return self.poller
 
 
-class Line:
+class Line(list[tuple[bool, int, int, Work]]):
     """
-    Documents that wait for a place.
+    Documents that wait for a place, as a heap; a list, because each event asks whether it is empty.
 
     Those with a permit come first, since other documents wait for it; then those at later steps, since the cloud keeps their
     results for a day only.
     """
 
-    def __init__(self) -> None:
-        self._heap: list[tuple[bool, int, int, Work]] = []
-        self._count = 0
-
-    def __len__(self) -> int:
-        return len(self._heap)
+    _count = 0
 
     def put(self, work: Work) -> None:
         """
@@ -147,20 +142,16 @@ class Line:
         :param work: The document.
         """
         self._count += 1
-        heapq.heappush(self._heap, (not work.holds_permit, -work.step, self._count, work))
+        heapq.heappush(self, (not work.holds_permit, -work.step, self._count, work))
 
     @property
     def first(self) -> Work:
         """The document whose turn it is."""
-        return self._heap[0][-1]
+        return self[0][-1]
 
     def take(self) -> Work:
         """Take the document whose turn it is."""
-        return heapq.heappop(self._heap)[-1]
-
-    def clear(self) -> None:
-        """Take all out."""
-        self._heap.clear()
+        return heapq.heappop(self)[-1]
 
 
 class Alarm:

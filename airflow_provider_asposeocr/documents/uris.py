@@ -12,7 +12,7 @@ import os
 import posixpath
 import re
 import tempfile
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -81,6 +81,9 @@ def _checksum_of_query(query: str) -> str:
     return f"#query-{hashlib.sha256(os.fsencode(query)).hexdigest()[:16]}"
 
 
+@lru_cache(
+    maxsize=1024
+)  # A batch asks for it at each step of a document, and a path takes longer than the rest of it.
 def source_name(uri: str) -> str:
     """
     Return the name of a document without its folders.

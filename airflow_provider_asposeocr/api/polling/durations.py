@@ -171,14 +171,19 @@ class Estimate:
 
     def _believed(self) -> list[float]:
         smooth = _smoothed([mass / self._weight for mass in self._masses])
-        longer = accumulate(smooth, lambda tail, mass: tail * _LONGER + mass)
-        shorter = list(accumulate(reversed(smooth), lambda tail, mass: tail * _SHORTER + mass))
         doubt = UNSEEN_TASKS / min(self._seen, WINDOW)
         more, less = doubt * (1 - _LONGER), doubt * (1 - _SHORTER)
-        return [
-            mass + more * above + less * below
-            for mass, above, below in zip(smooth, longer, reversed(shorter), strict=True)
-        ]
+        believed = []
+        # Loops without calls: a batch computes this for nearly each of its documents.
+        tail = 0.0
+        for mass in smooth:
+            tail = tail * _LONGER + mass
+            believed.append(mass + more * tail)
+        tail = 0.0
+        for number in range(len(smooth) - 1, -1, -1):
+            tail = tail * _SHORTER + smooth[number]
+            believed[number] += less * tail
+        return believed
 
 
 def _smoothed(masses: list[float]) -> list[float]:
