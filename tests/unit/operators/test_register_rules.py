@@ -4,6 +4,7 @@ Rules of the register that a death, a rename or a silent storage at the wrong mo
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
 from airflow_provider_asposeocr.batch import adoption, closing
 from airflow_provider_asposeocr.batch.adoption import UNSURE, LeftJournals
 from airflow_provider_asposeocr.batch.errors import JournalUnreachableError
+from airflow_provider_asposeocr.batch.journal import Journal
 from airflow_provider_asposeocr.ingestion.__main__ import main
 from airflow_provider_asposeocr.ingestion.errors import RegisterUnreachableError
 from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles
@@ -98,6 +100,29 @@ def test_a_retry_does_what_a_dead_process_has_left_to_do_after_the_end_of_a_docu
     assert run.go() == {"succeeded": 1, "submits": 1}
     assert folder.words() == ["1.claim", "1.done"]
     assert not list(folder.inbox.iterdir())
+
+
+def test_how_long_a_batch_waits_for_others_is_written_down(
+    folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A retry of a batch that has died waits for the rest of that time, not for all of it once more."""
+    folder.drop("a.png", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(AsyncCloudClient, "submit", dies(AsyncCloudClient.submit))
+        folder.run("other").die()
+    folder.airflow.states["other"] = "running"
+    written: list[Any] = []
+    append = Journal.append
+
+    def noted(journal: Journal, records: Any) -> None:
+        written.extend(record["at"] for record in records if record["record"] == "busy until")
+        append(journal, records)
+
+    monkeypatch.setattr(Journal, "append", noted)
+    begun = time.time()
+    assert folder.run("one", busy_wait_seconds=1.0).go() == {"busy": 1}
+    (until,) = written
+    assert begun + 1 <= until <= time.time() + 1
 
 
 def test_a_source_stays_where_the_register_does_not_know_that_it_is_done(
