@@ -125,6 +125,17 @@ class TestOnce:
         folder.drop("a.png", 1)
         assert folder.run("three").go() == {"duplicate": 1}
 
+    def test_unless_the_user_lets_any_file_be_overwritten(
+        self, folder: Folder, cloud: EmulatorControl
+    ) -> None:
+        folder.drop("a.png", 1)
+        folder.run("one").go()
+        first = (folder.out / "a.png.txt").read_bytes()
+        folder.drop("a.png", 2)
+        assert folder.run("two", if_exists="overwrite_any").go() == {"succeeded": 1, "submits": 1}
+        assert folder.texts() == ["a.png.txt"]
+        assert (folder.out / "a.png.txt").read_bytes() != first
+
     def test_without_a_register_nothing_of_it_happens(self, folder: Folder, cloud: EmulatorControl) -> None:
         folder.drop("a.png", 1)
         folder.drop("b.png", 1)
@@ -385,6 +396,8 @@ class TestBusy:
         monkeypatch.setenv("AIRFLOW__ASPOSE_OCR__INSTALLATION", "second")
         assert folder.run("one").go() == {"busy": 1}
         assert folder.airflow.asked.count("other") == 0  # It would be asked about another task of that name.
+        monkeypatch.setattr(RegisterFiles, "age_seconds", lambda *_: 89_999.0)
+        assert folder.run("later").go() == {"busy": 1}
         monkeypatch.setattr(RegisterFiles, "age_seconds", lambda *_: 90_001.0)
         run = folder.run("two")
         assert run.go() == {"succeeded": 1, "submits": 1}

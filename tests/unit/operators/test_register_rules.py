@@ -39,6 +39,10 @@ def submits(cloud: EmulatorControl) -> int:
     return sum(cloud.billing().values())
 
 
+def is_claim(_: Any, name: RecordName, __: Any) -> bool:
+    return name.word == "claim"
+
+
 def is_done(_: Any, name: RecordName, __: Any) -> bool:
     return name.word == "done"
 
@@ -100,6 +104,48 @@ def test_a_retry_does_what_a_dead_process_has_left_to_do_after_the_end_of_a_docu
     assert run.go() == {"succeeded": 1, "submits": 1}
     assert folder.words() == ["1.claim", "1.done"]
     assert not list(folder.inbox.iterdir())
+
+
+def test_a_document_whose_batch_ends_while_another_waits_for_it_is_read_by_the_other(
+    folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder.drop("a.png", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(RegisterFiles, "create", dies(RegisterFiles.create, after=True, when=is_claim))
+        folder.run("other").die()
+    folder.airflow.states["other"] = "running"
+    answer = folder.airflow.answer
+
+    def ended_since(**question: Any) -> Any:
+        said = answer(**question)
+        folder.airflow.states["other"] = "failed"
+        return said
+
+    monkeypatch.setattr(folder.airflow, "answer", ended_since)
+    monkeypatch.setattr("airflow_provider_asposeocr.batch.claim_owners._OWNER_SECONDS", 0.0)
+    monkeypatch.setattr("airflow_provider_asposeocr.batch.claims.LOOK_SECONDS", 0.01)
+    assert folder.run("one", busy_wait_seconds=600.0).go() == {"succeeded": 1, "submits": 1}
+    assert folder.words() == ["1.claim", "2.claim", "2.done"]
+    assert "unexpected error" not in caplog.text
+
+
+def test_a_clear_of_a_batch_does_not_cancel_what_another_has_taken_over(
+    folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.drop("a.png", 1)
+    cloud.add_faults({"kind": "task_slow", "task_seconds": 3600})
+    dead, other = folder.run("dead"), folder.run("other")
+    for run in (dead, other):
+        with monkeypatch.context() as patch:
+            patch.setattr(AsyncCloudClient, "status", dies(AsyncCloudClient.status))
+            run.die()
+    folder.airflow.states["other"] = "up_for_retry"
+    dead.max_tries = 5
+    assert dead.go() == {"busy": 1}
+    cloud.advance_clock(3600)
+    other.go()
+    assert [row.outcome for row in other.rows] == ["succeeded"]
+    assert submits(cloud) == 1
 
 
 def test_how_long_a_batch_waits_for_others_is_written_down(
