@@ -4,6 +4,7 @@ Rules of the register that a death, a rename or a silent storage at the wrong mo
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,12 @@ from airflow_provider_asposeocr.batch import adoption, closing
 from airflow_provider_asposeocr.batch.adoption import UNSURE, LeftJournals
 from airflow_provider_asposeocr.batch.errors import JournalUnreachableError
 from airflow_provider_asposeocr.batch.journal import Journal
+from airflow_provider_asposeocr.batch.left import take_over_batch
 from airflow_provider_asposeocr.ingestion.__main__ import main
 from airflow_provider_asposeocr.ingestion.errors import RegisterUnreachableError
 from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles
 from airflow_provider_asposeocr.ingestion.register_records import JournalPlace
+from airflow_provider_asposeocr.operators.batch_try import BatchTry
 from tests.support.object_stores import Store, attached
 from tests.support.registered_runs import Folder, dies
 
@@ -146,6 +149,23 @@ def test_a_clear_of_a_batch_does_not_cancel_what_another_has_taken_over(
     other.go()
     assert [row.outcome for row in other.rows] == ["succeeded"]
     assert submits(cloud) == 1
+
+
+def test_a_process_whose_batch_was_taken_over_at_its_end_writes_no_manifest(
+    folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was suspended after its last record, so that no later one could tell it of the other owner."""
+    folder.drop("a.png", 1)
+    work = BatchTry._work
+
+    async def overtaken(this: BatchTry, opened: Any, client: Any) -> Any:
+        outcome = await work(this, opened, client)
+        await asyncio.to_thread(take_over_batch, opened.journal.uri)
+        return outcome
+
+    monkeypatch.setattr(BatchTry, "_work", overtaken)
+    folder.run("one").fail()
+    assert not list((folder.out / ".aspose-ocr").rglob("manifests/**/*.jsonl"))
 
 
 def test_how_long_a_batch_waits_for_others_is_written_down(
