@@ -77,10 +77,11 @@ def url_problem(name: str, url: str) -> str:
     parts = _split(url)
     if parts is None or not _is_http(parts):
         return f"{name} {masked(url)!r} is not an http or https URL."
-    if "@" in parts.netloc:
+    # Anywhere: with a password that has a slash and was not encoded, the user would be taken for the host.
+    if "@" in url:
         return (
             f"{name} {masked(url)!r} contains a user or a password. "
-            "Write the client id and the client secret into the fields of these names."
+            "Write the client id and the client secret into the fields of these names, and an @ in a path as %40."
         )
     return ""
 

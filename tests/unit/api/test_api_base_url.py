@@ -78,6 +78,8 @@ def test_a_base_url_is_put_together_from_its_parts(
         ),
         ("me:hunter2@ocr.example", None, None, "contains a user or a password"),
         ("https://me@ocr.example", None, None, "contains a user or a password"),
+        # A password with a slash at its beginning: the host would be the user.
+        ("https://me:/hunter2@ocr.example", None, None, "contains a user or a password"),
         (
             "ftp://me:hunter2@ocr.example",
             None,
@@ -106,6 +108,13 @@ def test_no_password_in_a_url_is_ever_shown(password: str, scheme: str) -> None:
     with pytest.raises(InvalidConnectionError) as caught:
         base_url_of(url)
     assert "QQ" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://me:/hunter2@h", "https://me:/hunter2?@h", "https://me/#hunter2@h"])
+def test_a_password_that_was_not_encoded_is_no_part_of_a_path(url: str) -> None:
+    said = url_problem("The token URL", url)
+    assert "contains a user or a password" in said
+    assert "hunter2" not in said
 
 
 @pytest.mark.parametrize(
