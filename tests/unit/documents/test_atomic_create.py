@@ -121,6 +121,15 @@ class TestLocally:
         with pytest.raises(OSError, match="file"):
             create_or_read(ObjectStoragePath(f"{tmp_path}/file/record.json"), b"x")
 
+    def test_who_reads_a_file_that_is_replaced_reads_the_old_one_whole(self, tmp_path: Path) -> None:
+        path = ObjectStoragePath(f"{tmp_path}/manifest.jsonl")
+        replace(path, b"old" * 10)
+        with open(tmp_path / "manifest.jsonl", "rb", buffering=0) as reader:
+            begin = reader.read(3)
+            replace(path, b"new")
+            assert begin + reader.read() == b"old" * 10
+        assert read(path) == b"new"
+
     def test_replacing_is_possible_too(self, tmp_path: Path) -> None:
         path = ObjectStoragePath(f"{tmp_path}/new/record.json")
         for data in (b"first", b"second"):

@@ -168,6 +168,16 @@ def test_a_process_whose_batch_was_taken_over_at_its_end_writes_no_manifest(
     assert not list((folder.out / ".aspose-ocr").rglob("manifests/**/*.jsonl"))
 
 
+def test_forget_counts_for_the_last_attempt(folder: Folder, cloud: EmulatorControl) -> None:
+    path = folder.drop("a.png", 1)
+    cloud.add_faults({"kind": "task_error"})
+    folder.run("one", max_failures=1, retry_failed=False).go()
+    folder.run("two").go()
+    assert main(["forget", folder.register, str(path)]) == 0
+    assert folder.run("three").go() == {"succeeded": 1, "submits": 1}
+    assert folder.words() == ["1.claim", "1.failed", "2.claim", "2.done", "2.voided", "3.claim", "3.done"]
+
+
 def test_how_long_a_batch_waits_for_others_is_written_down(
     folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
