@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
 from airflow_provider_asposeocr.ingestion import __main__ as command
 from airflow_provider_asposeocr.ingestion.__main__ import main
+from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles
 from airflow_provider_asposeocr.ingestion.seen_files import SeenFiles
 from tests.support.object_stores import attached
 from tests.support.registered_runs import Folder, dies
@@ -181,6 +182,22 @@ def test_sweep_keeps_the_journal_of_an_old_batch_that_still_writes(
     assert "of 0 batches" in asked(capsys, "sweep", folder.register)
     assert folder.words() == ["1.claim"]
     assert folder.journals() == parts
+
+
+def test_sweep_leaves_the_claim_of_an_old_batch_that_is_about_to_send_a_document(
+    folder: Folder,
+    cloud: EmulatorControl,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder.drop("a.png", 1)
+    with monkeypatch.context() as patch:
+        is_claim = lambda _, name, __: name.word == "claim"  # noqa: E731
+        patch.setattr(RegisterFiles, "create", dies(RegisterFiles.create, after=True, when=is_claim))
+        folder.run("one").die()
+    monkeypatch.setattr(command, "_is_over", lambda header: True)  # It began long ago.
+    assert "of 0 batches" in asked(capsys, "sweep", folder.register)
+    assert folder.words() == ["1.claim"]
 
 
 @pytest.mark.parametrize("register", ["relative/", "s3://no_such_connection@bucket/register/"])

@@ -187,6 +187,26 @@ class TestStores:
         assert len(store.calls) == 1
         assert f"9f {KEY}." in store.calls[0]
 
+    def test_a_look_asks_the_store_afresh(self) -> None:
+        """Libraries answer from listings that the process has made before, without limit of time."""
+
+        class Remembering(Honouring):
+            kept: Any = None
+
+            def invalidate_cache(self, path: str | None = None) -> None:
+                self.kept = None
+
+            def find(self, *args: Any, **kwargs: Any) -> Any:
+                if self.kept is None:
+                    self.kept = super().find(*args, **kwargs)
+                return self.kept
+
+        attached("s3", "remembering", kind=Remembering)
+        register = RegisterFiles("s3://remembering@bucket/register/")
+        assert register.look(KEY) == []
+        register.create(RecordName(KEY, 1, "claim"), claim_of())
+        assert register.look(KEY) == [RecordName(KEY, 1, "claim")]
+
     def test_a_create_of_ours_that_was_refused_is_ours(self) -> None:
         """The library repeats a request whose answer was lost, and the store refuses the second for the first."""
 

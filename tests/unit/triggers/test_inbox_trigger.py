@@ -246,6 +246,27 @@ async def test_the_file_system_is_fresh_at_first_each_hour_and_after_an_error(
     assert 60 <= again - failed <= 72
 
 
+async def test_the_file_system_is_fresh_after_a_listing_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connections may be broken, or its credentials may have been changed."""
+    store = attached("memory", "watched", kind=Failing)
+    store.pipe_file("/in/a.png", b"1")
+    made: list[int] = []
+    rounds: Rounds | None = None
+
+    def noting(uri: str) -> Any:
+        assert rounds is not None
+        made.append(len(rounds.sleeps))
+        return file_systems.object_path(uri)
+
+    monkeypatch.setattr(file_systems, "fresh_path", noting)
+    monkeypatch.setattr(Failing, "off", False)
+    rounds = Rounds(
+        watcher("memory://watched@in/"), 5, lambda number: monkeypatch.setattr(Failing, "off", number == 2)
+    )
+    await rounds.run()
+    assert made == [0, 3]  # The third look has failed.
+
+
 async def test_airflow_is_asked_for_the_connection_at_first_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each question goes through the supervisor of the triggerer, which all waits of the process share."""
     store = attached("memory", "watched")
