@@ -181,6 +181,16 @@ class TestAfterAClear:
         with pytest.raises(JournalFencedError, match="Another process has taken over"):
             before.journal.check()
 
+    def test_a_journal_in_another_state_folder_is_found_by_the_tripwire(
+        self, request_for: BatchRequest, tmp_path: Path
+    ) -> None:
+        before = opened(request_for)
+        moved = replace(request_for, state=f"{tmp_path}/elsewhere/", max_tries=5)
+        (left,) = take_over_superseded(moved.journal_uri, before.journal.uri)
+        assert left.batch == before.batch
+        with pytest.raises(JournalFencedError):
+            before.journal.check()
+
     @pytest.mark.usefixtures("stored")
     def test_the_batch_knows_its_own_results(self, request_for: BatchRequest) -> None:
         cleared = self.cleared(request_for)

@@ -15,6 +15,7 @@ from airflow_provider_asposeocr.batch.engine import BatchEngine
 from airflow_provider_asposeocr.batch.errors import JournalFencedError, JournalUnreachableError
 from airflow_provider_asposeocr.batch.journal import Journal
 from airflow_provider_asposeocr.batch.journal_files import JournalFiles
+from airflow_provider_asposeocr.batch.manifest_file import read_manifest
 from airflow_provider_asposeocr.batch.tripwire import BATCH_KEY
 from tests.support.airflow_tasks import execute
 from tests.support.registered_runs import Folder
@@ -79,3 +80,14 @@ def test_the_store_says_where_the_journal_is_until_that_is_deleted(
     assert run.go()["succeeded"] == 3
     assert run.store.get(BATCH_KEY) is not None
     assert folder.journals()
+
+
+def test_a_try_that_the_account_ends_writes_the_manifest_too(folder: Folder, cloud: EmulatorControl) -> None:
+    cloud.add_faults({"kind": "status", "status": 402, "method": "POST", "path": "RecognizeImage"})
+    folder.run("one", register=None).fail()
+    (manifest,) = folder.out.rglob("manifests/**/*.jsonl")
+    rows = list(read_manifest(str(manifest)))
+    assert [row.index for row in rows] == [0, 1, 2]
+    left = [row for row in rows if row.outcome == "not_started"]
+    assert left
+    assert {row.error.name if row.error else None for row in left} == {"QuotaExceededError"}

@@ -168,6 +168,23 @@ class TestDeadlines:
         assert {entry["id"] for entry in deletes(cloud)} == {ref.id for ref in refs}
         assert woken.cancelled == frozenset(range(40))
 
+    async def test_at_the_batch_s_a_thousand_are_cancelled(
+        self, counting_cloud: CountingCloud, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As after a kill, with a cloud that answers in 50 ms, they take 6.25 of 28 seconds."""
+
+        async def read_account(_: str) -> Account:
+            return counting_cloud.account()
+
+        monkeypatch.setattr(base, "read_account", read_account)
+        counting_cloud.answer_seconds = (
+            0.02  # 2.5 seconds at least, so that a shorter limit is noticed on any machine
+        )
+        refs = [task.ref for task in running(1000, time.time() - 60)]
+        woken = await woken_by(trigger_for(refs, deadline_at=time.time()))
+        assert woken.because == "deadline"
+        assert len(woken.cancelled) == counting_cloud.asked["cancel"] == 1000
+
     async def test_at_a_task_s_own_that_one_is(
         self, accepted: Callable[..., list[TaskRef]], cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
     ) -> None:
