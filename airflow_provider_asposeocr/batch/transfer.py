@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_provider_asposeocr.api.files.contents import as_file
 from airflow_provider_asposeocr.api.files.work_folder import work_folder
 from airflow_provider_asposeocr.api.operation_lookup import find_operation
-from airflow_provider_asposeocr.api.results.download import download_into, local_disk
+from airflow_provider_asposeocr.api.results.download import LocalDisk, download_into
 from airflow_provider_asposeocr.batch.kept_steps import keep_result
 from airflow_provider_asposeocr.batch.limits import HEAVY_BYTES
 from airflow_provider_asposeocr.documents.destinations import plan, store_unasked
@@ -150,7 +150,7 @@ class Transfer:
         """
         upstream = await self.fetch(index, ref)
         folder = self._folders.get(index, self._folder)  # Nothing is moved where all results are in memory.
-        with local_disk():
+        with LocalDisk():
             return spool_result(ref, step.row, upstream.results, folder)
 
     async def keep_result(
@@ -267,7 +267,7 @@ class Transfer:
     def _make_folder(self) -> Path:
         folder = self._folder / str(self._made)
         self._made += 1
-        with local_disk("The files of a document"):
+        with LocalDisk("The files of a document"):
             folder.mkdir()
         return folder
 

@@ -105,21 +105,28 @@ class Download:
     shortfall: str | None = None
 
 
-@contextmanager
-def local_disk(what: str = "The results") -> Iterator[None]:
+class LocalDisk:
     """
-    Name the local disk in its failures; between a transport and its connection an OSError is the network's.
+    A context that names the local disk in its failures; between a transport and its connection an OSError is the network's.
 
-    :param what: What it cannot keep, for the message.
-    :raises StorageError: instead of an :class:`OSError`.
+    No generator, because each piece of a result is taken in one. It raises :class:`.StorageError` instead of an
+    :class:`OSError`.
+
+    :param what: What the disk cannot keep, for the message.
     """
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            f"{what} cannot be kept in the local temporary folder {gettempdir()!r}: {error}. "
-            "Make room there, or set TMPDIR to another folder."
-        ) from error
+
+    def __init__(self, what: str = "The results") -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, OSError):
+            raise StorageError(
+                f"{self._what} cannot be kept in the local temporary folder {gettempdir()!r}: {error}. "
+                "Make room there, or set TMPDIR to another folder."
+            ) from error
 
 
 class _Spools:
@@ -137,17 +144,17 @@ class _Spools:
         self.close()
         # The limit is that of the whole answer, because an answer may have any number of results.
         left = max(0, self._most_in_memory_bytes - sum(part.size_bytes for part in self.parts))
-        with local_disk():
+        with LocalDisk():
             self.parts.append(Spool(self._folder / f"{len(self.parts)}.result", left))
         return self._write
 
     def _write(self, chunk: bytes) -> None:
-        with local_disk():
+        with LocalDisk():
             self.parts[-1].write(chunk)
 
     def close(self) -> None:
         if self.parts:
-            with local_disk():
+            with LocalDisk():
                 self.parts[-1].close()
 
 
@@ -182,7 +189,7 @@ def download_results(
     """
     refuse_expired(ref, now)
     with ExitStack() as stack:
-        with _about(ref), local_disk():
+        with _about(ref), LocalDisk():
             folder = stack.enter_context(work_folder())
         with _about(ref), _Results(folder) as files:
             state = client.fetch(ref.operation, ref.id, files.begin)

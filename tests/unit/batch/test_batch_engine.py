@@ -506,9 +506,11 @@ def test_it_stays_while_durations_are_not_known_and_its_tasks_are_young(
     assert isinstance(ended, Ended)
 
 
+@pytest.mark.parametrize("after", ["_on_tick", "_on_prepared", "_on_durable"])
 def test_a_defect_ends_the_try_instead_of_keeping_it_for_ever(
-    batch: Try, monkeypatch: pytest.MonkeyPatch
+    batch: Try, monkeypatch: pytest.MonkeyPatch, after: str
 ) -> None:
-    monkeypatch.setattr(Machine, "_on_tick", lambda *_: 1 / 0)
+    """After a timer, an errand, a commit."""
+    monkeypatch.setattr(Machine, after, lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         batch.end()
