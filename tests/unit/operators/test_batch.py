@@ -401,6 +401,16 @@ class TestKill:
         assert len(deletes(cloud)) == 4
         assert submits(cloud) == 10
 
+    @pytest.mark.parametrize(("policy", "max_tries", "cancelled"), [("never", 0, 0), ("always", 2, 6)])
+    def test_cancel_on_kill_comes_before_what_airflow_says(
+        self, batch: Batch, cloud: EmulatorControl, policy: str, max_tries: int, cancelled: int
+    ) -> None:
+        batch.max_tries = max_tries
+        cloud.add_faults({"kind": "task_stuck", "count": 6})
+        operator, context = batch.begin(steps=ONE_STEP, cancel_on_kill=policy)
+        run_killed(cloud, operator, context, AirflowFailException, AsposeOcrError)
+        assert len(deletes(cloud)) == cancelled
+
     def test_a_user_s_kill_cancels_although_a_try_is_left(self, batch: Batch, cloud: EmulatorControl) -> None:
         cloud.add_faults({"kind": "task_stuck", "count": 6})
         operator, context = batch.begin(steps=ONE_STEP)
