@@ -48,10 +48,17 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     used = getattr(item, "funcargs", {})
     if report.when == "call" and report.failed:
-        if "pages" in used:
-            used["pages"].keep(f"failed-{item.name}")
-        if "page" in used:
-            keep_picture(used["page"], f"failed-{item.name}")
+        from playwright.sync_api import Error
+
+        try:
+            if "pages" in used:
+                used["pages"].keep(f"failed-{item.name}")
+            if "page" in used:
+                keep_picture(used["page"], f"failed-{item.name}")
+        except (
+            Error
+        ) as error:  # A page that hangs has no picture. An error here would end the other tests, too.
+            report.sections.append(("picture", f"There is none: {error}"))
     return report
 
 

@@ -56,8 +56,7 @@ def below(seen: Seen) -> Iterator[Below]:
     at_the_root = seen.airflow.env[name]
     with RoleServer(seen.airflow, "/team/x/") as server:
         seen.airflow.env[name] = f"{server.url}/"
-        # The scheduler forks the processes of the tasks.
-        seen.airflow.restart("scheduler")
+        _restart_scheduler(seen)
         try:
             runs = {
                 MAPPED: seen.rest.start(
@@ -70,7 +69,13 @@ def below(seen: Seen) -> Iterator[Below]:
             yield Below(server, runs)
         finally:
             seen.airflow.env[name] = at_the_root
-            seen.airflow.restart("scheduler")
+            _restart_scheduler(seen)
+
+
+def _restart_scheduler(seen: Seen) -> None:
+    """Let tasks have the environment of now: the scheduler forks their processes. None runs, so it may be killed."""
+    seen.airflow.kill("scheduler")
+    seen.airflow.restart("scheduler")
 
 
 def test_the_link_begins_with_the_path(below: Below) -> None:
