@@ -13,7 +13,7 @@ from airflow_provider_asposeocr.batch.manifest_file import write_manifest
 from airflow_provider_asposeocr.batch.plan import MOST_DOCUMENTS
 from airflow_provider_asposeocr.documents.manifest import Manifest
 from airflow_provider_asposeocr.previews.storing import described
-from airflow_provider_asposeocr.viewer import answers, batches
+from airflow_provider_asposeocr.viewer import answers, batches, verified
 from airflow_provider_asposeocr.viewer.galleries import PAGE
 from tests.support.viewer_world import BATCH, DAG, TASK_REF, manifest
 
@@ -187,6 +187,20 @@ class TestManifest:
         path = Path(address["manifest"])
         path.write_bytes(path.read_bytes().replace(b"/in/1.png", b"/etc/a.pn"))
         assert world.get("/data/rows/{place}/batch/-1").status_code == 409
+
+    def test_one_that_is_changed_after_it_was_verified_is_shown_as_it_was(
+        self, world: ViewerWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also a large one, which the viewer would open where it is stored when it has verified it before."""
+        monkeypatch.setattr(verified, "MOST_IMAGE_BYTES", 3)
+        path = Path(world.batch(*rows_of(300))["manifest"])
+        for _ in range(2):
+            batches._kept.clear()
+            assert rows(world)["documents"] == 300
+        changed = path.read_bytes().replace(b"/in/299.png", b"/etc/hosts!")
+        with path.open("r+b") as stream:
+            stream.write(changed)
+        assert rows(world, "?page=5")["cards"][-1]["name"] == "299.png"
 
     def test_of_one_that_is_too_large_the_gallery_says_where_it_is(self, world: ViewerWorld) -> None:
         address = world.batch(*rows_of(3), size_bytes=batches.MOST_BYTES + 1)
