@@ -13,8 +13,7 @@ from fastapi import FastAPI
 
 from airflow_provider_asposeocr import __version__
 from airflow_provider_asposeocr.emulator.cloud.routes import Cloud
-from airflow_provider_asposeocr.emulator.control.about import OPENAPI_PATH, TITLE, about_router
-from airflow_provider_asposeocr.emulator.control.api import DESCRIPTION, control_router
+from airflow_provider_asposeocr.emulator.control import about, api
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,16 +38,17 @@ def create_app(emulation: Emulation) -> FastAPI:
             emulation.close()
 
     app = FastAPI(
-        title=TITLE,
+        title=about.TITLE,
         version=__version__,
-        description=DESCRIPTION,
+        description=api.DESCRIPTION,
         lifespan=lifespan,
-        openapi_url=OPENAPI_PATH,
+        openapi_url=about.OPENAPI_PATH,
         # FastAPI's own pages load their scripts from other servers.
         docs_url=None,
         redoc_url=None,
     )
-    app.include_router(about_router(emulation, app.openapi))
-    app.include_router(control_router(emulation))
+    app.state.emulation = emulation
+    # Not with include_router, which makes each route once more.
+    app.router.routes += [*about.ROUTER.routes, *api.ROUTER.routes]
     app.mount("/", Cloud(emulation))
     return app

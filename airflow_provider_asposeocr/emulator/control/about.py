@@ -12,17 +12,15 @@ import re
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
 from airflow_provider_asposeocr import __version__
 from airflow_provider_asposeocr.api.operations import API_PREFIX, TOKEN_PATH
-from airflow_provider_asposeocr.emulator.control.api import PREFIX
+from airflow_provider_asposeocr.emulator.control.api import PREFIX, emulation_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from airflow_provider_asposeocr.emulator.emulation import Emulation
+    from collections.abc import Iterator
 
 TITLE = "Aspose.OCR Cloud emulator"
 #: Path of the description of the control API for programs.
@@ -37,28 +35,27 @@ h2 { margin-top: 2em; border-top: 1px solid #ccc; padding-top: 1em } .method { f
 """
 
 
-def about_router(emulation: Emulation, openapi: Callable[[], dict[str, Any]]) -> APIRouter:
-    """
-    Make the routes of the pages.
+#: The routes of the pages.
+ROUTER = APIRouter(include_in_schema=False)
 
-    :param emulation: The state of the emulator.
-    :param openapi: Returns the OpenAPI document of the control API.
-    """
-    router = APIRouter(include_in_schema=False)
 
-    @router.get("/")
-    async def about() -> HTMLResponse:
-        return _page(TITLE, _about(emulation.worker.name))
+@ROUTER.get("/")
+async def about(request: Request) -> HTMLResponse:
+    """Show what this server is."""
+    return _page(TITLE, _about(emulation_of(request).worker.name))
 
-    @router.get("/health")
-    async def health() -> dict[str, str]:
-        return {"status": "ok", "name": TITLE, "version": __version__, "engine": emulation.worker.name}
 
-    @router.get("/docs")
-    async def docs() -> HTMLResponse:
-        return _page(f"Control API of the {TITLE}", "".join(_docs(openapi())))
+@ROUTER.get("/health")
+async def health(request: Request) -> dict[str, str]:
+    """Tell that the emulator runs, and with which engine."""
+    engine = emulation_of(request).worker.name
+    return {"status": "ok", "name": TITLE, "version": __version__, "engine": engine}
 
-    return router
+
+@ROUTER.get("/docs")
+async def docs(request: Request) -> HTMLResponse:
+    """Show the description of the control API."""
+    return _page(f"Control API of the {TITLE}", "".join(_docs(request.app.openapi())))
 
 
 def _page(title: str, body: str) -> HTMLResponse:
