@@ -7,6 +7,7 @@ Run `python -m tools.operation_pages` after a change of either. A test compares 
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 from pathlib import Path
 
@@ -215,7 +216,8 @@ def _source(name: str) -> str:
     ]
 
 
-def _words_of(example: Path) -> set[str]:
+@functools.cache
+def _words_of(example: Path) -> frozenset[str]:
     """Return the names that an example imports, and its texts: a step of a batch is a text."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(example.read_text(encoding="utf-8"))):
@@ -223,7 +225,7 @@ def _words_of(example: Path) -> set[str]:
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             found.add(node.value)
-    return found
+    return frozenset(found)
 
 
 def example_dags_of(name: str) -> list[str]:

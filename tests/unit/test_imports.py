@@ -5,6 +5,7 @@ The folders of the package: which module may import which, and what an import co
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import importlib.metadata
 import json
@@ -93,10 +94,15 @@ def _path(module: str) -> Path:
     return folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
 
 
-def _imported(module: str) -> set[str]:
+def _tree(module: str) -> ast.Module:
+    return ast.parse(_path(module).read_text())
+
+
+@functools.cache
+def _imported(module: str) -> frozenset[str]:
     """All names that a module imports anywhere, as far down as they are modules."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(_path(module).read_text())):
+    for node in ast.walk(_tree(module)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -106,7 +112,7 @@ def _imported(module: str) -> set[str]:
                 if node.module == NAME and alias.name in package._PUBLIC:
                     full = f"{NAME}.{package._PUBLIC[alias.name]}"  # The package only exports the name.
                 found.add(full if full in MODULES or full == f"{NAME}.__version__" else node.module or "")
-    return found
+    return frozenset(found)
 
 
 def _room(module: str) -> str:
@@ -147,10 +153,14 @@ def test_the_design_says_what_each_module_of_a_room_is_for(room: str) -> None:
     assert sorted(name for name in modules if f"`{name}`" not in said) == []
 
 
-@pytest.mark.parametrize("module", CLIENT_SIDE)
-def test_arrows_point_down_only(module: str) -> None:
-    own = _room(module)
-    for imported in _imported(module):
+def _imports(modules: list[str]) -> list[tuple[str, str]]:
+    """All imports of some modules, as pairs."""
+    return [(module, imported) for module in modules for imported in _imported(module)]
+
+
+def test_arrows_point_down_only() -> None:
+    for module, imported in _imports(CLIENT_SIDE):
+        own = _room(module)
         if imported.split(".")[0] != NAME:
             continue
         room = "__init__" if imported == f"{NAME}.__version__" else _room(imported)
@@ -181,9 +191,8 @@ def test_arrows_within_a_room_point_down_only(room: str) -> None:
             assert part == own or _rank(part, order) < _rank(own, order), f"{module} imports {imported}"
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if _room(module) == "api"])
-def test_the_client_needs_no_airflow(module: str) -> None:
-    for imported in _imported(module):
+def test_the_client_needs_no_airflow() -> None:
+    for module, imported in _imports([module for module in MODULES if _room(module) == "api"]):
         top = imported.split(".")[0]
         if top == NAME:
             assert _room(imported) == "api", f"{module} imports {imported}"
@@ -191,9 +200,8 @@ def test_the_client_needs_no_airflow(module: str) -> None:
             assert top in sys.stdlib_module_names or top in CLIENT_NEEDS, f"{module} imports {imported}"
 
 
-@pytest.mark.parametrize("module", EMULATOR)
-def test_the_emulator_shares_the_vocabulary_only(module: str) -> None:
-    for imported in _imported(module):
+def test_the_emulator_shares_the_vocabulary_only() -> None:
+    for module, imported in _imports(EMULATOR):
         top = imported.split(".")[0]
         assert top != "airflow", f"{module} imports {imported}"
         if top == NAME:
@@ -253,10 +261,14 @@ def test_every_path_of_a_module_exists() -> None:
     assert lost == []
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_every_reference_of_a_docstring_to_a_module_leads_there(module: str) -> None:
-    for named in re.findall(r":mod:`\.+([\w.]+)`", _path(module).read_text()):
-        assert any(other.endswith(f".{named}") for other in MODULES), f"{module} names {named}"
+def test_every_reference_of_a_docstring_to_a_module_leads_there() -> None:
+    lost = [
+        f"{module} names {named}"
+        for module in MODULES
+        for named in re.findall(r":mod:`\.+([\w.]+)`", _path(module).read_text())
+        if not any(other.endswith(f".{named}") for other in MODULES)
+    ]
+    assert lost == []
 
 
 def _loaded_by(statement: str) -> set[str]:
@@ -475,13 +487,12 @@ def test_another_name_is_an_attribute_error() -> None:
         _ = operators.AsposeOcrTeleportOperator
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_every_module_says_what_it_is(module: str) -> None:
-    source = _path(module).read_text()
-    if not source.strip():
-        return
-    tree = ast.parse(source)
-    docstring = ast.get_docstring(tree) or ""
-    first_paragraph = docstring.split("\n\n")[0]
-    assert re.fullmatch(r"[A-Z`].+[.]", first_paragraph, re.DOTALL), f"{module} does not open with a sentence"
-    assert "from __future__ import annotations" in source
+def test_every_module_says_what_it_is() -> None:
+    for module in MODULES:
+        source = _path(module).read_text()
+        if not source.strip():
+            continue
+        first_paragraph = (ast.get_docstring(_tree(module)) or "").split("\n\n")[0]
+        says_it = re.fullmatch(r"[A-Z`].+[.]", first_paragraph, re.DOTALL)
+        assert says_it, f"{module} does not open with a sentence"
+        assert "from __future__ import annotations" in source, module

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 
 NAMES = sorted(name for name in OPERATIONS if not name.endswith(TRIAL_SUFFIX))
+#: Made once: each making goes through the signatures of all operators.
+PAGES = operation_pages.pages()
 EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def test_every_operation_has_a_page() -> None:
     assert sorted(ABOUT) == NAMES
-    pages = operation_pages.pages()
-    assert {path for path in operation_pages.FOLDER.iterdir()} == set(pages)
+    assert {path for path in operation_pages.FOLDER.iterdir()} == set(PAGES)
 
 
 #: Operations whose result is a picture or a PDF, which no reader makes data of.
@@ -42,9 +43,9 @@ def test_every_operation_has_all_that_belongs_to_it(name: str) -> None:
     assert row.count("|") == 6
 
 
-@pytest.mark.parametrize("path", operation_pages.pages(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_the_page_is_what_the_table_says(path: Path) -> None:
-    assert path.read_text("utf-8") == operation_pages.pages()[path], "run python -m tools.operation_pages"
+    assert path.read_text("utf-8") == PAGES[path], "run python -m tools.operation_pages"
 
 
 @pytest.mark.slow

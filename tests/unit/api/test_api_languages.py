@@ -22,21 +22,29 @@ def test_each_language_can_be_found_by_a_code() -> None:
     assert set(LANGUAGES) - {language for language, _ in CODES} == {"HWT_ENG"}
 
 
-@pytest.mark.parametrize(("language", "written"), [*CODES, *NAMES])
-def test_a_code_or_another_name_leads_to_the_language(language: str, written: str) -> None:
-    for spelled in (written, written.upper(), f" {written} "):
-        assert language in suggest_languages(spelled)
+def test_a_code_or_another_name_leads_to_the_language() -> None:
+    lost = [
+        (language, spelled)
+        for language, written in [*CODES, *NAMES]
+        for spelled in (written, written.upper(), f" {written} ")
+        if language not in suggest_languages(spelled)
+    ]
+    assert lost == []
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_word_in_another_spelling_leads_to_the_language(language: str) -> None:
-    for spelled in (
-        language.lower(),
-        language.upper(),
-        language.replace("_", " "),
-        language.replace("_", "-"),
-    ):
-        assert language in suggest_languages(spelled)
+def test_the_word_in_another_spelling_leads_to_the_language() -> None:
+    lost = [
+        (language, spelled)
+        for language in LANGUAGES
+        for spelled in (
+            language.lower(),
+            language.upper(),
+            language.replace("_", " "),
+            language.replace("_", "-"),
+        )
+        if language not in suggest_languages(spelled)
+    ]
+    assert lost == []
 
 
 def test_one_code_means_two_languages_only_where_the_cloud_has_two_words() -> None:

@@ -173,12 +173,18 @@ class TestBroken:
         answer(results=[{"type": "Text", "data": b64(b"first")}, {"type": "Pdf", "data": b64(b"2")}])
     )
 
-    @pytest.mark.parametrize("end", range(len(WHOLE)))
-    def test_half_a_body_is_never_a_result(self, end: int) -> None:
-        begun = end > self.WHOLE.index('"data": "') + len('"data": ')
-        named = ResultCorruptError if begun else (ResultCorruptError, UnexpectedResponseError)
-        with pytest.raises(named):
-            read(self.WHOLE[:end].encode(), [])
+    def test_half_a_body_is_never_a_result(self) -> None:
+        for end in range(len(self.WHOLE)):
+            half = self.WHOLE[:end]
+            begun = end > self.WHOLE.index('"data": "') + len('"data": ')
+            try:
+                read(half.encode(), [])
+            except ResultCorruptError:
+                continue
+            except UnexpectedResponseError:
+                assert not begun, half
+            else:
+                pytest.fail(f"{half} was taken for a result")
 
     @pytest.mark.parametrize("data", [["QQ=="], {"data": "QQ=="}, [{"data": "QQ=="}], {}, 1.5])
     def test_data_that_is_no_string_is_no_result(self, data: Any) -> None:
