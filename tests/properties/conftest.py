@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
-from tests.support.tried import GLANCE, PROMISED, QUICK, THOROUGH, TRIED, broken_promises
+from tests.support.tried import GLANCE, INPUTS, PROMISED, QUICK, THOROUGH, TRIED, broken_promises
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
-settings.register_profile(GLANCE, settings.get_profile("project"))
+# Also for the properties among the unit tests, which are tried on a hundred inputs otherwise.
+settings.register_profile(GLANCE, settings.get_profile("project"), max_examples=INPUTS[GLANCE])
 settings.register_profile(THOROUGH, settings.get_profile("project"))
 settings.register_profile(QUICK, settings.get_profile("project"))
 

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 #: Names of the profiles; ``--hypothesis-profile=thorough`` chooses another one, and `make check` the shortest.
 GLANCE, QUICK, THOROUGH = "glance", "quick", "thorough"
-_INPUTS = {GLANCE: 15, QUICK: 150, THOROUGH: 5000}
+#: On how many inputs a property is tried.
+INPUTS = {GLANCE: 15, QUICK: 150, THOROUGH: 5000}
 #: What a thorough run promises of each reader of results: what they read comes from outside.
-READER_INPUTS = 100_000
+READERINPUTS = 100_000
 #: Inputs for which each property has held.
 TRIED: Counter[str] = Counter()
 #: How many a thorough run promises, by the same names.
@@ -33,7 +34,7 @@ def holds_for(
     Make a test of a property.
 
     :param share: Its number of inputs, compared with the others'; less for a slow one.
-    :param reads_results: Whether a thorough run tries it on :data:`READER_INPUTS`, whatever its share is.
+    :param reads_results: Whether a thorough run tries it on :data:`READERINPUTS`, whatever its share is.
     :param inputs: Where its arguments come from.
     """
 
@@ -48,7 +49,7 @@ def holds_for(
         profile = settings.get_current_profile_name()
         is_thorough = profile == THOROUGH
         all_of_them = is_thorough and reads_results
-        in_a_round = _INPUTS.get(profile, _INPUTS[QUICK]) * (1.0 if all_of_them else share)
+        in_a_round = INPUTS.get(profile, INPUTS[QUICK]) * (1.0 if all_of_them else share)
         base = settings.get_profile("project")
         chosen = settings(
             base,
@@ -59,7 +60,7 @@ def holds_for(
         )(given(**inputs)(counted))
         if not all_of_them:
             return chosen
-        PROMISED[name] = READER_INPUTS
+        PROMISED[name] = READERINPUTS
         return in_rounds(chosen, name)
 
     return decorate

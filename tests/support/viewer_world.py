@@ -8,7 +8,9 @@ import hashlib
 import json
 import sqlite3
 from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from sqlalchemy import Engine
     from starlette.testclient import TestClient
+
+    from airflow_provider_asposeocr.plugin import LazyViewer
 
 DAG, RUN = "scans", "manual__2026-03-02T08:00:00+00:00"
 #: Users by token, and what each may read of which DAG.
@@ -168,13 +173,30 @@ class StoredRun:
         return Base.metadata.tables
 
     def _insert(self, table: str, **row: Any) -> None:
-        from sqlalchemy import create_engine
-
-        # An engine of its own: that of Airflow refuses a row whose DAG it does not have.
-        engine = create_engine(f"sqlite:///{self.database}")
-        with engine.begin() as connection:
+        # Not with Airflow's engine, which refuses a row whose DAG it does not have.
+        _TARGET.set(self.database)
+        with _engine().begin() as connection:
             connection.execute(self._tables()[table].insert().values(**row))
-        engine.dispose()
+
+
+#: The database that the next connection of the engine opens.
+_TARGET: ContextVar[Path] = ContextVar("_TARGET")
+
+
+@cache
+def _engine() -> Engine:
+    """Return one engine for all databases, which compiles each statement once; it keeps no connection."""
+    from sqlalchemy import NullPool, create_engine
+
+    return create_engine("sqlite://", creator=lambda: sqlite3.connect(_TARGET.get()), poolclass=NullPool)
+
+
+@cache
+def _viewer() -> LazyViewer:
+    """Return the viewer; as in an API server there is one in a process, because its routes take long to make."""
+    from airflow_provider_asposeocr.plugin import LazyViewer
+
+    return LazyViewer()
 
 
 @dataclass
@@ -243,8 +265,7 @@ def viewer_world(database: Path, folder: Path) -> Iterator[ViewerWorld]:
         from airflow.api_fastapi import app
         from starlette.testclient import TestClient
 
-        from airflow_provider_asposeocr.plugin import LazyViewer
-
+        viewer = _viewer()
     auth = FakeAuthManager()
     # Airflow 3.1 has it in the module, later versions in a class.
     state: Any = getattr(app, "_AuthManagerState", app)
@@ -253,7 +274,7 @@ def viewer_world(database: Path, folder: Path) -> Iterator[ViewerWorld]:
     setattr(state, name, auth)
     try:
         with in_use(database), warnings_of_airflow_allowed():
-            client = TestClient(LazyViewer(), raise_server_exceptions=False)
+            client = TestClient(viewer, raise_server_exceptions=False)
             world = ViewerWorld(database, folder, client, auth)
             world.begin()
             yield world

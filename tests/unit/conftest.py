@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
@@ -50,6 +51,16 @@ def batches_that_look_often(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(engine.GroupCommit.__init__.__kwdefaults__, "window_seconds", 0.01)
         monkeypatch.setattr(engine, "LOOK_SECONDS", 0.1)
         monkeypatch.setattr(engine, "LOOK_WHILE_MOVING_SECONDS", 0.01)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def fingerprints_made_once() -> Iterator[None]:
+    """Make the fingerprint of an account once: it is slow on purpose, and most tests have the same account."""
+    from airflow_provider_asposeocr.api.account import Account
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Account, "fingerprint", property(cache(vars(Account)["fingerprint"].fget)))
+        yield
 
 
 @pytest.fixture(autouse=True)
