@@ -241,8 +241,7 @@ class BatchEngine:
         for action in wanted:
             match action:
                 case actions.Commit(records):
-                    self._under_way.add(commit := self._commit(records))
-                    commit.add_done_callback(self._on_committed)
+                    self._follow(self._commit(records))
                 case actions.Discard(document):
                     self._errands.discard(document)
                 case actions.Announce():
@@ -250,14 +249,17 @@ class BatchEngine:
                 case actions.Finish():
                     self._end(self._ended())
                 case _:
-                    self._under_way.add(errand := asyncio.create_task(self._run_errand(action)))
-                    errand.add_done_callback(self._under_way.discard)
+                    self._follow(asyncio.create_task(self._run_errand(action)))
         self._moved.set()
         self._set_timer()
 
-    def _on_committed(self, commit: asyncio.Future[None]) -> None:
-        self._under_way.discard(commit)
-        if not commit.cancelled() and (error := commit.exception()) is not None:
+    def _follow(self, begun: asyncio.Future[None]) -> None:
+        self._under_way.add(begun)
+        begun.add_done_callback(self._on_done)
+
+    def _on_done(self, begun: asyncio.Future[None]) -> None:
+        self._under_way.discard(begun)
+        if not begun.cancelled() and (error := begun.exception()) is not None:
             self._fail(error)
 
     def _end(self, result: Ended | Deferral) -> None:
@@ -273,10 +275,7 @@ class BatchEngine:
         return self._over is not None and self._over.done()
 
     async def _run_errand(self, action: actions.Action) -> None:
-        try:
-            self._tell(await self._errands.do(action))
-        except Exception as error:  # Nobody waits for it, and the batch would wait for ever.
-            self._fail(error)
+        self._tell(await self._errands.do(action))
 
     def _commit(self, records: tuple[Record, ...]) -> asyncio.Future[None]:
         self._committing.append(records)
