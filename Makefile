@@ -136,7 +136,7 @@ test-viewer: $(VENV)/browser.stamp $(FAB_VENV)/stamp $(OLDEST_VENV)/stamp ## the
 test-live: $(VENV)/test.stamp ## the vendor's live service, with your credentials: at most ten billed requests, see docs/compatibility.md
 	$(BIN)/python -m tests.live.run
 
-# Servers, SDK and all: about half an hour, and worth little on a machine that has other work.
+# Servers, SDK and all: an hour and a quarter, and worth little on a machine that has other work.
 bench: $(PRODUCTION_VENV)/stamp $(AZURITE)/stamp $(SDK_ENVIRONMENTS)/stamp $(TESSDATA)/stamp ## the benchmarks, and their table in docs/performance.md
 	ASPOSE_OCR_AZURITE=$(abspath $(AZURITE)) ASPOSE_OCR_SDK_ENVIRONMENTS=$(abspath $(SDK_ENVIRONMENTS)) \
 		$(PRODUCTION_VENV)/bin/python -m tests.benchmarks.run
