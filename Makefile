@@ -21,10 +21,13 @@ PARALLEL ?= -n logical --dist loadfile
 # How many of its parts `make test` runs side by side.
 JOBS ?= 2
 
+ALONE := $(addprefix tests/airflow/test_,batch_dag.py dag_test.py installed_wheel.py local_airflow.py oldest_airflow.py oldest_review.py openlineage.py \
+	what_airflow_is_told.py)
+
 # Tesseract's language data comes from the distribution; without root it is unpacked into the checkout.
 export ASPOSE_OCR_EMULATOR_TESSDATA ?= $(abspath $(TESSDATA))
 
-.PHONY: demo demo-invoices airflow check test unit coverage contract test-airflow test-oldest test-busy test-properties test-stores test-failures test-flows test-demos test-distributed test-storm \
+.PHONY: demo demo-invoices airflow check test unit coverage contract test-airflow test-airflow-shared test-airflow-alone test-oldest test-busy test-properties test-stores test-failures test-flows test-demos test-distributed test-storm \
 	test-storm-batch test-storm-batch-small test-inbox test-inbox-small test-storm-inbox test-claims test-viewer test-live bench \
 	lint types wheel format setup clean help
 
@@ -46,7 +49,7 @@ check: lint types $(VENV)/test.stamp ## lint, types, and the quick tests that st
 # Real Airflow waits most of its time, so its tests run beside the others, but for `make test JOBS=1`; all environments are made before, or they would begin
 # with the last of the others.
 test: $(VENV)/test.stamp $(OLDEST_VENV)/stamp $(SDK_ENVIRONMENTS)/stamp $(TESSDATA)/stamp ## all tests that need no servers; see also test-stores, test-failures, test-distributed
-	$(MAKE) --jobs=$(JOBS) --keep-going test-airflow unit contract test-oldest
+	$(MAKE) --jobs=$(JOBS) --keep-going test-airflow-shared unit contract test-oldest test-airflow-alone
 
 unit: $(VENV)/test.stamp $(TESSDATA)/stamp ## unit and property tests
 	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/properties
@@ -64,8 +67,14 @@ test-busy: $(VENV)/test.stamp $(TESSDATA)/stamp ## unit tests three times beside
 contract: $(VENV)/test.stamp $(SDK_ENVIRONMENTS)/stamp ## the vendor's SDK against the emulator
 	$(BIN)/python -m pytest $(PARALLEL) tests/contract
 
-test-airflow: $(VENV)/test.stamp $(OLDEST_VENV)/stamp ## DAGs on real Airflow processes
-	$(BIN)/python -m pytest tests/airflow
+test-airflow: test-airflow-shared test-airflow-alone ## DAGs on real Airflow processes
+
+# Most files share one Airflow; those of ALONE start their own, or none, so that they can run beside the others.
+test-airflow-shared: $(VENV)/test.stamp
+	$(BIN)/python -m pytest tests/airflow $(addprefix --ignore=,$(ALONE))
+
+test-airflow-alone: $(VENV)/test.stamp $(OLDEST_VENV)/stamp
+	$(BIN)/python -m pytest $(ALONE)
 
 # Left out are cases in which Airflow 3.1 itself answers, in words of its own, and its own deprecation warnings. Of the client,
 # which imports no Airflow, only that can differ which talks through the HTTP libraries, whose versions an Airflow may hold
