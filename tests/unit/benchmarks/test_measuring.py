@@ -71,8 +71,8 @@ def test_a_missed_goal_is_shown_as_missed() -> None:
 def test_a_program_that_was_not_run_again_keeps_its_table(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(table, "RESULTS", tmp_path)
-    monkeypatch.setattr(table, "DOCUMENT", tmp_path / "page.md")
+    for name, file in (("RESULTS", ""), ("DOCUMENT", "page.md"), ("SCALE", "s.md"), ("SCALE_BATCH", "b.md")):
+        monkeypatch.setattr(table, name, tmp_path / file)
     table.DOCUMENT.write_text("a\n<!-- benchmarks -->\n\n<!-- /benchmarks -->\nb")
     for name in ("two", "one"):
         row = asdict(Row(f"of {name}", "", Sample((1.0,), "s")))

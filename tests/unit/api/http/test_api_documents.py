@@ -101,7 +101,7 @@ SUBMITS = {
     "no answer in time": Scenario(
         "SubmitUnknownError None maybe",
         [f"{TOKEN} 200", f"{SUBMIT} None"],
-        [_on("POST", "delay", delay_seconds=1, after="accepted")],
+        [_on("POST", "delay", delay_seconds=20, after="accepted")],
         account={"request_timeout_seconds": 0.3},
     ),
     "no such operation": Scenario(
