@@ -21,9 +21,6 @@ PARALLEL ?= -n logical --dist loadfile
 # How many of its parts `make test` runs side by side.
 JOBS ?= 2
 
-ALONE := $(addprefix tests/airflow/test_,batch_dag.py dag_test.py installed_wheel.py local_airflow.py oldest_airflow.py oldest_review.py openlineage.py \
-	what_airflow_is_told.py)
-
 # Tesseract's language data comes from the distribution; without root it is unpacked into the checkout.
 export ASPOSE_OCR_EMULATOR_TESSDATA ?= $(abspath $(TESSDATA))
 
@@ -70,6 +67,9 @@ contract: $(VENV)/test.stamp $(SDK_ENVIRONMENTS)/stamp ## the vendor's SDK again
 test-airflow: test-airflow-shared test-airflow-alone ## DAGs on real Airflow processes
 
 # Most files share one Airflow; those of ALONE start their own, or none, so that they can run beside the others.
+ALONE := $(addprefix tests/airflow/test_,batch_dag.py dag_test.py installed_wheel.py local_airflow.py oldest_airflow.py oldest_review.py openlineage.py \
+	what_airflow_is_told.py)
+
 test-airflow-shared: $(VENV)/test.stamp
 	$(BIN)/python -m pytest tests/airflow $(addprefix --ignore=,$(ALONE))
 

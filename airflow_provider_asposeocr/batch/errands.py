@@ -204,8 +204,8 @@ class Errands:
         return content, versions[0]
 
     async def _read_source(self, document: BatchDocument, step: Step) -> Document:
-        known = document.source, step, document.size_bytes
-        return await self._transfer.read_source(document.index, *known, self._max_bytes)
+        source, size = document.source, document.size_bytes
+        return await self._transfer.read_source(document.index, source, step, size, self._max_bytes)
 
     async def _versions_of(self, document: BatchDocument) -> tuple[str | None, ...] | None:
         """Ask for the present version of a source; ``None`` = it is not there."""

@@ -25,7 +25,7 @@ from airflow_provider_asposeocr.api.results.download import LocalDisk, download_
 from airflow_provider_asposeocr.batch.kept_steps import keep_result
 from airflow_provider_asposeocr.batch.limits import HEAVY_BYTES
 from airflow_provider_asposeocr.documents.destinations import plan, store_unasked
-from airflow_provider_asposeocr.documents.sources import check_size, spool_file, spool_result
+from airflow_provider_asposeocr.documents.sources import check_source_size, spool_file, spool_result
 from airflow_provider_asposeocr.documents.stored_files import Writer
 from airflow_provider_asposeocr.ingestion.stored_results import is_taken
 from airflow_provider_asposeocr.previews.storing import make_previews, preview_folder
@@ -103,9 +103,9 @@ class Transfer:
         folder = self._begin(index)
 
         def read() -> Document:
-            check_size(uri, size_bytes, max_bytes)
+            check_source_size(uri, size_bytes, max_bytes)
             found = spool_file(uri, step.row, folder, most_in_memory_bytes=MOST_IN_MEMORY_BYTES)
-            check_size(uri, found.size_bytes, max_bytes)  # It may have grown since it was listed.
+            check_source_size(uri, found.size_bytes, max_bytes)  # It may have grown since it was listed.
             return found
 
         document = await self.in_thread(read)

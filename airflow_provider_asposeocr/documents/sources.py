@@ -186,7 +186,7 @@ def spool_file(uri: str, operation: Operation, folder: Path, *, most_in_memory_b
     return Document(content, size, sha256, source_name(uri) or None, *original)
 
 
-def check_size(uri: str, size_bytes: int | None, most_bytes: int | None) -> None:
+def check_source_size(uri: str, size_bytes: int | None, most_bytes: int | None) -> None:
     """
     Refuse a source that is larger than the user wants to send.
 
@@ -201,9 +201,8 @@ def check_size(uri: str, size_bytes: int | None, most_bytes: int | None) -> None
         try:
             path = object_path(uri)
             size_bytes = path.fs.info(path.path).get("size")
-        except (
-            Exception
-        ) as error:  # Each storage library has its own root class. Reading the source raises the error again.
+        # Each storage library has its own root class. Reading the source raises the error again.
+        except Exception as error:
             log.debug("No size of %s: %s", shown(uri, 300), shown(error))
     if size_bytes is not None and size_bytes > most_bytes:
         raise SourceContentError(

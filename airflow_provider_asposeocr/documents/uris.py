@@ -81,9 +81,8 @@ def _checksum_of_query(query: str) -> str:
     return f"#query-{hashlib.sha256(os.fsencode(query)).hexdigest()[:16]}"
 
 
-@lru_cache(
-    maxsize=1024
-)  # A batch asks for it at each step of a document, and a path takes longer than the rest of it.
+# A batch asks for it at each step of a document, and a path takes longer than the rest of it.
+@lru_cache(maxsize=1024)
 def source_name(uri: str) -> str:
     """
     Return the name of a document without its folders.
