@@ -1,4 +1,4 @@
-"""Tasks of a DAG that recognize one page or fetch its result, with waits that poll at once."""
+"""Tasks of a DAG that recognize one page, fetch its result, or read a folder, with waits that poll at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_asposeocr.hooks.aspose_ocr import AsposeOcrHook
-from airflow_provider_asposeocr.operators import AsposeOcrFetchResultOperator, AsposeOcrRecognizeImageOperator
+from airflow_provider_asposeocr.operators import (
+    AsposeOcrBatchOperator,
+    AsposeOcrFetchResultOperator,
+    AsposeOcrRecognizeImageOperator,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
@@ -33,6 +37,18 @@ def fetch(task: Any, destination: Any, **given: Any) -> Any:
     """Return a task that waits for a cloud task and stores its results."""
     fields = {"task_id": "fetch", "poll_interval_seconds": 0.05, "max_poll_interval_seconds": 0.1}
     return AsposeOcrFetchResultOperator(task=task, destination=str(destination), **{**fields, **given})
+
+
+def read_all(sources: Any, destination: Any, **given: Any) -> AsposeOcrBatchOperator:
+    """Return a task that recognizes documents and stores their results."""
+    fields = {"task_id": "read", "aspose_ocr_conn_id": "ocr", "poll_interval_seconds": 0.05}
+    steps = ["RecognizeImage"]
+    return AsposeOcrBatchOperator(
+        sources=sources,
+        steps=steps,
+        destination=f"{destination}/",
+        **{**fields, "max_poll_interval_seconds": 0.1, **given},
+    )
 
 
 def completed(cloud: EmulatorControl) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_asposeocr.documents.manifest import Manifest
+    from airflow_provider_asposeocr.ingestion.register import RecordName
 
 ONE_STEP = [{"operation": "RecognizeImage", "settings": {"resultType": "Text"}}]
 
@@ -45,6 +46,16 @@ def dies(
         return result
 
     return counted
+
+
+def is_claim(_: Any, name: RecordName, __: Any) -> bool:
+    """Tell of a record that is created whether it is a claim; for :func:`dies`."""
+    return name.word == "claim"
+
+
+def is_done(_: Any, name: RecordName, __: Any) -> bool:
+    """Tell of a record that is created whether it says that a document was read; for :func:`dies`."""
+    return name.word == "done"
 
 
 class Airflow:
@@ -94,6 +105,25 @@ class Folder:
 
     def run(self, run_id: str, **given: Any) -> Run:
         return Run(self, run_id, **given)
+
+    def leave_claimed(self, monkeypatch: pytest.MonkeyPatch, run_id: str) -> None:
+        """
+        Leave the inbox claimed by a run of which Airflow says once that it is running, and then that it has failed.
+
+        Who waits for it looks, and asks Airflow, again at once.
+        """
+        self.run(run_id).die_at(monkeypatch, RegisterFiles, "create", after=True, when=is_claim)
+        self.airflow.states[run_id] = "running"
+        answer = self.airflow.answer
+
+        def ended_since(**question: Any) -> Any:
+            said = answer(**question)
+            self.airflow.states[run_id] = "failed"
+            return said
+
+        monkeypatch.setattr(self.airflow, "answer", ended_since)
+        monkeypatch.setattr("airflow_provider_asposeocr.batch.claim_owners._OWNER_SECONDS", 0.0)
+        monkeypatch.setattr("airflow_provider_asposeocr.batch.claims.LOOK_SECONDS", 0.01)
 
 
 class Run:
@@ -148,6 +178,12 @@ class Run:
         with pytest.raises(Death):
             execute(*self.begin(**given))
         self.folder.airflow.states[self.run_id] = "failed"
+
+    def die_at(self, monkeypatch: pytest.MonkeyPatch, target: Any, name: str, **when: Any) -> None:
+        """Run a try that dies at a call of a function, see :func:`dies`."""
+        with monkeypatch.context() as patch:
+            patch.setattr(target, name, dies(getattr(target, name), **when))
+            self.die()
 
     @property
     def rows(self) -> list[Manifest]:

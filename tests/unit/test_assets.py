@@ -14,9 +14,8 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 from airflow_provider_asposeocr.assets import MOST_FILES, add_extra, extra_of_fetch
 from airflow_provider_asposeocr.batch.manifest_file import write_manifest
 from airflow_provider_asposeocr.documents.manifest import Manifest, StoredResult
-from airflow_provider_asposeocr.operators import AsposeOcrBatchOperator
 from tests.support.airflow_tasks import PNG, context_for, execute
-from tests.support.ocr_tasks import fetch, recognize
+from tests.support.ocr_tasks import fetch, read_all, recognize
 
 if TYPE_CHECKING:
     from airflow_provider_asposeocr.emulator.control.client import EmulatorControl
@@ -95,16 +94,7 @@ def test_the_event_of_a_batch_leads_to_its_manifest(
 ) -> None:
     (inbox := tmp_path / "inbox").mkdir()
     (inbox / "page.png").write_bytes(PNG)
-    operator = AsposeOcrBatchOperator(
-        task_id="read",
-        sources=f"{inbox}/",
-        steps=["RecognizeImage"],
-        destination=f"{out}/",
-        aspose_ocr_conn_id="ocr",
-        poll_interval_seconds=0.05,
-        max_poll_interval_seconds=0.1,
-        outlets=[OUTBOX],
-    )
+    operator = read_all(f"{inbox}/", out, outlets=[OUTBOX])
     context = {**context_for(operator), "outlet_events": OutletEventAccessors()}
     summary = execute(operator, context)
     extra = context["outlet_events"][OUTBOX].extra

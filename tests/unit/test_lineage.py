@@ -16,7 +16,7 @@ from airflow_provider_asposeocr.batch.manifest_file import read_manifest
 from airflow_provider_asposeocr.lineage import dataset_of, lineage_of_batch
 from airflow_provider_asposeocr.operators import AsposeOcrBatchOperator
 from tests.support.airflow_tasks import PNG, execute
-from tests.support.ocr_tasks import fetch, recognize
+from tests.support.ocr_tasks import fetch, read_all, recognize
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,15 +101,7 @@ def test_a_batch_tells_its_folders_its_manifest_and_what_it_has_written(
     (inbox := tmp_path / "inbox").mkdir()
     for number in range(2):
         (inbox / f"{number}.png").write_bytes(PNG + bytes([number]))
-    operator = AsposeOcrBatchOperator(
-        task_id="read",
-        sources=f"{inbox}/",
-        steps=["RecognizeImage"],
-        destination=f"{out}/",
-        aspose_ocr_conn_id="ocr",
-        poll_interval_seconds=0.05,
-        max_poll_interval_seconds=0.1,
-    )
+    operator = read_all(f"{inbox}/", out)
     manifest = execute(operator)["manifest"]
     told = operator.get_openlineage_facets_on_complete(None)
     assert named(told.inputs) == [("file", str(inbox))]

@@ -14,7 +14,7 @@ from airflow_provider_asposeocr.ingestion.__main__ import main
 from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles
 from airflow_provider_asposeocr.ingestion.seen_files import SeenFiles
 from tests.support.object_stores import attached
-from tests.support.registered_runs import Folder, dies
+from tests.support.registered_runs import Folder, is_claim
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,9 +37,8 @@ def asked(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> s
 
 def left_by_a_dead_batch(folder: Folder, monkeypatch: pytest.MonkeyPatch, name: str = "status") -> None:
     folder.drop("left.png", 9)
-    with monkeypatch.context() as patch:
-        patch.setattr(AsyncCloudClient, name, dies(getattr(AsyncCloudClient, name)))
-        folder.run("dead", sources=[f"{folder.inbox}/left.png"]).die()
+    run = folder.run("dead", sources=[f"{folder.inbox}/left.png"])
+    run.die_at(monkeypatch, AsyncCloudClient, name)
 
 
 def test_status_counts_and_says_why(
@@ -191,10 +190,7 @@ def test_sweep_leaves_the_claim_of_an_old_batch_that_is_about_to_send_a_document
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder.drop("a.png", 1)
-    with monkeypatch.context() as patch:
-        is_claim = lambda _, name, __: name.word == "claim"  # noqa: E731
-        patch.setattr(RegisterFiles, "create", dies(RegisterFiles.create, after=True, when=is_claim))
-        folder.run("one").die()
+    folder.run("one").die_at(monkeypatch, RegisterFiles, "create", after=True, when=is_claim)
     monkeypatch.setattr(command, "_is_over", lambda header: True)  # It began long ago.
     assert "of 0 batches" in asked(capsys, "sweep", folder.register)
     assert folder.words() == ["1.claim"]

@@ -36,7 +36,7 @@ from airflow_provider_asposeocr.triggers.batch import AsposeOcrBatchPauseTrigger
 from tests.support.airflow_tasks import deferral, events_of, execute, resume
 from tests.support.object_stores import Store, attached
 from tests.support.patience import PATIENCE_SECONDS
-from tests.support.registered_runs import Death, Folder, counted, dies
+from tests.support.registered_runs import Death, Folder, counted, is_claim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -316,9 +316,7 @@ class TestBusy:
         """Let another batch claim a document and stop before it sends it."""
         folder.drop("a.png", 1)
         other = folder.run("other")
-        with monkeypatch.context() as patch:
-            patch.setattr(AsyncCloudClient, "submit", dies(AsyncCloudClient.submit))
-            other.die()
+        other.die_at(monkeypatch, AsyncCloudClient, "submit")
         folder.airflow.states["other"] = state
         return other
 
@@ -457,9 +455,7 @@ class TestTakeover:
         self, folder: Folder, monkeypatch: pytest.MonkeyPatch, target: Any, name: str, **when: Any
     ) -> None:
         folder.drop("a.png", 1)
-        with monkeypatch.context() as patch:
-            patch.setattr(target, name, dies(getattr(target, name), **when))
-            folder.run("dead").die()
+        folder.run("dead").die_at(monkeypatch, target, name, **when)
 
     def test_after_the_claim_nothing_was_sent(
         self,
@@ -628,9 +624,7 @@ class TestTakeover:
     ) -> None:
         """The journal of the second knows nothing, so that what the first has left still counts."""
         self.die_at(folder, monkeypatch, AsyncCloudClient, "status")
-        with monkeypatch.context() as patch:
-            patch.setattr(RegisterFiles, "create", dies(RegisterFiles.create, after=True, when=is_claim))
-            folder.run("second").die()
+        folder.run("second").die_at(monkeypatch, RegisterFiles, "create", after=True, when=is_claim)
         folder.run("third").go()
         assert submits(cloud) == 1
         assert folder.words() == ["1.claim", "2.claim", "3.claim", "3.done"]
@@ -639,9 +633,7 @@ class TestTakeover:
         self, folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.die_at(folder, monkeypatch, AsyncCloudClient, "status")
-        with monkeypatch.context() as patch:
-            patch.setattr(AsyncCloudClient, "status", dies(AsyncCloudClient.status))
-            folder.run("second").die()
+        folder.run("second").die_at(monkeypatch, AsyncCloudClient, "status")
         folder.run("third").go()
         assert submits(cloud) == 1
         assert folder.words() == ["1.claim", "2.claim", "3.claim", "3.done"]
@@ -652,9 +644,7 @@ class TestTakeover:
         folder.drop("a.png", 1)
         folder.drop("b.png", 2)
         run = folder.run("one", max_in_flight=1)
-        with monkeypatch.context() as patch:
-            patch.setattr(AsyncCloudClient, "submit", dies(AsyncCloudClient.submit, at=2))
-            run.die()
+        run.die_at(monkeypatch, AsyncCloudClient, "submit", at=2)
         run.max_tries = 5
         folder.airflow.states["one"] = "running"
         summary = run.go()
@@ -673,9 +663,7 @@ class TestTakeover:
         """The second has died between its claim and its journal, and is cleared: the first one's cloud task still counts."""
         self.die_at(folder, monkeypatch, AsyncCloudClient, "status")
         run = folder.run("second")
-        with monkeypatch.context() as patch:
-            patch.setattr(RegisterFiles, "create", dies(RegisterFiles.create, after=True, when=is_claim))
-            run.die()
+        run.die_at(monkeypatch, RegisterFiles, "create", after=True, when=is_claim)
         run.max_tries = 5
         folder.airflow.states["second"] = "running"
         run.go()
@@ -696,10 +684,6 @@ class TestTakeover:
         assert run.rows[0].maybe_billed_twice
 
 
-def is_claim(_: Any, name: RecordName, __: Any) -> bool:
-    return name.word == "claim"
-
-
 class TestWhatChangesMeanwhile:
     def test_a_document_never_shares_the_results_of_another_content(
         self, folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
@@ -708,9 +692,7 @@ class TestWhatChangesMeanwhile:
         folder.drop("a.png", 1)
         folder.drop("b.png", 1)
         run = folder.run("one", sources=[f"{folder.inbox}/a.png", f"{folder.inbox}/b.png"], max_in_flight=1)
-        with monkeypatch.context() as patch:
-            patch.setattr(RegisterFiles, "create", dies(RegisterFiles.create, after=True, when=is_claim))
-            run.die()
+        run.die_at(monkeypatch, RegisterFiles, "create", after=True, when=is_claim)
         folder.airflow.states["one"] = "running"
         folder.drop("a.png", 2)
         assert run.go() == {"succeeded": 2, "submits": 2}
@@ -772,24 +754,9 @@ class TestWhatChangesMeanwhile:
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         folder.drop("a.png", 1)
-        with monkeypatch.context() as patch:
-            patch.setattr(RegisterFiles, "create", dies(RegisterFiles.create, after=True, when=is_claim))
-            folder.run("other").die()
-        folder.airflow.states["other"] = "running"
-        answer = folder.airflow.answer
-
-        def ended_since(**question: Any) -> Any:
-            said = answer(**question)
-            folder.airflow.states["other"] = "failed"
-            return said
-
-        monkeypatch.setattr(folder.airflow, "answer", ended_since)
-        monkeypatch.setattr("airflow_provider_asposeocr.batch.claim_owners._OWNER_SECONDS", 0.0)
-        monkeypatch.setattr("airflow_provider_asposeocr.batch.claims.LOOK_SECONDS", 0.01)
+        folder.leave_claimed(monkeypatch, "other")
         run = folder.run("one", busy_wait_seconds=60.0)
-        with monkeypatch.context() as patch:
-            patch.setattr(RegisterFiles, "create", dies(RegisterFiles.create, after=True, when=is_claim))
-            run.die()
+        run.die_at(monkeypatch, RegisterFiles, "create", after=True, when=is_claim)
         folder.airflow.states["one"] = "running"
         assert folder.words() == ["1.claim", "2.claim"]
         assert run.go() == {"succeeded": 1, "submits": 1}
@@ -826,9 +793,7 @@ class TestTheEnd:
         folder.drop("a.png", 1)
         run = folder.run("one")
         is_done = lambda _, name, __: name.word == "done"  # noqa: E731
-        with monkeypatch.context() as patch:
-            patch.setattr(RegisterFiles, "create", dies(RegisterFiles.create, when=is_done))
-            run.die()
+        run.die_at(monkeypatch, RegisterFiles, "create", when=is_done)
         folder.airflow.states["one"] = "success"
         sweep(folder)
         assert folder.words() == ["1.claim", "1.done"]
@@ -838,9 +803,7 @@ class TestTheEnd:
         self, folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         folder.drop("a.png", 1)
-        with monkeypatch.context() as patch:
-            patch.setattr(AsyncCloudClient, "status", dies(AsyncCloudClient.status))
-            folder.run("one").die()
+        folder.run("one").die_at(monkeypatch, AsyncCloudClient, "status")
         folder.airflow.states["one"] = "success"
         journals = folder.journals()
         sweep(folder)
@@ -857,9 +820,7 @@ class TestTheEnd:
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         folder.drop("a.png", 1)
-        with monkeypatch.context() as patch:
-            patch.setattr(AsyncCloudClient, "status", dies(AsyncCloudClient.status))
-            folder.run("one").die()
+        folder.run("one").die_at(monkeypatch, AsyncCloudClient, "status")
         folder.airflow.states["one"] = "success"
         (journal,) = {path.parent.parent for path in folder.journals() if path.parent.name == "epochs"}
         assert not close_abandoned(f"{journal}/", 0.0, time.time())
@@ -1006,9 +967,7 @@ def test_the_log_says_what_was_taken_over(
 ) -> None:
     caplog.set_level(logging.INFO)
     folder.drop("a.png", 1)
-    with monkeypatch.context() as patch:
-        patch.setattr(AsyncCloudClient, "status", dies(AsyncCloudClient.status))
-        folder.run("dead").die()
+    folder.run("dead").die_at(monkeypatch, AsyncCloudClient, "status")
     folder.run("next").go()
     assert "Taking documents over from the batch of the journal" in caplog.text
 

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_asposeocr.api.async_client import AsyncCloudClient
 from airflow_provider_asposeocr.config import default_text
 from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles
-from tests.support.registered_runs import Folder, Run, dies
+from tests.support.registered_runs import Folder, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,9 +79,7 @@ def test_of_two_batches_that_find_an_ended_one_only_one_takes_it_over(
 ) -> None:
     """Both would go on with its cloud task, or both send the document again."""
     folder.drop("a.png", 1)
-    with monkeypatch.context() as patch:
-        patch.setattr(AsyncCloudClient, "status", dies(AsyncCloudClient.status))
-        folder.run("dead").die()
+    folder.run("dead").die_at(monkeypatch, AsyncCloudClient, "status")
     (journal,) = {path.parent.parent for path in folder.journals() if path.parent.name == "epochs"}
     epochs = len(list((journal / "epochs").iterdir()))
     overtake(monkeypatch, folder.run("other").go)

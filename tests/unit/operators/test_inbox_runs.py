@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_asposeocr.batch.manifest_file import read_manifest, write_manifest
+from airflow_provider_asposeocr.batch.manifest_file import read_manifest
 from airflow_provider_asposeocr.compat import AirflowSkipException
 from airflow_provider_asposeocr.documents import sources
 from airflow_provider_asposeocr.ingestion import AsposeOcrInbox
 from airflow_provider_asposeocr.ingestion.__main__ import main
 from airflow_provider_asposeocr.operators import AsposeOcrPlanInboxOperator, batch_try
 from tests.support.airflow_tasks import PNG, context_for, execute
-from tests.support.registered_runs import Folder, dies
+from tests.support.registered_runs import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -235,9 +235,7 @@ def test_a_batch_that_is_killed_before_its_manifest_is_read_and_not_billed_again
     for number in range(3):
         dag.folder.drop(f"{number}.png", number)
     (uri,) = dag.plan()
-    with monkeypatch.context() as patch:
-        patch.setattr(batch_try, "write_manifest", dies(write_manifest))
-        dag.folder.run("killed", sources=uri, register=None).die()
+    dag.folder.run("killed", sources=uri, register=None).die_at(monkeypatch, batch_try, "write_manifest")
     assert sum(dag.cloud.billing().values()) == 3
     assert dag.run() == {"duplicate": 3}
     assert dag.run() == {}

@@ -24,7 +24,7 @@ from airflow_provider_asposeocr.ingestion.register_files import RegisterFiles
 from airflow_provider_asposeocr.ingestion.register_records import JournalPlace
 from airflow_provider_asposeocr.operators.batch_try import BatchTry
 from tests.support.object_stores import Store, attached
-from tests.support.registered_runs import Folder, dies
+from tests.support.registered_runs import Folder, is_done
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,14 +40,6 @@ def folder(cloud: EmulatorControl, tmp_path: Path) -> Folder:
 
 def submits(cloud: EmulatorControl) -> int:
     return sum(cloud.billing().values())
-
-
-def is_claim(_: Any, name: RecordName, __: Any) -> bool:
-    return name.word == "claim"
-
-
-def is_done(_: Any, name: RecordName, __: Any) -> bool:
-    return name.word == "done"
 
 
 @pytest.mark.parametrize(
@@ -68,9 +60,7 @@ def test_an_attempt_counts_whose_process_died_before_the_register_knew_that_it_h
     folder.drop("a.png", 1)
     cloud.add_faults({"kind": "task_error"})
     given = {"max_failures": 1, "retry_failed": False, "max_attempts": max_attempts}
-    with monkeypatch.context() as patch:
-        patch.setattr(closing.ClaimCloser, "close", dies(closing.ClaimCloser.close))
-        folder.run("dead", **given).die()
+    folder.run("dead", **given).die_at(monkeypatch, closing.ClaimCloser, "close")
     assert folder.words() == ["1.claim"]
     assert folder.run("next", **given).go() == outcome
     assert folder.words() == words
@@ -82,9 +72,7 @@ def test_a_content_that_another_document_of_the_batch_may_have_sent_is_announced
     """The first may have been sent when its source is changed; the second has the content that it had."""
     sources = [str(folder.drop(name, 1)) for name in ("a.png", "b.png")]
     run = folder.run("one", sources=sources, max_in_flight=1)
-    with monkeypatch.context() as patch:
-        patch.setattr(AsyncCloudClient, "submit", dies(AsyncCloudClient.submit))
-        run.die()
+    run.die_at(monkeypatch, AsyncCloudClient, "submit")
     folder.airflow.states["one"] = "running"
     folder.drop("a.png", 2)
     assert run.go()["changed"] == 1
@@ -99,9 +87,7 @@ def test_a_retry_does_what_a_dead_process_has_left_to_do_after_the_end_of_a_docu
 ) -> None:
     folder.drop("a.png", 1)
     run = folder.run("one", sources=[f"{folder.inbox}/a.png"], on_done="delete")
-    with monkeypatch.context() as patch:
-        patch.setattr(RegisterFiles, "create", dies(RegisterFiles.create, when=is_done))
-        run.die()
+    run.die_at(monkeypatch, RegisterFiles, "create", when=is_done)
     assert list(folder.inbox.iterdir())
     folder.airflow.states["one"] = "running"
     assert run.go() == {"succeeded": 1, "submits": 1}
@@ -113,20 +99,7 @@ def test_a_document_whose_batch_ends_while_another_waits_for_it_is_read_by_the_o
     folder: Folder, cloud: EmulatorControl, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder.drop("a.png", 1)
-    with monkeypatch.context() as patch:
-        patch.setattr(RegisterFiles, "create", dies(RegisterFiles.create, after=True, when=is_claim))
-        folder.run("other").die()
-    folder.airflow.states["other"] = "running"
-    answer = folder.airflow.answer
-
-    def ended_since(**question: Any) -> Any:
-        said = answer(**question)
-        folder.airflow.states["other"] = "failed"
-        return said
-
-    monkeypatch.setattr(folder.airflow, "answer", ended_since)
-    monkeypatch.setattr("airflow_provider_asposeocr.batch.claim_owners._OWNER_SECONDS", 0.0)
-    monkeypatch.setattr("airflow_provider_asposeocr.batch.claims.LOOK_SECONDS", 0.01)
+    folder.leave_claimed(monkeypatch, "other")
     assert folder.run("one", busy_wait_seconds=600.0).go() == {"succeeded": 1, "submits": 1}
     assert folder.words() == ["1.claim", "2.claim", "2.done"]
     assert "unexpected error" not in caplog.text
@@ -139,9 +112,7 @@ def test_a_clear_of_a_batch_does_not_cancel_what_another_has_taken_over(
     cloud.add_faults({"kind": "task_slow", "task_seconds": 3600})
     dead, other = folder.run("dead"), folder.run("other")
     for run in (dead, other):
-        with monkeypatch.context() as patch:
-            patch.setattr(AsyncCloudClient, "status", dies(AsyncCloudClient.status))
-            run.die()
+        run.die_at(monkeypatch, AsyncCloudClient, "status")
     folder.airflow.states["other"] = "up_for_retry"
     dead.max_tries = 5
     assert dead.go() == {"busy": 1}
@@ -183,9 +154,7 @@ def test_how_long_a_batch_waits_for_others_is_written_down(
 ) -> None:
     """A retry of a batch that has died waits for the rest of that time, not for all of it once more."""
     folder.drop("a.png", 1)
-    with monkeypatch.context() as patch:
-        patch.setattr(AsyncCloudClient, "submit", dies(AsyncCloudClient.submit))
-        folder.run("other").die()
+    folder.run("other").die_at(monkeypatch, AsyncCloudClient, "submit")
     folder.airflow.states["other"] = "running"
     written: list[Any] = []
     append = Journal.append
@@ -267,9 +236,7 @@ class TestARenamedConnection:
     ) -> None:
         store = attached("memory", "old")
         folder.drop("a.png", 1)
-        with monkeypatch.context() as patch:
-            patch.setattr(AsyncCloudClient, "status", dies(AsyncCloudClient.status))
-            folder.run("dead", register="memory://old@reg/").die()
+        folder.run("dead", register="memory://old@reg/").die_at(monkeypatch, AsyncCloudClient, "status")
         self.rename(store)
         assert main(["status", "memory://new@reg/"]) == 0
         assert "running: RecognizeImage" in capsys.readouterr().out
@@ -288,9 +255,7 @@ class TestARenamedConnection:
         """The journal lay in a bucket of its own, whose connection is gone."""
         attached("memory", "old")
         folder.drop("a.png", 1)
-        with monkeypatch.context() as patch:
-            patch.setattr(AsyncCloudClient, "status", dies(AsyncCloudClient.status))
-            folder.run("dead", state="memory://old@state/").die()
+        folder.run("dead", state="memory://old@state/").die_at(monkeypatch, AsyncCloudClient, "status")
         _STORE_CACHE.pop("memory-old")
         assert main(["status", folder.register]) == 0
         assert "cannot be opened" in capsys.readouterr().out

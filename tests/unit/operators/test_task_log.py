@@ -10,9 +10,8 @@ import pytest
 from airflow_provider_asposeocr.batch.errors import BatchFailedError
 from airflow_provider_asposeocr.batch.manifest_file import read_manifest
 from airflow_provider_asposeocr.compat import AirflowFailException
-from airflow_provider_asposeocr.operators.batch import AsposeOcrBatchOperator
 from tests.support.airflow_tasks import PNG, context_for, deferral, events_of, execute, resume
-from tests.support.ocr_tasks import fetch, recognize
+from tests.support.ocr_tasks import fetch, read_all, recognize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,18 +128,6 @@ class TestOfABatch:
             record.getMessage() for record in caplog.records if record.name.endswith(".operators.batch_try")
         )
 
-    def batch(self, sources: Any, out: Path, **given: Any) -> AsposeOcrBatchOperator:
-        return AsposeOcrBatchOperator(
-            task_id="read",
-            sources=sources,
-            steps=["RecognizeImage"],
-            destination=f"{out}/",
-            aspose_ocr_conn_id="ocr",
-            poll_interval_seconds=0.05,
-            max_poll_interval_seconds=0.1,
-            **given,
-        )
-
     def test_that_succeeds(
         self,
         cloud: EmulatorControl,
@@ -149,7 +136,7 @@ class TestOfABatch:
         lines: Callable[[], list[str]],
         begun: Callable[[], str],
     ) -> None:
-        summary = execute(self.batch(f"{inbox}/", out))
+        summary = execute(read_all(f"{inbox}/", out))
         manifest = summary["manifest"]
         assert begun().startswith(
             f"Beginning a batch of 3 documents in {inbox}/ (87 bytes), with the connection ocr: RecognizeImage. "
@@ -169,7 +156,7 @@ class TestOfABatch:
         """Whoever looks for what went wrong needs counts, manifest and page most: they come with the error."""
         cloud.add_faults({"kind": "task_error", "messages": ["The page is upside down"], "count": 1})
         with pytest.raises((BatchFailedError, AirflowFailException)):
-            execute(self.batch(f"{inbox}/", out))
+            execute(read_all(f"{inbox}/", out))
         (manifest,) = out.rglob("manifests/**/*.jsonl")
         *_, ended, error = lines()
         assert "of 3 documents, 2 succeeded, 1 failed; 3 cloud tasks were submitted, 2 files" in ended
@@ -182,7 +169,7 @@ class TestOfABatch:
         files = sorted(str(path) for path in inbox.iterdir())
         (other := inbox.parent / "other").mkdir()
         (last := other / "9.png").write_bytes(PNG)
-        execute(self.batch([*files, str(last)], out, names="stem"))
+        execute(read_all([*files, str(last)], out, names="stem"))
         assert f"a batch of 4 documents ({files[0]} and 3 more), with the connection" in begun()
 
     def test_of_the_failed_ones_of_an_earlier_batch_names_its_manifest(
@@ -194,8 +181,8 @@ class TestOfABatch:
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         cloud.add_faults({"kind": "task_error", "messages": ["The page is upside down"], "count": 1})
-        first = execute(self.batch(f"{inbox}/", out, max_failures=1))["manifest"]
+        first = execute(read_all(f"{inbox}/", out, max_failures=1))["manifest"]
         caplog.clear()
-        again = self.batch({"manifest": first, "outcome": "failed"}, out)
+        again = read_all({"manifest": first, "outcome": "failed"}, out)
         execute(again, context_for(again, map_index=1))
         assert f"Beginning a batch of 1 documents of the manifest {first}" in begun()
